@@ -1,0 +1,713 @@
+/* libbnq: low-bit quantization of neural-network weights and activations on
+ * the CPU, behind a stable C ABI.
+ *
+ * Read top to bottom, this header teaches the library:
+ *   1. conventions      ownership, errors, threads, shapes: read this once
+ *   2. version, status, the last error
+ *   3. registry         data types, formats, metrics, SIMD targets
+ *   4. context          threads, allocator, parallel runner, log
+ *   5. config           what to quantize into: keyed options with bounds
+ *   6. arrays, tensors  quantize, inspect, dequantize
+ *   7. metrics          how much was lost
+ *   8. files            read and write .safetensors and .bnq
+ *   9. plans, conversion, comparison of whole model files
+ *
+ * CONVENTIONS
+ *
+ * Errors. Every function that can fail returns a bnq_status. On failure the
+ *   outputs are untouched, except that handle outputs are set to NULL, and
+ *   bnq_last_error() describes the cause in the calling thread, naming the
+ *   parameter or tensor, its value and what is accepted. The library never
+ *   aborts, never prints, and lets no C++ exception out. Functions that return
+ *   something else than a status say what they return for bad arguments.
+ * Ownership. Inputs are borrowed for the call only, unless said otherwise.
+ *   X_create/X_open make a handle that X_destroy/X_close frees; destroying
+ *   NULL does nothing; destroying a handle twice is undefined, as with free().
+ *   A pointer returned by a getter lives as long as the handle it came from,
+ *   or for ever where it is a name of the registry.
+ * Threads. Every function may be called from any thread. One handle may be
+ *   used by several threads at once only where its section says so: tensors,
+ *   files opened for reading and reports may be shared; configs, plans,
+ *   writers and contexts may be shared only while nobody modifies them, and
+ *   operations of one context may run at the same time.
+ * Shapes. Arrays are row-major and contiguous, of rank 0 to 8. Rank 0 is one
+ *   element. Empty arrays (a dimension of 0) are legal. For the layout of
+ *   codes and for groups an array is a matrix: rank 0 and 1 are one row; from
+ *   rank 2 on, rows = shape[0] and columns = the product of the rest.
+ * Determinism. The same input and options give the same codes, scales and
+ *   files, byte for byte, on every CPU, SIMD target and number of threads.
+ *   (With DEFLATE the compressed bytes also depend on the zlib used.)
+ * Integers are of fixed width, sizes are uint64_t and are checked.
+ * Strings are UTF-8 and NUL-terminated.
+ * "Since" gives the release in which a function appeared; everything in this
+ *   header is stable within one BNQ_ABI_VERSION.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef BNQ_BNQ_H_
+#define BNQ_BNQ_H_
+
+#include <stdint.h>
+
+#if defined(_WIN32)
+#if defined(BNQ_BUILDING)
+#define BNQ_API __declspec(dllexport)
+#elif defined(BNQ_STATIC)
+#define BNQ_API
+#else
+#define BNQ_API __declspec(dllimport)
+#endif
+#elif defined(__GNUC__)
+#define BNQ_API __attribute__((visibility("default")))
+#else
+#define BNQ_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------------ */
+/* 2. Version, status, the last error                                        */
+
+#define BNQ_VERSION_MAJOR 0
+#define BNQ_VERSION_MINOR 1
+#define BNQ_VERSION_PATCH 0
+/* major * 1000000 + minor * 1000 + patch: the encoding of bnq_version(). */
+#define BNQ_VERSION                                        \
+  (BNQ_VERSION_MAJOR * 1000000 + BNQ_VERSION_MINOR * 1000 + \
+   BNQ_VERSION_PATCH)
+/* Also the number in the SONAME. Functions, options and ids are only ever
+ * added while it stays the same. */
+#define BNQ_ABI_VERSION 1
+
+/* The version of the library that is loaded, encoded as BNQ_VERSION. A binding
+ * compares bnq_abi_version() with the BNQ_ABI_VERSION it was written for and
+ * refuses another one. Never fail. Since 0.1. */
+BNQ_API uint32_t bnq_version(void);
+BNQ_API uint32_t bnq_abi_version(void);
+/* "0.1.0". Since 0.1. */
+BNQ_API const char* bnq_version_string(void);
+
+typedef int32_t bnq_status;
+enum {
+  BNQ_OK = 0,
+  /* A parameter is NULL, out of its range or contradicts another. */
+  BNQ_ERROR_INVALID_ARGUMENT = 1,
+  /* Legal, but this library or this format cannot do it. */
+  BNQ_ERROR_UNSUPPORTED = 2,
+  BNQ_ERROR_OUT_OF_MEMORY = 3,
+  /* A file is truncated, damaged, or says what cannot be. */
+  BNQ_ERROR_CORRUPT_FILE = 4,
+  /* The system could not open, read, write or rename a file. */
+  BNQ_ERROR_IO = 5,
+  /* A result was asked for before there was any data. */
+  BNQ_ERROR_NO_DATA = 6,
+  /* A callback asked to stop. */
+  BNQ_ERROR_CANCELLED = 7,
+  /* A defect of the library; please report it. */
+  BNQ_ERROR_INTERNAL = 8,
+  /* NaN or infinity in values to be quantized. */
+  BNQ_ERROR_NON_FINITE = 9,
+  /* No file, tensor, format, option or data type of that name. */
+  BNQ_ERROR_NOT_FOUND = 10,
+  /* The output exists and may not be overwritten, or is also the input. */
+  BNQ_ERROR_EXISTS = 11
+};
+
+/* "invalid argument", "corrupt file", ...; "unknown status" for a number that
+ * is not a status. Never fails. Since 0.1. */
+BNQ_API const char* bnq_status_name(bnq_status status);
+
+/* What went wrong in the last call of this thread that returned a status other
+ * than BNQ_OK; "" if none did. The pointer is valid until this thread's next
+ * failing call. Never fails. Since 0.1. */
+BNQ_API const char* bnq_last_error(void);
+
+/* ------------------------------------------------------------------------ */
+/* 3. Registry                                                               */
+
+/* Data types of array elements: those of safetensors. Arrays to be quantized
+ * are F64, F32, F16 or BF16; dequantized ones F32, F16 or BF16; every type can
+ * be carried through a file. Ids are never reused. */
+enum {
+  BNQ_DTYPE_F32 = 1,
+  BNQ_DTYPE_F16 = 2,
+  BNQ_DTYPE_BF16 = 3,
+  BNQ_DTYPE_F64 = 4,
+  BNQ_DTYPE_I8 = 5,
+  BNQ_DTYPE_U8 = 6,
+  BNQ_DTYPE_I16 = 7,
+  BNQ_DTYPE_U16 = 8,
+  BNQ_DTYPE_I32 = 9,
+  BNQ_DTYPE_U32 = 10,
+  BNQ_DTYPE_I64 = 11,
+  BNQ_DTYPE_U64 = 12,
+  BNQ_DTYPE_BOOL = 13,
+  BNQ_DTYPE_C64 = 14,
+  BNQ_DTYPE_F8_E4M3 = 15,
+  BNQ_DTYPE_F8_E5M2 = 16,
+  BNQ_DTYPE_F8_E8M0 = 17,
+  BNQ_DTYPE_F8_E4M3FNUZ = 18,
+  BNQ_DTYPE_F8_E5M2FNUZ = 19,
+  BNQ_DTYPE_F6_E2M3 = 20,
+  BNQ_DTYPE_F6_E3M2 = 21,
+  BNQ_DTYPE_F4 = 22
+};
+
+/* The safetensors spelling ("F32", "BF16", ...), or NULL for an unknown id.
+ * Since 0.1. */
+BNQ_API const char* bnq_dtype_name(int32_t dtype);
+/* The id of a name, upper or lower case. NOT_FOUND. Since 0.1. */
+BNQ_API bnq_status bnq_dtype_id(const char* name, int32_t* out_dtype);
+/* Bits of one element (4 to 64), or 0 for an unknown id. Since 0.1. */
+BNQ_API uint32_t bnq_dtype_bits(int32_t dtype);
+
+/* Formats: how a quantized tensor is coded. Ids are never reused. */
+enum {
+  /* Not quantized: carried through as it is. */
+  BNQ_FORMAT_NONE = 0,
+  /* BitNet b1.58: codes -1, 0, +1, scale = mean of |x|; 2 bits a weight. */
+  BNQ_FORMAT_TERNARY = 1,
+  /* 8-bit integers, symmetric (-127..127) or asymmetric (-128..127). */
+  BNQ_FORMAT_INT8 = 2
+};
+
+/* The formats this library can quantize into, without NONE: ids for index
+ * 0 .. bnq_format_count() - 1. INVALID_ARGUMENT for another index. Since 0.1.*/
+BNQ_API uint32_t bnq_format_count(void);
+BNQ_API bnq_status bnq_format_at(uint32_t index, int32_t* out_format);
+/* "ternary", "int8", "none"; NULL for an unknown id. Since 0.1. */
+BNQ_API const char* bnq_format_name(int32_t format);
+/* The id of a name. NOT_FOUND lists the known names. Since 0.1. */
+BNQ_API bnq_status bnq_format_id(const char* name, int32_t* out_format);
+/* One sentence about the format; NULL for an unknown id. Since 0.1. */
+BNQ_API const char* bnq_format_description(int32_t format);
+
+/* Properties of a format, for bnq_format_property. */
+enum {
+  /* Bits of one packed code. */
+  BNQ_FORMAT_CODE_BITS = 1,
+  /* Smallest legal group size. */
+  BNQ_FORMAT_MIN_GROUP = 2,
+  /* 1 where BNQ_SCHEME_ASYMMETRIC is supported, else 0. */
+  BNQ_FORMAT_ASYMMETRIC = 3,
+  /* The least and the greatest code. */
+  BNQ_FORMAT_MIN_CODE = 4,
+  BNQ_FORMAT_MAX_CODE = 5
+};
+/* UNSUPPORTED for an unknown property, NOT_FOUND for an unknown format. Since
+ * 0.1. */
+BNQ_API bnq_status bnq_format_property(int32_t format, int32_t property,
+                                       int64_t* out_value);
+
+/* Metrics of a comparison: positions in the caller's double array. Only ever
+ * appended to. a is the original, b the other, e = a - b. */
+enum {
+  /* mean of e^2 */
+  BNQ_METRIC_MSE = 0,
+  /* mean of |e| */
+  BNQ_METRIC_MAE = 1,
+  /* greatest |e| */
+  BNQ_METRIC_MAX_ERROR = 2,
+  /* 10 log10(sum a^2 / sum e^2), in dB; +infinity where e is 0 throughout,
+   * -infinity where only a is. */
+  BNQ_METRIC_SQNR_DB = 3,
+  /* sum ab / sqrt(sum a^2 sum b^2), in -1..1; 1 where both are 0 throughout,
+   * 0 where one of them is. */
+  BNQ_METRIC_COSINE = 4,
+  BNQ_METRIC_COUNT = 5
+};
+/* The number of metrics of the loaded library, and their names: "mse", "mae",
+ * "max_error", "sqnr_db", "cosine"; NULL for another index. Since 0.1. */
+BNQ_API uint32_t bnq_metric_count(void);
+BNQ_API const char* bnq_metric_name(uint32_t index);
+
+/* SIMD targets compiled into the library, best first; the best one that the
+ * CPU supports is active. bnq_target_name is NULL and bnq_target_supported is
+ * 0 for an index of bnq_target_count() or more. Since 0.1. */
+BNQ_API uint32_t bnq_target_count(void);
+BNQ_API const char* bnq_target_name(uint32_t index);
+BNQ_API int32_t bnq_target_supported(uint32_t index);
+BNQ_API const char* bnq_target_active(void);
+
+/* ------------------------------------------------------------------------ */
+/* 4. Context                                                                */
+
+/* Where work runs and memory comes from. Wherever a bnq_context* is taken NULL
+ * stands for the defaults: one thread, malloc, no log. */
+typedef struct bnq_context bnq_context;
+
+/* Bulk memory: codes, scales, scratch space and file buffers come from alloc
+ * and go back to free; small bookkeeping (names, lists) uses the C++ heap.
+ * alloc returns memory aligned as malloc's, or NULL for want of it; both are
+ * called from any thread. Frozen layout. */
+typedef struct bnq_allocator {
+  void* (*alloc)(void* opaque, uint64_t bytes);
+  void (*free)(void* opaque, void* ptr);
+  void* opaque;
+} bnq_allocator;
+
+/* A task of the library: the host's runner calls it once for every index. It
+ * does not throw or longjmp. */
+typedef void (*bnq_task_fn)(void* task_opaque, uint64_t index,
+                            uint32_t worker);
+
+/* A host's own thread pool in place of the built-in one. run calls
+ * task(task_opaque, i, w) exactly once for each i in 0 .. count - 1, in any
+ * order, from any threads, where no two calls at one time have the same w, and
+ * w < workers; it returns 0 when all calls have returned, or non-zero if it
+ * could not run them, which fails the operation with INTERNAL. Frozen layout.
+ */
+typedef struct bnq_runner {
+  int32_t (*run)(void* opaque, uint64_t count, bnq_task_fn task,
+                 void* task_opaque);
+  void* opaque;
+  uint32_t workers;
+} bnq_runner;
+
+enum { BNQ_LOG_WARNING = 1, BNQ_LOG_INFO = 2 };
+/* A line of text without a newline, from the thread that called the library;
+ * message is valid for the call. */
+typedef void (*bnq_log_fn)(void* opaque, int32_t level, const char* message);
+
+/* Called by long operations on the calling thread: done of total units (bytes
+ * of input), and the name of the tensor being worked on. Returning non-zero
+ * cancels the operation, which then fails with CANCELLED and leaves nothing
+ * behind. */
+typedef int32_t (*bnq_progress_fn)(void* opaque, uint64_t done, uint64_t total,
+                                   const char* item);
+
+/* A context with one thread. allocator may be NULL (malloc); it is copied, its
+ * functions must outlive the context and everything made with it. A handle
+ * made with a context may outlive that context. OUT_OF_MEMORY,
+ * INVALID_ARGUMENT (an allocator without both functions). Since 0.1. */
+BNQ_API bnq_status bnq_context_create(const bnq_allocator* allocator,
+                                      bnq_context** out_context);
+BNQ_API void bnq_context_destroy(bnq_context* context);
+/* Threads of the built-in pool, 1 to 256; 0 takes one for each processor the
+ * process may use. The result never depends on it. The pool starts on first
+ * use. Not while an operation of this context runs. Since 0.1. */
+BNQ_API bnq_status bnq_context_set_threads(bnq_context* context,
+                                           int32_t threads);
+/* The number of threads operations of this context use (a runner's workers
+ * where one is set); 1 for NULL. Since 0.1. */
+BNQ_API int32_t bnq_context_threads(const bnq_context* context);
+/* A runner in place of the built-in pool; copied; NULL takes the pool again.
+ * INVALID_ARGUMENT for no run function or workers not in 1..4096. Since 0.1. */
+BNQ_API bnq_status bnq_context_set_runner(bnq_context* context,
+                                          const bnq_runner* runner);
+/* Messages up to `level` (BNQ_LOG_*) go to log; NULL for none. Since 0.1. */
+BNQ_API bnq_status bnq_context_set_log(bnq_context* context, bnq_log_fn log,
+                                       void* opaque, int32_t level);
+
+/* ------------------------------------------------------------------------ */
+/* 5. Config                                                                 */
+
+/* What to quantize into: a set of options, each an integer or a float with
+ * bounds. Options are checked one by one when set and together when used (a
+ * format may not support an otherwise legal combination: UNSUPPORTED). */
+typedef struct bnq_config bnq_config;
+
+/* Options. Ids are never reused; an older library answers UNSUPPORTED. */
+enum {
+  /* int: BNQ_FORMAT_*; default ternary. */
+  BNQ_OPT_FORMAT = 1,
+  /* int: BNQ_GRANULARITY_*; default group. */
+  BNQ_OPT_GRANULARITY = 2,
+  /* int: columns of a group, from the format's smallest up; default 128. The
+   * last group of a row is short where the size does not divide it. */
+  BNQ_OPT_GROUP_SIZE = 3,
+  /* int: the dimension of per-channel parameters, -8..7, negative from the
+   * end; default 0 (the output channels of a weight matrix). */
+  BNQ_OPT_AXIS = 4,
+  /* int: BNQ_SCHEME_*; default symmetric. */
+  BNQ_OPT_SCHEME = 5,
+  /* float: values beyond +-clip count as +-clip; 0 (default) for none. */
+  BNQ_OPT_CLIP = 6,
+  /* int: BNQ_NON_FINITE_*; default error. */
+  BNQ_OPT_NON_FINITE = 7
+};
+
+/* How many elements share a scale. */
+enum {
+  BNQ_GRANULARITY_TENSOR = 0,
+  BNQ_GRANULARITY_CHANNEL = 1,
+  BNQ_GRANULARITY_GROUP = 2
+};
+/* symmetric: value = code * scale. asymmetric: value = (code - zero point) *
+ * scale, over the range of the values and 0. */
+enum { BNQ_SCHEME_SYMMETRIC = 0, BNQ_SCHEME_ASYMMETRIC = 1 };
+/* NaN and infinity in the input: refuse (NON_FINITE names the first index), or
+ * count as 0. */
+enum { BNQ_NON_FINITE_ERROR = 0, BNQ_NON_FINITE_ZERO = 1 };
+
+/* A config with every option at its default. Since 0.1. */
+BNQ_API bnq_status bnq_config_create(bnq_config** out_config);
+BNQ_API bnq_status bnq_config_clone(const bnq_config* config,
+                                    bnq_config** out_config);
+BNQ_API void bnq_config_destroy(bnq_config* config);
+/* INVALID_ARGUMENT names the bounds; UNSUPPORTED for an unknown option, or one
+ * of the other type. Since 0.1. */
+BNQ_API bnq_status bnq_config_set_int(bnq_config* config, int32_t option,
+                                      int64_t value);
+BNQ_API bnq_status bnq_config_set_float(bnq_config* config, int32_t option,
+                                        double value);
+BNQ_API bnq_status bnq_config_get_int(const bnq_config* config, int32_t option,
+                                      int64_t* out_value);
+BNQ_API bnq_status bnq_config_get_float(const bnq_config* config,
+                                        int32_t option, double* out_value);
+/* Sets an option by its name and a value's name or number: ("format", "int8"),
+ * ("group_size", "64"), ("scheme", "asymmetric"). NOT_FOUND for an unknown
+ * option, INVALID_ARGUMENT for a bad value. Since 0.1. */
+BNQ_API bnq_status bnq_config_set_text(bnq_config* config, const char* option,
+                                       const char* value);
+
+/* The options, for index 0 .. bnq_option_count() - 1. Since 0.1. */
+BNQ_API uint32_t bnq_option_count(void);
+BNQ_API bnq_status bnq_option_at(uint32_t index, int32_t* out_option);
+/* "format", "granularity", "group_size", "axis", "scheme", "clip",
+ * "non_finite"; NULL for an unknown option. Since 0.1. */
+BNQ_API const char* bnq_option_name(int32_t option);
+BNQ_API bnq_status bnq_option_id(const char* name, int32_t* out_option);
+enum { BNQ_OPTION_INT = 0, BNQ_OPTION_FLOAT = 1 };
+/* Type (BNQ_OPTION_*), inclusive bounds and default; any output may be NULL.
+ * UNSUPPORTED for an unknown option. Since 0.1. */
+BNQ_API bnq_status bnq_option_bounds(int32_t option, int32_t* out_type,
+                                     double* out_min, double* out_max,
+                                     double* out_default);
+/* The name of an integer option's value ("group", "symmetric"), or NULL where
+ * its values are plain numbers. Since 0.1. */
+BNQ_API const char* bnq_option_value_name(int32_t option, int64_t value);
+
+/* ------------------------------------------------------------------------ */
+/* 6. Arrays and tensors                                                     */
+
+/* A view of an array: row-major, contiguous, native byte order. data may be
+ * unaligned, and NULL where there are no elements; shape has rank entries and
+ * may be NULL for rank 0. Frozen layout. */
+typedef struct bnq_array {
+  const void* data;
+  const uint64_t* shape;
+  int32_t dtype;
+  int32_t rank;
+} bnq_array;
+
+/* Rank 0 to BNQ_MAX_RANK. */
+#define BNQ_MAX_RANK 8
+
+/* A quantized tensor: codes, scales, zero points, and how they were made.
+ * Immutable: any number of threads may use one at once.
+ *
+ * Codes are packed in rows, each starting on a byte: element j of a row is in
+ * bits (j * b) mod 8 and up of byte j * b / 8, for b = 8 (int8) and 2
+ * (ternary, stored as code + 1); unused bits of a row's last byte are 0.
+ * Parameters: one for the tensor; one for each channel; or for each row its
+ * groups in order (rows x ceil(columns / group size)). */
+typedef struct bnq_tensor bnq_tensor;
+
+/* Quantizes source (F64, F32, F16 or BF16) as config says. The formulas are
+ * those at the top of core/formats/<format>.cc. NON_FINITE (names the index),
+ * UNSUPPORTED, INVALID_ARGUMENT, OUT_OF_MEMORY, CANCELLED. Since 0.1. */
+BNQ_API bnq_status bnq_tensor_quantize(bnq_context* context,
+                                       const bnq_config* config,
+                                       const bnq_array* source,
+                                       bnq_tensor** out_tensor);
+
+/* The sizes of what quantizing an array of this shape gives: bytes of packed
+ * codes, number of scales (float32) and of zero points (int32; as many as
+ * scales if asymmetric, else 0). Any output may be NULL. Since 0.1. */
+BNQ_API bnq_status bnq_quantized_sizes(const bnq_config* config, int32_t rank,
+                                       const uint64_t* shape,
+                                       uint64_t* out_code_bytes,
+                                       uint64_t* out_scales,
+                                       uint64_t* out_zero_points);
+
+/* Quantizes into the caller's buffers, whose sizes must be those above
+ * (INVALID_ARGUMENT otherwise); zero_points may be NULL where there are none.
+ * What bnq_tensor_quantize computes, without memory of the library's own for
+ * the result. The buffers are written even if the call fails. Since 0.1. */
+BNQ_API bnq_status bnq_quantize(bnq_context* context, const bnq_config* config,
+                                const bnq_array* source, uint8_t* codes,
+                                uint64_t code_bytes, float* scales,
+                                uint64_t scale_count, int32_t* zero_points,
+                                uint64_t zero_point_count);
+
+/* The tensor borrows the buffers, which must outlive it, instead of copying
+ * them. */
+enum { BNQ_TENSOR_BORROW = 1 };
+/* A tensor from packed codes, scales and zero points made elsewhere, of the
+ * sizes bnq_quantized_sizes says. Scales must be finite, zero points within
+ * the format's codes, packed codes valid (ternary: no code 3): INVALID_ARGUMENT
+ * names the index. flags: 0 or BNQ_TENSOR_BORROW. Since 0.1. */
+BNQ_API bnq_status bnq_tensor_create(
+    bnq_context* context, const bnq_config* config, int32_t rank,
+    const uint64_t* shape, const uint8_t* codes, uint64_t code_bytes,
+    const float* scales, uint64_t scale_count, const int32_t* zero_points,
+    uint64_t zero_point_count, int32_t flags, bnq_tensor** out_tensor);
+
+BNQ_API void bnq_tensor_destroy(bnq_tensor* tensor);
+
+/* BNQ_FORMAT_*; -1 for NULL. Since 0.1. */
+BNQ_API int32_t bnq_tensor_format(const bnq_tensor* tensor);
+/* Its rank (-1 for NULL), and its dimensions into shape[BNQ_MAX_RANK] (unused
+ * ones are set to 1; may be NULL). Since 0.1. */
+BNQ_API int32_t bnq_tensor_shape(const bnq_tensor* tensor, uint64_t* shape);
+/* Rows and columns as under "Shapes" above; 0 for NULL. Since 0.1. */
+BNQ_API uint64_t bnq_tensor_rows(const bnq_tensor* tensor);
+BNQ_API uint64_t bnq_tensor_columns(const bnq_tensor* tensor);
+/* The options it was made with. As bnq_config_get_int/_float. Since 0.1. */
+BNQ_API bnq_status bnq_tensor_get_int(const bnq_tensor* tensor, int32_t option,
+                                      int64_t* out_value);
+BNQ_API bnq_status bnq_tensor_get_float(const bnq_tensor* tensor,
+                                        int32_t option, double* out_value);
+/* The packed codes, scales and zero points, and their number (bytes, floats,
+ * integers) into *out_count, which may be NULL. NULL and 0 where there are
+ * none. The pointers live as long as the tensor. Since 0.1. */
+BNQ_API const uint8_t* bnq_tensor_codes(const bnq_tensor* tensor,
+                                        uint64_t* out_count);
+BNQ_API const float* bnq_tensor_scales(const bnq_tensor* tensor,
+                                       uint64_t* out_count);
+BNQ_API const int32_t* bnq_tensor_zero_points(const bnq_tensor* tensor,
+                                              uint64_t* out_count);
+/* Bytes of codes, scales and zero points together; 0 for NULL. Since 0.1. */
+BNQ_API uint64_t bnq_tensor_bytes(const bnq_tensor* tensor);
+/* Those bytes times 8 over the number of elements; 0 for an empty tensor.
+ * Since 0.1. */
+BNQ_API double bnq_tensor_bits_per_weight(const bnq_tensor* tensor);
+
+/* The codes one by one, in row-major order, into codes[count], where count is
+ * the number of elements (INVALID_ARGUMENT otherwise): -1, 0, +1 for ternary,
+ * -128..127 for int8. Since 0.1. */
+BNQ_API bnq_status bnq_tensor_unpack(bnq_context* context,
+                                     const bnq_tensor* tensor, int8_t* codes,
+                                     uint64_t count);
+/* The reverse: count codes (the number of elements of shape) into the packed
+ * layout of config's format. INVALID_ARGUMENT names the first code that is out
+ * of range. Since 0.1. */
+BNQ_API bnq_status bnq_pack(bnq_context* context, const bnq_config* config,
+                            int32_t rank, const uint64_t* shape,
+                            const int8_t* codes, uint64_t count,
+                            uint8_t* packed, uint64_t packed_bytes);
+
+/* Dequantizes into out, out_bytes long, which must be exactly elements x the
+ * size of dtype (F32, F16 or BF16, rounded to nearest even). Since 0.1. */
+BNQ_API bnq_status bnq_tensor_dequantize(bnq_context* context,
+                                         const bnq_tensor* tensor,
+                                         int32_t dtype, void* out,
+                                         uint64_t out_bytes);
+/* The same for row_count rows from row_begin on. Since 0.1. */
+BNQ_API bnq_status bnq_tensor_dequantize_rows(
+    bnq_context* context, const bnq_tensor* tensor, uint64_t row_begin,
+    uint64_t row_count, int32_t dtype, void* out, uint64_t out_bytes);
+
+/* ------------------------------------------------------------------------ */
+/* 7. Metrics                                                                */
+
+/* Compares two arrays (F64, F32, F16 or BF16 each) of one shape: original and
+ * other. Writes the first metric_count of BNQ_METRIC_* (at most
+ * bnq_metric_count()) into metrics. NON_FINITE, INVALID_ARGUMENT (shapes
+ * differ). NO_DATA for empty arrays. Since 0.1. */
+BNQ_API bnq_status bnq_compare(bnq_context* context, const bnq_array* original,
+                               const bnq_array* other, double* metrics,
+                               uint32_t metric_count);
+/* The same between an array and what the tensor dequantizes to, without
+ * dequantizing it as a whole. Since 0.1. */
+BNQ_API bnq_status bnq_tensor_compare(bnq_context* context,
+                                      const bnq_array* original,
+                                      const bnq_tensor* tensor,
+                                      double* metrics, uint32_t metric_count);
+
+/* ------------------------------------------------------------------------ */
+/* 8. Files                                                                  */
+
+/* A model file opened for reading: .safetensors, .bnq, or the index of a
+ * sharded safetensors model (*.safetensors.index.json). Told by content, not
+ * by name. Everything is validated when it is opened, the data's checksums
+ * (.bnq) when a tensor is read. Any number of threads may read from one. */
+typedef struct bnq_file bnq_file;
+
+enum {
+  BNQ_FILE_SAFETENSORS = 1,
+  BNQ_FILE_BNQ = 2,
+  BNQ_FILE_SAFETENSORS_INDEX = 3
+};
+
+/* The file is mapped into memory where the system can. NOT_FOUND, IO,
+ * CORRUPT_FILE, OUT_OF_MEMORY. Since 0.1. */
+BNQ_API bnq_status bnq_file_open(bnq_context* context, const char* path,
+                                 bnq_file** out_file);
+/* The same from memory (not an index), which must outlive the handle and every
+ * tensor read from it. Since 0.1. */
+BNQ_API bnq_status bnq_file_open_memory(bnq_context* context, const void* data,
+                                        uint64_t bytes, bnq_file** out_file);
+BNQ_API void bnq_file_close(bnq_file* file);
+
+/* BNQ_FILE_*; 0 for NULL. Since 0.1. */
+BNQ_API int32_t bnq_file_kind(const bnq_file* file);
+/* The number of tensors; 0 for NULL. They are sorted by name. Since 0.1. */
+BNQ_API uint64_t bnq_file_count(const bnq_file* file);
+/* NOT_FOUND. Since 0.1. */
+BNQ_API bnq_status bnq_file_find(const bnq_file* file, const char* name,
+                                 uint64_t* out_index);
+/* For tensor 0 .. count - 1: its name (NULL for another index); its rank (-1)
+ * and shape as in bnq_tensor_shape; its format (BNQ_FORMAT_NONE where it is a
+ * plain array; -1); its dtype (of a plain array; 0 where it is quantized; -1);
+ * the bytes of its data uncompressed, and as stored (0). Since 0.1. */
+BNQ_API const char* bnq_file_name(const bnq_file* file, uint64_t index);
+BNQ_API int32_t bnq_file_shape(const bnq_file* file, uint64_t index,
+                               uint64_t* shape);
+BNQ_API int32_t bnq_file_format(const bnq_file* file, uint64_t index);
+BNQ_API int32_t bnq_file_dtype(const bnq_file* file, uint64_t index);
+BNQ_API uint64_t bnq_file_bytes(const bnq_file* file, uint64_t index);
+BNQ_API uint64_t bnq_file_stored_bytes(const bnq_file* file, uint64_t index);
+/* The metadata (strings by key, sorted): NULL for an index that is not there.
+ * Since 0.1. */
+BNQ_API uint64_t bnq_file_metadata_count(const bnq_file* file);
+BNQ_API const char* bnq_file_metadata_key(const bnq_file* file,
+                                          uint64_t index);
+BNQ_API const char* bnq_file_metadata_value(const bnq_file* file,
+                                            uint64_t index);
+
+/* A view of a plain array's data within the file; valid until it is closed.
+ * *out_data is NULL for an empty array. Not necessarily aligned to its type.
+ * UNSUPPORTED where it is quantized or compressed (use bnq_file_read); not
+ * checked against its checksum (bnq_file_read is). Since 0.1. */
+BNQ_API bnq_status bnq_file_data(const bnq_file* file, uint64_t index,
+                                 const void** out_data, uint64_t* out_bytes);
+/* Reads a plain array's bytes into the caller's buffer of bnq_file_bytes()
+ * bytes. UNSUPPORTED where it is quantized. Since 0.1. */
+BNQ_API bnq_status bnq_file_read(bnq_context* context, const bnq_file* file,
+                                 uint64_t index, void* out,
+                                 uint64_t out_bytes);
+/* A quantized tensor of a .bnq file. Where it is not compressed, it uses the
+ * mapped file, which stays mapped as long as the tensor lives, even if the
+ * file is closed. UNSUPPORTED where it is a plain array. Since 0.1. */
+BNQ_API bnq_status bnq_file_tensor(bnq_context* context, const bnq_file* file,
+                                   uint64_t index, bnq_tensor** out_tensor);
+/* Reads every byte: checksums, codes, scales and zero points of a .bnq file;
+ * for safetensors, what was checked when it was opened, and that floating-
+ * point values are finite. The first defect found is the error: CORRUPT_FILE
+ * or NON_FINITE. progress may be NULL. Since 0.1. */
+BNQ_API bnq_status bnq_file_verify(bnq_context* context, const bnq_file* file,
+                                   bnq_progress_fn progress, void* opaque);
+
+/* Writes a model file: to a temporary file beside it, which replaces the
+ * output when everything has been written and synced. For one thread. */
+typedef struct bnq_writer bnq_writer;
+
+/* Flags of writers and conversions. */
+enum {
+  /* Replace an existing output. */
+  BNQ_WRITE_OVERWRITE = 1,
+  /* DEFLATE the chunks of a .bnq file. */
+  BNQ_WRITE_COMPRESS = 2,
+  /* Do everything but write. */
+  BNQ_WRITE_DRY_RUN = 4
+};
+/* kind: BNQ_FILE_SAFETENSORS or BNQ_FILE_BNQ. flags: OVERWRITE, COMPRESS.
+ * EXISTS, IO. Since 0.1. */
+BNQ_API bnq_status bnq_writer_create(bnq_context* context, const char* path,
+                                     int32_t kind, int32_t flags,
+                                     bnq_writer** out_writer);
+/* Abandons the output unless it was finished. Since 0.1. */
+BNQ_API void bnq_writer_destroy(bnq_writer* writer);
+/* Replaces an earlier value of the key. Since 0.1. */
+BNQ_API bnq_status bnq_writer_set_metadata(bnq_writer* writer, const char* key,
+                                           const char* value);
+/* Adds a plain array of any dtype, or a quantized tensor (.bnq only:
+ * UNSUPPORTED). The data is borrowed until bnq_writer_finish or _destroy.
+ * INVALID_ARGUMENT for an empty or repeated name. Since 0.1. */
+BNQ_API bnq_status bnq_writer_add_array(bnq_writer* writer, const char* name,
+                                        const bnq_array* array);
+BNQ_API bnq_status bnq_writer_add_tensor(bnq_writer* writer, const char* name,
+                                         const bnq_tensor* tensor);
+/* Writes everything and puts the file in its place. IO leaves an old output as
+ * it was. The writer can then only be destroyed. Since 0.1. */
+BNQ_API bnq_status bnq_writer_finish(bnq_writer* writer);
+
+/* ------------------------------------------------------------------------ */
+/* 9. Plans, conversion, comparison                                          */
+
+/* Which tensor of a model gets which config: an ordered list of rules, of
+ * which the first that matches a tensor decides. A tensor that no rule matches
+ * is carried through unchanged, and so is one that is not F64, F32, F16 or
+ * BF16. */
+typedef struct bnq_plan bnq_plan;
+
+/* A plan without rules. Since 0.1. */
+BNQ_API bnq_status bnq_plan_create(bnq_plan** out_plan);
+BNQ_API void bnq_plan_destroy(bnq_plan* plan);
+/* Adds a rule behind the others: tensors whose name matches the glob (* any
+ * characters, ? any one, [a-z] [!a-z] sets, \ quotes the next; the whole name
+ * must match) and whose rank is min_rank or more (0..8). config is copied; NULL
+ * leaves matching tensors unquantized. Since 0.1. */
+BNQ_API bnq_status bnq_plan_add(bnq_plan* plan, const char* glob,
+                                int32_t min_rank, const bnq_config* config);
+
+/* One row for each tensor of a conversion or comparison, sorted by name.
+ * Immutable, may be shared. */
+typedef struct bnq_report bnq_report;
+
+/* Quantizes the model file at `input` (safetensors or its sharded index) into
+ * a .bnq file at `output`, one tensor, or one slice of a large one, at a time:
+ * memory does not grow with the model. flags: BNQ_WRITE_*. report (may be
+ * NULL) receives the table with the metrics of each quantized tensor. If the
+ * call fails or is cancelled, an existing output is left as it was, and
+ * nothing is left behind. EXISTS where the output exists (unless OVERWRITE) or
+ * is also the input, NON_FINITE (names tensor and index), and all others.
+ * Since 0.1. */
+BNQ_API bnq_status bnq_quantize_file(bnq_context* context,
+                                     const bnq_plan* plan, const char* input,
+                                     const char* output, int32_t flags,
+                                     bnq_progress_fn progress, void* opaque,
+                                     bnq_report** out_report);
+/* Dequantizes a .bnq file into a safetensors file: quantized tensors become
+ * dtype (F32, F16, BF16), the others stay as they are. As above. Since 0.1. */
+BNQ_API bnq_status bnq_dequantize_file(bnq_context* context, const char* input,
+                                       const char* output, int32_t dtype,
+                                       int32_t flags, bnq_progress_fn progress,
+                                       void* opaque, bnq_report** out_report);
+/* Compares the tensors of two model files of any kind, slice by slice: the
+ * metrics of each tensor in both with equal shape and floating-point or
+ * quantized contents; plain arrays of other types are compared byte for byte
+ * (mse 0 or NaN). Tensors in only one of them, or of other shape, are rows with
+ * a note and NaN metrics. Since 0.1. */
+BNQ_API bnq_status bnq_compare_files(bnq_context* context, const char* original,
+                                     const char* other,
+                                     bnq_progress_fn progress, void* opaque,
+                                     bnq_report** out_report);
+
+BNQ_API void bnq_report_destroy(bnq_report* report);
+/* Rows; 0 for NULL. Since 0.1. */
+BNQ_API uint64_t bnq_report_count(const bnq_report* report);
+/* The tensor's name; NULL for an index that is not there. Since 0.1. */
+BNQ_API const char* bnq_report_name(const bnq_report* report, uint64_t index);
+/* As bnq_tensor_shape. Since 0.1. */
+BNQ_API int32_t bnq_report_shape(const bnq_report* report, uint64_t index,
+                                 uint64_t* shape);
+/* Its BNQ_FORMAT_* in the output (in the second file), and its dtype where
+ * that is NONE, else 0; -1 for an index that is not there. Since 0.1. */
+BNQ_API int32_t bnq_report_format(const bnq_report* report, uint64_t index);
+BNQ_API int32_t bnq_report_dtype(const bnq_report* report, uint64_t index);
+/* Bytes of its data in the input (first file) and in the output (second file;
+ * as stored, so after compression). Since 0.1. */
+BNQ_API uint64_t bnq_report_bytes_before(const bnq_report* report,
+                                         uint64_t index);
+BNQ_API uint64_t bnq_report_bytes_after(const bnq_report* report,
+                                        uint64_t index);
+/* bytes_after x 8 over the number of elements; 0 where there are none. */
+BNQ_API double bnq_report_bits_per_weight(const bnq_report* report,
+                                          uint64_t index);
+/* The metrics, as in bnq_compare; NaN where there are none (a tensor carried
+ * through, empty, or without a counterpart). Since 0.1. */
+BNQ_API bnq_status bnq_report_metrics(const bnq_report* report, uint64_t index,
+                                      double* metrics, uint32_t metric_count);
+/* Why a row has no metrics, or what was done that was not asked for; "" if
+ * nothing. Since 0.1. */
+BNQ_API const char* bnq_report_note(const bnq_report* report, uint64_t index);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* BNQ_BNQ_H_ */
