@@ -1,0 +1,73 @@
+#include "core/base/shape.h"
+
+#include "core/base/checked.h"
+#include "core/base/error.h"
+
+namespace bnq {
+
+Shape Shape::Make(int32_t rank, const uint64_t* dims) {
+  if (rank < 0 || rank > kMaxRank) {
+    Fail(Code::kInvalidArgument, "rank = %d, must be 0 to %d", rank, kMaxRank);
+  }
+  if (rank > 0 && dims == nullptr) {
+    Fail(Code::kInvalidArgument, "shape is NULL for an array of rank %d", rank);
+  }
+  Shape shape;
+  shape.rank = rank;
+  uint64_t n = 1;
+  bool overflow = false;
+  for (int i = 0; i < rank; ++i) {
+    shape.dims[i] = dims[i];
+    // Zero dimensions are left out: an empty array's other dimensions are
+    // multiplied too (columns()).
+    if (dims[i] != 0 && !TryMul(n, dims[i], &n)) overflow = true;
+  }
+  uint64_t bytes = 0;
+  if (overflow || !TryMul(n, 8, &bytes)) {
+    Fail(Code::kInvalidArgument, "shape %s has too many elements",
+         shape.ToString().c_str());
+  }
+  return shape;
+}
+
+uint64_t Shape::elements() const {
+  uint64_t n = 1;
+  for (int i = 0; i < rank; ++i) n *= dims[i];
+  return n;
+}
+
+uint64_t Shape::columns() const {
+  uint64_t n = 1;
+  for (int i = rank >= 2 ? 1 : 0; i < rank; ++i) n *= dims[i];
+  return n;
+}
+
+bool Shape::operator==(const Shape& other) const {
+  if (rank != other.rank) return false;
+  for (int i = 0; i < rank; ++i) {
+    if (dims[i] != other.dims[i]) return false;
+  }
+  return true;
+}
+
+std::string Shape::ToString() const {
+  std::string s = "[";
+  for (int i = 0; i < rank; ++i) {
+    if (i > 0) s += ", ";
+    s += std::to_string(dims[i]);
+  }
+  return s + "]";
+}
+
+bool TryByteSize(const Shape& shape, DType dtype, uint64_t* bytes) {
+  uint64_t n = 1;
+  for (int i = 0; i < shape.rank; ++i) {
+    if (!TryMul(n, shape.dims[i], &n)) return false;
+  }
+  uint64_t bits = 0;
+  if (!TryMul(n, Info(dtype).bits, &bits) || bits % 8 != 0) return false;
+  *bytes = bits / 8;
+  return true;
+}
+
+}  // namespace bnq
