@@ -1,0 +1,157 @@
+// Reductions of one chunk whose results do not depend on the vector length.
+// Included once per target.
+#if defined(BNQ_CORE_KERNELS_REDUCE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef BNQ_CORE_KERNELS_REDUCE_INL_H_
+#undef BNQ_CORE_KERNELS_REDUCE_INL_H_
+#else
+#define BNQ_CORE_KERNELS_REDUCE_INL_H_
+#endif
+
+#include <string.h>
+
+#include "core/kernels/common.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace bnq {
+namespace HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// kLanes running sums in as few registers as hold them.
+class LaneSums {
+ public:
+  using DD = hn::CappedTag<double, kLanes>;
+  using VD = hn::Vec<DD>;
+
+  LaneSums() {
+    for (size_t k = 0; k < kCount; ++k) sums_[k] = hn::Zero(DD());
+  }
+  // Adds v to register k, which holds lanes k * Lanes and up.
+  HWY_INLINE void Add(size_t k, VD v) { sums_[k] = hn::Add(sums_[k], v); }
+  double Total() const {
+    HWY_ALIGN double lanes[kLanes];
+    for (size_t k = 0; k < kCount; ++k) {
+      hn::Store(sums_[k], DD(), lanes + k * kPerRegister);
+    }
+    for (size_t half = kLanes / 2; half != 0; half /= 2) {
+      for (size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    }
+    return lanes[0];
+  }
+
+  static constexpr size_t kPerRegister = hn::MaxLanes(DD());
+  static constexpr size_t kCount = kLanes / kPerRegister;
+
+ private:
+  VD sums_[kCount];
+};
+
+// `count` floats in steps of kLanes; the last step is filled up with zeros,
+// which add nothing to any of our sums. f(pointer to kLanes floats).
+template <class F>
+HWY_INLINE void ForEachStep(const float* x, size_t count, F f) {
+  size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) f(x + i);
+  if (i < count) {
+    HWY_ALIGN float last[kLanes] = {};
+    memcpy(last, x + i, (count - i) * sizeof(float));
+    f(last);
+  }
+}
+
+HWY_INLINE double SumAbs(const float* x, size_t count) {
+  const LaneSums::DD dd;
+  const hn::Rebind<float, LaneSums::DD> df;
+  LaneSums sums;
+  ForEachStep(x, count, [&](const float* p) HWY_ATTR {
+    for (size_t k = 0; k < LaneSums::kCount; ++k) {
+      const auto v = hn::LoadU(df, p + k * LaneSums::kPerRegister);
+      sums.Add(k, hn::PromoteTo(dd, hn::Abs(v)));
+    }
+  });
+  return sums.Total();
+}
+
+// The greatest bit pattern of |x|.
+HWY_INLINE uint32_t MaxAbsBits(const float* x, size_t count, size_t readable) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const size_t N = hn::Lanes(d);
+  const auto mask = hn::Set(di, 0x7FFFFFFF);
+  auto m0 = hn::Zero(di), m1 = m0, m2 = m0, m3 = m0;
+  const auto bits = [&](const float* p) HWY_ATTR {
+    return hn::And(hn::BitCast(di, hn::LoadU(d, p)), mask);
+  };
+  size_t i = 0;
+  for (; i + 4 * N <= count; i += 4 * N) {
+    m0 = hn::Max(m0, bits(x + i));
+    m1 = hn::Max(m1, bits(x + i + N));
+    m2 = hn::Max(m2, bits(x + i + 2 * N));
+    m3 = hn::Max(m3, bits(x + i + 3 * N));
+  }
+  for (; i + N <= count; i += N) m0 = hn::Max(m0, bits(x + i));
+  if (i < count) {
+    if (i + N <= readable) {
+      m1 = hn::Max(m1,
+                   hn::IfThenElseZero(hn::FirstN(di, count - i), bits(x + i)));
+    } else {
+      HWY_ALIGN float last[hn::MaxLanes(d)] = {};
+      memcpy(last, x + i, (count - i) * sizeof(float));
+      m1 = hn::Max(m1, bits(last));
+    }
+  }
+  m0 = hn::Max(hn::Max(m0, m1), hn::Max(m2, m3));
+  return static_cast<uint32_t>(hn::GetLane(hn::MaxOfLanes(di, m0)));
+}
+
+HWY_INLINE void MinMax(const float* x, size_t count, float* min, float* max) {
+  const hn::ScalableTag<float> d;
+  const size_t N = hn::Lanes(d);
+  auto lo0 = hn::Set(d, *min), lo1 = lo0;
+  auto hi0 = hn::Set(d, *max), hi1 = hi0;
+  size_t i = 0;
+  for (; i + 2 * N <= count; i += 2 * N) {
+    const auto a = hn::LoadU(d, x + i);
+    const auto b = hn::LoadU(d, x + i + N);
+    lo0 = hn::Min(lo0, a);
+    hi0 = hn::Max(hi0, a);
+    lo1 = hn::Min(lo1, b);
+    hi1 = hn::Max(hi1, b);
+  }
+  *min = hn::GetLane(hn::MinOfLanes(d, hn::Min(lo0, lo1)));
+  *max = hn::GetLane(hn::MaxOfLanes(d, hn::Max(hi0, hi1)));
+  for (; i < count; ++i) {
+    if (x[i] < *min) *min = x[i];
+    if (x[i] > *max) *max = x[i];
+  }
+}
+
+// One chunk; fills what the statistic needs, and abs_bits enough to tell
+// whether all values are finite.
+HWY_INLINE Partial ReduceChunk(const float* x, size_t count, size_t readable,
+                               Statistic statistic) {
+  Partial p;
+  switch (statistic) {
+    case Statistic::kAbsMax:
+      p.abs_bits = MaxAbsBits(x, count, readable);
+      break;
+    case Statistic::kMinMax:
+      p.abs_bits = MaxAbsBits(x, count, readable);
+      MinMax(x, count, &p.min, &p.max);
+      break;
+    case Statistic::kAbsMean:
+      p.abs_sum = SumAbs(x, count);
+      // A sum of kChunk floats is finite in double just when all of them are.
+      if (!(p.abs_sum <= 1.7976931348623157e308)) p.abs_bits = 0x7F800000u;
+      break;
+  }
+  return p;
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace bnq
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard
