@@ -1,0 +1,63 @@
+#include "core/kernels/affine.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/affine.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+#include "core/kernels/traversal-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace bnq {
+namespace HWY_NAMESPACE {
+namespace {
+
+struct AffineCodec {
+  template <class D>
+  class Encoder {
+   public:
+    HWY_INLINE Encoder(D d, hn::Vec<D> inv_scale, hn::Vec<D> zero_point,
+                       CodeRange range)
+        : inv_scale_(inv_scale),
+          lo_(hn::Sub(hn::Set(d, static_cast<float>(range.lo)), zero_point)),
+          hi_(hn::Sub(hn::Set(d, static_cast<float>(range.hi)), zero_point)),
+          zero_point_(hn::ConvertTo(hn::RebindToSigned<D>(), zero_point)) {}
+
+    // Clamping before rounding to an integer gives what clamping after it
+    // would, as the bounds are integers, and cannot overflow.
+    HWY_INLINE hn::Vec<hn::RebindToSigned<D>> operator()(D /*d*/,
+                                                         hn::Vec<D> x) const {
+      const auto v = hn::Mul(x, inv_scale_);
+      return hn::Add(hn::NearestInt(hn::Min(hn::Max(v, lo_), hi_)),
+                     zero_point_);
+    }
+
+   private:
+    hn::Vec<D> inv_scale_, lo_, hi_;
+    hn::Vec<hn::RebindToSigned<D>> zero_point_;
+  };
+
+  template <class D>
+  static HWY_INLINE hn::Vec<D> Decode(D d, hn::Vec<hn::RebindToSigned<D>> code,
+                                      hn::Vec<D> scale, hn::Vec<D> zero_point) {
+    return hn::Mul(hn::Sub(hn::ConvertTo(d, code), zero_point), scale);
+  }
+};
+
+}  // namespace
+
+const Kernels* GetAffine() { return MakeKernels<AffineCodec>(); }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace bnq
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace bnq {
+
+HWY_EXPORT(GetAffine);
+
+const Kernels& AffineKernels() { return *HWY_DYNAMIC_DISPATCH(GetAffine)(); }
+
+}  // namespace bnq
+#endif  // HWY_ONCE

@@ -1,0 +1,99 @@
+#include "core/tensor/layout.h"
+
+#include <algorithm>
+
+#include "core/base/checked.h"
+#include "core/base/error.h"
+
+namespace bnq {
+namespace {
+
+// Runs shorter than this are slower than element-wise parameters are.
+constexpr uint64_t kMinRun = 32;
+
+void SetChannels(Layout& layout, const Config& config, const Shape& shape) {
+  const int rank = shape.rank;
+  const int axis = config.axis() < 0 ? config.axis() + rank : config.axis();
+  if (rank == 0 || axis < 0 || axis >= rank) {
+    Fail(Code::kInvalidArgument,
+         "axis = %d, but the array of shape %s has rank %d", config.axis(),
+         shape.ToString().c_str(), rank);
+  }
+  for (int i = 0; i < rank; ++i) {
+    (i < axis    ? layout.outer
+     : i == axis ? layout.channels
+                 : layout.inner) *= shape.dims[i];
+  }
+  layout.num_params = layout.channels;
+  if (layout.outer == 1) {
+    // Each channel is a run: of whole rows for the first dimension of a
+    // matrix, of columns where leading dimensions are 1 or the rank is.
+    layout.run = std::max<uint64_t>(layout.inner, 1);
+    layout.mod = layout.columns / layout.run;
+    layout.row_params = layout.mod;
+  } else {
+    layout.contiguous = false;
+    layout.run = std::max<uint64_t>(layout.inner, 1);
+    layout.mod = layout.channels;
+    layout.per_element = layout.run < kMinRun;
+  }
+  layout.mod = std::max<uint64_t>(layout.mod, 1);
+}
+
+}  // namespace
+
+Layout MakeLayout(const Format& format, const Config& config,
+                  const Shape& shape) {
+  if (config.scheme() == Scheme::kAsymmetric && !format.asymmetric) {
+    Fail(Code::kUnsupported,
+         "scheme = asymmetric is not supported by format %s", format.name);
+  }
+  Layout layout;
+  layout.rows = shape.rows();
+  layout.columns = shape.columns();
+  const uint64_t elements = shape.elements();
+  switch (config.granularity()) {
+    case Granularity::kTensor:
+      layout.run = std::max<uint64_t>(layout.columns, 1);
+      layout.num_params = 1;
+      break;
+    case Granularity::kChannel:
+      SetChannels(layout, config, shape);
+      break;
+    case Granularity::kGroup: {
+      if (config.group_size() < format.min_group) {
+        Fail(Code::kInvalidArgument,
+             "group_size = %llu, must be at least %llu for format %s",
+             static_cast<unsigned long long>(config.group_size()),
+             static_cast<unsigned long long>(format.min_group), format.name);
+      }
+      layout.run = config.group_size();
+      layout.mod = std::max<uint64_t>(DivCeil(layout.columns, layout.run), 1);
+      layout.row_params = layout.mod;
+      layout.num_params = elements == 0 ? 0 : layout.rows * layout.mod;
+      break;
+    }
+  }
+  layout.row_bytes = RowBytes(format.packing, layout.columns);
+  layout.code_bytes =
+      CheckedMul(layout.rows, layout.row_bytes, "size of the codes");
+
+  if (elements != 0 && layout.rows > 1 &&
+      layout.columns % CodesPerByte(format.packing) == 0 &&
+      (layout.columns % layout.run == 0)) {
+    // One long row. A tensor's single run grows with it; runs that repeat do
+    // so with the same period.
+    if (layout.row_params != 0) {
+      layout.mod = layout.rows * layout.mod;
+      layout.row_params = layout.mod;
+    } else if (layout.num_params == 1 && layout.contiguous) {
+      layout.run = elements;
+    }
+    layout.columns = elements;
+    layout.rows = 1;
+    layout.row_bytes = layout.code_bytes;
+  }
+  return layout;
+}
+
+}  // namespace bnq

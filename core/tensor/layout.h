@@ -1,0 +1,56 @@
+// Which parameters an element of a tensor belongs to, and where its code is.
+#ifndef BNQ_CORE_TENSOR_LAYOUT_H_
+#define BNQ_CORE_TENSOR_LAYOUT_H_
+
+#include <cstdint>
+
+#include "core/base/shape.h"
+#include "core/config.h"
+#include "core/format.h"
+
+namespace bnq {
+
+// A matrix whose rows are cut into runs of columns with common parameters:
+// element (r, c) has the parameters r * row_params + (c / run) % mod.
+//   tensor:           one run
+//   channel, axis 0:  a run is a row
+//   channel, other:   runs of `inner` columns, whose parameters repeat
+//   group:            runs of group_size, the last of a row possibly short
+// Channels whose runs are too short for vectors are handled element by element
+// (`per_element`): (c % (run * mod)) / run is the parameter, and tables of one
+// entry for each column of a period take the place of the run's parameters.
+//
+// Where rows end on a whole byte of codes and a whole run, the matrix is one
+// long row, so that work can be cut anywhere; rows and columns are then not
+// those of the shape.
+struct Layout {
+  uint64_t rows = 0;
+  uint64_t columns = 0;
+  uint64_t run = 1;         // >= 1
+  uint64_t row_params = 0;  // parameters of one row, where rows have their own
+  uint64_t mod = 1;         // >= 1
+  bool per_element = false;
+  // Each parameter belongs to one run.
+  bool contiguous = true;
+
+  uint64_t num_params = 0;
+  uint64_t row_bytes = 0;  // of packed codes
+  uint64_t code_bytes = 0;
+
+  // Where !contiguous, the array is [outer, channels, inner].
+  uint64_t outer = 1, channels = 1, inner = 1;
+
+  uint64_t ParamIndex(uint64_t row, uint64_t column) const {
+    return row * row_params + (column / run) % mod;
+  }
+  uint64_t period() const { return run * mod; }
+};
+
+// INVALID_ARGUMENT or UNSUPPORTED where config and shape do not fit each other
+// or the format.
+Layout MakeLayout(const Format& format, const Config& config,
+                  const Shape& shape);
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_TENSOR_LAYOUT_H_
