@@ -1,0 +1,144 @@
+#include "core/tensor/metrics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "core/base/checked.h"
+#include "core/base/error.h"
+#include "core/parallel/runner.h"
+#include "core/tensor/quantize.h"
+
+namespace bnq {
+namespace {
+
+constexpr uint64_t kWaveChunks = 1024;
+constexpr uint64_t kTaskChunks = 8;
+
+void CheckShapes(const Shape& original, const Shape& other) {
+  if (original != other) {
+    Fail(Code::kInvalidArgument,
+         "shape of other = %s, must be that of original, %s",
+         other.ToString().c_str(), original.ToString().c_str());
+  }
+  if (original.elements() == 0) {
+    Fail(Code::kNoData, "arrays of shape %s have no elements to compare",
+         original.ToString().c_str());
+  }
+}
+
+void CheckFiniteSide(const ArrayView& array, const char* name) {
+  try {
+    CheckFinite(array, 0, array.shape.elements());
+  } catch (const Error& e) {
+    throw Error(e.code(), std::string(name) + ": " + e.message());
+  }
+}
+
+}  // namespace
+
+const char* MetricName(int index) {
+  static const char* const kNames[kNumMetrics] = {"mse", "mae", "max_error",
+                                                  "sqnr_db", "cosine"};
+  return index >= 0 && index < kNumMetrics ? kNames[index] : nullptr;
+}
+
+Metrics Metrics::None() {
+  Metrics m;
+  std::fill(m.values, m.values + kNumMetrics,
+            std::numeric_limits<double>::quiet_NaN());
+  return m;
+}
+
+void ErrorSums::Add(const Context& context, uint64_t begin, uint64_t end,
+                    const Side& a, const Side& b) {
+  const CommonKernels& common = GetCommonKernels();
+  std::vector<ErrorPartial> partials(
+      std::min<uint64_t>(kWaveChunks, DivCeil(end - begin, kChunk)));
+  for (uint64_t wave = begin; wave < end; wave += kWaveChunks * kChunk) {
+    const uint64_t wave_end = std::min(end, wave + kWaveChunks * kChunk);
+    const uint64_t chunks = DivCeil(wave_end - wave, kChunk);
+    ParallelFor(context, DivCeil(chunks, kTaskChunks), [&](uint64_t task) {
+      float values_a[kChunk + kLanes], values_b[kChunk + kLanes];
+      const uint64_t last = std::min(chunks, (task + 1) * kTaskChunks);
+      for (uint64_t c = task * kTaskChunks; c < last; ++c) {
+        const uint64_t at = wave + c * kChunk;
+        const size_t n =
+            static_cast<size_t>(std::min<uint64_t>(wave_end - at, kChunk));
+        a(at, n, values_a);
+        b(at, n, values_b);
+        partials[c] = common.compare(values_a, values_b, n);
+      }
+    });
+    for (uint64_t c = 0; c < chunks; ++c) total_.Merge(partials[c]);
+  }
+  count_ += end - begin;
+}
+
+bool ErrorSums::finite() const {
+  // Squares of finite floats do not overflow double.
+  return std::isfinite(total_.sum_aa) && std::isfinite(total_.sum_bb);
+}
+
+Metrics ErrorSums::Result() const {
+  if (count_ == 0) Fail(Code::kNoData, "there are no elements to compare");
+  const ErrorPartial& t = total_;
+  const double n = static_cast<double>(count_);
+  const double infinity = std::numeric_limits<double>::infinity();
+  Metrics m;
+  m.values[static_cast<int>(Metric::kMse)] = t.sum_sq_error / n;
+  m.values[static_cast<int>(Metric::kMae)] = t.sum_abs_error / n;
+  m.values[static_cast<int>(Metric::kMaxError)] = t.max_error;
+  m.values[static_cast<int>(Metric::kSqnrDb)] =
+      t.sum_sq_error == 0.0 ? infinity
+      : t.sum_aa == 0.0     ? -infinity
+                            : 10.0 * std::log10(t.sum_aa / t.sum_sq_error);
+  double cosine = 0.0;
+  if (t.sum_aa == 0.0 && t.sum_bb == 0.0) {
+    cosine = 1.0;
+  } else if (t.sum_aa != 0.0 && t.sum_bb != 0.0) {
+    cosine = t.sum_ab / (std::sqrt(t.sum_aa) * std::sqrt(t.sum_bb));
+    cosine = std::min(1.0, std::max(-1.0, cosine));
+  }
+  m.values[static_cast<int>(Metric::kCosine)] = cosine;
+  return m;
+}
+
+ErrorSums::Side ArraySide(const ArrayView& array) {
+  const SourceView source = MakeSource(array, nullptr);
+  const CommonKernels& common = GetCommonKernels();
+  return [source, &common](uint64_t begin, size_t count, float* out) {
+    common.load(source, begin, count, out);
+  };
+}
+
+Metrics Compare(const Context& context, const ArrayView& original,
+                const ArrayView& other) {
+  CheckShapes(original.shape, other.shape);
+  const ErrorSums::Side a = ArraySide(original), b = ArraySide(other);
+  ErrorSums sums;
+  sums.Add(context, 0, original.shape.elements(), a, b);
+  if (!sums.finite()) {
+    CheckFiniteSide(original, "original");
+    CheckFiniteSide(other, "other");
+  }
+  return sums.Result();
+}
+
+Metrics Compare(const Context& context, const ArrayView& original,
+                const QuantizedTensor& tensor) {
+  CheckShapes(original.shape, tensor.shape());
+  const Dequantizer dequantizer(context, tensor);
+  ErrorSums sums;
+  sums.Add(context, 0, original.shape.elements(), ArraySide(original),
+           [&](uint64_t begin, size_t count, float* out) {
+             dequantizer.Decode(begin, count, DType::kF32, false,
+                                reinterpret_cast<uint8_t*>(out));
+           });
+  if (!sums.finite()) CheckFiniteSide(original, "original");
+  return sums.Result();
+}
+
+}  // namespace bnq

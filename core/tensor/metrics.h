@@ -1,0 +1,58 @@
+// How much was lost: metrics between an array and another, or a quantized
+// tensor.
+#ifndef BNQ_CORE_TENSOR_METRICS_H_
+#define BNQ_CORE_TENSOR_METRICS_H_
+
+#include <cstdint>
+#include <functional>
+
+#include "core/base/context.h"
+#include "core/base/shape.h"
+#include "core/kernels/common.h"
+#include "core/tensor/tensor.h"
+
+namespace bnq {
+
+// Positions are those of BNQ_METRIC_*.
+enum class Metric { kMse, kMae, kMaxError, kSqnrDb, kCosine };
+constexpr int kNumMetrics = 5;
+const char* MetricName(int index);  // nullptr outside the list
+
+struct Metrics {
+  double values[kNumMetrics];
+  static Metrics None();  // NaN throughout
+};
+
+// Sums over pairs of elements, fed in slices. The sums are those of chunks of
+// kChunk elements in order: the same for any slices that end on a chunk.
+class ErrorSums {
+ public:
+  // Puts elements [begin, begin + count) of one side into out, with room for
+  // kLanes more; called from several threads.
+  using Side = std::function<void(uint64_t begin, size_t count, float* out)>;
+
+  // Elements [begin, end) of both.
+  void Add(const Context& context, uint64_t begin, uint64_t end, const Side& a,
+           const Side& b);
+  uint64_t count() const { return count_; }
+  // Whether all values so far were finite.
+  bool finite() const;
+  // NO_DATA where nothing was added.
+  Metrics Result() const;
+
+ private:
+  ErrorPartial total_;
+  uint64_t count_ = 0;
+};
+
+ErrorSums::Side ArraySide(const ArrayView& array);
+
+// INVALID_ARGUMENT where shapes differ, NON_FINITE naming the array and index.
+Metrics Compare(const Context& context, const ArrayView& original,
+                const ArrayView& other);
+Metrics Compare(const Context& context, const ArrayView& original,
+                const QuantizedTensor& tensor);
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_TENSOR_METRICS_H_
