@@ -1,0 +1,135 @@
+#include "core/config.h"
+
+#include "capi/guard.h"
+
+using namespace bnq;
+using namespace bnq::capi;
+
+namespace {
+
+#define BNQ_SAME(option, id) \
+  static_assert(static_cast<int>(Option::option) == BNQ_OPT_##id, #id)
+BNQ_SAME(kFormat, FORMAT);
+BNQ_SAME(kGranularity, GRANULARITY);
+BNQ_SAME(kGroupSize, GROUP_SIZE);
+BNQ_SAME(kAxis, AXIS);
+BNQ_SAME(kScheme, SCHEME);
+BNQ_SAME(kClip, CLIP);
+BNQ_SAME(kNonFinite, NON_FINITE);
+#undef BNQ_SAME
+static_assert(static_cast<int>(Granularity::kGroup) == BNQ_GRANULARITY_GROUP,
+              "granularity");
+static_assert(static_cast<int>(Granularity::kChannel) ==
+                  BNQ_GRANULARITY_CHANNEL,
+              "granularity");
+static_assert(static_cast<int>(Scheme::kAsymmetric) == BNQ_SCHEME_ASYMMETRIC,
+              "scheme");
+static_assert(static_cast<int>(NonFinite::kZero) == BNQ_NON_FINITE_ZERO,
+              "non_finite");
+
+const OptionInfo& KnownOption(int32_t option) {
+  const OptionInfo* info = FindOption(option);
+  if (info == nullptr) {
+    Fail(Code::kUnsupported, "option %d is not known to this library", option);
+  }
+  return *info;
+}
+
+}  // namespace
+
+bnq_status bnq_config_create(bnq_config** out_config) {
+  return Guard([&] {
+    bnq_config*& out = Output(out_config, "out_config");
+    out = new bnq_config();
+  });
+}
+
+bnq_status bnq_config_clone(const bnq_config* config, bnq_config** out_config) {
+  return Guard([&] {
+    bnq_config*& out = Output(out_config, "out_config");
+    out = new bnq_config(Required(config, "config"));
+  });
+}
+
+void bnq_config_destroy(bnq_config* config) { delete config; }
+
+bnq_status bnq_config_set_int(bnq_config* config, int32_t option,
+                              int64_t value) {
+  return Guard([&] { Required(config, "config").core.SetInt(option, value); });
+}
+
+bnq_status bnq_config_set_float(bnq_config* config, int32_t option,
+                                double value) {
+  return Guard(
+      [&] { Required(config, "config").core.SetFloat(option, value); });
+}
+
+bnq_status bnq_config_get_int(const bnq_config* config, int32_t option,
+                              int64_t* out_value) {
+  return Guard([&] {
+    Required(out_value, "out_value") =
+        Required(config, "config").core.GetInt(option);
+  });
+}
+
+bnq_status bnq_config_get_float(const bnq_config* config, int32_t option,
+                                double* out_value) {
+  return Guard([&] {
+    Required(out_value, "out_value") =
+        Required(config, "config").core.GetFloat(option);
+  });
+}
+
+bnq_status bnq_config_set_text(bnq_config* config, const char* option,
+                               const char* value) {
+  return Guard([&] {
+    Required(config, "config")
+        .core.SetText(&Required(option, "option"), &Required(value, "value"));
+  });
+}
+
+uint32_t bnq_option_count(void) { return kNumOptions; }
+
+bnq_status bnq_option_at(uint32_t index, int32_t* out_option) {
+  return Guard([&] {
+    int32_t& out = Required(out_option, "out_option");
+    if (index >= bnq_option_count()) {
+      Fail(Code::kInvalidArgument, "index = %u, must be below %u", index,
+           bnq_option_count());
+    }
+    out = static_cast<int32_t>(OptionAt(static_cast<int>(index)).option);
+  });
+}
+
+const char* bnq_option_name(int32_t option) {
+  const OptionInfo* info = FindOption(option);
+  return info ? info->name : nullptr;
+}
+
+bnq_status bnq_option_id(const char* name, int32_t* out_option) {
+  return Guard([&] {
+    int32_t& out = Required(out_option, "out_option");
+    const OptionInfo* info = FindOption(std::string(&Required(name, "name")));
+    if (info == nullptr) {
+      Fail(Code::kNotFound, "option %s is not known to this library",
+           Quoted(name).c_str());
+    }
+    out = static_cast<int32_t>(info->option);
+  });
+}
+
+bnq_status bnq_option_bounds(int32_t option, int32_t* out_type, double* out_min,
+                             double* out_max, double* out_default) {
+  return Guard([&] {
+    const OptionInfo& info = KnownOption(option);
+    if (out_type) *out_type = info.is_float ? BNQ_OPTION_FLOAT : BNQ_OPTION_INT;
+    if (out_min) *out_min = info.min;
+    if (out_max) *out_max = info.max;
+    if (out_default) *out_default = info.initial;
+  });
+}
+
+const char* bnq_option_value_name(int32_t option, int64_t value) {
+  const OptionInfo* info = FindOption(option);
+  return info ? OptionValueName(*info, value) : nullptr;
+}

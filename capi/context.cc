@@ -1,0 +1,121 @@
+#include <cstddef>
+
+#include "capi/guard.h"
+#include "core/parallel/runner.h"
+
+using namespace bnq;
+using namespace bnq::capi;
+
+namespace {
+
+static_assert(sizeof(bnq_allocator) == sizeof(Allocator), "layout");
+static_assert(offsetof(bnq_allocator, free) == sizeof(void*), "layout");
+static_assert(offsetof(bnq_allocator, opaque) == 2 * sizeof(void*), "layout");
+static_assert(offsetof(bnq_runner, opaque) == sizeof(void*), "layout");
+static_assert(offsetof(bnq_runner, workers) == 2 * sizeof(void*), "layout");
+static_assert(offsetof(bnq_array, shape) == sizeof(void*), "layout");
+static_assert(offsetof(bnq_array, dtype) == 2 * sizeof(void*), "layout");
+static_assert(offsetof(bnq_array, rank) == 2 * sizeof(void*) + 4, "layout");
+
+constexpr int32_t kMaxThreads = 256;
+constexpr uint32_t kMaxWorkers = 4096;
+
+// The host's own threads.
+class HostRunner : public Runner {
+ public:
+  explicit HostRunner(const bnq_runner& runner) : runner_(runner) {}
+  uint32_t workers() const override { return runner_.workers; }
+  void Run(uint64_t count, const std::function<void(uint64_t)>& task) override {
+    const bnq_task_fn call = [](void* opaque, uint64_t index, uint32_t) {
+      (*static_cast<const std::function<void(uint64_t)>*>(opaque))(index);
+    };
+    const int32_t result =
+        runner_.run(runner_.opaque, count, call,
+                    const_cast<std::function<void(uint64_t)>*>(&task));
+    if (result != 0) {
+      Fail(Code::kInternal, "the runner returned %d instead of 0", result);
+    }
+  }
+
+ private:
+  bnq_runner runner_;
+};
+
+}  // namespace
+
+bnq_status bnq_context_create(const bnq_allocator* allocator,
+                              bnq_context** out_context) {
+  return Guard([&] {
+    bnq_context*& out = Output(out_context, "out_context");
+    auto context = std::make_unique<bnq_context>();
+    if (allocator != nullptr) {
+      if (allocator->alloc == nullptr || allocator->free == nullptr) {
+        Fail(Code::kInvalidArgument, "allocator: %s is NULL",
+             allocator->alloc == nullptr ? "alloc" : "free");
+      }
+      context->core.allocator = {allocator->alloc, allocator->free,
+                                 allocator->opaque};
+    }
+    out = context.release();
+  });
+}
+
+void bnq_context_destroy(bnq_context* context) { delete context; }
+
+bnq_status bnq_context_set_threads(bnq_context* context, int32_t threads) {
+  return Guard([&] {
+    Required(context, "context");
+    if (threads < 0 || threads > kMaxThreads) {
+      Fail(Code::kInvalidArgument, "threads = %d, must be 0 to %d", threads,
+           kMaxThreads);
+    }
+    const uint32_t n =
+        threads != 0 ? static_cast<uint32_t>(threads) : NumProcessors();
+    context->core.runner = n > 1 ? MakePool(n) : nullptr;
+  });
+}
+
+int32_t bnq_context_threads(const bnq_context* context) {
+  return context != nullptr && context->core.runner != nullptr
+             ? static_cast<int32_t>(context->core.runner->workers())
+             : 1;
+}
+
+bnq_status bnq_context_set_runner(bnq_context* context,
+                                  const bnq_runner* runner) {
+  return Guard([&] {
+    Required(context, "context");
+    if (runner == nullptr) {
+      context->core.runner = nullptr;
+      return;
+    }
+    if (runner->run == nullptr) {
+      Fail(Code::kInvalidArgument, "runner: run is NULL");
+    }
+    if (runner->workers < 1 || runner->workers > kMaxWorkers) {
+      Fail(Code::kInvalidArgument, "runner: workers = %u, must be 1 to %u",
+           runner->workers, kMaxWorkers);
+    }
+    context->core.runner = std::make_shared<HostRunner>(*runner);
+  });
+}
+
+bnq_status bnq_context_set_log(bnq_context* context, bnq_log_fn log,
+                               void* opaque, int32_t level) {
+  return Guard([&] {
+    Required(context, "context");
+    if (level < BNQ_LOG_WARNING || level > BNQ_LOG_INFO) {
+      Fail(Code::kInvalidArgument, "level = %d, must be %d or %d", level,
+           BNQ_LOG_WARNING, BNQ_LOG_INFO);
+    }
+    if (log == nullptr) {
+      context->core.log = nullptr;
+      return;
+    }
+    context->core.log = [log, opaque, level](LogLevel at, const char* text) {
+      if (static_cast<int32_t>(at) <= level) {
+        log(opaque, static_cast<int32_t>(at), text);
+      }
+    };
+  });
+}

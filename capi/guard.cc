@@ -1,0 +1,151 @@
+#include "capi/guard.h"
+
+#include <algorithm>
+#include <exception>
+#include <system_error>
+
+#include "core/tensor/metrics.h"
+
+namespace bnq {
+namespace capi {
+namespace {
+
+#define BNQ_SAME(code, status) \
+  static_assert(static_cast<int>(Code::code) == status, #status)
+BNQ_SAME(kOk, BNQ_OK);
+BNQ_SAME(kInvalidArgument, BNQ_ERROR_INVALID_ARGUMENT);
+BNQ_SAME(kUnsupported, BNQ_ERROR_UNSUPPORTED);
+BNQ_SAME(kOutOfMemory, BNQ_ERROR_OUT_OF_MEMORY);
+BNQ_SAME(kCorruptFile, BNQ_ERROR_CORRUPT_FILE);
+BNQ_SAME(kIo, BNQ_ERROR_IO);
+BNQ_SAME(kNoData, BNQ_ERROR_NO_DATA);
+BNQ_SAME(kCancelled, BNQ_ERROR_CANCELLED);
+BNQ_SAME(kInternal, BNQ_ERROR_INTERNAL);
+BNQ_SAME(kNonFinite, BNQ_ERROR_NON_FINITE);
+BNQ_SAME(kNotFound, BNQ_ERROR_NOT_FOUND);
+BNQ_SAME(kExists, BNQ_ERROR_EXISTS);
+#undef BNQ_SAME
+
+// A fixed buffer: reporting that memory ran out must not need any.
+thread_local char g_last_error[4096] = "";
+
+bnq_status Set(Code code, const char* message) noexcept {
+  size_t n = std::char_traits<char>::length(message);
+  n = std::min(n, sizeof g_last_error - 1);
+  std::copy_n(message, n, g_last_error);
+  g_last_error[n] = '\0';
+  return static_cast<bnq_status>(code);
+}
+
+}  // namespace
+
+void SetLastError(const std::string& message) noexcept {
+  Set(Code::kOk, message.c_str());
+}
+
+bnq_status TranslateException() noexcept {
+  try {
+    throw;
+  } catch (const Error& e) {
+    return Set(e.code(), e.message().c_str());
+  } catch (const std::bad_alloc&) {
+    return Set(Code::kOutOfMemory, "memory could not be allocated");
+  } catch (const std::exception& e) {
+    return Set(Code::kInternal, e.what());
+  } catch (...) {
+    return Set(Code::kInternal, "an unknown exception was thrown");
+  }
+}
+
+const Context& ContextOf(const bnq_context* context) {
+  static const Context defaults;
+  return context != nullptr ? context->core : defaults;
+}
+
+ArrayView ViewOf(const bnq_array* array, const char* name) {
+  Required(array, name);
+  const DTypeInfo* info = FindDType(array->dtype);
+  if (info == nullptr) {
+    Fail(Code::kInvalidArgument, "%s: dtype = %d, must be one of BNQ_DTYPE_*",
+         name, array->dtype);
+  }
+  ArrayView view;
+  view.dtype = info->dtype;
+  view.data = static_cast<const uint8_t*>(array->data);
+  try {
+    view.shape = Shape::Make(array->rank, array->shape);
+  } catch (const Error& e) {
+    throw Error(e.code(), std::string(name) + ": " + e.message());
+  }
+  if (view.data == nullptr && view.shape.elements() != 0) {
+    Fail(Code::kInvalidArgument, "%s: data is NULL for an array of shape %s",
+         name, view.shape.ToString().c_str());
+  }
+  return view;
+}
+
+DType TargetDType(int32_t dtype) {
+  const DTypeInfo* info = FindDType(dtype);
+  if (info == nullptr || !IsTarget(info->dtype)) {
+    Fail(Code::kInvalidArgument, "dtype = %d (%s), must be F32, F16 or BF16",
+         dtype, info ? info->name : "unknown");
+  }
+  return info->dtype;
+}
+
+Progress ProgressOf(bnq_progress_fn progress, void* opaque) {
+  if (progress == nullptr) return nullptr;
+  return [progress, opaque](uint64_t done, uint64_t total,
+                            const std::string& item) {
+    if (progress(opaque, done, total, item.c_str()) != 0) {
+      Fail(Code::kCancelled,
+           "cancelled by the progress callback at %llu of "
+           "%llu bytes",
+           static_cast<unsigned long long>(done),
+           static_cast<unsigned long long>(total));
+    }
+  };
+}
+
+void CheckCount(uint64_t count, uint64_t expected, const char* name) {
+  if (count != expected) {
+    Fail(Code::kInvalidArgument, "%s = %llu, must be %llu", name,
+         static_cast<unsigned long long>(count),
+         static_cast<unsigned long long>(expected));
+  }
+}
+
+int32_t CopyShape(const Shape& shape, uint64_t* out) {
+  if (out != nullptr) {
+    for (int i = 0; i < kMaxRank; ++i) {
+      out[i] = i < shape.rank ? shape.dims[i] : 1;
+    }
+  }
+  return shape.rank;
+}
+
+void CopyMetrics(const double* values, double* metrics, uint32_t count) {
+  if (count > static_cast<uint32_t>(kNumMetrics)) {
+    Fail(Code::kInvalidArgument, "metric_count = %u, must be 0 to %d", count,
+         kNumMetrics);
+  }
+  if (count > 0) Required(metrics, "metrics");
+  std::copy_n(values, count, metrics);
+}
+
+}  // namespace capi
+}  // namespace bnq
+
+uint32_t bnq_version(void) { return BNQ_VERSION; }
+uint32_t bnq_abi_version(void) { return BNQ_ABI_VERSION; }
+
+#define BNQ_TEXT2(x) #x
+#define BNQ_TEXT(x) BNQ_TEXT2(x)
+const char* bnq_version_string(void) {
+  return BNQ_TEXT(BNQ_VERSION_MAJOR) "." BNQ_TEXT(
+      BNQ_VERSION_MINOR) "." BNQ_TEXT(BNQ_VERSION_PATCH);
+}
+
+const char* bnq_status_name(bnq_status status) { return bnq::CodeName(status); }
+
+const char* bnq_last_error(void) { return bnq::capi::g_last_error; }

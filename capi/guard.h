@@ -1,0 +1,82 @@
+// What every function of the ABI is made of: the handles' contents, and the
+// guard that turns whatever the core throws into a status and a text.
+#ifndef BNQ_CAPI_GUARD_H_
+#define BNQ_CAPI_GUARD_H_
+
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <string>
+
+#include "bnq/bnq.h"
+#include "core/base/context.h"
+#include "core/base/error.h"
+#include "core/base/shape.h"
+#include "core/config.h"
+#include "core/tensor/tensor.h"
+
+struct bnq_context {
+  bnq::Context core;
+  bnq_log_fn log = nullptr;
+};
+
+struct bnq_config {
+  bnq::Config core;
+};
+
+struct bnq_tensor {
+  std::unique_ptr<const bnq::QuantizedTensor> core;
+};
+
+namespace bnq {
+namespace capi {
+
+// Called while an exception is handled; sets the thread's last error.
+bnq_status TranslateException() noexcept;
+void SetLastError(const std::string& message) noexcept;
+
+// Runs f, which may throw anything, at the boundary.
+template <class F>
+bnq_status Guard(F&& f) noexcept {
+  try {
+    f();
+    return BNQ_OK;
+  } catch (...) {
+    return TranslateException();
+  }
+}
+
+template <class T>
+T& Required(T* pointer, const char* name) {
+  if (pointer == nullptr) {
+    Fail(Code::kInvalidArgument, "%s is NULL", name);
+  }
+  return *pointer;
+}
+
+// A required output handle, set to NULL until there is something to return.
+template <class T>
+T*& Output(T** pointer, const char* name) {
+  T*& out = Required(pointer, name);
+  out = nullptr;
+  return out;
+}
+
+// The context's, or the defaults.
+const Context& ContextOf(const bnq_context* context);
+// Checked; INVALID_ARGUMENT names the parameter.
+ArrayView ViewOf(const bnq_array* array, const char* name);
+// A dtype that can be dequantized into.
+DType TargetDType(int32_t dtype);
+// A C callback as the core's, which throws CANCELLED.
+Progress ProgressOf(bnq_progress_fn progress, void* opaque);
+// The count of a caller's buffer.
+void CheckCount(uint64_t count, uint64_t expected, const char* name);
+// Copies all dimensions; returns the rank.
+int32_t CopyShape(const Shape& shape, uint64_t* out);
+void CopyMetrics(const double* values, double* metrics, uint32_t count);
+
+}  // namespace capi
+}  // namespace bnq
+
+#endif  // BNQ_CAPI_GUARD_H_

@@ -1,0 +1,265 @@
+#include "core/tensor/tensor.h"
+
+#include <cstring>
+
+#include "capi/guard.h"
+#include "core/base/checked.h"
+#include "core/tensor/metrics.h"
+#include "core/tensor/quantize.h"
+
+using namespace bnq;
+using namespace bnq::capi;
+
+namespace {
+
+const QuantizedTensor& TensorOf(const bnq_tensor* tensor) {
+  return *Required(tensor, "tensor").core;
+}
+
+// Buffers that must have exactly the size the config asks for; NULL only where
+// that is 0.
+void CheckBuffers(const QuantizedSizes& sizes, const void* codes,
+                  uint64_t code_bytes, const void* scales, uint64_t scale_count,
+                  const void* zero_points, uint64_t zero_point_count) {
+  CheckCount(code_bytes, sizes.code_bytes, "code_bytes");
+  CheckCount(scale_count, sizes.scales, "scale_count");
+  CheckCount(zero_point_count, sizes.zero_points, "zero_point_count");
+  if (code_bytes != 0) Required(static_cast<const char*>(codes), "codes");
+  if (scale_count != 0) Required(static_cast<const char*>(scales), "scales");
+  if (zero_point_count != 0) {
+    Required(static_cast<const char*>(zero_points), "zero_points");
+  }
+}
+
+template <class T>
+const T* Accessor(const bnq_tensor* tensor, uint64_t* out_count,
+                  const T* TensorParts::*part, uint64_t QuantizedSizes::*size) {
+  const uint64_t count = tensor ? tensor->core->sizes().*size : 0;
+  if (out_count) *out_count = count;
+  return count != 0 ? tensor->core->parts().*part : nullptr;
+}
+
+void DequantizeElements(const bnq_context* context,
+                        const QuantizedTensor& tensor, uint64_t begin,
+                        uint64_t count, int32_t dtype, void* out,
+                        uint64_t out_bytes) {
+  const DType type = TargetDType(dtype);
+  CheckCount(out_bytes,
+             CheckedMul(count, Info(type).bits / 8, "size of the output"),
+             "out_bytes");
+  if (count == 0) return;
+  Required(static_cast<char*>(out), "out");
+  Dequantizer(ContextOf(context), tensor)
+      .DecodeParallel(begin, count, type, static_cast<uint8_t*>(out));
+}
+
+}  // namespace
+
+bnq_status bnq_tensor_quantize(bnq_context* context, const bnq_config* config,
+                               const bnq_array* source,
+                               bnq_tensor** out_tensor) {
+  return Guard([&] {
+    bnq_tensor*& out = Output(out_tensor, "out_tensor");
+    auto tensor = std::make_unique<bnq_tensor>();
+    tensor->core = Quantize(ContextOf(context), Required(config, "config").core,
+                            ViewOf(source, "source"));
+    out = tensor.release();
+  });
+}
+
+bnq_status bnq_quantized_sizes(const bnq_config* config, int32_t rank,
+                               const uint64_t* shape, uint64_t* out_code_bytes,
+                               uint64_t* out_scales,
+                               uint64_t* out_zero_points) {
+  return Guard([&] {
+    const QuantizedSizes sizes =
+        SizesOf(Required(config, "config").core, Shape::Make(rank, shape));
+    if (out_code_bytes) *out_code_bytes = sizes.code_bytes;
+    if (out_scales) *out_scales = sizes.scales;
+    if (out_zero_points) *out_zero_points = sizes.zero_points;
+  });
+}
+
+bnq_status bnq_quantize(bnq_context* context, const bnq_config* config,
+                        const bnq_array* source, uint8_t* codes,
+                        uint64_t code_bytes, float* scales,
+                        uint64_t scale_count, int32_t* zero_points,
+                        uint64_t zero_point_count) {
+  return Guard([&] {
+    const Config& c = Required(config, "config").core;
+    const ArrayView view = ViewOf(source, "source");
+    CheckBuffers(SizesOf(c, view.shape), codes, code_bytes, scales, scale_count,
+                 zero_points, zero_point_count);
+    QuantizeInto(ContextOf(context), c, view, codes, scales, zero_points);
+  });
+}
+
+bnq_status bnq_tensor_create(bnq_context* context, const bnq_config* config,
+                             int32_t rank, const uint64_t* shape,
+                             const uint8_t* codes, uint64_t code_bytes,
+                             const float* scales, uint64_t scale_count,
+                             const int32_t* zero_points,
+                             uint64_t zero_point_count, int32_t flags,
+                             bnq_tensor** out_tensor) {
+  return Guard([&] {
+    bnq_tensor*& out = Output(out_tensor, "out_tensor");
+    const Config& c = Required(config, "config").core;
+    if ((flags & ~BNQ_TENSOR_BORROW) != 0) {
+      Fail(Code::kInvalidArgument, "flags = %d, must be 0 or %d", flags,
+           BNQ_TENSOR_BORROW);
+    }
+    const Shape s = Shape::Make(rank, shape);
+    const QuantizedSizes sizes = SizesOf(c, s);
+    CheckBuffers(sizes, codes, code_bytes, scales, scale_count, zero_points,
+                 zero_point_count);
+    auto tensor = std::make_unique<bnq_tensor>();
+    if (flags & BNQ_TENSOR_BORROW) {
+      tensor->core = std::make_unique<QuantizedTensor>(
+          c, s, TensorParts{codes, scales, zero_points}, nullptr);
+    } else {
+      auto copy = std::make_unique<QuantizedTensor>(ContextOf(context), c, s);
+      const auto fill = [](void* to, const void* from, uint64_t bytes) {
+        if (bytes != 0) std::memcpy(to, from, bytes);
+      };
+      fill(copy->mutable_codes(), codes, sizes.code_bytes);
+      fill(copy->mutable_scales(), scales, 4 * sizes.scales);
+      fill(copy->mutable_zero_points(), zero_points, 4 * sizes.zero_points);
+      tensor->core = std::move(copy);
+    }
+    tensor->core->Validate();
+    out = tensor.release();
+  });
+}
+
+void bnq_tensor_destroy(bnq_tensor* tensor) { delete tensor; }
+
+int32_t bnq_tensor_format(const bnq_tensor* tensor) {
+  return tensor ? tensor->core->format().id : -1;
+}
+
+int32_t bnq_tensor_shape(const bnq_tensor* tensor, uint64_t* shape) {
+  return tensor ? CopyShape(tensor->core->shape(), shape) : -1;
+}
+
+uint64_t bnq_tensor_rows(const bnq_tensor* tensor) {
+  return tensor ? tensor->core->shape().rows() : 0;
+}
+
+uint64_t bnq_tensor_columns(const bnq_tensor* tensor) {
+  return tensor ? tensor->core->shape().columns() : 0;
+}
+
+bnq_status bnq_tensor_get_int(const bnq_tensor* tensor, int32_t option,
+                              int64_t* out_value) {
+  return Guard([&] {
+    Required(out_value, "out_value") = TensorOf(tensor).config().GetInt(option);
+  });
+}
+
+bnq_status bnq_tensor_get_float(const bnq_tensor* tensor, int32_t option,
+                                double* out_value) {
+  return Guard([&] {
+    Required(out_value, "out_value") =
+        TensorOf(tensor).config().GetFloat(option);
+  });
+}
+
+const uint8_t* bnq_tensor_codes(const bnq_tensor* tensor, uint64_t* out_count) {
+  return Accessor(tensor, out_count, &TensorParts::codes,
+                  &QuantizedSizes::code_bytes);
+}
+
+const float* bnq_tensor_scales(const bnq_tensor* tensor, uint64_t* out_count) {
+  return Accessor(tensor, out_count, &TensorParts::scales,
+                  &QuantizedSizes::scales);
+}
+
+const int32_t* bnq_tensor_zero_points(const bnq_tensor* tensor,
+                                      uint64_t* out_count) {
+  return Accessor(tensor, out_count, &TensorParts::zero_points,
+                  &QuantizedSizes::zero_points);
+}
+
+uint64_t bnq_tensor_bytes(const bnq_tensor* tensor) {
+  return tensor ? tensor->core->sizes().bytes() : 0;
+}
+
+double bnq_tensor_bits_per_weight(const bnq_tensor* tensor) {
+  return tensor ? tensor->core->bits_per_weight() : 0.0;
+}
+
+bnq_status bnq_tensor_unpack(bnq_context* /*context*/, const bnq_tensor* tensor,
+                             int8_t* codes, uint64_t count) {
+  return Guard([&] {
+    const QuantizedTensor& t = TensorOf(tensor);
+    CheckCount(count, t.shape().elements(), "count");
+    if (count == 0) return;
+    Required(codes, "codes");
+    UnpackCodes(t, 0, count, codes);
+  });
+}
+
+bnq_status bnq_pack(bnq_context* /*context*/, const bnq_config* config,
+                    int32_t rank, const uint64_t* shape, const int8_t* codes,
+                    uint64_t count, uint8_t* packed, uint64_t packed_bytes) {
+  return Guard([&] {
+    const Config& c = Required(config, "config").core;
+    const Shape s = Shape::Make(rank, shape);
+    CheckCount(count, s.elements(), "count");
+    CheckCount(packed_bytes, SizesOf(c, s).code_bytes, "packed_bytes");
+    if (count == 0) return;
+    Required(codes, "codes");
+    Required(packed, "packed");
+    PackCodes(c, s, codes, packed);
+  });
+}
+
+bnq_status bnq_tensor_dequantize(bnq_context* context, const bnq_tensor* tensor,
+                                 int32_t dtype, void* out, uint64_t out_bytes) {
+  return Guard([&] {
+    const QuantizedTensor& t = TensorOf(tensor);
+    DequantizeElements(context, t, 0, t.shape().elements(), dtype, out,
+                       out_bytes);
+  });
+}
+
+bnq_status bnq_tensor_dequantize_rows(bnq_context* context,
+                                      const bnq_tensor* tensor,
+                                      uint64_t row_begin, uint64_t row_count,
+                                      int32_t dtype, void* out,
+                                      uint64_t out_bytes) {
+  return Guard([&] {
+    const QuantizedTensor& t = TensorOf(tensor);
+    const uint64_t rows = t.shape().rows();
+    if (row_begin > rows || row_count > rows - row_begin) {
+      Fail(Code::kInvalidArgument,
+           "row_begin = %llu and row_count = %llu, must lie within %llu rows",
+           static_cast<unsigned long long>(row_begin),
+           static_cast<unsigned long long>(row_count),
+           static_cast<unsigned long long>(rows));
+    }
+    const uint64_t columns = t.shape().columns();
+    DequantizeElements(context, t, row_begin * columns, row_count * columns,
+                       dtype, out, out_bytes);
+  });
+}
+
+bnq_status bnq_compare(bnq_context* context, const bnq_array* original,
+                       const bnq_array* other, double* metrics,
+                       uint32_t metric_count) {
+  return Guard([&] {
+    const Metrics m = Compare(ContextOf(context), ViewOf(original, "original"),
+                              ViewOf(other, "other"));
+    CopyMetrics(m.values, metrics, metric_count);
+  });
+}
+
+bnq_status bnq_tensor_compare(bnq_context* context, const bnq_array* original,
+                              const bnq_tensor* tensor, double* metrics,
+                              uint32_t metric_count) {
+  return Guard([&] {
+    const Metrics m = Compare(ContextOf(context), ViewOf(original, "original"),
+                              TensorOf(tensor));
+    CopyMetrics(m.values, metrics, metric_count);
+  });
+}
