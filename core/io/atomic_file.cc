@@ -1,0 +1,203 @@
+// The POSIX half of writing. Another system needs its own version of this
+// file.
+#ifndef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
+#endif
+
+#include "core/io/atomic_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <random>
+#include <utility>
+
+#include "core/base/checked.h"
+#include "core/base/error.h"
+
+namespace bnq {
+namespace {
+
+// As many as Linux follows itself.
+constexpr int kMaxLinks = 40;
+
+// With the slash, so that a name can be appended: "" for the working
+// directory.
+std::string DirectoryOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash + 1);
+}
+
+std::string ReadLink(const std::string& path) {
+  std::string target(256, '\0');
+  for (;;) {
+    const ssize_t n = readlink(path.c_str(), &target[0], target.size());
+    if (n < 0) {
+      Fail(Code::kIo, "cannot read the symbolic link %s: %s",
+           Quoted(path).c_str(), std::strerror(errno));
+    }
+    if (static_cast<size_t>(n) < target.size()) {
+      target.resize(static_cast<size_t>(n));
+      return target;
+    }
+    target.resize(2 * target.size());
+  }
+}
+
+// Unpredictable, so that nobody can put something else in its place
+// beforehand.
+std::string RandomName() {
+  std::random_device random;
+  char name[40];
+  std::snprintf(name, sizeof name, ".bnq-%08x%08x.tmp",
+                static_cast<unsigned>(random()),
+                static_cast<unsigned>(random()));
+  return name;
+}
+
+}  // namespace
+
+void AtomicFile::FailSystem(const char* what, int error) const {
+  Fail(error == EEXIST ? Code::kExists : Code::kIo, "cannot %s %s: %s", what,
+       Quoted(path_).c_str(), std::strerror(error));
+}
+
+AtomicFile::AtomicFile(const std::string& path, const WriteOptions& options)
+    : path_(path), target_(path), options_(options) {
+  if (path.empty()) {
+    if (options.dry_run) return;
+    Fail(Code::kInvalidArgument, "output path is empty");
+  }
+  // rename() would replace a link instead of what it leads to.
+  struct stat status;
+  bool exists = false;
+  for (int links = 0;; ++links) {
+    exists = lstat(target_.c_str(), &status) == 0;
+    if (!exists && errno != ENOENT) FailSystem("write", errno);
+    if (!exists || !S_ISLNK(status.st_mode)) break;
+    if (links == kMaxLinks) FailSystem("write", ELOOP);
+    const std::string next = ReadLink(target_);
+    target_ = next[0] == '/' ? next : DirectoryOf(target_) + next;
+  }
+  if (exists && !S_ISREG(status.st_mode)) {
+    Fail(Code::kIo, "output %s is %s, must be a regular file",
+         Quoted(path).c_str(),
+         S_ISDIR(status.st_mode) ? "a directory" : "a device, pipe or socket");
+  }
+  if (exists && !options.overwrite) {
+    Fail(Code::kExists, "output %s exists and overwriting was not asked for",
+         Quoted(path).c_str());
+  }
+  replaces_ = exists;
+  if (exists) mode_ = static_cast<unsigned>(status.st_mode) & 0777;
+  const std::string directory = DirectoryOf(target_);
+  if (stat(directory.empty() ? "." : directory.c_str(), &status) != 0) {
+    Fail(Code::kIo, "cannot write %s: directory %s: %s", Quoted(path).c_str(),
+         Quoted(directory).c_str(), std::strerror(errno));
+  }
+  if (!options.dry_run) CreateTemporary();
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ >= 0) close(fd_);
+  if (!temporary_.empty()) unlink(temporary_.c_str());
+}
+
+void AtomicFile::CreateTemporary() {
+  const std::string directory = DirectoryOf(target_);
+  // Never open to more people than the file it replaces.
+  const mode_t mode = replaces_ ? static_cast<mode_t>(mode_) : 0666;
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    std::string name = directory + RandomName();
+    fd_ = open(name.c_str(),
+               O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd_ >= 0) {
+      temporary_.swap(name);
+      // What the umask took away. Some file systems have no permissions.
+      if (replaces_) static_cast<void>(fchmod(fd_, mode) == 0);
+      return;
+    }
+    if (errno != EEXIST && errno != EINTR) break;
+  }
+  Fail(Code::kIo, "cannot write %s: cannot create a file in its directory: %s",
+       Quoted(path_).c_str(), std::strerror(errno));
+}
+
+void AtomicFile::WriteAt(uint64_t offset, const void* data, uint64_t bytes) {
+  if (bytes == 0) return;
+  const uint64_t end = CheckedAdd(offset, bytes, "the output's size");
+  if (end > static_cast<uint64_t>(INT64_MAX)) FailSystem("write", EFBIG);
+  const char* p = static_cast<const char*>(data);
+  while (!options_.dry_run && bytes > 0) {
+    // The most that Linux writes at once is just below 2 GiB.
+    const size_t want =
+        static_cast<size_t>(std::min<uint64_t>(bytes, uint64_t{1} << 30));
+    const ssize_t n = pwrite(fd_, p, want, static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) FailSystem("write", n < 0 ? errno : ENOSPC);
+    p += n;
+    offset += static_cast<uint64_t>(n);
+    bytes -= static_cast<uint64_t>(n);
+  }
+  size_ = std::max(size_, end);
+}
+
+void AtomicFile::Link() {
+  // Unlike rename(), link() never replaces anything.
+  if (link(temporary_.c_str(), target_.c_str()) == 0) {
+    unlink(temporary_.c_str());
+    return;
+  }
+  const int error = errno;
+  if (error == EEXIST) {
+    Fail(Code::kExists, "output %s appeared while it was being written",
+         Quoted(path_).c_str());
+  }
+  // File systems without hard links (FAT, some network ones): looking first
+  // leaves a moment in which another process could create the file.
+  const bool no_links = error == EPERM || error == ENOSYS || error == ENOTSUP ||
+                        error == EOPNOTSUPP || error == EMLINK;
+  if (!no_links) FailSystem("write", error);
+  struct stat status;
+  if (lstat(target_.c_str(), &status) == 0) FailSystem("write", EEXIST);
+  if (rename(temporary_.c_str(), target_.c_str()) != 0) {
+    FailSystem("write", errno);
+  }
+}
+
+void AtomicFile::Commit() {
+  if (options_.dry_run) return;
+  if (fd_ < 0) Fail(Code::kInternal, "AtomicFile committed twice");
+  while (fsync(fd_) != 0) {
+    if (errno != EINTR) FailSystem("write", errno);
+  }
+  // Some network file systems report a full disk only here. The descriptor is
+  // gone even if close() fails.
+  if (close(std::exchange(fd_, -1)) != 0 && errno != EINTR) {
+    FailSystem("write", errno);
+  }
+  if (options_.overwrite) {
+    if (rename(temporary_.c_str(), target_.c_str()) != 0) {
+      FailSystem("write", errno);
+    }
+  } else {
+    Link();
+  }
+  temporary_.clear();
+  // Makes the new name last through a power failure. The file is in its place
+  // by now, so a file system that cannot do it is no error.
+  const std::string directory = DirectoryOf(target_);
+  const int fd = open(directory.empty() ? "." : directory.c_str(),
+                      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0) {
+    static_cast<void>(fsync(fd) == 0);
+    close(fd);
+  }
+}
+
+}  // namespace bnq

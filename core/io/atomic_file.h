@@ -1,0 +1,61 @@
+// Output files that are there whole or not at all.
+#ifndef BNQ_CORE_IO_ATOMIC_FILE_H_
+#define BNQ_CORE_IO_ATOMIC_FILE_H_
+
+#include <cstdint>
+#include <string>
+
+namespace bnq {
+
+struct WriteOptions {
+  bool overwrite = false;  // replace an existing output
+  bool compress = false;   // DEFLATE the chunks of a .bnq file
+  // Do everything but write. The path is checked all the same, unless it is
+  // empty.
+  bool dry_run = false;
+};
+
+// Writes to a temporary file in the directory of `path`, which takes its place
+// in Commit. Until then an existing file stays as it is; without Commit
+// nothing is left behind, except by a process that is killed: a hidden file
+// .bnq-*.tmp. A symbolic link is followed, and kept. A replaced file's
+// permissions are kept. For one thread.
+class AtomicFile {
+ public:
+  // EXISTS where the output exists and may not be overwritten; IO where it is
+  // a directory or a device, or its directory cannot be written to.
+  AtomicFile(const std::string& path, const WriteOptions& options);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  // IO, naming the path and the system's reason.
+  void Append(const void* data, uint64_t bytes) { WriteAt(size_, data, bytes); }
+  // What lies between the end and a later offset reads as zeros.
+  void WriteAt(uint64_t offset, const void* data, uint64_t bytes);
+  // What has been written; a dry run counts it.
+  uint64_t size() const { return size_; }
+  const std::string& path() const { return path_; }
+
+  // Puts the file in its place, synced to the disk. EXISTS where an output has
+  // appeared meanwhile that may not be overwritten.
+  void Commit();
+
+ private:
+  void CreateTemporary();
+  void Link();
+  [[noreturn]] void FailSystem(const char* what, int error) const;
+
+  std::string path_;       // as the caller wrote it
+  std::string target_;     // without symbolic links
+  std::string temporary_;  // "" where there is none
+  WriteOptions options_;
+  unsigned mode_ = 0;  // permissions of the replaced file
+  bool replaces_ = false;
+  int fd_ = -1;
+  uint64_t size_ = 0;
+};
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_IO_ATOMIC_FILE_H_

@@ -1,0 +1,258 @@
+#include "core/io/bnq_writer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/base/checked.h"
+#include "core/base/error.h"
+#include "core/io/deflate.h"
+#include "core/io/endian.h"
+
+namespace bnq {
+namespace {
+
+using Number = unsigned long long;  // as printf wants it
+
+void AppendText(const std::string& text, std::string* out) {
+  if (text.size() > UINT32_MAX) {
+    Fail(Code::kInvalidArgument, "text of %llu bytes, must be below 2^32",
+         static_cast<Number>(text.size()));
+  }
+  AppendLE(static_cast<uint32_t>(text.size()), out);
+  *out += text;
+}
+
+void AppendSection(const BnqSection& section, std::string* out) {
+  AppendLE(static_cast<uint32_t>(section.role), out);
+  AppendLE(static_cast<uint32_t>(section.encoding), out);
+  AppendLE<uint64_t>(section.raw_bytes, out);
+  AppendLE<uint32_t>(section.chunk_bytes, out);
+  if (section.encoding == BnqEncoding::kStored) {
+    const uint64_t offset =
+        section.chunks.empty() ? 0 : section.chunks[0].offset;
+    AppendLE<uint64_t>(offset, out);
+    for (const BnqChunk& chunk : section.chunks) AppendLE(chunk.crc32, out);
+    return;
+  }
+  for (const BnqChunk& chunk : section.chunks) {
+    AppendLE<uint64_t>(chunk.offset, out);
+    AppendLE<uint32_t>(chunk.stored_bytes, out);
+    AppendLE<uint32_t>(chunk.compressed ? 1 : 0, out);
+    AppendLE<uint32_t>(chunk.crc32, out);
+  }
+}
+
+void AppendEntry(const BnqEntry& entry, std::string* out) {
+  AppendText(entry.name, out);
+  AppendLE(static_cast<uint32_t>(entry.format), out);
+  AppendLE(static_cast<uint32_t>(entry.dtype), out);
+  AppendLE(static_cast<uint32_t>(entry.shape.rank), out);
+  for (int i = 0; i < entry.shape.rank; ++i) {
+    AppendLE<uint64_t>(entry.shape.dims[i], out);
+  }
+  AppendLE(static_cast<uint32_t>(entry.options.size()), out);
+  for (const BnqOption& option : entry.options) {
+    AppendLE(static_cast<uint32_t>(option.key), out);
+    AppendLE<uint32_t>(option.is_float ? 1 : 0, out);
+    AppendLE<uint64_t>(option.bits, out);
+  }
+  AppendLE(static_cast<uint32_t>(entry.sections.size()), out);
+  for (const BnqSection& section : entry.sections) AppendSection(section, out);
+}
+
+}  // namespace
+
+struct BnqWriter::Stream {
+  BnqSection section;
+  uint64_t offset = 0;   // of a stored section
+  uint64_t written = 0;  // raw bytes
+  uint32_t crc32 = 0;    // of the current chunk so far
+  Buffer chunk;          // the current chunk, to be compressed
+};
+
+BnqWriter::BnqWriter(const Context& context, const std::string& path,
+                     const WriteOptions& options)
+    : allocator_(context.allocator),
+      compress_(options.compress),
+      file_(path, options),
+      end_(kBnqHeaderBytes) {
+  if (compress_) deflater_ = std::make_unique<Deflater>(allocator_);
+}
+
+BnqWriter::~BnqWriter() = default;
+
+void BnqWriter::SetMetadata(const std::string& key, const std::string& value) {
+  SortedMetadata({{key, value}});  // checks the texts
+  metadata_[key] = value;
+}
+
+void BnqWriter::BeginEntry(BnqEntry entry) {
+  if (open_) {
+    Fail(Code::kInvalidArgument,
+         "tensor %s begins before the one before it has ended",
+         Quoted(entry.name).c_str());
+  }
+  CheckNewName(entry.name);
+  if (entries_.size() == kMaxTensors) {
+    Fail(Code::kInvalidArgument, "tensor %s is one too many, the most is %llu",
+         Quoted(entry.name).c_str(), static_cast<Number>(kMaxTensors));
+  }
+  std::vector<Stream> streams(entry.sections.size());
+  for (size_t i = 0; i < streams.size(); ++i) {
+    streams[i].section.role = entry.sections[i].role;
+    streams[i].section.raw_bytes = entry.sections[i].raw_bytes;
+  }
+  std::sort(entry.options.begin(), entry.options.end(),
+            [](const auto& a, const auto& b) { return a.key < b.key; });
+  std::sort(entry.sections.begin(), entry.sections.end(),
+            [](const auto& a, const auto& b) { return a.role < b.role; });
+  const std::string problem = CheckBnqEntry(entry);
+  if (!problem.empty()) {
+    Fail(Code::kInvalidArgument, "tensor %s: %s", Quoted(entry.name).c_str(),
+         problem.c_str());
+  }
+  if (!names_.insert(entry.name).second) {
+    Fail(Code::kInvalidArgument, "tensor name %s is given twice",
+         Quoted(entry.name).c_str());
+  }
+  uint64_t end = end_;
+  for (Stream& stream : streams) {
+    BnqSection& section = stream.section;
+    if (section.raw_bytes == 0) continue;
+    if (compress_) {
+      section.encoding = BnqEncoding::kChunks;
+      stream.chunk =
+          Buffer(allocator_,
+                 std::min<uint64_t>(section.raw_bytes, section.chunk_bytes));
+    } else {
+      stream.offset = CheckedAdd(end, kBnqAlignment - 1, "the output's size") /
+                      kBnqAlignment * kBnqAlignment;
+      end = CheckedAdd(stream.offset, section.raw_bytes, "the output's size");
+    }
+  }
+  entries_.push_back(std::move(entry));
+  streams_ = std::move(streams);
+  end_ = end;
+  open_ = true;
+}
+
+void BnqWriter::Append(size_t section, const void* data, uint64_t bytes) {
+  if (!open_ || section >= streams_.size()) {
+    Fail(Code::kInvalidArgument, "section index = %llu, must be below %llu",
+         static_cast<Number>(section),
+         static_cast<Number>(open_ ? streams_.size() : 0));
+  }
+  Stream& stream = streams_[section];
+  const uint64_t left = stream.section.raw_bytes - stream.written;
+  if (bytes > left) {
+    Fail(Code::kInvalidArgument,
+         "tensor %s: section role %u: %llu bytes given, but only %llu are left",
+         Quoted(entries_.back().name).c_str(),
+         static_cast<unsigned>(stream.section.role), static_cast<Number>(bytes),
+         static_cast<Number>(left));
+  }
+  const uint8_t* p = static_cast<const uint8_t*>(data);
+  if (!compress_) file_.WriteAt(stream.offset + stream.written, p, bytes);
+  while (bytes > 0) {
+    const uint64_t within = stream.written % stream.section.chunk_bytes;
+    const size_t n = static_cast<size_t>(
+        std::min(bytes, stream.section.chunk_bytes - within));
+    stream.crc32 = Crc32(stream.crc32, p, n);
+    if (compress_) std::memcpy(stream.chunk.data() + within, p, n);
+    p += n;
+    bytes -= n;
+    const uint64_t written = stream.written + n;
+    if (written % stream.section.chunk_bytes == 0 ||
+        written == stream.section.raw_bytes) {
+      FlushChunk(&stream);
+    }
+    stream.written = written;
+  }
+}
+
+void BnqWriter::FlushChunk(Stream* stream) {
+  BnqSection& section = stream->section;
+  const size_t index = section.chunks.size();
+  BnqChunk chunk;
+  chunk.crc32 = std::exchange(stream->crc32, 0);
+  chunk.stored_bytes = section.ChunkRawBytes(index);
+  if (section.encoding == BnqEncoding::kStored) {
+    chunk.offset = stream->offset + uint64_t{section.chunk_bytes} * index;
+  } else {
+    const uint8_t* data = stream->chunk.data();
+    if (packed_.size() == 0) packed_ = Buffer(allocator_, kBnqChunkBytes);
+    const size_t packed =
+        deflater_->Compress(data, chunk.stored_bytes, packed_.data());
+    if (packed > 0) {
+      data = packed_.data();
+      chunk.stored_bytes = static_cast<uint32_t>(packed);
+      chunk.compressed = true;
+    }
+    chunk.offset = end_;
+    file_.WriteAt(end_, data, chunk.stored_bytes);
+    end_ += chunk.stored_bytes;
+  }
+  section.chunks.push_back(chunk);
+}
+
+uint64_t BnqWriter::EndEntry() {
+  if (!open_) {
+    Fail(Code::kInvalidArgument, "no tensor has begun that could end");
+  }
+  BnqEntry& entry = entries_.back();
+  for (const Stream& stream : streams_) {
+    if (stream.written == stream.section.raw_bytes) continue;
+    Fail(Code::kInvalidArgument,
+         "tensor %s: section role %u: %llu of its %llu bytes were given",
+         Quoted(entry.name).c_str(), static_cast<unsigned>(stream.section.role),
+         static_cast<Number>(stream.written),
+         static_cast<Number>(stream.section.raw_bytes));
+  }
+  std::sort(streams_.begin(), streams_.end(),
+            [](const Stream& a, const Stream& b) {
+              return a.section.role < b.section.role;
+            });
+  for (size_t i = 0; i < streams_.size(); ++i) {
+    entry.sections[i] = std::move(streams_[i].section);
+  }
+  streams_.clear();
+  open_ = false;
+  return entry.stored_bytes();
+}
+
+void BnqWriter::Finish() {
+  if (open_) {
+    Fail(Code::kInvalidArgument, "tensor %s has not ended",
+         Quoted(entries_.back().name).c_str());
+  }
+  std::sort(entries_.begin(), entries_.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::string index;
+  AppendLE(static_cast<uint32_t>(metadata_.size()), &index);
+  for (const auto& [key, value] : metadata_) {
+    AppendText(key, &index);
+    AppendText(value, &index);
+  }
+  for (const BnqEntry& entry : entries_) AppendEntry(entry, &index);
+
+  std::string header(reinterpret_cast<const char*>(kBnqMagic),
+                     sizeof kBnqMagic);
+  AppendLE(kBnqMajor, &header);
+  AppendLE(kBnqMinor, &header);
+  AppendLE(static_cast<uint32_t>(entries_.size()), &header);
+  AppendLE<uint64_t>(CheckedAdd(end_, index.size(), "the output's size"),
+                     &header);
+  AppendLE<uint64_t>(end_, &header);
+  AppendLE<uint64_t>(index.size(), &header);
+  AppendLE(Crc32(0, index.data(), index.size()), &header);
+  header.append(16, '\0');  // reserved
+  AppendLE(Crc32(0, header.data(), header.size()), &header);
+
+  file_.WriteAt(end_, index.data(), index.size());
+  end_ += index.size();
+  file_.WriteAt(0, header.data(), header.size());
+  file_.Commit();
+}
+
+}  // namespace bnq

@@ -1,0 +1,71 @@
+// Writes .bnq files, streaming: memory grows with the number of tensors and
+// chunks, not with their bytes.
+#ifndef BNQ_CORE_IO_BNQ_WRITER_H_
+#define BNQ_CORE_IO_BNQ_WRITER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "core/base/context.h"
+#include "core/io/atomic_file.h"
+#include "core/io/bnq_format.h"
+
+namespace bnq {
+
+class Deflater;  // deflate.h
+
+// The order of the entries and of the Appends decides where things lie in the
+// file; without compression only that of the entries does. After an error it
+// can only be destroyed. For one thread.
+class BnqWriter {
+ public:
+  // As AtomicFile.
+  BnqWriter(const Context& context, const std::string& path,
+            const WriteOptions& options);
+  ~BnqWriter();
+
+  // Replaces an earlier value. INVALID_ARGUMENT for text that is not UTF-8.
+  void SetMetadata(const std::string& key, const std::string& value);
+
+  // Starts a tensor. Its sections have role and raw_bytes set; options and
+  // sections may come in any order (Append counts them as they came).
+  // INVALID_ARGUMENT names the tensor and what is wrong with it.
+  void BeginEntry(BnqEntry entry);
+  // The next bytes of the current tensor's section of this index; sections may
+  // take turns. INVALID_ARGUMENT where these are more than its raw_bytes.
+  void Append(size_t section, const void* data, uint64_t bytes);
+  // INVALID_ARGUMENT where bytes are missing. Returns the bytes it takes up as
+  // stored.
+  uint64_t EndEntry();
+
+  // Writes the index and puts the file in its place.
+  void Finish();
+  // Of the whole file; final after Finish, also in a dry run.
+  uint64_t file_bytes() const { return end_; }
+
+ private:
+  struct Stream;  // a section being written
+
+  void FlushChunk(Stream* stream);
+
+  Allocator allocator_;
+  bool compress_;
+  AtomicFile file_;
+  uint64_t end_;  // where the next section or chunk goes
+  std::map<std::string, std::string> metadata_;
+  std::vector<BnqEntry> entries_;
+  std::unordered_set<std::string> names_;
+  bool open_ = false;  // between BeginEntry and EndEntry
+  std::vector<Stream> streams_;
+  std::unique_ptr<Deflater> deflater_;
+  Buffer packed_;  // a chunk as it comes out of deflater_
+};
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_IO_BNQ_WRITER_H_

@@ -1,0 +1,181 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "core/base/checked.h"
+#include "core/base/error.h"
+#include "core/io/endian.h"
+#include "core/io/safetensors.h"
+
+namespace bnq {
+namespace {
+
+using Number = unsigned long long;  // as printf wants it
+
+// Quoted and escaped; text is UTF-8.
+std::string Json(const std::string& text) {
+  return nlohmann::json(text).dump();
+}
+
+void CheckTensor(const SafetensorsTensor& tensor) {
+  CheckNewName(tensor.name);
+  if (tensor.name == "__metadata__") {
+    Fail(Code::kInvalidArgument,
+         "tensor name \"__metadata__\" is reserved by safetensors");
+  }
+}
+
+uint64_t ByteSize(const SafetensorsTensor& tensor) {
+  uint64_t bits = 0;
+  const DTypeInfo& info = Info(tensor.dtype);
+  const bool fits = TryMul(tensor.shape.elements(), info.bits, &bits);
+  if (!fits || bits % 8 != 0) {
+    Fail(Code::kInvalidArgument, "%s: tensor %s: dtype %s, shape %s: %s",
+         fits ? "MisalignedSlice" : "ValidationOverflow",
+         Quoted(tensor.name).c_str(), info.name,
+         tensor.shape.ToString().c_str(),
+         fits ? "its bits do not fill whole bytes"
+              : "its size overflows 64 bits");
+  }
+  return bits / 8;
+}
+
+// Before the text is made, which takes several times its size.
+void CheckHeaderSize(uint64_t bytes) {
+  if (bytes <= kMaxSafetensorsHeader) return;
+  Fail(Code::kInvalidArgument,
+       "HeaderTooLarge: names and metadata need a header of %llu bytes or "
+       "more, must be at most %llu",
+       static_cast<Number>(bytes), static_cast<Number>(kMaxSafetensorsHeader));
+}
+
+void AppendTensor(const SafetensorsEntry& entry, std::string* json) {
+  if (json->size() > 1) *json += ',';
+  *json += Json(entry.name) + ":{\"dtype\":\"" + Info(entry.dtype).name +
+           "\",\"shape\":[";
+  for (int i = 0; i < entry.shape.rank; ++i) {
+    if (i > 0) *json += ',';
+    *json += std::to_string(entry.shape.dims[i]);
+  }
+  *json += "],\"data_offsets\":[" + std::to_string(entry.offset) + ',' +
+           std::to_string(entry.offset + entry.bytes) + "]}";
+}
+
+}  // namespace
+
+SafetensorsLayout LayOutSafetensors(std::vector<SafetensorsTensor> tensors,
+                                    Metadata metadata) {
+  if (tensors.size() > kMaxTensors) {
+    Fail(Code::kInvalidArgument, "%llu tensors, must be at most %llu",
+         static_cast<Number>(tensors.size()), static_cast<Number>(kMaxTensors));
+  }
+  metadata = SortedMetadata(std::move(metadata));
+  for (const SafetensorsTensor& tensor : tensors) CheckTensor(tensor);
+  std::sort(tensors.begin(), tensors.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+  for (size_t i = 1; i < tensors.size(); ++i) {
+    if (tensors[i].name == tensors[i - 1].name) {
+      Fail(Code::kInvalidArgument, "tensor name %s is given twice",
+           Quoted(tensors[i].name).c_str());
+    }
+  }
+  std::stable_sort(tensors.begin(), tensors.end(),
+                   [](const auto& a, const auto& b) {
+                     return Info(a.dtype).safetensors_order >
+                            Info(b.dtype).safetensors_order;
+                   });
+
+  SafetensorsLayout layout;
+  std::string json = "{";
+  if (!metadata.empty()) {
+    json += "\"__metadata__\":{";
+    const char* separator = "";
+    for (const auto& [key, value] : metadata) {
+      CheckHeaderSize(json.size() + key.size() + value.size());
+      json += separator + Json(key) + ':' + Json(value);
+      separator = ",";
+    }
+    json += '}';
+  }
+  uint64_t position = 0;
+  layout.entries.reserve(tensors.size());
+  for (SafetensorsTensor& tensor : tensors) {
+    SafetensorsEntry entry;
+    static_cast<SafetensorsTensor&>(entry) = std::move(tensor);
+    entry.bytes = ByteSize(entry);
+    entry.offset = position;
+    position = CheckedAdd(position, entry.bytes, "the output's size");
+    CheckHeaderSize(json.size() + entry.name.size());
+    AppendTensor(entry, &json);
+    layout.entries.push_back(std::move(entry));
+  }
+  json += '}';
+  json.append((8 - json.size() % 8) % 8, ' ');
+  CheckHeaderSize(json.size());
+  AppendLE<uint64_t>(json.size(), &layout.header);
+  layout.header += json;
+  layout.file_bytes =
+      CheckedAdd(position, layout.header.size(), "the output's size");
+  for (SafetensorsEntry& entry : layout.entries) {
+    entry.offset += layout.header.size();
+  }
+  return layout;
+}
+
+SafetensorsWriter::SafetensorsWriter(const std::string& path,
+                                     const WriteOptions& options,
+                                     std::vector<SafetensorsTensor> tensors,
+                                     Metadata metadata)
+    : layout_(LayOutSafetensors(std::move(tensors), std::move(metadata))),
+      file_(path, options) {
+  file_.Append(layout_.header.data(), layout_.header.size());
+}
+
+void SafetensorsWriter::Append(size_t index, const void* data, uint64_t bytes) {
+  const std::vector<SafetensorsEntry>& entries = layout_.entries;
+  if (index >= entries.size()) {
+    Fail(Code::kInvalidArgument, "tensor index = %llu, must be below %llu",
+         static_cast<Number>(index), static_cast<Number>(entries.size()));
+  }
+  // Empty tensors need no call.
+  while (current_ < index && written_ == entries[current_].bytes) {
+    ++current_;
+    written_ = 0;
+  }
+  const SafetensorsEntry& entry = entries[index];
+  if (index != current_) {
+    Fail(Code::kInvalidArgument,
+         "tensor %s is not next: tensor %s has %llu of its %llu bytes",
+         Quoted(entry.name).c_str(), Quoted(entries[current_].name).c_str(),
+         static_cast<Number>(written_),
+         static_cast<Number>(entries[current_].bytes));
+  }
+  if (bytes > entry.bytes - written_) {
+    Fail(Code::kInvalidArgument,
+         "InvalidTensorView: tensor %s: dtype %s, shape %s needs %llu bytes, "
+         "given %llu after %llu",
+         Quoted(entry.name).c_str(), Info(entry.dtype).name,
+         entry.shape.ToString().c_str(), static_cast<Number>(entry.bytes),
+         static_cast<Number>(bytes), static_cast<Number>(written_));
+  }
+  file_.Append(data, bytes);
+  written_ += bytes;
+}
+
+void SafetensorsWriter::Finish() {
+  const std::vector<SafetensorsEntry>& entries = layout_.entries;
+  for (; current_ < entries.size(); ++current_, written_ = 0) {
+    const SafetensorsEntry& entry = entries[current_];
+    if (written_ != entry.bytes) {
+      Fail(Code::kInvalidArgument,
+           "InvalidTensorView: tensor %s: dtype %s, shape %s needs %llu bytes, "
+           "given %llu",
+           Quoted(entry.name).c_str(), Info(entry.dtype).name,
+           entry.shape.ToString().c_str(), static_cast<Number>(entry.bytes),
+           static_cast<Number>(written_));
+    }
+  }
+  file_.Commit();
+}
+
+}  // namespace bnq

@@ -1,0 +1,35 @@
+// Names and metadata of model files.
+#ifndef BNQ_CORE_IO_TEXT_H_
+#define BNQ_CORE_IO_TEXT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bnq {
+
+// Tensors of one model; keeps a hostile index from costing minutes.
+constexpr uint64_t kMaxTensors = 1000000;
+
+// Strings by key. Readers give them sorted by the bytes of the key, writers
+// take them in any order; no key twice.
+using Metadata = std::vector<std::pair<std::string, std::string>>;
+
+// The first offset at which text is not UTF-8 (surrogates and overlong forms
+// are not), or size.
+size_t FindInvalidUtf8(const char* text, size_t size);
+
+// Whether text is UTF-8 without NUL, which the C ABI could not hand on.
+bool IsCleanText(const std::string& text);
+
+// Sorted; INVALID_ARGUMENT for a repeated key or text that is not clean.
+Metadata SortedMetadata(Metadata metadata);
+// INVALID_ARGUMENT where a writer cannot give this name to a tensor: it is
+// empty or not clean.
+void CheckNewName(const std::string& name);
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_IO_TEXT_H_
