@@ -86,8 +86,9 @@ Config::Config() {
 
 void Config::SetInt(int32_t option, int64_t value) {
   const OptionInfo& info = Known(option, false);
-  const double v = static_cast<double>(value);
-  if (!(v >= info.min && v <= info.max)) {
+  // Bounds of integers are exact in double; the value may not be.
+  if (value < static_cast<int64_t>(info.min) ||
+      value > static_cast<int64_t>(info.max)) {
     Fail(Code::kInvalidArgument, "%s = %lld, must be %.0f to %.0f", info.name,
          static_cast<long long>(value), info.min, info.max);
   }
@@ -96,7 +97,7 @@ void Config::SetInt(int32_t option, int64_t value) {
     Fail(Code::kInvalidArgument, "format = %lld, must be the id of one of: %s",
          static_cast<long long>(value), FormatNames().c_str());
   }
-  values_[option - 1] = v;
+  values_[option - 1] = static_cast<double>(value);
 }
 
 void Config::SetFloat(int32_t option, double value) {

@@ -24,10 +24,16 @@ inline float AffineDecode(int32_t code, Params params) {
   return static_cast<float>(code - params.zero_point) * params.scale;
 }
 
-// A scale whose reciprocal is finite and does not depend on the host's denormal
-// mode; 0 stays 0.
-inline float UsableScale(float scale) {
-  return scale > 0.0f && scale < FLT_MIN ? FLT_MIN : scale;
+// The scale for a range that is not all zero, such that its reciprocal is
+// finite and does not depend on the host's denormal mode, and that `steps` of
+// it, the most a code can stand for, are finite too.
+inline float UsableScale(float scale, int32_t steps) {
+  // FLT_MAX / steps, rounded down; the product is exact in double.
+  float limit = FLT_MAX / static_cast<float>(steps);
+  if (static_cast<double>(limit) * steps > FLT_MAX) {
+    limit = std::nextafter(limit, 0.0f);
+  }
+  return std::fmin(std::fmax(scale, FLT_MIN), limit);
 }
 
 }  // namespace bnq

@@ -7,13 +7,17 @@
 //          asymmetric: lo = min(min x, 0), hi = max(max x, 0);
 //          scale = (hi - lo) / 255 (hi / 255 - lo / 255 where the difference
 //          overflows); zero point = clamp(-128 - round(lo / scale), -128, 127)
-//          A scale below the smallest normal float32 is raised to it.
+//          A scale below the smallest normal float32 is raised to it, and one
+//          of which the greatest code would overflow is lowered until it does
+//          not.
 // Code     clamp(round(x * (1 / scale)) + zero point), ties to even;
 //          -127..127 symmetric, -128..127 asymmetric
 // Value    (code - zero point) * scale
 // Bytes    one, two's complement.
 // Zero     an all-zero segment has scale 0, zero point 0 and decodes to 0.
 // Tails    a group may be short.
+
+#include <algorithm>
 
 #include "core/formats/affine.h"
 #include "core/kernels/affine.h"
@@ -33,18 +37,20 @@ Params Parameters(Range range, Scheme scheme) {
   Params params;
   if (scheme == Scheme::kSymmetric) {
     const float m = std::fmax(-range.lo, range.hi);
-    params.scale = UsableScale(m / 127.0f);
+    if (m != 0.0f) params.scale = UsableScale(m / 127.0f, 127);
     return params;
   }
   const float lo = std::fmin(range.lo, 0.0f);
   const float hi = std::fmax(range.hi, 0.0f);
   if (lo == 0.0f && hi == 0.0f) return params;
   const float width = hi - lo;
-  params.scale = UsableScale(width <= FLT_MAX ? width / 255.0f
-                                              : hi / 255.0f - lo / 255.0f);
-  const float zero = -128.0f - std::nearbyint(lo / params.scale);
+  const float scale =
+      width <= FLT_MAX ? width / 255.0f : hi / 255.0f - lo / 255.0f;
+  const float zero = -128.0f - std::nearbyint(lo / std::fmax(scale, FLT_MIN));
   params.zero_point =
       static_cast<int32_t>(std::fmin(std::fmax(zero, -128.0f), 127.0f));
+  params.scale = UsableScale(
+      scale, std::max(params.zero_point + 128, 127 - params.zero_point));
   return params;
 }
 
