@@ -185,7 +185,7 @@ ErrorPartial Compare(const float* a, const float* b, size_t count) {
 
 const CommonKernels* GetCommon() {
   static constexpr CommonKernels kKernels = {
-      Load, Store, Reduce, AccumulateColumns, SumDoubles, Compare};
+      Load, Store, StreamBytes, Reduce, AccumulateColumns, SumDoubles, Compare};
   return &kKernels;
 }
 
@@ -200,26 +200,6 @@ HWY_EXPORT(GetCommon);
 
 const CommonKernels& GetCommonKernels() {
   return *HWY_DYNAMIC_DISPATCH(GetCommon)();
-}
-
-Range Partial::ToRange(Statistic statistic, uint64_t count) const {
-  Range range;
-  if (count == 0) return range;
-  switch (statistic) {
-    case Statistic::kAbsMax:
-      memcpy(&range.hi, &abs_bits, sizeof range.hi);
-      range.lo = -range.hi;
-      break;
-    case Statistic::kMinMax:
-      range.lo = min;
-      range.hi = max;
-      break;
-    case Statistic::kAbsMean:
-      range.hi = static_cast<float>(abs_sum / static_cast<double>(count));
-      range.lo = -range.hi;
-      break;
-  }
-  return range;
 }
 
 }  // namespace bnq

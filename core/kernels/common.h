@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "core/base/dtype.h"
 #include "core/base/error.h"
@@ -54,7 +55,26 @@ struct Partial {
   }
   bool finite() const { return abs_bits < 0x7F800000u; }
   // Of `count` elements; {0, 0} for none.
-  Range ToRange(Statistic statistic, uint64_t count) const;
+  Range ToRange(Statistic statistic, uint64_t count) const {
+    Range range;
+    if (count == 0) return range;
+    switch (statistic) {
+      case Statistic::kAbsMax:
+        std::memcpy(&range.hi, &abs_bits, sizeof range.hi);
+        range.lo = -range.hi;
+        break;
+      case Statistic::kMinMax:
+        range.lo = min;
+        range.hi = max;
+        break;
+      case Statistic::kAbsMean:
+        range.hi = static_cast<float>(
+            abs_sum / static_cast<double>(static_cast<int64_t>(count)));
+        range.lo = -range.hi;
+        break;
+    }
+    return range;
+  }
 };
 
 // A chunk's contribution to the metrics.
@@ -85,6 +105,9 @@ struct CommonKernels {
   // unaligned. `stream`: past the caches.
   void (*store)(const float* in, size_t count, DType dtype, bool stream,
                 uint8_t* out);
+  // Copies bytes past the caches. FlushStream must follow before another
+  // thread reads them.
+  void (*stream)(const uint8_t* in, size_t bytes, uint8_t* out);
   // One chunk: count <= kChunk floats, of which `readable` >= count may be
   // read.
   Partial (*reduce)(const float* x, size_t count, size_t readable,

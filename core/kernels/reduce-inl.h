@@ -29,21 +29,35 @@ class LaneSums {
   }
   // Adds v to register k, which holds lanes k * Lanes and up.
   HWY_INLINE void Add(size_t k, VD v) { sums_[k] = hn::Add(sums_[k], v); }
-  double Total() const {
-    HWY_ALIGN double lanes[kLanes];
-    for (size_t k = 0; k < kCount; ++k) {
-      hn::Store(sums_[k], DD(), lanes + k * kPerRegister);
+  HWY_INLINE double Total() {
+    for (size_t half = kCount / 2; half != 0; half /= 2) {
+      for (size_t k = 0; k < half; ++k) {
+        sums_[k] = hn::Add(sums_[k], sums_[k + half]);
+      }
     }
-    for (size_t half = kLanes / 2; half != 0; half /= 2) {
-      for (size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-    }
-    return lanes[0];
+    return Fold(DD(), sums_[0]);
   }
 
   static constexpr size_t kPerRegister = hn::MaxLanes(DD());
   static constexpr size_t kCount = kLanes / kPerRegister;
 
  private:
+#if HWY_TARGET == HWY_SCALAR
+  static double Fold(DD /*d*/, VD v) { return hn::GetLane(v); }
+#else
+  // Adds the upper half of the lanes to the lower one, until one is left.
+  template <class D, class V>
+  static HWY_INLINE double Fold(D d, V v) {
+    if constexpr (hn::MaxLanes(d) == 1) {
+      return hn::GetLane(v);
+    } else {
+      const hn::Half<D> half;
+      return Fold(half,
+                  hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+    }
+  }
+#endif
+
   VD sums_[kCount];
 };
 

@@ -10,8 +10,10 @@
 
 #include <string.h>
 
+#include "core/kernels/compat-inl.h"
 #include "core/kernels/reduce-inl.h"
 #include "core/kernels/traversal.h"
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -25,6 +27,40 @@ using DCode = hn::Rebind<int8_t, DF>;
 // Floats and codes that may be touched behind a span: a vector of floats, or
 // what packing needs.
 constexpr size_t kFloatSlack = hn::MaxLanes(DF()) + kLanes;
+
+// Walks the runs of a row without a division for each of them.
+class RunCursor {
+ public:
+  RunCursor(const Layout& layout, uint64_t row, uint64_t column)
+      : length_(layout.per_element ? layout.period() : layout.run),
+        mod_(layout.per_element ? 1 : layout.mod),
+        base_(row * layout.row_params),
+        offset_(column % length_),
+        number_(column / length_ % mod_) {}
+
+  uint64_t offset() const { return offset_; }  // within the run
+  uint64_t rest() const { return length_ - offset_; }
+  uint64_t param() const { return base_ + number_; }
+  // By no more than rest().
+  void Advance(uint64_t count) {
+    offset_ += count;
+    if (offset_ == length_) {
+      offset_ = 0;
+      if (++number_ == mod_) number_ = 0;
+    }
+  }
+
+ private:
+  uint64_t length_, mod_, base_, offset_, number_;
+};
+
+// Asks for floats of the next span. While a span's runs are reduced and coded,
+// none of it comes from memory any more: without this, memory would idle. May
+// point behind the array, which is allowed.
+HWY_INLINE void PrefetchFloats(const float* x, size_t count) {
+  constexpr size_t kLine = 64 / sizeof(float);
+  for (size_t i = 0; i < count; i += kLine) hwy::Prefetch(x + i);
+}
 
 // The range of a run, chunk by chunk. x is the run where its floats can be read
 // in place, else nullptr.
@@ -59,10 +95,15 @@ HWY_INLINE void EncodeRun(const float* x, size_t count, size_t readable,
   const typename Codec::template Encoder<DF> encoder(
       d, hn::Set(d, InverseScale(params.scale)),
       hn::Set(d, static_cast<float>(params.zero_point)), range);
+  const auto encode = [&](const float* p)
+                          HWY_ATTR { return encoder(d, hn::LoadU(d, p)); };
   size_t i = 0;
+  for (; i + 4 * N <= count; i += 4 * N) {
+    StoreFourAsInt8(encode(x + i), encode(x + i + N), encode(x + i + 2 * N),
+                    encode(x + i + 3 * N), codes + i);
+  }
   for (; i < count && i + N <= readable; i += N) {
-    hn::StoreU(hn::DemoteTo(d8, encoder(d, hn::LoadU(d, x + i))), d8,
-               codes + i);
+    hn::StoreU(hn::DemoteTo(d8, encode(x + i)), d8, codes + i);
   }
   if (i < count) {
     HWY_ALIGN float last[hn::MaxLanes(d)] = {};
@@ -105,13 +146,14 @@ bool EncodeBlock(const EncodeArgs& args) {
       direct ? reinterpret_cast<const float*>(args.source.data) : nullptr;
   HWY_ALIGN float scratch[kSpan + kFloatSlack];
   HWY_ALIGN int8_t codes[kSpan + kPackSlack];
+  HWY_ALIGN uint8_t packed[kSpan];
   bool finite = true;
 
   for (uint64_t row = args.row_begin; row < args.row_end; ++row) {
-    Params params;
+    RunCursor cursor(layout, row, args.column_begin);
     for (uint64_t column = args.column_begin; column < args.column_end;) {
-      const size_t span = static_cast<size_t>(
-          args.column_end - column < kSpan ? args.column_end - column : kSpan);
+      const uint64_t to_end = args.column_end - column;
+      const size_t span = to_end < kSpan ? static_cast<size_t>(to_end) : kSpan;
       const uint64_t element = row * layout.columns + column;
       const float* x = scratch;
       if (direct) {
@@ -122,52 +164,69 @@ bool EncodeBlock(const EncodeArgs& args) {
       // The scratch space may be read to its end; an array only within the
       // block's row, behind which there may be nothing.
       const size_t readable =
-          direct ? static_cast<size_t>(args.column_end - column)
-                 : span + kFloatSlack;
+          direct ? static_cast<size_t>(to_end) : span + kFloatSlack;
 
-      for (size_t at = 0; at < span;) {
-        const uint64_t c = column + at;
-        if (layout.per_element) {
-          const uint64_t period = layout.period();
-          const uint64_t offset = c % period;
-          const uint64_t rest = period - offset;
+      if (args.find_params) {
+        // All of the span's runs before the first is encoded: reductions of
+        // different runs do not wait for each other, but an encoding waits for
+        // its run's reduction.
+        RunCursor finder = cursor;
+        for (size_t at = 0; at < span;) {
+          const uint64_t rest = finder.rest();
           const size_t n =
               span - at < rest ? span - at : static_cast<size_t>(rest);
-          EncodeElements<Codec>(x + at, n, readable - at, args.elements, offset,
-                                range, codes + at);
+          // Half of the next span here, the other half while this is coded.
+          if (direct) PrefetchFloats(x + kSpan + at / 2, n / 2);
+          if (finder.offset() == 0) {
+            const size_t run =
+                static_cast<size_t>(rest < to_end - at ? rest : to_end - at);
+            const bool in_place = direct || run <= span - at;
+            const Partial partial =
+                ReduceRun(args, element + at, in_place ? x + at : nullptr, run,
+                          readable - at, statistic);
+            finite = finite && partial.finite();
+            const Params params = args.format->params(
+                partial.ToRange(statistic, run), args.scheme);
+            const uint64_t index = finder.param() - args.param_base;
+            args.scales[index] = params.scale;
+            if (args.zero_points) args.zero_points[index] = params.zero_point;
+          }
+          finder.Advance(n);
           at += n;
-          continue;
         }
-        const uint64_t in_run = c % layout.run;
-        const uint64_t rest = layout.run - in_run;
+      }
+      for (size_t at = 0; at < span;) {
+        const uint64_t rest = cursor.rest();
         const size_t n =
             span - at < rest ? span - at : static_cast<size_t>(rest);
-        const uint64_t index = layout.ParamIndex(row, c) - args.param_base;
-        if (args.find_params && in_run == 0) {
-          const uint64_t to_end = args.column_end - c;
-          const size_t run = static_cast<size_t>(rest < to_end ? rest : to_end);
-          const bool in_place = direct || run <= span - at;
-          const Partial partial =
-              ReduceRun(args, element + at, in_place ? x + at : nullptr, run,
-                        readable - at, statistic);
-          finite = finite && partial.finite();
-          params =
-              args.format->params(partial.ToRange(statistic, run), args.scheme);
-          args.scales[index] = params.scale;
-          if (args.zero_points) args.zero_points[index] = params.zero_point;
+        if (layout.per_element) {
+          EncodeElements<Codec>(x + at, n, readable - at, args.elements,
+                                cursor.offset(), range, codes + at);
         } else {
+          const uint64_t index = cursor.param() - args.param_base;
+          Params params;
           params.scale = args.scales[index];
-          params.zero_point = args.zero_points ? args.zero_points[index] : 0;
+          if (args.zero_points) params.zero_point = args.zero_points[index];
+          if (args.find_params && direct) {
+            PrefetchFloats(x + kSpan + kSpan / 2 + at / 2, n / 2);
+          }
+          EncodeRun<Codec>(x + at, n, readable - at, params, range, codes + at);
         }
-        EncodeRun<Codec>(x + at, n, readable - at, params, range, codes + at);
+        cursor.Advance(n);
         at += n;
       }
-      args.packing->pack(codes, span, args.format->bias,
-                         args.codes + (row * layout.row_bytes +
-                                       column / per_byte - args.code_base));
+      uint8_t* const out = args.codes + (row * layout.row_bytes +
+                                         column / per_byte - args.code_base);
+      if (args.stream) {
+        args.packing->pack(codes, span, args.format->bias, packed);
+        args.common->stream(packed, RowBytes(args.format->packing, span), out);
+      } else {
+        args.packing->pack(codes, span, args.format->bias, out);
+      }
       column += span;
     }
   }
+  if (args.stream) hwy::FlushStream();
   return finite;
 }
 
@@ -195,6 +254,7 @@ HWY_INLINE void DecodeRun(const int8_t* codes, size_t count, size_t writable,
   }
 }
 
+// args.count is not 0.
 template <class Codec>
 void DecodeElements(const DecodeArgs& args) {
   const Layout& layout = *args.layout;
@@ -207,10 +267,10 @@ void DecodeElements(const DecodeArgs& args) {
       reinterpret_cast<uintptr_t>(args.out) % sizeof(float) == 0;
   const size_t out_size = args.dtype == DType::kF32 ? 4 : 2;
 
-  uint64_t done = 0;
-  while (done < args.count) {
-    const uint64_t row = (args.begin + done) / layout.columns;
-    const uint64_t column = (args.begin + done) % layout.columns;
+  uint64_t row = args.begin / layout.columns;
+  uint64_t column = args.begin % layout.columns;
+  RunCursor cursor(layout, row, column);
+  for (uint64_t done = 0; done < args.count;) {
     const uint64_t left = args.count - done;
     const uint64_t to_end = layout.columns - column;
     // Codes are unpacked from a byte's first on.
@@ -218,31 +278,34 @@ void DecodeElements(const DecodeArgs& args) {
     size_t span = kSpan - skip;
     if (to_end < span) span = static_cast<size_t>(to_end);
     if (left < span) span = static_cast<size_t>(left);
-    args.packing->unpack(
-        args.codes + row * layout.row_bytes + column / per_byte, skip + span,
-        args.format->bias, codes);
+    const uint8_t* const packed =
+        args.codes +
+        (row * layout.row_bytes + column / per_byte - args.code_base);
+    // Of the next span; the processor's own prefetching stops at every page.
+    const size_t packed_bytes = static_cast<size_t>(span / per_byte);
+    for (size_t i = 0; i < packed_bytes; i += 64) {
+      hwy::Prefetch(packed + packed_bytes + i);
+    }
+    args.packing->unpack(packed, skip + span, args.format->bias, codes);
 
     uint8_t* const out = args.out + done * out_size;
     float* const values = direct ? reinterpret_cast<float*>(out) : scratch;
     const size_t writable =
         direct ? static_cast<size_t>(left) : span + kFloatSlack;
     for (size_t at = 0; at < span;) {
-      const uint64_t c = column + at;
-      const uint64_t length = layout.per_element ? layout.period() : layout.run;
-      const uint64_t offset = c % length;
-      const uint64_t rest = length - offset;
+      const uint64_t rest = cursor.rest();
       const size_t n = span - at < rest ? span - at : static_cast<size_t>(rest);
       // Whole vectors may run into what comes next, which is written later.
       if (layout.per_element) {
-        const float* scale = args.elements.scale + offset;
-        const float* zero = args.elements.zero_point + offset;
+        const float* scale = args.elements.scale + cursor.offset();
+        const float* zero = args.elements.zero_point + cursor.offset();
         DecodeRun<Codec>(
             codes + skip + at, n, writable - at,
             [&](size_t i) HWY_ATTR { return hn::LoadU(d, scale + i); },
             [&](size_t i) HWY_ATTR { return hn::LoadU(d, zero + i); },
             values + at);
       } else {
-        const uint64_t index = layout.ParamIndex(row, c);
+        const uint64_t index = cursor.param() - args.param_base;
         const auto scale = hn::Set(d, args.scales[index]);
         const auto zero = hn::Set(
             d, args.zero_points ? static_cast<float>(args.zero_points[index])
@@ -252,12 +315,20 @@ void DecodeElements(const DecodeArgs& args) {
             [&](size_t) HWY_ATTR { return scale; },
             [&](size_t) HWY_ATTR { return zero; }, values + at);
       }
+      cursor.Advance(n);
       at += n;
     }
-    if (!direct)
+    if (!direct) {
       args.common->store(scratch, span, args.dtype, args.stream, out);
+    }
     done += span;
+    column += span;
+    if (column == layout.columns) {
+      column = 0;
+      cursor = RunCursor(layout, ++row, 0);
+    }
   }
+  if (args.stream) hwy::FlushStream();
 }
 
 // What a format's dispatch function returns.

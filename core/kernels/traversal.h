@@ -15,7 +15,7 @@ namespace bnq {
 
 // Elements that are worked on at a time: their floats and codes stay in the
 // first-level cache. A multiple of what any packing puts into a byte.
-constexpr size_t kSpan = 4096;
+constexpr size_t kSpan = 1024;
 
 // Parameters of each column of a period, for Layout::per_element; with slack
 // for one vector behind the last. nullptr otherwise.
@@ -48,6 +48,8 @@ struct EncodeArgs {
 
   uint8_t* codes = nullptr;  // entry 0 is byte code_base of the tensor's codes
   uint64_t code_base = 0;
+  // The arrays are larger than the caches: write past them.
+  bool stream = false;
 };
 
 struct DecodeArgs {
@@ -56,9 +58,11 @@ struct DecodeArgs {
   const PackingKernels* packing = nullptr;
   const Format* format = nullptr;
 
-  const uint8_t* codes = nullptr;
-  const float* scales = nullptr;
-  const int32_t* zero_points = nullptr;  // nullptr: 0
+  const uint8_t* codes = nullptr;  // entry 0 is byte code_base
+  uint64_t code_base = 0;
+  const float* scales = nullptr;         // entry 0 is parameter param_base
+  const int32_t* zero_points = nullptr;  // likewise; nullptr: 0
+  uint64_t param_base = 0;
   ElementParams elements;
 
   // count elements from `begin` on, in row-major order.

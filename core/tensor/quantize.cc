@@ -22,8 +22,9 @@ constexpr uint64_t kMaxOnePassRun = 65536;
 // Chunks whose partial sums are held at a time.
 constexpr uint64_t kWaveChunks = 1024;
 constexpr uint64_t kTaskChunks = 16;
-// Outputs from this size on are written past the caches.
-constexpr uint64_t kStreamBytes = uint64_t{32} << 20;
+// Arrays of this many elements or more do not fit the caches, and what comes of
+// them is written past these.
+constexpr uint64_t kStreamElements = uint64_t{8} << 20;
 
 // Tables of one entry for each column of a period, with a vector's slack.
 struct ElementTables {
@@ -160,6 +161,7 @@ void Quantizer::Encode(uint64_t begin, uint64_t end, uint8_t* codes,
   args.param_base = one_pass_ ? ParamOf(begin) : 0;
   args.codes = codes;
   args.code_base = CodeByteOf(begin);
+  args.stream = ElementOf(end) - ElementOf(begin) >= kStreamElements;
   if (layout_.per_element) {
     if (element_params_.size() == 0) {
       element_params_ = ElementTables::Allocate(context_, layout_);
@@ -333,25 +335,35 @@ std::unique_ptr<QuantizedTensor> Quantize(const Context& context,
 }
 
 Dequantizer::Dequantizer(const Context& context, const QuantizedTensor& tensor)
-    : context_(context), tensor_(tensor), kernels_(tensor.format().kernels()) {
-  args_.layout = &tensor.layout();
+    : Dequantizer(context, tensor.format(), tensor.layout(),
+                  {tensor.parts().codes, tensor.parts().scales,
+                   tensor.sizes().zero_points != 0 ? tensor.parts().zero_points
+                                                   : nullptr},
+                  0, 0) {}
+
+Dequantizer::Dequantizer(const Context& context, const Format& format,
+                         const Layout& layout, const TensorParts& parts,
+                         uint64_t code_base, uint64_t param_base)
+    : context_(context), kernels_(format.kernels()) {
+  args_.layout = &layout;
   args_.common = &GetCommonKernels();
-  args_.packing = &GetPackingKernels(tensor.format().packing);
-  args_.format = &tensor.format();
-  args_.codes = tensor.parts().codes;
-  args_.scales = tensor.parts().scales;
-  args_.zero_points =
-      tensor.sizes().zero_points != 0 ? tensor.parts().zero_points : nullptr;
-  if (tensor.layout().per_element && tensor.shape().elements() != 0) {
-    element_params_ = ElementTables::Allocate(context, tensor.layout());
-    args_.elements =
-        ElementTables::Fill(tensor.layout(), args_.scales, args_.zero_points,
-                            element_params_.as<float>());
+  args_.packing = &GetPackingKernels(format.packing);
+  args_.format = &format;
+  args_.codes = parts.codes;
+  args_.code_base = code_base;
+  args_.scales = parts.scales;
+  args_.zero_points = parts.zero_points;
+  args_.param_base = param_base;
+  if (layout.per_element && layout.columns != 0 && layout.rows != 0) {
+    element_params_ = ElementTables::Allocate(context, layout);
+    args_.elements = ElementTables::Fill(
+        layout, args_.scales, args_.zero_points, element_params_.as<float>());
   }
 }
 
 void Dequantizer::Decode(uint64_t begin, uint64_t count, DType dtype,
                          bool stream, uint8_t* out) const {
+  if (count == 0) return;
   DecodeArgs args = args_;
   args.begin = begin;
   args.count = count;
@@ -364,7 +376,7 @@ void Dequantizer::Decode(uint64_t begin, uint64_t count, DType dtype,
 void Dequantizer::DecodeParallel(uint64_t begin, uint64_t count, DType dtype,
                                  uint8_t* out) const {
   const uint64_t size = Info(dtype).bits / 8;
-  const bool stream = count * size >= kStreamBytes;
+  const bool stream = count >= kStreamElements;
   ParallelFor(context_, DivCeil(count, kBlock), [&](uint64_t task) {
     const uint64_t at = task * kBlock;
     Decode(begin + at, std::min(count - at, kBlock), dtype, stream,

@@ -89,6 +89,11 @@ std::unique_ptr<QuantizedTensor> Quantize(const Context& context,
 class Dequantizer {
  public:
   Dequantizer(const Context& context, const QuantizedTensor& tensor);
+  // A slice of a tensor: parts begin at byte code_base of its codes and at
+  // parameter param_base (0 where elements have parameters of their own).
+  Dequantizer(const Context& context, const Format& format,
+              const Layout& layout, const TensorParts& parts,
+              uint64_t code_base, uint64_t param_base);
   // Elements [begin, begin + count), in row-major order, on this thread.
   void Decode(uint64_t begin, uint64_t count, DType dtype, bool stream,
               uint8_t* out) const;
@@ -98,7 +103,6 @@ class Dequantizer {
 
  private:
   const Context& context_;
-  const QuantizedTensor& tensor_;
   const Kernels& kernels_;
   DecodeArgs args_;
   Buffer element_params_;

@@ -1,0 +1,57 @@
+// What Highway 1.0.3, the oldest release we build with, lacks. Included once
+// per target.
+#if defined(BNQ_CORE_KERNELS_COMPAT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef BNQ_CORE_KERNELS_COMPAT_INL_H_
+#undef BNQ_CORE_KERNELS_COMPAT_INL_H_
+#else
+#define BNQ_CORE_KERNELS_COMPAT_INL_H_
+#endif
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace bnq {
+namespace HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Stores the lanes of a, b, c, d, which fit, one behind the other as bytes: a
+// quarter of the shuffles that four DemoteTo take.
+template <class V>
+HWY_INLINE void StoreFourAsInt8(V a, V b, V c, V d, int8_t* to) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  const __m512i bytes = _mm512_packs_epi16(_mm512_packs_epi32(a.raw, b.raw),
+                                           _mm512_packs_epi32(c.raw, d.raw));
+  const __m512i order =
+      _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  _mm512_storeu_si512(to, _mm512_permutexvar_epi32(order, bytes));
+#elif HWY_TARGET == HWY_AVX2
+  const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(a.raw, b.raw),
+                                           _mm256_packs_epi32(c.raw, d.raw));
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                      _mm256_permutevar8x32_epi32(bytes, order));
+#elif HWY_TARGET == HWY_SSSE3 || HWY_TARGET == HWY_SSE4
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
+                   _mm_packs_epi16(_mm_packs_epi32(a.raw, b.raw),
+                                   _mm_packs_epi32(c.raw, d.raw)));
+#else
+  const hn::DFromV<V> di;
+  const hn::Rebind<int8_t, decltype(di)> d8;
+  const size_t N = hn::Lanes(di);
+  hn::StoreU(hn::DemoteTo(d8, a), d8, to);
+  hn::StoreU(hn::DemoteTo(d8, b), d8, to + N);
+  hn::StoreU(hn::DemoteTo(d8, c), d8, to + 2 * N);
+  hn::StoreU(hn::DemoteTo(d8, d), d8, to + 3 * N);
+#endif
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace bnq
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard
