@@ -31,7 +31,11 @@ thread_local char g_last_error[4096] = "";
 
 bnq_status Set(Code code, const char* message) noexcept {
   size_t n = std::char_traits<char>::length(message);
-  n = std::min(n, sizeof g_last_error - 1);
+  if (n > sizeof g_last_error - 1) {
+    n = sizeof g_last_error - 1;
+    // Not in the middle of a UTF-8 sequence.
+    while (n > 0 && (message[n] & 0xC0) == 0x80) --n;
+  }
   std::copy_n(message, n, g_last_error);
   g_last_error[n] = '\0';
   return static_cast<bnq_status>(code);
@@ -105,6 +109,18 @@ Progress ProgressOf(bnq_progress_fn progress, void* opaque) {
            static_cast<unsigned long long>(total));
     }
   };
+}
+
+WriteOptions OptionsOf(int32_t flags, int32_t allowed) {
+  if ((flags & ~allowed) != 0) {
+    Fail(Code::kInvalidArgument, "flags = %d, may have the bits of %d only",
+         flags, allowed);
+  }
+  WriteOptions options;
+  options.overwrite = (flags & BNQ_WRITE_OVERWRITE) != 0;
+  options.compress = (flags & BNQ_WRITE_COMPRESS) != 0;
+  options.dry_run = (flags & BNQ_WRITE_DRY_RUN) != 0;
+  return options;
 }
 
 void CheckCount(uint64_t count, uint64_t expected, const char* name) {

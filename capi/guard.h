@@ -13,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/base/shape.h"
 #include "core/config.h"
+#include "core/io/atomic_file.h"
 #include "core/tensor/tensor.h"
 
 struct bnq_context {
@@ -70,6 +71,8 @@ ArrayView ViewOf(const bnq_array* array, const char* name);
 DType TargetDType(int32_t dtype);
 // A C callback as the core's, which throws CANCELLED.
 Progress ProgressOf(bnq_progress_fn progress, void* opaque);
+// BNQ_WRITE_*; INVALID_ARGUMENT for a flag that is not in `allowed`.
+WriteOptions OptionsOf(int32_t flags, int32_t allowed);
 // The count of a caller's buffer.
 void CheckCount(uint64_t count, uint64_t expected, const char* name);
 // Copies all dimensions; returns the rank.

@@ -34,7 +34,8 @@ std::string Quoted(const std::string& text) {
   constexpr size_t kMax = 200;
   std::string out = "\"";
   for (size_t i = 0; i < text.size(); ++i) {
-    if (i == kMax) return out + "...\"";
+    // Only where a UTF-8 sequence ends.
+    if (i >= kMax && (text[i] & 0xC0) != 0x80) return out + "...\"";
     const unsigned char c = static_cast<unsigned char>(text[i]);
     if (c < 0x20 || c == 0x7f) {
       char escape[8];

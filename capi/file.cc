@@ -1,0 +1,351 @@
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "capi/guard.h"
+#include "core/io/bnq_writer.h"
+#include "core/io/model_file.h"
+#include "core/io/safetensors.h"
+#include "core/model/convert.h"
+#include "core/model/naming.h"
+
+using namespace bnq;
+using namespace bnq::capi;
+
+struct bnq_file {
+  std::shared_ptr<const ModelFile> core;
+};
+
+struct bnq_writer {
+  struct Item {
+    ArrayView array;
+    uint64_t bytes = 0;
+    const QuantizedTensor* tensor = nullptr;  // or an array
+  };
+
+  const Context* context = nullptr;
+  Context own_context;
+  std::string path;
+  int32_t kind = 0;
+  WriteOptions options;
+  std::map<std::string, std::string> metadata;
+  // Sorted, so that the file does not depend on the order of the calls.
+  std::map<std::string, Item> items;
+  bool finished = false;
+};
+
+namespace {
+
+static_assert(static_cast<int>(FileKind::kSafetensors) == BNQ_FILE_SAFETENSORS,
+              "kind");
+static_assert(static_cast<int>(FileKind::kBnq) == BNQ_FILE_BNQ, "kind");
+static_assert(static_cast<int>(FileKind::kSafetensorsIndex) ==
+                  BNQ_FILE_SAFETENSORS_INDEX,
+              "kind");
+
+// nullptr for a bad index.
+const ModelEntry* EntryAt(const bnq_file* file, uint64_t index) {
+  if (file == nullptr || index >= file->core->entries().size()) return nullptr;
+  return &file->core->entries()[index];
+}
+
+const ModelEntry& RequiredEntry(const bnq_file* file, uint64_t index) {
+  const size_t count = Required(file, "file").core->entries().size();
+  if (index >= count) {
+    Fail(Code::kInvalidArgument, "index = %llu, must be below %llu",
+         static_cast<unsigned long long>(index),
+         static_cast<unsigned long long>(count));
+  }
+  return file->core->entries()[index];
+}
+
+const ModelEntry& RequiredPlain(const bnq_file* file, uint64_t index) {
+  const ModelEntry& entry = RequiredEntry(file, index);
+  if (entry.format != 0) {
+    Fail(Code::kUnsupported, "tensor %s is quantized; bnq_file_tensor reads it",
+         Quoted(entry.name).c_str());
+  }
+  return entry;
+}
+
+bnq_writer& OpenWriter(bnq_writer* writer) {
+  if (Required(writer, "writer").finished) {
+    Fail(Code::kInvalidArgument, "writer has been finished already");
+  }
+  return *writer;
+}
+
+void AddItem(bnq_writer& writer, const char* name, bnq_writer::Item item) {
+  const std::string key = &Required(name, "name");
+  CheckNewName(key);
+  if (!writer.items.emplace(key, std::move(item)).second) {
+    Fail(Code::kInvalidArgument, "name = %s was added already",
+         Quoted(key).c_str());
+  }
+}
+
+void FinishSafetensors(const bnq_writer& w) {
+  std::vector<SafetensorsTensor> tensors;
+  for (const auto& item : w.items) {
+    SafetensorsTensor t;
+    t.name = item.first;
+    t.dtype = item.second.array.dtype;
+    t.shape = item.second.array.shape;
+    tensors.push_back(std::move(t));
+  }
+  SafetensorsWriter writer(w.path, w.options, std::move(tensors),
+                           Metadata(w.metadata.begin(), w.metadata.end()));
+  for (size_t i = 0; i < writer.entries().size(); ++i) {
+    const bnq_writer::Item& item = w.items.at(writer.entries()[i].name);
+    writer.Append(i, item.array.data, item.bytes);
+  }
+  writer.Finish();
+}
+
+void FinishBnq(const bnq_writer& w) {
+  BnqWriter writer(*w.context, w.path, w.options);
+  for (const auto& item : w.metadata) {
+    writer.SetMetadata(item.first, item.second);
+  }
+  for (const auto& item : w.items) {
+    if (item.second.tensor != nullptr) {
+      WriteTensor(item.first, *item.second.tensor, &writer);
+      continue;
+    }
+    BnqEntry entry;
+    entry.name = item.first;
+    entry.dtype = static_cast<int32_t>(item.second.array.dtype);
+    entry.shape = item.second.array.shape;
+    entry.sections.emplace_back();
+    entry.sections[0].raw_bytes = item.second.bytes;
+    writer.BeginEntry(std::move(entry));
+    writer.Append(0, item.second.array.data, item.second.bytes);
+    writer.EndEntry();
+  }
+  writer.Finish();
+}
+
+}  // namespace
+
+bnq_status bnq_file_open(bnq_context* context, const char* path,
+                         bnq_file** out_file) {
+  return Guard([&] {
+    bnq_file*& out = Output(out_file, "out_file");
+    auto file = std::make_unique<bnq_file>();
+    file->core = ModelFile::Open(ContextOf(context), &Required(path, "path"));
+    out = file.release();
+  });
+}
+
+bnq_status bnq_file_open_memory(bnq_context* context, const void* data,
+                                uint64_t bytes, bnq_file** out_file) {
+  return Guard([&] {
+    bnq_file*& out = Output(out_file, "out_file");
+    if (bytes != 0) Required(static_cast<const char*>(data), "data");
+    auto file = std::make_unique<bnq_file>();
+    file->core = ModelFile::FromMemory(ContextOf(context), data, bytes);
+    out = file.release();
+  });
+}
+
+void bnq_file_close(bnq_file* file) { delete file; }
+
+int32_t bnq_file_kind(const bnq_file* file) {
+  return file ? static_cast<int32_t>(file->core->kind()) : 0;
+}
+
+uint64_t bnq_file_count(const bnq_file* file) {
+  return file ? file->core->entries().size() : 0;
+}
+
+bnq_status bnq_file_find(const bnq_file* file, const char* name,
+                         uint64_t* out_index) {
+  return Guard([&] {
+    uint64_t& out = Required(out_index, "out_index");
+    const ModelFile& core = *Required(file, "file").core;
+    const ModelEntry* entry = core.Find(&Required(name, "name"));
+    if (entry == nullptr) {
+      Fail(Code::kNotFound, "there is no tensor %s in the file",
+           Quoted(name).c_str());
+    }
+    out = static_cast<uint64_t>(entry - core.entries().data());
+  });
+}
+
+const char* bnq_file_name(const bnq_file* file, uint64_t index) {
+  const ModelEntry* entry = EntryAt(file, index);
+  return entry ? entry->name.c_str() : nullptr;
+}
+
+int32_t bnq_file_shape(const bnq_file* file, uint64_t index, uint64_t* shape) {
+  const ModelEntry* entry = EntryAt(file, index);
+  return entry ? CopyShape(entry->shape, shape) : -1;
+}
+
+int32_t bnq_file_format(const bnq_file* file, uint64_t index) {
+  const ModelEntry* entry = EntryAt(file, index);
+  return entry ? entry->format : -1;
+}
+
+int32_t bnq_file_dtype(const bnq_file* file, uint64_t index) {
+  const ModelEntry* entry = EntryAt(file, index);
+  return entry ? entry->dtype : -1;
+}
+
+uint64_t bnq_file_bytes(const bnq_file* file, uint64_t index) {
+  const ModelEntry* entry = EntryAt(file, index);
+  return entry ? entry->raw_bytes : 0;
+}
+
+uint64_t bnq_file_stored_bytes(const bnq_file* file, uint64_t index) {
+  const ModelEntry* entry = EntryAt(file, index);
+  return entry ? entry->stored_bytes : 0;
+}
+
+uint64_t bnq_file_metadata_count(const bnq_file* file) {
+  return file ? file->core->metadata().size() : 0;
+}
+
+const char* bnq_file_metadata_key(const bnq_file* file, uint64_t index) {
+  return index < bnq_file_metadata_count(file)
+             ? file->core->metadata()[index].first.c_str()
+             : nullptr;
+}
+
+const char* bnq_file_metadata_value(const bnq_file* file, uint64_t index) {
+  return index < bnq_file_metadata_count(file)
+             ? file->core->metadata()[index].second.c_str()
+             : nullptr;
+}
+
+bnq_status bnq_file_data(const bnq_file* file, uint64_t index,
+                         const void** out_data, uint64_t* out_bytes) {
+  return Guard([&] {
+    const void*& data = Required(out_data, "out_data");
+    uint64_t& bytes = Required(out_bytes, "out_bytes");
+    const ModelEntry& entry = RequiredPlain(file, index);
+    const uint8_t* mapped = file->core->Mapped(entry);
+    if (mapped == nullptr && entry.raw_bytes != 0) {
+      Fail(Code::kUnsupported,
+           "tensor %s is compressed; bnq_file_read reads it",
+           Quoted(entry.name).c_str());
+    }
+    data = mapped;
+    bytes = entry.raw_bytes;
+  });
+}
+
+bnq_status bnq_file_read(bnq_context* context, const bnq_file* file,
+                         uint64_t index, void* out, uint64_t out_bytes) {
+  return Guard([&] {
+    const ModelEntry& entry = RequiredPlain(file, index);
+    CheckCount(out_bytes, entry.raw_bytes, "out_bytes");
+    if (out_bytes == 0) return;
+    Required(static_cast<char*>(out), "out");
+    PlainReader(ContextOf(context), *file->core, entry).Read(out, out_bytes);
+  });
+}
+
+bnq_status bnq_file_tensor(bnq_context* context, const bnq_file* file,
+                           uint64_t index, bnq_tensor** out_tensor) {
+  return Guard([&] {
+    bnq_tensor*& out = Output(out_tensor, "out_tensor");
+    const ModelEntry& entry = RequiredEntry(file, index);
+    auto tensor = std::make_unique<bnq_tensor>();
+    tensor->core = LoadTensor(ContextOf(context), file->core, entry);
+    out = tensor.release();
+  });
+}
+
+bnq_status bnq_file_verify(bnq_context* context, const bnq_file* file,
+                           bnq_progress_fn progress, void* opaque) {
+  return Guard([&] {
+    VerifyFile(ContextOf(context), Required(file, "file").core,
+               ProgressOf(progress, opaque));
+  });
+}
+
+bnq_status bnq_writer_create(bnq_context* context, const char* path,
+                             int32_t kind, int32_t flags,
+                             bnq_writer** out_writer) {
+  return Guard([&] {
+    bnq_writer*& out = Output(out_writer, "out_writer");
+    auto writer = std::make_unique<bnq_writer>();
+    writer->own_context = ContextOf(context);
+    writer->context = &writer->own_context;
+    writer->path = &Required(path, "path");
+    if (kind != BNQ_FILE_SAFETENSORS && kind != BNQ_FILE_BNQ) {
+      Fail(Code::kInvalidArgument,
+           "kind = %d, must be %d (safetensors) or %d (bnq)", kind,
+           BNQ_FILE_SAFETENSORS, BNQ_FILE_BNQ);
+    }
+    writer->kind = kind;
+    writer->options =
+        OptionsOf(flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS);
+    // Says now what would go wrong later.
+    WriteOptions check = writer->options;
+    check.dry_run = true;
+    AtomicFile(writer->path, check);
+    out = writer.release();
+  });
+}
+
+void bnq_writer_destroy(bnq_writer* writer) { delete writer; }
+
+bnq_status bnq_writer_set_metadata(bnq_writer* writer, const char* key,
+                                   const char* value) {
+  return Guard([&] {
+    bnq_writer& w = OpenWriter(writer);
+    const std::string k = &Required(key, "key"), v = &Required(value, "value");
+    for (const std::string* text : {&k, &v}) {
+      if (!IsCleanText(*text)) {
+        Fail(Code::kInvalidArgument, "metadata %s is not UTF-8",
+             Quoted(*text).c_str());
+      }
+    }
+    w.metadata[k] = v;
+  });
+}
+
+bnq_status bnq_writer_add_array(bnq_writer* writer, const char* name,
+                                const bnq_array* array) {
+  return Guard([&] {
+    bnq_writer& w = OpenWriter(writer);
+    bnq_writer::Item item;
+    item.array = ViewOf(array, "array");
+    if (!TryByteSize(item.array.shape, item.array.dtype, &item.bytes)) {
+      Fail(Code::kInvalidArgument,
+           "array: shape %s of %s does not fill whole bytes",
+           item.array.shape.ToString().c_str(), Info(item.array.dtype).name);
+    }
+    AddItem(w, name, item);
+  });
+}
+
+bnq_status bnq_writer_add_tensor(bnq_writer* writer, const char* name,
+                                 const bnq_tensor* tensor) {
+  return Guard([&] {
+    bnq_writer& w = OpenWriter(writer);
+    if (w.kind != BNQ_FILE_BNQ) {
+      Fail(Code::kUnsupported,
+           "a safetensors file holds plain arrays only; dequantize the tensor "
+           "or write a .bnq file");
+    }
+    bnq_writer::Item item;
+    item.tensor = Required(tensor, "tensor").core.get();
+    AddItem(w, name, item);
+  });
+}
+
+bnq_status bnq_writer_finish(bnq_writer* writer) {
+  return Guard([&] {
+    bnq_writer& w = OpenWriter(writer);
+    w.finished = true;
+    if (w.kind == BNQ_FILE_BNQ) {
+      FinishBnq(w);
+    } else {
+      FinishSafetensors(w);
+    }
+  });
+}

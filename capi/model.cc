@@ -1,0 +1,165 @@
+#include <optional>
+
+#include "capi/guard.h"
+#include "core/model/convert.h"
+#include "core/model/plan.h"
+
+using namespace bnq;
+using namespace bnq::capi;
+
+struct bnq_plan {
+  Plan core;
+};
+
+struct bnq_report {
+  Report core;
+};
+
+namespace {
+
+const ReportRow* RowAt(const bnq_report* report, uint64_t index) {
+  return report != nullptr && index < report->core.size() ? &report->core[index]
+                                                          : nullptr;
+}
+
+// Runs f, which returns a Report, and hands it over where it is wanted.
+template <class F>
+bnq_status WithReport(bnq_report** out_report, F f) {
+  return Guard([&] {
+    if (out_report) *out_report = nullptr;
+    auto report = std::make_unique<bnq_report>();
+    report->core = f();
+    if (out_report) *out_report = report.release();
+  });
+}
+
+// Optional where nothing is written.
+std::string OutputPath(const char* output, const WriteOptions& options) {
+  if (output == nullptr && options.dry_run) return "";
+  return &Required(output, "output");
+}
+
+}  // namespace
+
+bnq_status bnq_plan_create(bnq_plan** out_plan) {
+  return Guard([&] {
+    bnq_plan*& out = Output(out_plan, "out_plan");
+    out = new bnq_plan();
+  });
+}
+
+void bnq_plan_destroy(bnq_plan* plan) { delete plan; }
+
+bnq_status bnq_plan_add(bnq_plan* plan, const char* glob, int32_t min_rank,
+                        const bnq_config* config) {
+  return Guard([&] {
+    Required(plan, "plan");
+    Required(glob, "glob");
+    if (min_rank < 0 || min_rank > kMaxRank) {
+      Fail(Code::kInvalidArgument, "min_rank = %d, must be 0 to %d", min_rank,
+           kMaxRank);
+    }
+    plan->core.Add(glob, min_rank,
+                   config ? std::optional<Config>(config->core) : std::nullopt);
+  });
+}
+
+bnq_status bnq_quantize_file(bnq_context* context, const bnq_plan* plan,
+                             const char* input, const char* output,
+                             int32_t flags, bnq_progress_fn progress,
+                             void* opaque, bnq_report** out_report) {
+  return WithReport(out_report, [&] {
+    const WriteOptions options = OptionsOf(
+        flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS | BNQ_WRITE_DRY_RUN);
+    return QuantizeFile(ContextOf(context), Required(plan, "plan").core,
+                        &Required(input, "input"), OutputPath(output, options),
+                        options, ProgressOf(progress, opaque));
+  });
+}
+
+bnq_status bnq_dequantize_file(bnq_context* context, const char* input,
+                               const char* output, int32_t dtype, int32_t flags,
+                               bnq_progress_fn progress, void* opaque,
+                               bnq_report** out_report) {
+  return WithReport(out_report, [&] {
+    const WriteOptions options =
+        OptionsOf(flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_DRY_RUN);
+    return DequantizeFile(ContextOf(context), &Required(input, "input"),
+                          OutputPath(output, options), TargetDType(dtype),
+                          options, ProgressOf(progress, opaque));
+  });
+}
+
+bnq_status bnq_compare_files(bnq_context* context, const char* original,
+                             const char* other, bnq_progress_fn progress,
+                             void* opaque, bnq_report** out_report) {
+  return WithReport(out_report, [&] {
+    return CompareFiles(ContextOf(context), &Required(original, "original"),
+                        &Required(other, "other"),
+                        ProgressOf(progress, opaque));
+  });
+}
+
+void bnq_report_destroy(bnq_report* report) { delete report; }
+
+uint64_t bnq_report_count(const bnq_report* report) {
+  return report ? report->core.size() : 0;
+}
+
+const char* bnq_report_name(const bnq_report* report, uint64_t index) {
+  const ReportRow* row = RowAt(report, index);
+  return row ? row->name.c_str() : nullptr;
+}
+
+int32_t bnq_report_shape(const bnq_report* report, uint64_t index,
+                         uint64_t* shape) {
+  const ReportRow* row = RowAt(report, index);
+  return row ? CopyShape(row->shape, shape) : -1;
+}
+
+int32_t bnq_report_format(const bnq_report* report, uint64_t index) {
+  const ReportRow* row = RowAt(report, index);
+  return row ? row->format : -1;
+}
+
+int32_t bnq_report_dtype(const bnq_report* report, uint64_t index) {
+  const ReportRow* row = RowAt(report, index);
+  return row ? row->dtype : -1;
+}
+
+uint64_t bnq_report_bytes_before(const bnq_report* report, uint64_t index) {
+  const ReportRow* row = RowAt(report, index);
+  return row ? row->bytes_before : 0;
+}
+
+uint64_t bnq_report_bytes_after(const bnq_report* report, uint64_t index) {
+  const ReportRow* row = RowAt(report, index);
+  return row ? row->bytes_after : 0;
+}
+
+double bnq_report_bits_per_weight(const bnq_report* report, uint64_t index) {
+  const ReportRow* row = RowAt(report, index);
+  const uint64_t n = row ? row->shape.elements() : 0;
+  return n == 0 ? 0.0
+                : 8.0 * static_cast<double>(row->bytes_after) /
+                      static_cast<double>(n);
+}
+
+bnq_status bnq_report_metrics(const bnq_report* report, uint64_t index,
+                              double* metrics, uint32_t metric_count) {
+  return Guard([&] {
+    Required(report, "report");
+    const ReportRow* row = RowAt(report, index);
+    if (row == nullptr) {
+      Fail(Code::kInvalidArgument, "index = %llu, must be below %llu",
+           static_cast<unsigned long long>(index),
+           static_cast<unsigned long long>(report->core.size()));
+    }
+    CopyMetrics(row->metrics.values, metrics, metric_count);
+  });
+}
+
+const char* bnq_report_note(const bnq_report* report, uint64_t index) {
+  const ReportRow* row = RowAt(report, index);
+  return row ? row->note.c_str() : nullptr;
+}

@@ -1,0 +1,67 @@
+// Whole model files: quantized, dequantized, compared.
+//
+// One tensor, or one slice of a large one, is in memory at a time, so memory
+// does not grow with the model; pages of the input are released as they have
+// been read. (A compressed tensor that is dequantized or compared is inflated
+// as a whole.)
+#ifndef BNQ_CORE_MODEL_CONVERT_H_
+#define BNQ_CORE_MODEL_CONVERT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/context.h"
+#include "core/base/shape.h"
+#include "core/io/atomic_file.h"
+#include "core/io/model_file.h"
+#include "core/model/plan.h"
+#include "core/tensor/metrics.h"
+#include "core/tensor/tensor.h"
+
+namespace bnq {
+
+struct ReportRow {
+  std::string name;
+  Shape shape;
+  int32_t format = 0;  // in the output; 0: a plain array
+  int32_t dtype = 0;   // of a plain array, else 0
+  uint64_t bytes_before = 0;
+  uint64_t bytes_after = 0;
+  Metrics metrics = Metrics::None();
+  std::string note;
+};
+using Report = std::vector<ReportRow>;  // sorted by name
+
+// As bnq_quantize_file, bnq_dequantize_file and bnq_compare_files. An error in
+// a tensor names it.
+Report QuantizeFile(const Context& context, const Plan& plan,
+                    const std::string& input, const std::string& output,
+                    const WriteOptions& options, const Progress& progress);
+Report DequantizeFile(const Context& context, const std::string& input,
+                      const std::string& output, DType dtype,
+                      const WriteOptions& options, const Progress& progress);
+Report CompareFiles(const Context& context, const std::string& original,
+                    const std::string& other, const Progress& progress);
+
+// A quantized tensor of a .bnq file, its checksums, parameters and codes
+// checked; in the mapped file where it can be. CORRUPT_FILE, and UNSUPPORTED
+// for what a later version may have written.
+std::unique_ptr<QuantizedTensor> LoadTensor(
+    const Context& context, std::shared_ptr<const ModelFile> file,
+    const ModelEntry& entry);
+
+// Adds a quantized tensor to a .bnq file.
+class BnqWriter;
+void WriteTensor(const std::string& name, const QuantizedTensor& tensor,
+                 BnqWriter* writer);
+
+// Everything LoadTensor checks, for all tensors; floating-point arrays must be
+// finite (NON_FINITE).
+void VerifyFile(const Context& context, std::shared_ptr<const ModelFile> file,
+                const Progress& progress);
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_MODEL_CONVERT_H_

@@ -1,0 +1,173 @@
+// Quantized tensors out of .bnq files, and the verification of files.
+#include <algorithm>
+#include <utility>
+
+#include "core/base/checked.h"
+#include "core/base/error.h"
+#include "core/model/convert.h"
+#include "core/model/naming.h"
+#include "core/tensor/quantize.h"
+
+namespace bnq {
+namespace {
+
+Config ConfigOf(const BnqEntry& entry) {
+  Config config;
+  if (FindFormat(entry.format) == nullptr) {
+    Fail(Code::kUnsupported,
+         "format = %d is not known to this library, which has: %s",
+         entry.format, FormatNames().c_str());
+  }
+  config.SetInt(static_cast<int32_t>(Option::kFormat), entry.format);
+  for (const BnqOption& option : entry.options) {
+    if (FindOption(option.key) == nullptr) {
+      Fail(Code::kUnsupported, "option %d is not known to this library",
+           option.key);
+    }
+    if (option.is_float) {
+      config.SetFloat(option.key, option.AsFloat());
+    } else {
+      config.SetInt(option.key, option.AsInt());
+    }
+  }
+  if (config.format() != entry.format) {
+    Fail(Code::kCorruptFile, "options say format %d, the entry says %d",
+         config.format(), entry.format);
+  }
+  return config;
+}
+
+// A section as memory: mapped where it can be, else read into *buffer.
+const uint8_t* SectionData(const Context& context, const ModelFile& file,
+                           const BnqEntry& entry, BnqRole role, uint64_t bytes,
+                           const char* what, Buffer* buffer) {
+  const BnqSection* section = entry.FindSection(role);
+  if (section == nullptr ? bytes != 0 : section->raw_bytes != bytes) {
+    Fail(Code::kCorruptFile, "%s take %llu bytes, must be %llu", what,
+         static_cast<unsigned long long>(section ? section->raw_bytes : 0),
+         static_cast<unsigned long long>(bytes));
+  }
+  if (bytes == 0) return nullptr;
+  BnqSectionReader reader(context, *file.bnq(), entry, *section);
+  const uint8_t* mapped = file.bnq()->Mapped(*section);
+  // A caller's memory may have any alignment.
+  if (reinterpret_cast<uintptr_t>(mapped) % alignof(float) == 0 && mapped) {
+    reader.Read(nullptr, bytes);
+    return mapped;
+  }
+  *buffer = context.Allocate(bytes);
+  reader.Read(buffer->data(), bytes);
+  return buffer->data();
+}
+
+// What a tensor's parts live in.
+struct Storage {
+  std::shared_ptr<const ModelFile> file;
+  Buffer codes, scales, zero_points;
+};
+
+std::unique_ptr<QuantizedTensor> Load(
+    const Context& context, const std::shared_ptr<const ModelFile>& file,
+    const ModelEntry& entry) {
+  const BnqEntry& bnq = *entry.bnq;
+  const Config config = ConfigOf(bnq);
+  const QuantizedSizes sizes = SizesOf(config, entry.shape);
+  for (const BnqSection& section : bnq.sections) {
+    if (section.role != BnqRole::kCodes && section.role != BnqRole::kScales &&
+        section.role != BnqRole::kZeroPoints) {
+      Fail(Code::kUnsupported, "section role %u is not known to this library",
+           static_cast<unsigned>(section.role));
+    }
+  }
+  auto storage = std::make_shared<Storage>();
+  TensorParts parts;
+  parts.codes = SectionData(context, *file, bnq, BnqRole::kCodes,
+                            sizes.code_bytes, "codes", &storage->codes);
+  parts.scales = reinterpret_cast<const float*>(
+      SectionData(context, *file, bnq, BnqRole::kScales, 4 * sizes.scales,
+                  "scales", &storage->scales));
+  parts.zero_points = reinterpret_cast<const int32_t*>(
+      SectionData(context, *file, bnq, BnqRole::kZeroPoints,
+                  4 * sizes.zero_points, "zero points", &storage->zero_points));
+  storage->file = file;
+  auto tensor = std::make_unique<QuantizedTensor>(config, entry.shape, parts,
+                                                  std::move(storage));
+  tensor->Validate();
+  return tensor;
+}
+
+void CheckFinitePlain(const Context& context, const ModelFile& file,
+                      const ModelEntry& entry) {
+  const DType dtype = static_cast<DType>(entry.dtype);
+  PlainReader reader(context, file, entry);
+  const bool floats = IsSource(dtype);
+  // A multiple of every element's size.
+  constexpr uint64_t kPiece = uint64_t{1} << 20;
+  Buffer buffer = context.Allocate(std::min(kPiece, reader.remaining()));
+  const uint64_t size = Info(dtype).bits / 8;
+  for (uint64_t at = 0; reader.remaining() != 0;) {
+    const uint64_t n = std::min(kPiece, reader.remaining());
+    reader.Read(buffer.data(), n);
+    if (floats) {
+      ArrayView piece;
+      piece.dtype = dtype;
+      piece.data = buffer.data();
+      const uint64_t count = n / size;
+      piece.shape = Shape::Make(1, &count);
+      try {
+        CheckFinite(piece, 0, count);
+      } catch (const Error&) {
+        // Once more with the whole array's shape, for the index.
+        ArrayView whole;
+        whole.dtype = dtype;
+        whole.shape = entry.shape;
+        whole.data = file.Mapped(entry);
+        if (whole.data == nullptr) throw;
+        CheckFinite(whole, at / size, at / size + count);
+      }
+    }
+    file.Release(entry, at, n);
+    at += n;
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<QuantizedTensor> LoadTensor(
+    const Context& context, std::shared_ptr<const ModelFile> file,
+    const ModelEntry& entry) {
+  return InTensor(entry.name, [&] {
+    if (entry.format == 0) {
+      Fail(Code::kUnsupported, "it is a plain array, not a quantized tensor");
+    }
+    try {
+      return Load(context, file, entry);
+    } catch (const Error& e) {
+      // The file said it, not the caller.
+      if (e.code() != Code::kInvalidArgument) throw;
+      throw Error(Code::kCorruptFile, e.message());
+    }
+  });
+}
+
+void VerifyFile(const Context& context, std::shared_ptr<const ModelFile> file,
+                const Progress& progress) {
+  uint64_t total = 0, done = 0;
+  for (const ModelEntry& entry : file->entries()) total += entry.stored_bytes;
+  for (const ModelEntry& entry : file->entries()) {
+    if (progress) progress(done, total, entry.name);
+    if (entry.format != 0) {
+      LoadTensor(context, file, entry);
+      for (const BnqSection& section : entry.bnq->sections) {
+        file->Release(section, 0, section.raw_bytes);
+      }
+    } else {
+      InTensor(entry.name, [&] { CheckFinitePlain(context, *file, entry); });
+    }
+    done += entry.stored_bytes;
+  }
+  if (file->bnq() != nullptr) file->bnq()->VerifyPadding();
+  if (progress) progress(done, total, "");
+}
+
+}  // namespace bnq

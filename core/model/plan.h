@@ -1,0 +1,35 @@
+// Which tensor of a model gets which config.
+#ifndef BNQ_CORE_MODEL_PLAN_H_
+#define BNQ_CORE_MODEL_PLAN_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+
+namespace bnq {
+
+// The whole name against * (any characters), ? (any one), [a-z] and [!a-z]
+// (sets), \ (quotes the next). A set that is not closed stands for itself.
+bool GlobMatch(const std::string& glob, const std::string& name);
+
+class Plan {
+ public:
+  // No config: matching tensors are left as they are.
+  void Add(std::string glob, int min_rank, std::optional<Config> config);
+  // Of the first rule that matches; nullptr: leave it as it is.
+  const Config* Match(const std::string& name, int rank) const;
+
+ private:
+  struct Rule {
+    std::string glob;
+    int min_rank;
+    std::optional<Config> config;
+  };
+  std::vector<Rule> rules_;
+};
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_MODEL_PLAN_H_
