@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# What an installed libbnq must be: complete, small, found by pkg-config and by
+# find_package, and still found after its prefix has been moved. Builds
+# tests/consumer against it, as a user would. Prints TAP ("ok ...", "not ok
+# ..."), and exits with 1 if anything is not ok.
+#
+# usage: check_install.sh [BUILD_DIR [MESON_BUILD_DIR]]
+set -u -o pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+build=$(cd "${1:-$root/build}" && pwd) || exit 2
+meson_build=${2:+$(cd "$2" && pwd)}
+version=$(cat "$root/packaging/VERSION")
+consumer=$root/tests/consumer
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+# Whatever is found must be found by what was installed.
+unset LD_LIBRARY_PATH BNQ_LIBRARY
+
+# check NAME COMMAND...: one line of TAP, with the command's output if it fails.
+check() {
+  local name=$1
+  shift
+  if "$@" >"$work/log" 2>&1; then
+    echo "ok - $name"
+  else
+    echo "not ok - $name"
+    sed 's/^/#   /' "$work/log"
+    failures=$((failures + 1))
+  fi
+}
+
+# The directory of bnq.pc below a prefix, wherever the libdir is.
+pc_dir() { dirname "$(find "$1" -name bnq.pc | head -n 1)"; }
+
+# consume_pkg_config PREFIX [--static]
+consume_pkg_config() {
+  local pc flags program
+  pc=$(pc_dir "$1")
+  flags=$(PKG_CONFIG_PATH=$pc pkg-config ${2:-} --cflags --libs bnq) || return
+  program=$(mktemp -u "$work/consumer.XXXXXX")
+  # shellcheck disable=SC2086  # flags are words
+  "${CC:-cc}" -std=c99 -Wall -Werror -pedantic-errors "$consumer/consumer.c" \
+    -o "$program" $flags || return
+  LD_LIBRARY_PATH=$(dirname "$pc") "$program"
+}
+
+# consume_cmake PREFIX [CMAKE_OPTION...]
+consume_cmake() {
+  local prefix=$1 tree
+  shift
+  tree=$(mktemp -d "$work/cmake.XXXXXX")
+  cmake -S "$consumer" -B "$tree" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" "$@" \
+    -DBNQ_EXPECTED_VERSION="$version" -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF &&
+    cmake --build "$tree" &&
+    # Found in the prefix asked for, not elsewhere on this machine.
+    grep -q "bnq_DIR:[A-Z]*=$prefix/" "$tree/CMakeCache.txt" &&
+    ctest --test-dir "$tree" --output-on-failure
+}
+
+has_soname() {
+  objdump -p "$1" | grep -E "SONAME +libbnq.so.$2\$"
+}
+
+is_small() {
+  strip -o "$work/stripped.so" "$1" &&
+    [ "$(stat -c %s "$work/stripped.so")" -lt 1048576 ]
+}
+
+pc_version_is() { [ "$(PKG_CONFIG_PATH=$(pc_dir "$1") pkg-config --modversion bnq)" = "$version" ]; }
+
+headers_installed() {
+  diff -r "$root/capi/include/bnq" "$1/include/bnq"
+}
+
+# says_version PATTERN FILE...: a line of each file is the pattern.
+says_version() {
+  local pattern=$1
+  shift
+  ! grep -L -x -E " *$pattern" "$@" | grep .
+}
+versions_agree() {
+  cd "$root/bindings" &&
+    says_version "version = \"$version\"" rust/*/Cargo.toml &&
+    says_version "<Version>$version</Version>" csharp/Directory.Build.props &&
+    says_version "__version__ = \"$version\"" python/src/bitnet_quant/__init__.py
+}
+check "every package has version $version" versions_agree
+prefix=$work/prefix
+check "installs" cmake --install "$build" --prefix "$prefix"
+library=$(find "$prefix" -name 'libbnq.so' | head -n 1)
+abi=$(awk '$2 == "BNQ_ABI_VERSION" { print $3 }' "$prefix/include/bnq/bnq.h")
+check "installs the headers and nothing else in include/bnq" headers_installed "$prefix"
+check "SONAME is libbnq.so.$abi" has_soname "$library" "$abi"
+check "exports the approved functions alone" \
+  "$root/tests/capi/check_exports.sh" "$library" "$root/capi/exports.txt" \
+  "$prefix/include/bnq/bnq.h" "$prefix/include/bnq/bnq_x.h"
+check "stripped library is below 1 MiB" is_small "$library"
+echo "# stripped size: $(stat -c %s "$work/stripped.so") bytes"
+check "bnq.pc has version $version" pc_version_is "$prefix"
+check "C program by pkg-config" consume_pkg_config "$prefix"
+check "C program by find_package" consume_cmake "$prefix"
+if [ -x "$prefix/bin/bnq" ]; then
+  check "the installed command line runs" "$prefix/bin/bnq" info
+fi
+
+mv "$prefix" "$work/moved"
+check "C program by pkg-config, prefix moved" consume_pkg_config "$work/moved"
+check "C program by find_package, prefix moved" consume_cmake "$work/moved"
+if [ -x "$work/moved/bin/bnq" ]; then
+  check "the moved command line runs" "$work/moved/bin/bnq" info
+fi
+
+# A static library, in a nested libdir such as Debian's (where CMake looks only
+# if it knows the architecture's name, hence bnq_DIR). The build tree is kept, so
+# that only the first time compiles.
+static=$work/static
+static_libdir=lib/nested
+check "static library builds" sh -c '
+  cmake -S "$1" -B "$2" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+    -DBUILD_SHARED_LIBS=OFF -DBNQ_BUILD_CLI=OFF -DBNQ_BUILD_TESTS=OFF \
+    -DBNQ_BUILD_BENCH=OFF -DCMAKE_INSTALL_LIBDIR="$3" &&
+  cmake --build "$2" && cmake --install "$2" --prefix "$4"' \
+  sh "$root" "$build/static" "$static_libdir" "$static"
+check "static C program by pkg-config --static" consume_pkg_config "$static" --static
+check "static C program by find_package" consume_cmake "$static" \
+  -Dbnq_DIR="$static/$static_libdir/cmake/bnq"
+
+# Absolute directories, as some distributions configure them.
+absolute=$work/absolute
+absolute_dirs() {
+  cmake -S "$root" -B "$build/static" -DCMAKE_INSTALL_LIBDIR="$absolute/deep/lib" \
+    -DCMAKE_INSTALL_INCLUDEDIR="$absolute/headers" &&
+    cmake --install "$build/static" --prefix "$absolute/elsewhere" &&
+    grep -x "libdir=$absolute/deep/lib" "$absolute/deep/lib/pkgconfig/bnq.pc" &&
+    consume_pkg_config "$absolute/deep" --static
+}
+check "C program by pkg-config, absolute libdir" absolute_dirs
+cmake -S "$root" -B "$build/static" -DCMAKE_INSTALL_LIBDIR="$static_libdir" \
+  -DCMAKE_INSTALL_INCLUDEDIR=include >"$work/log" 2>&1
+
+if [ -n "$meson_build" ]; then
+  meson_prefix=$work/meson
+  # meson fixes the prefix when it configures; DESTDIR moves the files below it.
+  check "meson installs" env DESTDIR="$meson_prefix" meson install -C "$meson_build" --no-rebuild
+  meson_library=$(find "$meson_prefix" -name libbnq.so | head -n 1)
+  check "meson: SONAME is libbnq.so.$abi" has_soname "$meson_library" "$abi"
+  check "meson: exports the approved functions alone" \
+    "$root/tests/capi/check_exports.sh" "$meson_library" "$root/capi/exports.txt" \
+    "$root/capi/include/bnq/bnq.h" "$root/capi/include/bnq/bnq_x.h"
+  meson_consumer() {
+    PKG_CONFIG_SYSROOT_DIR=$meson_prefix consume_pkg_config "$meson_prefix"
+  }
+  check "meson: C program by pkg-config" meson_consumer
+fi
+
+exit $((failures > 0))
