@@ -1,0 +1,191 @@
+// Every allocation of a whole session made to fail once, those of the caller's
+// allocator and those of the C++ heap: an error each time, never a crash, and
+// nothing leaked.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "bnq/bnq.h"
+
+namespace {
+
+// Counts down at each allocation made while armed; fails at 0.
+std::atomic<long> g_countdown{-1};
+std::atomic<bool> g_armed{false};
+std::atomic<long> g_live{0};
+
+bool MayAllocate() { return !g_armed || g_countdown-- != 0; }
+
+void* HookAlloc(void*, uint64_t bytes) {
+  if (!MayAllocate()) return nullptr;
+  void* p = std::malloc(bytes);
+  if (p) ++g_live;
+  return p;
+}
+
+void HookFree(void*, void* p) {
+  --g_live;
+  std::free(p);
+}
+
+}  // namespace
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+// The library's C++ allocations come here too.
+void* operator new(size_t bytes) {
+  void* p = MayAllocate() ? std::malloc(bytes ? bytes : 1) : nullptr;
+  if (p == nullptr) throw std::bad_alloc();
+  return p;
+}
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  return MayAllocate() ? std::malloc(bytes ? bytes : 1) : nullptr;
+}
+void* operator new[](size_t bytes) { return operator new(bytes); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, size_t) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete[](void* p, size_t) noexcept { std::free(p); }
+
+namespace {
+
+// Handles of a session, freed however far it came.
+struct Session {
+  ~Session() {
+    bnq_report_destroy(report);
+    bnq_plan_destroy(plan);
+    bnq_file_close(file);
+    bnq_tensor_destroy(read);
+    bnq_tensor_destroy(tensor);
+    bnq_writer_destroy(writer);
+    bnq_config_destroy(config);
+    bnq_context_destroy(context);
+  }
+  bnq_context* context = nullptr;
+  bnq_config* config = nullptr;
+  bnq_tensor* tensor = nullptr;
+  bnq_tensor* read = nullptr;
+  bnq_writer* writer = nullptr;
+  bnq_file* file = nullptr;
+  bnq_plan* plan = nullptr;
+  bnq_report* report = nullptr;
+};
+
+struct Paths {
+  explicit Paths(const std::string& dir)
+      : in(dir + "/in.safetensors"),
+        out(dir + "/out.bnq"),
+        back(dir + "/back.safetensors") {}
+  std::string in, out, back;
+};
+
+// Stops at the first status that is not OK.
+bnq_status RunSession(const Paths& paths, const std::vector<float>& values,
+                      Session* s) {
+#define TRY(call)                        \
+  do {                                   \
+    const bnq_status status = (call);    \
+    if (status != BNQ_OK) return status; \
+  } while (0)
+  const uint64_t shape[2] = {40, values.size() / 40};
+  const bnq_array array = {values.data(), shape, BNQ_DTYPE_F32, 2};
+  const bnq_allocator allocator = {HookAlloc, HookFree, nullptr};
+  TRY(bnq_context_create(&allocator, &s->context));
+  TRY(bnq_context_set_threads(s->context, 2));
+  TRY(bnq_config_create(&s->config));
+  TRY(bnq_config_set_text(s->config, "format", "int8"));
+  TRY(bnq_config_set_text(s->config, "granularity", "channel"));
+  TRY(bnq_config_set_text(s->config, "axis", "1"));
+  TRY(bnq_tensor_quantize(s->context, s->config, &array, &s->tensor));
+  std::vector<float> out(values.size());
+  TRY(bnq_tensor_dequantize(s->context, s->tensor, BNQ_DTYPE_F32, out.data(),
+                            4 * out.size()));
+  double metrics[BNQ_METRIC_COUNT];
+  TRY(bnq_tensor_compare(s->context, &array, s->tensor, metrics, 5));
+  TRY(bnq_writer_create(s->context, paths.in.c_str(), BNQ_FILE_SAFETENSORS,
+                        BNQ_WRITE_OVERWRITE, &s->writer));
+  TRY(bnq_writer_set_metadata(s->writer, "key", "value"));
+  TRY(bnq_writer_add_array(s->writer, "weight", &array));
+  TRY(bnq_writer_add_array(s->writer, "another", &array));
+  TRY(bnq_writer_finish(s->writer));
+  TRY(bnq_plan_create(&s->plan));
+  TRY(bnq_plan_add(s->plan, "w*", 2, s->config));
+  TRY(bnq_quantize_file(
+      s->context, s->plan, paths.in.c_str(), paths.out.c_str(),
+      BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS, nullptr, nullptr, &s->report));
+  TRY(bnq_file_open(s->context, paths.out.c_str(), &s->file));
+  TRY(bnq_file_verify(s->context, s->file, nullptr, nullptr));
+  uint64_t index = 0;
+  TRY(bnq_file_find(s->file, "weight", &index));
+  TRY(bnq_file_tensor(s->context, s->file, index, &s->read));
+  bnq_report_destroy(s->report);
+  s->report = nullptr;
+  TRY(bnq_dequantize_file(s->context, paths.out.c_str(), paths.back.c_str(),
+                          BNQ_DTYPE_F16, BNQ_WRITE_OVERWRITE, nullptr, nullptr,
+                          nullptr));
+  TRY(bnq_compare_files(s->context, paths.in.c_str(), paths.back.c_str(),
+                        nullptr, nullptr, &s->report));
+#undef TRY
+  return BNQ_OK;
+}
+
+TEST(Allocation, EachFailsOnce) {
+  const std::filesystem::path dir =
+      std::filesystem::temp_directory_path() /
+      ("bnq-allocation-" +
+       std::to_string(std::hash<std::string>()(testing::TempDir() + __FILE__) %
+                      1000000) +
+       "-" + std::to_string(reinterpret_cast<uintptr_t>(&g_live) % 1000003));
+  std::filesystem::create_directories(dir);
+  const Paths paths(dir.string());
+  std::vector<float> values(40 * 50);
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i] = std::sin(static_cast<float>(i));
+  }
+
+  long total = 0;
+  for (long fail = 0;; ++fail) {
+    std::string message;
+    bnq_status status;
+    {
+      Session session;
+      g_countdown = fail;
+      g_armed = true;
+      try {
+        status = RunSession(paths, values, &session);
+      } catch (const std::bad_alloc&) {
+        status = BNQ_ERROR_OUT_OF_MEMORY;  // of this test's own vector
+      }
+      g_armed = false;
+    }
+    ASSERT_EQ(g_live.load(), 0) << "leaked at allocation " << fail;
+    if (g_countdown >= 0) {  // none was left to fail
+      ASSERT_EQ(status, BNQ_OK) << bnq_last_error();
+      total = fail;
+      break;
+    }
+    // The pool does without threads that cannot be started.
+    if (status != BNQ_OK) {
+      ASSERT_EQ(status, BNQ_ERROR_OUT_OF_MEMORY)
+          << "allocation " << fail << ": " << bnq_last_error();
+    }
+    for (const auto& entry : std::filesystem::directory_iterator(dir)) {
+      const std::string name = entry.path().filename().string();
+      ASSERT_TRUE(name == "in.safetensors" || name == "out.bnq" ||
+                  name == "back.safetensors")
+          << name << " was left behind at allocation " << fail;
+    }
+  }
+  EXPECT_GT(total, 100);
+  std::filesystem::remove_all(dir);
+}
+
+}  // namespace

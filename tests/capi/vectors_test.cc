@@ -1,0 +1,226 @@
+// The shared vectors through the C ABI, on every SIMD target and with every
+// number of threads that the determinism promise names.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "bnq/bnq.h"
+#include "bnq/bnq_x.h"
+
+namespace {
+
+using nlohmann::json;
+
+json Cases(const char* file) {
+  std::ifstream in(std::string(BNQ_TEST_VECTORS) + "/" + file);
+  return json::parse(in).at("cases");
+}
+
+float FromBits(const std::string& hex) {
+  const uint32_t bits = static_cast<uint32_t>(std::stoul(hex, nullptr, 16));
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+float Number(const json& value) {
+  if (!value.is_string()) return static_cast<float>(value.get<double>());
+  const std::string text = value;
+  return text == "nan" ? NAN : text == "inf" ? HUGE_VALF : -HUGE_VALF;
+}
+
+std::vector<float> Numbers(const json& list) {
+  std::vector<float> out;
+  for (const json& value : list) out.push_back(Number(value));
+  return out;
+}
+
+std::string Hex(const uint8_t* bytes, uint64_t count) {
+  std::string out;
+  char text[3];
+  for (uint64_t i = 0; i < count; ++i) {
+    std::snprintf(text, sizeof text, "%02x", bytes[i]);
+    out += text;
+  }
+  return out;
+}
+
+std::string Lower(std::string s) {
+  for (char& c : s) c = static_cast<char>(std::tolower(c));
+  return s;
+}
+
+// Handles of one case.
+struct CaseSetup {
+  explicit CaseSetup(const json& c, int32_t threads = 1)
+      : shape(c.at("shape").get<std::vector<uint64_t>>()),
+        values(Numbers(c.at("input"))) {
+    EXPECT_EQ(bnq_context_create(nullptr, &context), BNQ_OK);
+    EXPECT_EQ(bnq_context_set_threads(context, threads), BNQ_OK);
+    EXPECT_EQ(bnq_config_create(&config), BNQ_OK);
+    array = {values.data(), shape.data(), BNQ_DTYPE_F32,
+             static_cast<int32_t>(shape.size())};
+  }
+  ~CaseSetup() {
+    bnq_config_destroy(config);
+    bnq_context_destroy(context);
+  }
+  CaseSetup(const CaseSetup&) = delete;
+
+  bnq_status Configure(const json& options) {
+    for (const auto& option : options.items()) {
+      const std::string value = option.value();
+      const bnq_status status =
+          bnq_config_set_text(config, option.key().c_str(), value.c_str());
+      if (status != BNQ_OK) return status;
+    }
+    return BNQ_OK;
+  }
+
+  std::vector<uint64_t> shape;
+  std::vector<float> values;
+  bnq_context* context = nullptr;
+  bnq_config* config = nullptr;
+  bnq_array array;
+};
+
+void CheckCase(const json& c, int32_t threads) {
+  SCOPED_TRACE(c.at("name").get<std::string>());
+  CaseSetup s(c, threads);
+  ASSERT_EQ(s.Configure(c.at("config")), BNQ_OK) << bnq_last_error();
+  bnq_tensor* tensor = nullptr;
+  ASSERT_EQ(bnq_tensor_quantize(s.context, s.config, &s.array, &tensor), BNQ_OK)
+      << bnq_last_error();
+
+  const auto expected_codes = c.at("codes").get<std::vector<int>>();
+  std::vector<int8_t> codes(expected_codes.size());
+  ASSERT_EQ(bnq_tensor_unpack(s.context, tensor, codes.data(), codes.size()),
+            BNQ_OK)
+      << bnq_last_error();
+  for (size_t i = 0; i < codes.size(); ++i) {
+    ASSERT_EQ(codes[i], expected_codes[i]) << "code " << i;
+  }
+  uint64_t bytes = 0, scale_count = 0, zero_count = 0;
+  const uint8_t* packed = bnq_tensor_codes(tensor, &bytes);
+  ASSERT_EQ(Hex(packed, bytes), Lower(c.at("packed").get<std::string>()));
+  const float* scales = bnq_tensor_scales(tensor, &scale_count);
+  ASSERT_EQ(scale_count, c.at("scales").size());
+  for (uint64_t i = 0; i < scale_count; ++i) {
+    const float expected = FromBits(c.at("scales")[i]);
+    ASSERT_EQ(std::memcmp(&scales[i], &expected, 4), 0)
+        << "scale " << i << " is " << scales[i] << ", not " << expected;
+  }
+  const int32_t* zeros = bnq_tensor_zero_points(tensor, &zero_count);
+  ASSERT_EQ(zero_count, c.at("zero_points").size());
+  for (uint64_t i = 0; i < zero_count; ++i) {
+    ASSERT_EQ(zeros[i], c.at("zero_points")[i].get<int32_t>());
+  }
+  ASSERT_EQ(bnq_tensor_bytes(tensor), bytes + 4 * (scale_count + zero_count));
+
+  std::vector<float> out(codes.size());
+  ASSERT_EQ(bnq_tensor_dequantize(s.context, tensor, BNQ_DTYPE_F32, out.data(),
+                                  4 * out.size()),
+            BNQ_OK)
+      << bnq_last_error();
+  for (size_t i = 0; i < out.size(); ++i) {
+    const float expected = FromBits(c.at("dequantized")[i]);
+    ASSERT_EQ(std::memcmp(&out[i], &expected, 4), 0)
+        << "value " << i << " is " << out[i] << ", not " << expected;
+  }
+
+  // The same tensor from its parts, and its codes packed again.
+  bnq_tensor* copy = nullptr;
+  ASSERT_EQ(bnq_tensor_create(s.context, s.config, s.array.rank, s.array.shape,
+                              packed, bytes, scales, scale_count, zeros,
+                              zero_count, 0, &copy),
+            BNQ_OK)
+      << bnq_last_error();
+  std::vector<uint8_t> again(bytes);
+  ASSERT_EQ(bnq_pack(s.context, s.config, s.array.rank, s.array.shape,
+                     codes.data(), codes.size(), again.data(), bytes),
+            BNQ_OK)
+      << bnq_last_error();
+  ASSERT_EQ(Hex(again.data(), bytes), Hex(packed, bytes));
+  // Row by row.
+  const uint64_t columns = bnq_tensor_columns(copy);
+  std::vector<float> row(columns);
+  for (uint64_t r = 0; r < bnq_tensor_rows(copy); ++r) {
+    ASSERT_EQ(bnq_tensor_dequantize_rows(s.context, copy, r, 1, BNQ_DTYPE_F32,
+                                         row.data(), 4 * columns),
+              BNQ_OK)
+        << bnq_last_error();
+    if (columns != 0) {
+      ASSERT_EQ(std::memcmp(row.data(), &out[r * columns], 4 * columns), 0);
+    }
+  }
+  bnq_tensor_destroy(copy);
+  bnq_tensor_destroy(tensor);
+}
+
+TEST(Vectors, Quantize) {
+  const json cases = Cases("quantize.json");
+  ASSERT_GT(cases.size(), 0u);
+  for (uint32_t t = 0; t < bnq_target_count(); ++t) {
+    if (!bnq_target_supported(t)) continue;
+    SCOPED_TRACE(bnq_target_name(t));
+    ASSERT_EQ(bnq_x_force_target(bnq_target_name(t)), BNQ_OK);
+    for (const json& c : cases) CheckCase(c, t % 2 == 0 ? 1 : 3);
+  }
+  ASSERT_EQ(bnq_x_force_target(nullptr), BNQ_OK);
+}
+
+TEST(Vectors, Metrics) {
+  const json cases = Cases("metrics.json");
+  ASSERT_GT(cases.size(), 0u);
+  for (const json& c : cases) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const std::vector<float> a = Numbers(c.at("original"));
+    const std::vector<float> b = Numbers(c.at("other"));
+    const uint64_t n = a.size();
+    const bnq_array original = {a.data(), &n, BNQ_DTYPE_F32, 1};
+    const bnq_array other = {b.data(), &n, BNQ_DTYPE_F32, 1};
+    std::vector<double> metrics(bnq_metric_count());
+    ASSERT_EQ(bnq_compare(nullptr, &original, &other, metrics.data(),
+                          bnq_metric_count()),
+              BNQ_OK)
+        << bnq_last_error();
+    for (uint32_t m = 0; m < bnq_metric_count(); ++m) {
+      const json& value = c.at("metrics").at(bnq_metric_name(m));
+      if (value.is_string()) {
+        EXPECT_EQ(metrics[m], Number(value)) << bnq_metric_name(m);
+      } else {
+        const double expected = value;
+        EXPECT_NEAR(metrics[m], expected, 1e-12 * std::fabs(expected))
+            << bnq_metric_name(m);
+      }
+    }
+  }
+}
+
+TEST(Vectors, Errors) {
+  const json cases = Cases("errors.json");
+  ASSERT_GT(cases.size(), 0u);
+  for (const json& c : cases) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    CaseSetup s(c);
+    bnq_tensor* tensor = nullptr;
+    bnq_status status = s.Configure(c.at("config"));
+    if (status == BNQ_OK) {
+      status = bnq_tensor_quantize(s.context, s.config, &s.array, &tensor);
+    }
+    EXPECT_EQ(bnq_status_name(status), c.at("status").get<std::string>())
+        << bnq_last_error();
+    EXPECT_NE(
+        std::string(bnq_last_error()).find(c.at("message").get<std::string>()),
+        std::string::npos)
+        << bnq_last_error();
+    EXPECT_EQ(tensor, nullptr);
+  }
+}
+
+}  // namespace

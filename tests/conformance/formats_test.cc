@@ -1,0 +1,379 @@
+// Every format on every SIMD target, at every granularity, at lengths around
+// vectors and groups, at every alignment: the bytes of the scalar reference.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "core/format.h"
+#include "core/parallel/runner.h"
+#include "core/tensor/quantize.h"
+#include "hwy/highway.h"
+#include "tests/support/reference.h"
+#include "tests/support/targets.h"
+#include "tests/support/values.h"
+
+// A codec with a defect that only ties and near-ties show: it truncates.
+#include "core/kernels/traversal-inl.h"
+HWY_BEFORE_NAMESPACE();
+namespace bnq {
+namespace HWY_NAMESPACE {
+namespace {
+struct BrokenCodec {
+  template <class D>
+  struct Encoder {
+    Encoder(D d, hn::Vec<D> inv, hn::Vec<D> /*zero_point*/, CodeRange range)
+        : inv_scale(inv),
+          lo(hn::Set(d, static_cast<float>(range.lo))),
+          hi(hn::Set(d, static_cast<float>(range.hi))) {}
+    hn::Vec<hn::RebindToSigned<D>> operator()(D /*d*/, hn::Vec<D> x) const {
+      return hn::ConvertTo(hn::RebindToSigned<D>(),
+                           hn::Min(hn::Max(hn::Mul(x, inv_scale), lo), hi));
+    }
+    hn::Vec<D> inv_scale, lo, hi;
+  };
+  template <class D>
+  static hn::Vec<D> Decode(D d, hn::Vec<hn::RebindToSigned<D>> code,
+                           hn::Vec<D> scale, hn::Vec<D> /*zero_point*/) {
+    return hn::Mul(hn::ConvertTo(d, code), scale);
+  }
+};
+}  // namespace
+const Kernels& BrokenKernels() { return *MakeKernels<BrokenCodec>(); }
+}  // namespace HWY_NAMESPACE
+}  // namespace bnq
+HWY_AFTER_NAMESPACE();
+
+namespace bnq_test {
+namespace {
+
+using namespace bnq;
+
+constexpr uint8_t kCanary = 0xA7;
+
+struct Case {
+  Config config;
+  Shape shape;
+  std::string name;
+};
+
+// What differs between `format`'s kernels and the reference, or "".
+std::string Difference(const Context& context, const Format& format,
+                       const Case& c, const std::vector<float>& values,
+                       size_t misalign) {
+  const Reference expected =
+      ReferenceQuantize(format, c.config, c.shape, values);
+  const uint64_t n = values.size();
+
+  // The input ends where its memory does; outputs are followed by canaries.
+  std::vector<uint8_t> input(n * 4 + misalign);
+  if (n != 0) std::memcpy(input.data() + misalign, values.data(), n * 4);
+  ArrayView array;
+  array.data = input.data() + misalign;
+  array.shape = c.shape;
+  std::vector<uint8_t> codes(expected.packed.size() + misalign + 64, kCanary);
+  std::vector<float> scales(expected.scales.size() + 16, -77.0f);
+  std::vector<int32_t> zeros(expected.zero_points.size() + 16, -77);
+
+  Quantizer quantizer(context, format, c.config, array);
+  const QuantizedSizes sizes = quantizer.sizes();
+  if (sizes.code_bytes != expected.packed.size() ||
+      sizes.scales != expected.scales.size() ||
+      sizes.zero_points != expected.zero_points.size()) {
+    return "sizes";
+  }
+  if (!quantizer.one_pass() || n == 0) {
+    quantizer.FindParams(scales.data(), zeros.data(), nullptr);
+  }
+  quantizer.Encode(0, quantizer.num_blocks(), codes.data() + misalign,
+                   scales.data(), zeros.data());
+  for (size_t i = 0; i < expected.scales.size(); ++i) {
+    if (std::memcmp(&scales[i], &expected.scales[i], 4) != 0) {
+      return "scale " + std::to_string(i) + ": " + std::to_string(scales[i]) +
+             " instead of " + std::to_string(expected.scales[i]);
+    }
+  }
+  for (size_t i = 0; i < expected.zero_points.size(); ++i) {
+    if (zeros[i] != expected.zero_points[i]) {
+      return "zero point " + std::to_string(i);
+    }
+  }
+  for (size_t i = 0; i < expected.packed.size(); ++i) {
+    if (codes[misalign + i] != expected.packed[i]) {
+      return "byte " + std::to_string(i) + " of codes";
+    }
+  }
+  for (size_t i = 0; i < codes.size(); ++i) {
+    if ((i < misalign || i >= misalign + expected.packed.size()) &&
+        codes[i] != kCanary) {
+      return "wrote outside the codes";
+    }
+  }
+  for (size_t i = expected.scales.size(); i < scales.size(); ++i) {
+    if (scales[i] != -77.0f) return "wrote outside the scales";
+  }
+  return "";
+}
+
+std::string DecodeDifference(const Context& context, const Case& c,
+                             const std::vector<float>& values,
+                             size_t misalign) {
+  const Format& format = FormatOf(c.config);
+  const Reference expected =
+      ReferenceQuantize(format, c.config, c.shape, values);
+  const QuantizedTensor tensor(c.config, c.shape,
+                               {expected.packed.data(), expected.scales.data(),
+                                expected.zero_points.data()},
+                               nullptr);
+  const Dequantizer dequantizer(context, tensor);
+  const uint64_t n = values.size();
+  for (DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+    const size_t size = dtype == DType::kF32 ? 4 : 2;
+    for (bool stream : {false, true}) {
+      for (uint64_t begin : {uint64_t{0}, n / 3}) {
+        const uint64_t count = (n - begin) - (n - begin) / 5;
+        std::vector<uint8_t> out(misalign + count * size + 64, kCanary);
+        dequantizer.Decode(begin, count, dtype, stream, out.data() + misalign);
+        for (uint64_t i = 0; i < count; ++i) {
+          const uint8_t* at = out.data() + misalign + i * size;
+          const float value = expected.values[begin + i];
+          bool same = false;
+          if (dtype == DType::kF32) {
+            same = std::memcmp(at, &value, 4) == 0;
+          } else {
+            uint16_t half;
+            std::memcpy(&half, at, 2);
+            same = half == (dtype == DType::kF16 ? ReferenceF16(value)
+                                                 : ReferenceBF16(value));
+          }
+          if (!same) {
+            return std::string(Info(dtype).name) + " value " +
+                   std::to_string(begin + i);
+          }
+        }
+        for (size_t i = 0; i < out.size(); ++i) {
+          if ((i < misalign || i >= misalign + count * size) &&
+              out[i] != kCanary) {
+            return "wrote outside the output";
+          }
+        }
+      }
+    }
+  }
+  std::vector<int8_t> codes(n);
+  UnpackCodes(tensor, 0, n, codes.data());
+  for (uint64_t i = 0; i < n; ++i) {
+    if (codes[i] != expected.codes[i]) return "code " + std::to_string(i);
+  }
+  std::vector<uint8_t> packed(expected.packed.size());
+  PackCodes(c.config, c.shape, codes.data(), packed.data());
+  return packed == expected.packed ? "" : "packed again";
+}
+
+Shape MakeShape(std::vector<uint64_t> dims) {
+  return Shape::Make(static_cast<int32_t>(dims.size()), dims.data());
+}
+
+// Every combination of options that the format supports, for a shape.
+std::vector<Case> Cases(const Format& format, const Shape& shape,
+                        const std::vector<uint64_t>& groups) {
+  std::vector<Case> cases;
+  for (int asymmetric = 0; asymmetric <= (format.asymmetric ? 1 : 0);
+       ++asymmetric) {
+    Config base;
+    base.SetText("format", format.name);
+    base.SetText("scheme", asymmetric ? "asymmetric" : "symmetric");
+    const std::string name = std::string(format.name) +
+                             (asymmetric ? " asymmetric " : " ") +
+                             shape.ToString();
+    Config tensor = base;
+    tensor.SetText("granularity", "tensor");
+    cases.push_back({tensor, shape, name + " tensor"});
+    Config clipped = tensor;
+    clipped.SetText("clip", "0.75");
+    clipped.SetText("non_finite", "zero");
+    cases.push_back({clipped, shape, name + " tensor clipped"});
+    for (int axis = 0; axis < shape.rank; ++axis) {
+      Config channel = base;
+      channel.SetText("granularity", "channel");
+      channel.SetText("axis", std::to_string(axis - (axis % 2) * shape.rank));
+      cases.push_back(
+          {channel, shape, name + " channel " + std::to_string(axis)});
+    }
+    for (uint64_t group : groups) {
+      if (group < format.min_group) continue;
+      Config grouped = base;
+      grouped.SetText("granularity", "group");
+      grouped.SetText("group_size", std::to_string(group));
+      cases.push_back(
+          {grouped, shape, name + " group " + std::to_string(group)});
+    }
+  }
+  return cases;
+}
+
+void RunCases(const std::vector<Shape>& shapes,
+              const std::vector<uint64_t>& groups, size_t alignments) {
+  const Context context;
+  ForEachTarget([&] {
+    uint32_t seed = 0;
+    for (int f = 0; f < NumFormats(); ++f) {
+      const Format& format = FormatAt(f);
+      for (const Shape& shape : shapes) {
+        for (const Case& c : Cases(format, shape, groups)) {
+          for (size_t a = 0; a < alignments; ++a) {
+            const std::vector<float> values =
+                HardValues(shape.elements(), seed++);
+            ASSERT_EQ(Difference(context, format, c, values, a), "")
+                << c.name << ", alignment " << a << ", seed " << seed - 1;
+            ASSERT_EQ(DecodeDifference(context, c, values, a), "")
+                << c.name << ", alignment " << a << ", seed " << seed - 1;
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(Formats, LengthsAroundVectorsAndGroups) {
+  std::vector<Shape> shapes;
+  for (uint64_t n : {0,  1,  2,  3,  4,  5,  7,  8,   9,   15,  16, 17,
+                     31, 32, 33, 47, 63, 64, 65, 127, 128, 129, 257}) {
+    shapes.push_back(MakeShape({n}));
+    shapes.push_back(MakeShape({3, n}));
+  }
+  RunCases(shapes, {1, 2, 3, 4, 5, 7, 16, 31, 32, 33, 64, 100, 128}, 2);
+}
+
+TEST(Formats, Ranks) {
+  RunCases({MakeShape({}), MakeShape({1, 1, 1}), MakeShape({4, 3, 3}),
+            MakeShape({2, 3, 40}), MakeShape({2, 1, 5}), MakeShape({1, 6, 7}),
+            MakeShape({2, 2, 3, 2, 1, 2, 1, 3}), MakeShape({3, 0, 2}),
+            MakeShape({0, 4}), MakeShape({129, 3})},
+           {1, 4, 6, 9, 128}, 1);
+}
+
+TEST(Formats, EveryAlignment) { RunCases({MakeShape({2, 77})}, {5, 32}, 67); }
+
+TEST(Formats, SpansAndChunks) {
+  RunCases({MakeShape({4095}), MakeShape({2, 4097}), MakeShape({3, 8200}),
+            MakeShape({2, 3, 4100})},
+           {100, 128, 4096, 5000}, 2);
+}
+
+TEST(Formats, BlocksAndThreads) {
+  Context serial, two, eight;
+  two.runner = MakePool(2);
+  eight.runner = MakePool(8);
+  uint32_t seed = 0;
+  for (int f = 0; f < NumFormats(); ++f) {
+    const Format& format = FormatAt(f);
+    for (const Shape& shape : {MakeShape({3, 70001}), MakeShape({400, 333}),
+                               MakeShape({200000}), MakeShape({2, 70, 1001})}) {
+      for (const Case& c : Cases(format, shape, {128, 333, 66000, 70000})) {
+        const std::vector<float> values = HardValues(shape.elements(), seed++);
+        for (const Context* context : {&serial, &two, &eight}) {
+          ASSERT_EQ(Difference(*context, format, c, values, 0), "") << c.name;
+        }
+      }
+    }
+  }
+}
+
+// The comparison above can fail.
+TEST(Formats, BrokenCodecIsCaught) {
+  Format broken = FormatAt(0);
+  broken.kernels = bnq::HWY_NAMESPACE::BrokenKernels;
+  const Shape shape = MakeShape({2, 77});
+  for (const Case& c : Cases(broken, shape, {5, 32})) {
+    const std::vector<float> values = HardValues(shape.elements(), 4);
+    EXPECT_NE(Difference(Context(), broken, c, values, 0), "") << c.name;
+    EXPECT_EQ(Difference(Context(), FormatAt(0), c, values, 0), "") << c.name;
+  }
+}
+
+// Every input type gives what its float32 values give.
+TEST(Formats, InputTypes) {
+  const Context context;
+  ForEachTarget([&] {
+    for (int f = 0; f < NumFormats(); ++f) {
+      for (uint64_t n : {1, 15, 33, 4097, 9000}) {
+        const Shape shape = MakeShape({2, n});
+        for (const Case& c : Cases(FormatAt(f), shape, {7, 128, 5000})) {
+          const std::vector<float> wide = HardValues(2 * n, 5);
+          for (DType dtype : {DType::kF16, DType::kBF16, DType::kF64}) {
+            std::vector<float> rounded(wide.size());
+            std::vector<uint8_t> bytes(wide.size() * 8);
+            for (size_t i = 0; i < wide.size(); ++i) {
+              if (dtype == DType::kF64) {
+                const double d = wide[i] * (1.0 + 1e-9);
+                std::memcpy(&bytes[8 * i], &d, 8);
+                rounded[i] = static_cast<float>(d);
+              } else {
+                const uint16_t h = dtype == DType::kF16
+                                       ? ReferenceF16(wide[i])
+                                       : ReferenceBF16(wide[i]);
+                std::memcpy(&bytes[2 * i], &h, 2);
+                rounded[i] = dtype == DType::kF16 ? ReferenceFromF16(h)
+                                                  : ReferenceFromBF16(h);
+              }
+            }
+            ArrayView array;
+            array.data = bytes.data();
+            array.dtype = dtype;
+            array.shape = shape;
+            const auto tensor = Quantize(context, c.config, array);
+            const Reference expected =
+                ReferenceQuantize(FormatAt(f), c.config, shape, rounded);
+            ASSERT_EQ(0,
+                      std::memcmp(tensor->parts().codes, expected.packed.data(),
+                                  expected.packed.size()))
+                << c.name << " " << Info(dtype).name;
+            ASSERT_EQ(
+                0, std::memcmp(tensor->parts().scales, expected.scales.data(),
+                               4 * expected.scales.size()))
+                << c.name << " " << Info(dtype).name;
+          }
+        }
+      }
+    }
+  });
+}
+
+// NaN and infinity are found wherever they are, and named.
+TEST(Formats, NonFinite) {
+  Context threads;
+  threads.runner = MakePool(3);
+  ForEachTarget([&] {
+    for (int f = 0; f < NumFormats(); ++f) {
+      const Shape shape = MakeShape({3, 25001});
+      for (Case& c : Cases(FormatAt(f), shape, {5, 128, 20000})) {
+        c.config.SetText("non_finite", "error");
+        for (uint64_t at :
+             {uint64_t{0}, uint64_t{25003}, shape.elements() - 1}) {
+          for (float bad : {NAN, -NAN, HUGE_VALF, -HUGE_VALF}) {
+            std::vector<float> values = HardValues(shape.elements(), 0);
+            values[at] = bad;
+            values.back() = bad;
+            ArrayView array;
+            array.data = reinterpret_cast<const uint8_t*>(values.data());
+            array.shape = shape;
+            try {
+              Quantize(threads, c.config, array);
+              FAIL() << c.name << " accepted " << bad;
+            } catch (const Error& e) {
+              ASSERT_EQ(e.code(), Code::kNonFinite) << e.message();
+              ASSERT_NE(e.message().find("element " + std::to_string(at) + ","),
+                        std::string::npos)
+                  << c.name << ": " << e.message();
+            }
+          }
+        }
+      }
+    }
+  });
+}
+
+}  // namespace
+}  // namespace bnq_test

@@ -1,0 +1,294 @@
+#include "core/io/atomic_file.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#if defined(__linux__)
+#include <sched.h>
+#include <sys/mount.h>
+#endif
+
+#include <string>
+
+#include "tests/io/io_test_util.h"
+
+namespace bnq {
+namespace {
+
+using Names = std::vector<std::string>;
+
+class AtomicFileTest : public TempDirTest {
+ protected:
+  WriteOptions overwrite_{/*overwrite=*/true, false, false};
+  WriteOptions keep_;
+};
+
+unsigned ModeOf(const std::string& path) {
+  struct stat status;
+  EXPECT_EQ(stat(path.c_str(), &status), 0);
+  return status.st_mode & 07777;
+}
+
+TEST_F(AtomicFileTest, AppearsOnlyWhenCommitted) {
+  {
+    AtomicFile file(Path("out"), keep_);
+    file.Append("hello ", 6);
+    file.Append("world", 5);
+    EXPECT_EQ(file.size(), 11u);
+    const Names names = List();
+    ASSERT_EQ(names.size(), 1u);
+    EXPECT_EQ(names[0].substr(0, 5), ".bnq-");
+    file.Commit();
+  }
+  EXPECT_EQ(List(), Names{"out"});
+  EXPECT_EQ(ReadFile(Path("out")), "hello world");
+}
+
+TEST_F(AtomicFileTest, LeavesNothingBehindWithoutCommit) {
+  WriteFile(Path("out"), "old");
+  {
+    AtomicFile file(Path("out"), overwrite_);
+    file.Append("new", 3);
+  }
+  EXPECT_EQ(List(), Names{"out"});
+  EXPECT_EQ(ReadFile(Path("out")), "old");
+}
+
+TEST_F(AtomicFileTest, WritesAnywhereWithZerosBetween) {
+  AtomicFile file(Path("out"), keep_);
+  file.WriteAt(6, "cd", 2);
+  file.WriteAt(0, "ab", 2);
+  file.WriteAt(100, nullptr, 0);
+  EXPECT_EQ(file.size(), 8u);
+  file.Append("ef", 2);
+  file.Commit();
+  EXPECT_EQ(ReadFile(Path("out")), std::string("ab\0\0\0\0cdef", 10));
+}
+
+TEST_F(AtomicFileTest, RefusesAnExistingOutputBeforeAnyWork) {
+  WriteFile(Path("out"), "old");
+  EXPECT_TRUE(FailsWith(Code::kExists, Path("out"),
+                        [&] { AtomicFile file(Path("out"), keep_); }));
+  EXPECT_EQ(List(), Names{"out"});
+}
+
+TEST_F(AtomicFileTest, RefusesAnOutputThatAppearsMeanwhile) {
+  {
+    AtomicFile file(Path("out"), keep_);
+    file.Append("mine", 4);
+    WriteFile(Path("out"), "theirs");
+    EXPECT_TRUE(FailsWith(Code::kExists, "appeared", [&] { file.Commit(); }));
+  }
+  EXPECT_EQ(ReadFile(Path("out")), "theirs");
+  EXPECT_EQ(List(), Names{"out"});
+}
+
+TEST_F(AtomicFileTest, Overwrites) {
+  WriteFile(Path("out"), "something longer than the new");
+  AtomicFile file(Path("out"), overwrite_);
+  file.Append("new", 3);
+  file.Commit();
+  EXPECT_EQ(ReadFile(Path("out")), "new");
+  EXPECT_EQ(List(), Names{"out"});
+}
+
+TEST_F(AtomicFileTest, PermissionsAreThoseOfAnyNewFileOrOfTheOldOne) {
+  const mode_t old_mask = umask(027);
+  AtomicFile created(Path("new"), keep_);
+  created.Commit();
+  WriteFile(Path("old"), "");
+  for (const mode_t mode : {0600u, 0664u, 0755u}) {
+    ASSERT_EQ(chmod(Path("old").c_str(), mode), 0);
+    AtomicFile file(Path("old"), overwrite_);
+    // Nor may others read it while it is being written.
+    for (const std::string& name : List()) {
+      if (name[0] == '.') {
+        EXPECT_EQ(ModeOf(Path(name)), mode);
+      }
+    }
+    file.Commit();
+    EXPECT_EQ(ModeOf(Path("old")), mode);
+  }
+  umask(old_mask);
+  EXPECT_EQ(ModeOf(Path("new")), 0640u);
+}
+
+TEST_F(AtomicFileTest, FollowsLinksAndKeepsThem) {
+  ASSERT_EQ(mkdir(Path("sub").c_str(), 0700), 0);
+  WriteFile(Path("sub/real"), "old");
+  ASSERT_EQ(symlink("real", Path("sub/inner").c_str()), 0);
+  ASSERT_EQ(symlink("sub/inner", Path("link").c_str()), 0);
+  EXPECT_TRUE(FailsWith(Code::kExists, "link",
+                        [&] { AtomicFile file(Path("link"), keep_); }));
+  AtomicFile file(Path("link"), overwrite_);
+  file.Append("new", 3);
+  file.Commit();
+  EXPECT_EQ(ReadFile(Path("sub/real")), "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(Path("link")));
+  EXPECT_TRUE(std::filesystem::is_symlink(Path("sub/inner")));
+
+  ASSERT_EQ(symlink("target", Path("dangling").c_str()), 0);
+  AtomicFile through(Path("dangling"), keep_);
+  through.Append("x", 1);
+  through.Commit();
+  EXPECT_EQ(ReadFile(Path("target")), "x");
+  EXPECT_TRUE(std::filesystem::is_symlink(Path("dangling")));
+
+  ASSERT_EQ(symlink("loop", Path("loop").c_str()), 0);
+  EXPECT_TRUE(FailsWith(Code::kIo, "symbolic links",
+                        [&] { AtomicFile f(Path("loop"), overwrite_); }));
+}
+
+TEST_F(AtomicFileTest, RefusesWhatIsNoPlaceForAFile) {
+  for (const WriteOptions& options : {keep_, overwrite_}) {
+    EXPECT_TRUE(FailsWith(Code::kIo, "is a directory",
+                          [&] { AtomicFile f(directory_, options); }));
+    EXPECT_TRUE(FailsWith(Code::kIo, "is a device",
+                          [&] { AtomicFile f("/dev/null", options); }));
+    EXPECT_TRUE(FailsWith(Code::kIo, Path("none/"),
+                          [&] { AtomicFile f(Path("none/out"), options); }));
+    EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "empty",
+                          [&] { AtomicFile f("", options); }));
+  }
+  WriteFile(Path("a"), "");
+  EXPECT_TRUE(FailsWith(Code::kIo, "Not a directory",
+                        [&] { AtomicFile f(Path("a/out"), keep_); }));
+}
+
+TEST_F(AtomicFileTest, RefusesADirectoryThatCannotBeWrittenTo) {
+  ASSERT_EQ(chmod(directory_.c_str(), 0555), 0);
+  const uid_t user = geteuid();
+  if (user == 0) {
+    ASSERT_EQ(seteuid(65534), 0);
+  }
+  const auto result = FailsWith(Code::kIo, "Permission denied",
+                                [&] { AtomicFile f(Path("out"), keep_); });
+  if (user == 0) {
+    ASSERT_EQ(seteuid(user), 0);
+  }
+  ASSERT_EQ(chmod(directory_.c_str(), 0755), 0);
+  EXPECT_TRUE(result);
+}
+
+TEST_F(AtomicFileTest, DryRunChecksThePathAndWritesNothing) {
+  WriteOptions dry = keep_;
+  dry.dry_run = true;
+  AtomicFile file(Path("out"), dry);
+  file.WriteAt(10, "abc", 3);
+  file.Append("d", 1);
+  EXPECT_EQ(file.size(), 14u);
+  file.Commit();
+  EXPECT_EQ(List(), Names{});
+  WriteFile(Path("out"), "old");
+  EXPECT_TRUE(
+      FailsWith(Code::kExists, "out", [&] { AtomicFile f(Path("out"), dry); }));
+  AtomicFile nowhere("", dry);
+  nowhere.Append("x", 1);
+  nowhere.Commit();
+}
+
+TEST_F(AtomicFileTest, SizesThatNoFileCanHave) {
+  AtomicFile file(Path("out"), keep_);
+  EXPECT_TRUE(FailsWith(Code::kIo, "too large",
+                        [&] { file.WriteAt(INT64_MAX, "x", 1); }));
+  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "overflows",
+                        [&] { file.WriteAt(UINT64_MAX, "x", 1); }));
+}
+
+TEST_F(AtomicFileTest, FullDiskLeavesTheOldOutput) {
+  WriteFile(Path("out"), "old");
+  struct sigaction ignore = {}, old_action;
+  ignore.sa_handler = SIG_IGN;
+  ASSERT_EQ(sigaction(SIGXFSZ, &ignore, &old_action), 0);
+  rlimit old;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &old), 0);
+  const rlimit small = {5000, old.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  testing::AssertionResult result = testing::AssertionFailure();
+  {
+    AtomicFile file(Path("out"), overwrite_);
+    result =
+        FailsWith(Code::kIo, "cannot write \"" + Path("out") + "\": File", [&] {
+          for (int i = 0; i < 10; ++i) {
+            file.Append(Noise(1000).data(), 1000);
+          }
+        });
+    // The part that fitted was written.
+    EXPECT_EQ(file.size(), 5000u);
+  }
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &old), 0);
+  ASSERT_EQ(sigaction(SIGXFSZ, &old_action, nullptr), 0);
+  EXPECT_TRUE(result);
+  EXPECT_EQ(ReadFile(Path("out")), "old");
+  EXPECT_EQ(List(), Names{"out"});
+}
+
+#if defined(__linux__)
+TEST_F(AtomicFileTest, ReallyFullDisk) {
+  // In a child with a file system of its own; needs root.
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    if (unshare(CLONE_NEWNS) != 0 ||
+        mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("none", directory_.c_str(), "tmpfs", 0, "size=64k") != 0) {
+      _exit(77);
+    }
+    WriteFile(Path("out"), "old");
+    bool failed = false;
+    {
+      AtomicFile file(Path("out"), overwrite_);
+      const std::string data = Noise(200000);
+      failed = bool{FailsWith(Code::kIo, "No space left", [&] {
+        file.Append(data.data(), data.size());
+        file.Commit();
+      })};
+    }
+    const bool intact = ReadFile(Path("out")) == "old";
+    const bool clean = List() == Names{"out"};
+    _exit(failed && intact && clean ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "cannot mount";
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+#endif
+
+TEST_F(AtomicFileTest, KilledProcessLeavesTheOldOutput) {
+  WriteFile(Path("out"), "old");
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    AtomicFile file(Path("out"), overwrite_);
+    file.Append("half of the n", 13);
+    if (write(ready[1], "x", 1) != 1) _exit(1);
+    for (;;) pause();
+  }
+  char c;
+  ASSERT_EQ(read(ready[0], &c, 1), 1);
+  ASSERT_EQ(kill(child, SIGKILL), 0);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  close(ready[0]);
+  close(ready[1]);
+  EXPECT_EQ(ReadFile(Path("out")), "old");
+  // What is left behind is recognizable.
+  const Names names = List();
+  ASSERT_EQ(names.size(), 2u);
+  EXPECT_EQ(names[0].rfind(".bnq-", 0), 0u);
+  // And nothing in the way of the next attempt.
+  AtomicFile file(Path("out"), overwrite_);
+  file.Append("new", 3);
+  file.Commit();
+  EXPECT_EQ(ReadFile(Path("out")), "new");
+}
+
+}  // namespace
+}  // namespace bnq

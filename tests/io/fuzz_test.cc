@@ -1,0 +1,220 @@
+// Damages good files at random, deterministically, and reads what is left: it
+// must be an Error or a file that can be read, never a crash. Run it under
+// sanitizers; BNQ_FUZZ_ITERATIONS asks for more than the default.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/io/bnq_writer.h"
+#include "core/io/model_file.h"
+#include "tests/io/bnq_raw.h"
+#include "tests/io/io_test_util.h"
+
+namespace bnq {
+namespace {
+
+using Random = std::mt19937_64;
+
+uint64_t Iterations() {
+  const char* text = std::getenv("BNQ_FUZZ_ITERATIONS");
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : 20000;
+}
+
+// Reads every byte that the file says it has; at most maximum of them.
+void ReadEverything(const ModelFile& file, uint64_t maximum) {
+  const Context context;
+  uint64_t total = 0;
+  for (const ModelEntry& entry : file.entries()) {
+    total += entry.raw_bytes;
+    ASSERT_LE(total, maximum);
+    if (entry.format == 0) {
+      PlainReader reader(context, file, entry);
+      std::string out(static_cast<size_t>(reader.remaining()), '\0');
+      reader.Read(&out[0], out.size());
+    } else {
+      for (const BnqSection& section : entry.bnq->sections) {
+        file.bnq()->Verify(context, *entry.bnq, section);
+      }
+    }
+  }
+  if (file.bnq() != nullptr) file.bnq()->VerifyPadding();
+}
+
+void Damage(Random* random, std::string* file) {
+  const auto below = [&](size_t n) {
+    return static_cast<size_t>((*random)() % n);
+  };
+  const uint64_t numbers[] = {0,          1,           UINT32_MAX,
+                              UINT64_MAX, 1u << 31,    uint64_t{1} << 63,
+                              64,         file->size()};
+  for (size_t n = 1 + below(3); n > 0 && !file->empty(); --n) {
+    const size_t at = below(file->size());
+    switch (below(6)) {
+      case 0:
+        (*file)[at] = static_cast<char>((*random)());
+        break;
+      case 1:
+        (*file)[at] = static_cast<char>((*file)[at] ^ (1 << below(8)));
+        break;
+      case 2:
+        file->erase(at, 1 + below(8));
+        break;
+      case 3:
+        file->insert(at, file->substr(below(file->size()), below(40)));
+        break;
+      case 4: {
+        uint8_t bytes[8];
+        StoreLE<uint64_t>(numbers[below(8)], bytes);
+        const size_t size =
+            std::min<size_t>(below(2) ? 4 : 8, file->size() - at);
+        file->replace(at, size, reinterpret_cast<const char*>(bytes), size);
+        break;
+      }
+      default: {
+        const char* texts[] = {"{",
+                               "}",
+                               "[",
+                               "]",
+                               "\"",
+                               ",",
+                               ":",
+                               "0",
+                               "-1",
+                               "1e9",
+                               "99999999999999999999",
+                               "null",
+                               "\\u0000"};
+        file->insert(at, texts[below(13)]);
+      }
+    }
+  }
+}
+
+// Makes the checksums and lengths right again, so that the damage gets past
+// them.
+void SignBnq(std::string* file) {
+  if (file->size() < 64) return;
+  uint8_t* p = reinterpret_cast<uint8_t*>(&(*file)[0]);
+  StoreLE<uint64_t>(file->size(), p + 16);
+  const uint64_t offset = LoadLE<uint64_t>(p + 24);
+  if (offset <= file->size()) {
+    StoreLE<uint64_t>(file->size() - offset, p + 32);
+    StoreLE(RawCrc(file->substr(static_cast<size_t>(offset))), p + 40);
+  }
+  StoreLE(RawCrc(file->substr(0, 60)), p + 60);
+}
+
+void SignSafetensors(const std::string& original, std::string* file) {
+  if (file->size() < 8) return;
+  const uint64_t n =
+      LoadLE<uint64_t>(reinterpret_cast<const uint8_t*>(original.data()));
+  StoreLE<uint64_t>(n + file->size() - original.size(),
+                    reinterpret_cast<uint8_t*>(&(*file)[0]));
+}
+
+// How many of the damaged files could be opened.
+uint64_t Fuzz(const std::string& original, bool is_bnq) {
+  Random random(20240229);
+  uint64_t opened = 0;
+  for (uint64_t i = 0; i < Iterations(); ++i) {
+    std::string file = original;
+    Damage(&random, &file);
+    if (random() % 4 != 0) {
+      if (is_bnq) {
+        SignBnq(&file);
+      } else {
+        SignSafetensors(original, &file);
+      }
+    }
+    const ExactBytes bytes(file);
+    try {
+      const auto model =
+          ModelFile::FromMemory(Context(), bytes.data(), bytes.size());
+      ++opened;
+      ReadEverything(*model, kBnqMaxExpansion * file.size());
+    } catch (const Error& error) {
+      EXPECT_TRUE(error.code() == Code::kCorruptFile ||
+                  error.code() == Code::kUnsupported)
+          << error.message();
+    }
+    if (testing::Test::HasFailure()) {
+      ADD_FAILURE() << "iteration " << i;
+      break;
+    }
+  }
+  return opened;
+}
+
+TEST(IoFuzz, Safetensors) {
+  const std::string file = SafetensorsBytes(
+      R"({"__metadata__":{"k":"v"},)"
+      R"("a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
+      R"("b":{"dtype":"F4","shape":[4],"data_offsets":[24,26]},)"
+      R"("c":{"dtype":"U8","shape":[0,9],"data_offsets":[26,26]}})",
+      Noise(26));
+  EXPECT_GT(Fuzz(file, false), Iterations() / 100);
+}
+
+class IoFuzzBnq : public TempDirTest,
+                  public testing::WithParamInterface<bool> {};
+
+TEST_P(IoFuzzBnq, Bnq) {
+  const Context context;
+  {
+    BnqWriter writer(context, Path("f"), {false, GetParam(), false});
+    writer.SetMetadata("k", "v");
+    for (const char* name : {"a", "b", "c"}) {
+      BnqEntry entry;
+      entry.name = name;
+      entry.options = {BnqOption::Int(1, 2), BnqOption::Float(6, 0.5)};
+      entry.sections.resize(1);
+      entry.sections[0].raw_bytes = 100;
+      if (name[0] == 'a') {
+        entry.dtype = static_cast<int32_t>(DType::kU8);
+        const uint64_t dims[] = {4, 25};
+        entry.shape = Shape::Make(2, dims);
+      } else {
+        entry.format = 1;
+        entry.sections[0].role = BnqRole::kCodes;
+      }
+      writer.BeginEntry(entry);
+      writer.Append(
+          0, (name[0] == 'b' ? Noise(100) : std::string(100, 'x')).data(), 100);
+      writer.EndEntry();
+    }
+    writer.Finish();
+  }
+  const std::string file = ReadFile(Path("f"));
+  ReadEverything(*ModelFile::Open(context, Path("f")), 300);
+  EXPECT_GT(Fuzz(file, true), Iterations() / 100);
+}
+
+INSTANTIATE_TEST_SUITE_P(StoredAndCompressed, IoFuzzBnq, testing::Bool());
+
+TEST(IoFuzz, Index) {
+  // Its files do not exist, so nothing can be opened; only the parser runs.
+  const std::string good =
+      R"({"metadata":{"total_size":3,"x":[1,{}]},)"
+      R"("weight_map":{"a":"none-1","b":"none-1","c":"none-2"}})";
+  Random random(1);
+  const std::string path = testing::TempDir() + "bnq_fuzz_none/index";
+  for (uint64_t i = 0; i < Iterations(); ++i) {
+    std::string text = good;
+    Damage(&random, &text);
+    const ExactBytes bytes(text);
+    try {
+      SafetensorsIndex index(
+          Context(), MappedFile::FromMemory(bytes.data(), bytes.size(), path));
+    } catch (const Error& error) {
+      EXPECT_TRUE(error.code() == Code::kCorruptFile ||
+                  error.code() == Code::kNotFound)
+          << error.message();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace bnq

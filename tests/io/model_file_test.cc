@@ -1,0 +1,200 @@
+#include "core/io/model_file.h"
+
+#include <unistd.h>
+
+#include <string>
+
+#include "core/io/bnq_writer.h"
+#include "tests/io/bnq_raw.h"
+#include "tests/io/io_test_util.h"
+
+namespace bnq {
+namespace {
+
+class ModelFileTest : public TempDirTest {
+ protected:
+  // Tensors "a" (F32 [2, 3]) and "b" (U8 []).
+  void WriteSafetensors(const std::string& name) {
+    const uint64_t dims[] = {2, 3};
+    SafetensorsWriter writer(
+        Path(name), {},
+        {{"b", DType::kU8, Shape()}, {"a", DType::kF32, Shape::Make(2, dims)}},
+        {{"format", "pt"}});
+    writer.Append(0, data_.data(), 24);
+    writer.Append(1, "b", 1);
+    writer.Finish();
+  }
+
+  // "a" plain as above, "q" quantized.
+  void WriteBnq(const std::string& name, bool compress) {
+    BnqWriter writer(context_, Path(name), {false, compress, false});
+    writer.SetMetadata("format", "pt");
+    BnqEntry entry;
+    entry.name = "q";
+    entry.format = 1;
+    const uint64_t dims[] = {2, 3};
+    entry.shape = Shape::Make(2, dims);
+    entry.sections.resize(2);
+    entry.sections[0].role = BnqRole::kCodes;
+    entry.sections[0].raw_bytes = 2;
+    entry.sections[1].role = BnqRole::kScales;
+    entry.sections[1].raw_bytes = 4;
+    writer.BeginEntry(entry);
+    writer.Append(0, "cc", 2);
+    writer.Append(1, "ssss", 4);
+    writer.EndEntry();
+    entry.name = "a";
+    entry.format = 0;
+    entry.dtype = static_cast<int32_t>(DType::kF32);
+    entry.sections.resize(1);
+    entry.sections[0].role = BnqRole::kData;
+    entry.sections[0].raw_bytes = 24;
+    writer.BeginEntry(entry);
+    writer.Append(0, data_.data(), 24);
+    writer.EndEntry();
+    writer.Finish();
+  }
+
+  std::string ReadPlain(const ModelFile& file, const ModelEntry& entry) {
+    PlainReader reader(context_, file, entry);
+    std::string out(static_cast<size_t>(reader.remaining()), '\0');
+    for (char& c : out) reader.Read(&c, 1);
+    EXPECT_EQ(reader.remaining(), 0u);
+    char c;
+    EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "only 0",
+                          [&] { reader.Read(&c, 1); }));
+    return out;
+  }
+
+  Context context_;
+  const std::string data_ = std::string(12, 'x') + std::string(12, 'y');
+};
+
+TEST_F(ModelFileTest, Safetensors) {
+  WriteSafetensors("m");
+  const auto file = ModelFile::Open(context_, Path("m"));
+  EXPECT_EQ(file->kind(), FileKind::kSafetensors);
+  EXPECT_EQ(file->bnq(), nullptr);
+  EXPECT_EQ(file->metadata(), (Metadata{{"format", "pt"}}));
+  ASSERT_EQ(file->entries().size(), 2u);
+  const ModelEntry& a = file->entries()[0];
+  EXPECT_EQ(a.name, "a");
+  EXPECT_EQ(a.format, 0);
+  EXPECT_EQ(a.dtype, static_cast<int32_t>(DType::kF32));
+  EXPECT_EQ(a.shape.ToString(), "[2, 3]");
+  EXPECT_EQ(a.raw_bytes, 24u);
+  EXPECT_EQ(a.stored_bytes, 24u);
+  EXPECT_EQ(std::memcmp(file->Mapped(a), data_.data(), 24), 0);
+  file->Release(a, 0, 24);
+  file->Release(a, 25, UINT64_MAX);
+  EXPECT_EQ(ReadPlain(*file, a), data_);
+  EXPECT_EQ(ReadPlain(*file, *file->Find("b")), "b");
+  EXPECT_EQ(file->Find("c"), nullptr);
+}
+
+TEST_F(ModelFileTest, Bnq) {
+  for (const bool compress : {false, true}) {
+    const std::string name = compress ? "c" : "m";
+    WriteBnq(name, compress);
+    const auto file = ModelFile::Open(context_, Path(name));
+    EXPECT_EQ(file->kind(), FileKind::kBnq);
+    EXPECT_EQ(file->metadata(), (Metadata{{"format", "pt"}}));
+    ASSERT_EQ(file->entries().size(), 2u);
+    const ModelEntry& a = file->entries()[0];
+    EXPECT_EQ(a.raw_bytes, 24u);
+    EXPECT_EQ(a.stored_bytes < 24u, compress);
+    EXPECT_EQ(file->Mapped(a) == nullptr, compress);
+    file->Release(a, 0, 24);
+    EXPECT_EQ(ReadPlain(*file, a), data_);
+    const ModelEntry& q = file->entries()[1];
+    EXPECT_EQ(q.format, 1);
+    EXPECT_EQ(q.dtype, 0);
+    EXPECT_EQ(q.raw_bytes, 6u);
+    EXPECT_EQ(q.bnq, file->bnq()->Find("q"));
+    EXPECT_EQ(file->Mapped(q), nullptr);
+    file->Release(q, 0, 6);
+    file->Release(q.bnq->sections[0], 0, 2);
+    EXPECT_TRUE(FailsWith(Code::kUnsupported, "tensor \"q\" is quantized",
+                          [&] { PlainReader(context_, *file, q); }));
+  }
+}
+
+TEST_F(ModelFileTest, Index) {
+  WriteSafetensors("shard");
+  WriteFile(Path("index"),
+            "\n {\"weight_map\":{\"a\":\"shard\",\"b\":\"shard\"}}");
+  const auto file = ModelFile::Open(context_, Path("index"));
+  EXPECT_EQ(file->kind(), FileKind::kSafetensorsIndex);
+  ASSERT_EQ(file->entries().size(), 2u);
+  EXPECT_EQ(ReadPlain(*file, file->entries()[0]), data_);
+  EXPECT_EQ(file->metadata(), (Metadata{{"format", "pt"}}));
+  ASSERT_EQ(file->files().size(), 2u);
+  EXPECT_EQ(file->files()[1]->path(), Path("shard"));
+  EXPECT_TRUE(file->IsReadFrom(Path("index")));
+  EXPECT_TRUE(file->IsReadFrom(Path("shard")));
+}
+
+TEST_F(ModelFileTest, KnowsItsFilesUnderOtherNames) {
+  WriteSafetensors("m");
+  WriteBnq("other", false);
+  const auto file = ModelFile::Open(context_, Path("m"));
+  ASSERT_EQ(link(Path("m").c_str(), Path("hard").c_str()), 0);
+  ASSERT_EQ(symlink("m", Path("soft").c_str()), 0);
+  EXPECT_TRUE(file->IsReadFrom(directory_ + "//./m"));
+  EXPECT_TRUE(file->IsReadFrom(Path("hard")));
+  EXPECT_TRUE(file->IsReadFrom(Path("soft")));
+  EXPECT_FALSE(file->IsReadFrom(Path("other")));
+  EXPECT_FALSE(file->IsReadFrom(Path("none")));
+}
+
+TEST_F(ModelFileTest, ToldByContentNotByName) {
+  WriteSafetensors("m.bnq");
+  EXPECT_EQ(ModelFile::Open(context_, Path("m.bnq"))->kind(),
+            FileKind::kSafetensors);
+  WriteBnq("m.safetensors", false);
+  EXPECT_EQ(ModelFile::Open(context_, Path("m.safetensors"))->kind(),
+            FileKind::kBnq);
+  const auto refuses = [&](const std::string& bytes, const std::string& text,
+                           Code code = Code::kCorruptFile) {
+    return FailsWith(code, text, [&] {
+      const ExactBytes exact(bytes);
+      ModelFile::FromMemory(context_, exact.data(), exact.size());
+    });
+  };
+  EXPECT_TRUE(refuses("", "HeaderTooSmall"));
+  EXPECT_TRUE(refuses("PK\x03\x04 not a model", "is it a safetensors file?"));
+  EXPECT_TRUE(refuses("GGUF\x03 not a model", "is it a safetensors file?"));
+  EXPECT_TRUE(
+      refuses("\x89"
+              "BNQ\n\x1a\n and so on",
+              "transfer as text"));
+  EXPECT_TRUE(
+      refuses("\x89"
+              "BNQ",
+              "at least 64"));
+  EXPECT_TRUE(
+      refuses(R"({"weight_map":{}})", "from memory", Code::kUnsupported));
+  // A header of 123 bytes starts with what is also '{'.
+  const std::string header(123 - 2, ' ');
+  const ExactBytes odd(SafetensorsBytes("{}" + header));
+  EXPECT_EQ(ModelFile::FromMemory(context_, odd.data(), odd.size())->kind(),
+            FileKind::kSafetensors);
+  WriteFile(Path("config.json"), R"({"hidden_size": 1})");
+  EXPECT_TRUE(FailsWith(Code::kCorruptFile, "without a weight_map", [&] {
+    ModelFile::Open(context_, Path("config.json"));
+  }));
+  EXPECT_TRUE(FailsWith(Code::kNotFound, Path("none"),
+                        [&] { ModelFile::Open(context_, Path("none")); }));
+}
+
+TEST_F(ModelFileTest, FromMemoryHasNoFiles) {
+  const ExactBytes bytes(GoodRawFile().Bytes());
+  const auto file = ModelFile::FromMemory(context_, bytes.data(), bytes.size());
+  EXPECT_EQ(file->kind(), FileKind::kBnq);
+  EXPECT_EQ(ReadPlain(*file, file->entries()[0]), "0123456789abcdef");
+  WriteFile(Path("x"), "");
+  EXPECT_FALSE(file->IsReadFrom(Path("x")));
+}
+
+}  // namespace
+}  // namespace bnq

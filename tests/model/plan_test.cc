@@ -1,0 +1,69 @@
+#include "core/model/plan.h"
+
+#include <gtest/gtest.h>
+
+namespace bnq {
+namespace {
+
+TEST(Glob, Matches) {
+  struct {
+    const char* glob;
+    const char* name;
+    bool matches;
+  } const cases[] = {
+      {"", "", true},
+      {"", "a", false},
+      {"*", "", true},
+      {"*", "model/layers.0.weight", true},
+      {"a", "a", true},
+      {"a", "A", false},
+      {"a", "ab", false},
+      {"?", "", false},
+      {"a?c", "abc", true},
+      {"*.weight", "fc1.weight", true},
+      {"*.weight", "fc1.weight.scale", false},
+      {"layers.*.attn.*", "layers.10.attn.q_proj", true},
+      {"*a*b*c", "xxaxxbxxc", true},
+      {"*a*b*c", "xxaxxcxxb", false},
+      {"*ab", "aab", true},
+      {"[a-c]x", "bx", true},
+      {"[a-c]x", "dx", false},
+      {"[!a-c]x", "dx", true},
+      {"[!a-c]x", "ax", false},
+      {"[]]", "]", true},
+      {"[a-]", "-", true},
+      {"[abc", "[abc", true},
+      {"[abc", "a", false},
+      {"layers.[0-9].*", "layers.3.w", true},
+      {"layers.[0-9].*", "layers.13.w", false},
+      {"\\*", "*", true},
+      {"\\*", "a", false},
+      {"a\\", "a\\", true},
+      {"**", "abc", true},
+      {"*?", "", false},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(GlobMatch(c.glob, c.name), c.matches)
+        << c.glob << " against " << c.name;
+  }
+  // Time is not exponential in the stars.
+  EXPECT_FALSE(GlobMatch("*a*a*a*a*a*a*a*a*a*a*b", std::string(5000, 'a')));
+}
+
+TEST(Plan, FirstMatchDecides) {
+  Config first, second;
+  second.SetText("format", "int8");
+  Plan plan;
+  plan.Add("*norm*", 0, std::nullopt);
+  plan.Add("head.*", 2, second);
+  plan.Add("*", 2, first);
+  EXPECT_EQ(plan.Match("layer.norm.weight", 2), nullptr);
+  ASSERT_NE(plan.Match("head.weight", 2), nullptr);
+  EXPECT_EQ(plan.Match("head.weight", 2)->format(), second.format());
+  EXPECT_EQ(plan.Match("head.bias", 1), nullptr);
+  ASSERT_NE(plan.Match("fc.weight", 3), nullptr);
+  EXPECT_EQ(plan.Match("fc.weight", 3)->format(), first.format());
+}
+
+}  // namespace
+}  // namespace bnq

@@ -1,0 +1,39 @@
+// The oracle: quantization written as directly from the definitions as
+// possible, element by element, with the formats' scalar references. It shares
+// no code with the traversal, the layout or the kernels.
+#ifndef BNQ_TESTS_SUPPORT_REFERENCE_H_
+#define BNQ_TESTS_SUPPORT_REFERENCE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/shape.h"
+#include "core/config.h"
+#include "core/format.h"
+
+namespace bnq_test {
+
+struct Reference {
+  std::vector<int32_t> codes;  // one by one
+  std::vector<uint8_t> packed;
+  std::vector<float> scales;
+  std::vector<int32_t> zero_points;
+  std::vector<float> values;  // dequantized
+};
+
+// values are those of the array as float32.
+Reference ReferenceQuantize(const bnq::Format& format,
+                            const bnq::Config& config, const bnq::Shape& shape,
+                            const std::vector<float>& values);
+
+// float16 and bfloat16 by the definitions of IEEE 754 and of a truncated
+// float32, rounding to nearest even.
+uint16_t ReferenceF16(float x);
+float ReferenceFromF16(uint16_t h);
+uint16_t ReferenceBF16(float x);
+float ReferenceFromBF16(uint16_t b);
+
+}  // namespace bnq_test
+
+#endif  // BNQ_TESTS_SUPPORT_REFERENCE_H_
