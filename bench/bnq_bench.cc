@@ -1,0 +1,288 @@
+// Benchmarks of the library through its C ABI, one for each format of the
+// registry, memory tier and number of threads; README.md has the protocol.
+//
+//   quantize/<format>/<tier>/<threads>     float32 to codes and scales
+//   dequantize/<format>/<tier>/<threads>   back to float32
+//   memory/{copy,read,write}/<tier>/<threads>
+//
+// Bytes per second count float32 bytes. The counters vs_copy, vs_read and
+// vs_write are the ratio to the same memory's rate, measured in turn with it.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bench/memory.h"
+#include "bnq/bnq.h"
+
+namespace bnq_bench {
+namespace {
+
+struct Tier {
+  const char* name;
+  size_t bytes;  // of float32
+};
+// For caches of 32 KiB, 1 MiB and 32 MiB or more; RAM is beyond any of them.
+constexpr Tier kTiers[] = {{"L1", size_t{16} << 10},
+                           {"L2", size_t{512} << 10},
+                           {"L3", size_t{16} << 20},
+                           {"RAM", size_t{256} << 20}};
+
+void Check(bnq_status status) {
+  if (status == BNQ_OK) return;
+  std::fprintf(stderr, "%s\n", bnq_last_error());
+  std::abort();
+}
+
+// Work on parts of memory by a context's threads, so that the yardstick uses
+// the very threads that the library does.
+class Work {
+ public:
+  explicit Work(int threads) {
+    for (int t = 1; t < threads; ++t) {
+      threads_.emplace_back([this, t] {
+        for (uint64_t round = 1;; ++round) {
+          while (round_.load(std::memory_order_acquire) < round) {
+            if (stop_) return;
+          }
+          task_(t);
+          done_.fetch_add(1, std::memory_order_release);
+        }
+      });
+    }
+  }
+  ~Work() {
+    stop_ = true;
+    for (std::thread& t : threads_) t.join();
+  }
+  // task(t) for t below threads.
+  void Run(const std::function<void(int)>& task) {
+    task_ = task;
+    done_ = 0;
+    round_.fetch_add(1, std::memory_order_release);
+    task(0);
+    while (done_.load(std::memory_order_acquire) < threads_.size()) {
+    }
+  }
+
+ private:
+  std::function<void(int)> task_;
+  std::atomic<uint64_t> round_{0};
+  std::atomic<size_t> done_{0};
+  std::atomic<bool> stop_{false};
+  std::vector<std::thread> threads_;
+};
+
+// The arrays of one tier.
+struct Data {
+  explicit Data(size_t bytes) : x(bytes / 4), y(bytes / 4) {
+    // Gaussian enough, and quick to make.
+    uint32_t state = 1;
+    for (float& v : x) {
+      float sum = 0;
+      for (int i = 0; i < 3; ++i) {
+        state = state * 1664525u + 1013904223u;
+        sum += static_cast<float>(state >> 8) / 16777216.0f - 0.5f;
+      }
+      v = sum;
+    }
+  }
+  std::vector<float> x, y;
+};
+
+Data& DataOf(size_t bytes) {
+  static std::unique_ptr<Data> data;  // one tier at a time
+  if (!data || data->x.size() * 4 != bytes) {
+    data.reset();
+    data = std::make_unique<Data>(bytes);
+  }
+  return *data;
+}
+
+enum Yardstick { kCopy, kRead, kWrite };
+
+void RunMemory(Yardstick what, Data& data, int threads, Work& work) {
+  const size_t part = data.x.size() / threads;
+  work.Run([&, part](int t) {
+    const float* from = data.x.data() + t * part;
+    float* to = data.y.data() + t * part;
+    switch (what) {
+      case kCopy:
+        std::memcpy(to, from, part * 4);
+        benchmark::ClobberMemory();
+        break;
+      case kRead:
+        benchmark::DoNotOptimize(ReadAll(from, part * 4));
+        break;
+      case kWrite:
+        std::memset(to, t + 1, part * 4);
+        benchmark::ClobberMemory();
+        break;
+    }
+  });
+}
+
+// Runs op under the benchmark; then it and the yardsticks in turn, for the
+// median ratio of their times.
+void Measure(benchmark::State& state, Data& data, int threads,
+             const std::vector<std::pair<const char*, Yardstick>>& yardsticks,
+             const std::function<void()>& op) {
+  op();
+  for (auto _ : state) op();
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations()) *
+                          static_cast<int64_t>(data.x.size() * 4));
+  Work work(threads);
+  const int repeat =
+      static_cast<int>(std::max<size_t>(1, (size_t{4} << 20) / data.x.size()));
+  const auto time = [&](const std::function<void()>& f) {
+    const double start = Now();
+    for (int i = 0; i < repeat; ++i) f();
+    return Now() - start;
+  };
+  for (const auto& yardstick : yardsticks) {
+    std::vector<double> ratios;
+    for (int i = 0; i < 11; ++i) {
+      const double memory =
+          time([&] { RunMemory(yardstick.second, data, threads, work); });
+      ratios.push_back(memory / time(op));
+    }
+    std::nth_element(ratios.begin(), ratios.begin() + 5, ratios.end());
+    state.counters[yardstick.first] = ratios[5];
+  }
+}
+
+// A context and a config; the format's options at their defaults.
+struct Setup {
+  Setup(int32_t format, int threads) {
+    Check(bnq_context_create(nullptr, &context));
+    Check(bnq_context_set_threads(context, threads));
+    Check(bnq_config_create(&config));
+    Check(bnq_config_set_int(config, BNQ_OPT_FORMAT, format));
+  }
+  ~Setup() {
+    bnq_config_destroy(config);
+    bnq_context_destroy(context);
+  }
+  bnq_context* context = nullptr;
+  bnq_config* config = nullptr;
+};
+
+struct Quantized {
+  Quantized(const bnq_config* config, size_t count)
+      : shape{count / 1024, 1024} {
+    uint64_t bytes = 0, scale_count = 0;
+    Check(bnq_quantized_sizes(config, 2, shape, &bytes, &scale_count, nullptr));
+    codes.resize(bytes);
+    scales.resize(scale_count);
+  }
+  void Fill(bnq_context* context, const bnq_config* config, const Data& data) {
+    const bnq_array array = {data.x.data(), shape, BNQ_DTYPE_F32, 2};
+    Check(bnq_quantize(context, config, &array, codes.data(), codes.size(),
+                       scales.data(), scales.size(), nullptr, 0));
+  }
+  uint64_t shape[2];
+  std::vector<uint8_t> codes;
+  std::vector<float> scales;
+};
+
+using Options = std::vector<std::pair<const char*, const char*>>;
+
+void BM_Quantize(benchmark::State& state, int32_t format, size_t bytes,
+                 int threads, const Options& options) {
+  Data& data = DataOf(bytes);
+  const Setup setup(format, threads);
+  for (const auto& option : options) {
+    Check(bnq_config_set_text(setup.config, option.first, option.second));
+  }
+  Quantized q(setup.config, data.x.size());
+  Measure(state, data, threads, {{"vs_read", kRead}, {"vs_copy", kCopy}},
+          [&] { q.Fill(setup.context, setup.config, data); });
+}
+
+void BM_Dequantize(benchmark::State& state, int32_t format, size_t bytes,
+                   int threads, const Options& options) {
+  Data& data = DataOf(bytes);
+  const Setup setup(format, threads);
+  for (const auto& option : options) {
+    Check(bnq_config_set_text(setup.config, option.first, option.second));
+  }
+  Quantized q(setup.config, data.x.size());
+  q.Fill(setup.context, setup.config, data);
+  bnq_tensor* tensor = nullptr;
+  Check(bnq_tensor_create(setup.context, setup.config, 2, q.shape,
+                          q.codes.data(), q.codes.size(), q.scales.data(),
+                          q.scales.size(), nullptr, 0, BNQ_TENSOR_BORROW,
+                          &tensor));
+  Measure(state, data, threads, {{"vs_write", kWrite}, {"vs_copy", kCopy}},
+          [&] {
+            Check(bnq_tensor_dequantize(setup.context, tensor, BNQ_DTYPE_F32,
+                                        data.y.data(), data.y.size() * 4));
+          });
+  bnq_tensor_destroy(tensor);
+}
+
+void BM_Memory(benchmark::State& state, Yardstick what, size_t bytes,
+               int threads) {
+  Data& data = DataOf(bytes);
+  Work work(threads);
+  RunMemory(what, data, threads, work);
+  for (auto _ : state) RunMemory(what, data, threads, work);
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations()) *
+                          static_cast<int64_t>(bytes));
+}
+
+void Register() {
+  std::vector<int> threads = {1};
+  const unsigned processors = std::thread::hardware_concurrency();
+  for (unsigned t = 2; t <= processors; t *= 2) {
+    threads.push_back(static_cast<int>(t));
+  }
+  const auto add = [](const std::string& name, auto function, auto... args) {
+    benchmark::RegisterBenchmark(name.c_str(), function, args...)
+        ->UseRealTime();
+  };
+  const Options tensor = {{"granularity", "tensor"}};
+  for (const Tier& tier : kTiers) {
+    for (int t : threads) {
+      const std::string suffix =
+          std::string("/") + tier.name + "/" + std::to_string(t);
+      add("memory/copy" + suffix, BM_Memory, kCopy, tier.bytes, t);
+      add("memory/read" + suffix, BM_Memory, kRead, tier.bytes, t);
+      add("memory/write" + suffix, BM_Memory, kWrite, tier.bytes, t);
+      for (uint32_t i = 0; i < bnq_format_count(); ++i) {
+        int32_t format = 0;
+        Check(bnq_format_at(i, &format));
+        const std::string name = bnq_format_name(format);
+        add("quantize/" + name + suffix, BM_Quantize, format, tier.bytes, t,
+            Options());
+        add("quantize/" + name + ":tensor" + suffix, BM_Quantize, format,
+            tier.bytes, t, tensor);
+        add("dequantize/" + name + suffix, BM_Dequantize, format, tier.bytes, t,
+            Options());
+        add("dequantize/" + name + ":tensor" + suffix, BM_Dequantize, format,
+            tier.bytes, t, tensor);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace bnq_bench
+
+int main(int argc, char** argv) {
+  bnq_bench::Register();
+  benchmark::Initialize(&argc, argv);
+  benchmark::AddCustomContext("bnq_version", bnq_version_string());
+  benchmark::AddCustomContext("simd_target", bnq_target_active());
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}
