@@ -1,0 +1,102 @@
+#include <algorithm>
+#include <cctype>
+#include <iostream>
+#include <memory>
+
+#include "../commands.h"
+#include "../conversion.h"
+#include "../failure.h"
+#include "../table.h"
+#include "../text.h"
+
+namespace bnq::cli {
+namespace {
+
+struct Options {
+  ConversionOptions conversion;
+  std::string dtype;
+};
+
+// What bnq_dequantize_file accepts.
+constexpr int32_t kDtypes[] = {BNQ_DTYPE_F32, BNQ_DTYPE_F16, BNQ_DTYPE_BF16};
+
+std::string LowerName(int32_t dtype) {
+  std::string name = bnq_dtype_name(dtype);
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
+    return static_cast<char>(std::tolower(c));
+  });
+  return name;
+}
+
+std::string DtypeChoices(const char* between) {
+  std::string out;
+  for (const int32_t dtype : kDtypes) {
+    if (!out.empty()) out += between;
+    out += LowerName(dtype);
+  }
+  return out;
+}
+
+int32_t ParseDtype(const std::string& name) {
+  int32_t dtype = 0;
+  const bnq_status status = bnq_dtype_id(name.c_str(), &dtype);
+  if (status != BNQ_OK || std::find(std::begin(kDtypes), std::end(kDtypes),
+                                    dtype) == std::end(kDtypes)) {
+    throw Failure(kUsage, "--dtype: expected one of " + DtypeChoices(", ") +
+                              ", got '" + name + "'");
+  }
+  return dtype;
+}
+
+void PrintTable(const std::vector<Row>& rows) {
+  Table table({{"name", Table::kLeft},
+               {"shape", Table::kRight},
+               {"dtype", Table::kLeft},
+               {"before", Table::kRight},
+               {"after", Table::kRight},
+               {"note", Table::kLeft}});
+  for (const Row& row : rows) {
+    table.Add({Printable(row.name), ShapeText(row.shape), row.type(),
+               BytesText(row.bytes_before), BytesText(row.bytes),
+               Printable(row.note)});
+  }
+  const Totals totals = TotalsOf(rows);
+  table.AddRule();
+  table.Add({"total", std::to_string(totals.tensors), "",
+             BytesText(totals.bytes_before), BytesText(totals.bytes)});
+  table.Print(std::cout);
+}
+
+void Dequantize(const Options& options) {
+  const char* output = OutputPath(options.conversion);
+  const int32_t dtype = ParseDtype(options.dtype);
+  bnq_report* created = nullptr;
+  {
+    const ConversionOptions& conversion = options.conversion;
+    Session session(conversion.session);
+    Check(bnq_dequantize_file(session.context(), conversion.input.c_str(),
+                              output, dtype, WriteFlags(conversion),
+                              session.progress(), session.opaque(), &created));
+  }
+  const Report report(created);
+  PrintConversion(options.conversion, RowsOf(created), PrintTable);
+}
+
+}  // namespace
+
+void AddDequantize(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  options->dtype = LowerName(kDtypes[0]);
+  CLI::App* command = app.add_subcommand(
+      "dequantize", "Turn a .bnq file back into a .safetensors file");
+  AddConversionOptions(*command, options->conversion, "The .bnq file",
+                       "The .safetensors file to write");
+  command
+      ->add_option(
+          "--dtype", options->dtype,
+          "Type that quantized tensors become (default " + options->dtype + ")")
+      ->option_text(DtypeChoices("|"));
+  command->callback([options] { Dequantize(*options); });
+}
+
+}  // namespace bnq::cli

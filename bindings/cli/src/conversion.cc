@@ -1,0 +1,61 @@
+#include "conversion.h"
+
+#include <iostream>
+
+#include "failure.h"
+#include "json.h"
+#include "text.h"
+
+namespace bnq::cli {
+
+void AddConversionOptions(CLI::App& command, ConversionOptions& options,
+                          const std::string& input_help,
+                          const std::string& output_help) {
+  command.add_option("IN", options.input, input_help)
+      ->required()
+      ->option_text("FILE");
+  command
+      .add_option("-o,--output", options.output,
+                  output_help + "; required, except with --dry-run")
+      ->option_text("FILE");
+  command.add_flag("--dry-run", options.dry_run,
+                   "Do everything but write the output");
+  command.add_flag("--force", options.force,
+                   "Replace an existing output; never the input");
+  command.add_flag("--json", options.json,
+                   "Print one JSON object instead of the table");
+  AddSessionOptions(command, options.session);
+}
+
+const char* OutputPath(const ConversionOptions& options) {
+  if (!options.output.empty()) return options.output.c_str();
+  if (options.dry_run) return nullptr;
+  throw Failure(kUsage, "--output is required, unless --dry-run is given");
+}
+
+int32_t WriteFlags(const ConversionOptions& options) {
+  return (options.force ? BNQ_WRITE_OVERWRITE : 0) |
+         (options.dry_run ? BNQ_WRITE_DRY_RUN : 0);
+}
+
+void PrintConversion(const ConversionOptions& options,
+                     const std::vector<Row>& rows,
+                     void (*PrintTable)(const std::vector<Row>&)) {
+  if (options.json) {
+    Json object = {{"input", options.input},
+                   {"output", options.output.empty() ? Json(nullptr)
+                                                     : Json(options.output)},
+                   {"dry_run", options.dry_run}};
+    AddRows(object, rows, JsonRows::kReport);
+    PrintJson(object);
+  } else if (!options.session.quiet) {
+    PrintTable(rows);
+    if (options.dry_run) {
+      std::cout << "dry run: nothing was written\n";
+    } else {
+      std::cout << "wrote " << Printable(options.output) << '\n';
+    }
+  }
+}
+
+}  // namespace bnq::cli

@@ -1,0 +1,42 @@
+// What quantize and dequantize have in common: an input, an output, and the
+// report on what became of each tensor.
+#ifndef BNQ_CLI_CONVERSION_H_
+#define BNQ_CLI_CONVERSION_H_
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "rows.h"
+#include "session.h"
+
+namespace bnq::cli {
+
+struct ConversionOptions {
+  std::string input, output;
+  bool dry_run = false, json = false, force = false;
+  SessionOptions session;
+};
+
+// Adds IN, --output, --dry-run, --force, --json and those of the session.
+void AddConversionOptions(CLI::App& command, ConversionOptions& options,
+                          const std::string& input_help,
+                          const std::string& output_help);
+
+// The output for the library: NULL where a dry run was given none. Fails with
+// kUsage where one is needed.
+const char* OutputPath(const ConversionOptions& options);
+
+// --force and --dry-run as BNQ_WRITE_*.
+int32_t WriteFlags(const ConversionOptions& options);
+
+// The table by `print_table` and a line that says what was written; or one
+// JSON object.
+void PrintConversion(const ConversionOptions& options,
+                     const std::vector<Row>& rows,
+                     void (*PrintTable)(const std::vector<Row>&));
+
+}  // namespace bnq::cli
+
+#endif  // BNQ_CLI_CONVERSION_H_

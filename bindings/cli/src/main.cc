@@ -1,0 +1,82 @@
+// bnq: quantizes model files. A client of <bnq/bnq.h> like any other.
+#include <bnq/bnq.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <new>
+#include <string>
+
+#include "commands.h"
+#include "failure.h"
+#include "text.h"
+
+namespace bnq::cli {
+namespace {
+
+int Fail(ExitCode code, const std::string& message) {
+  std::fprintf(stderr, "bnq: error: %s\n", Printable(message).c_str());
+  return code;
+}
+
+void RequireAbi() {
+  if (bnq_abi_version() == BNQ_ABI_VERSION) return;
+  throw Failure(kOtherFailure, "the libbnq that was loaded has ABI " +
+                                   std::to_string(bnq_abi_version()) +
+                                   ", this program needs " +
+                                   std::to_string(BNQ_ABI_VERSION));
+}
+
+int Run(int argc, char** argv) {
+  RequireAbi();
+  CLI::App app("Low-bit quantization of neural-network model files.", "bnq");
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.set_version_flag("--version", VersionLine(),
+                       "Print the version and exit");
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  AddQuantize(app);
+  AddDequantize(app);
+  AddInspect(app);
+  AddVerify(app);
+  AddDiff(app);
+  AddInfo(app);
+  app.footer(ExitCodeHelp());
+  for (CLI::App* command : app.get_subcommands({})) {
+    command->footer(ExitCodeHelp());
+  }
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& request) {  // --help, --version
+    app.exit(request);
+  } catch (const CLI::ParseError& error) {
+    std::string help = "bnq";
+    for (const CLI::App* command : app.get_subcommands()) {
+      help += " " + command->get_name();
+    }
+    return Fail(kUsage,
+                std::string(error.what()) + " (see '" + help + " --help')");
+  }
+  if (!std::cout.flush()) {
+    return Fail(kInputOutput, "cannot write to standard output");
+  }
+  return kOk;
+}
+
+}  // namespace
+}  // namespace bnq::cli
+
+int main(int argc, char** argv) {
+  using namespace bnq::cli;
+  try {
+    return Run(argc, argv);
+  } catch (const Failure& failure) {
+    return Fail(failure.code(), failure.what());
+  } catch (const std::bad_alloc&) {
+    return Fail(kOtherFailure, "out of memory");
+  } catch (const std::exception& error) {
+    return Fail(kOtherFailure, error.what());
+  }
+}

@@ -1,0 +1,85 @@
+#include "text.h"
+
+#include <cmath>
+#include <cstdio>
+
+namespace bnq::cli {
+namespace {
+
+std::string NumberText(const char* format, double value, int digits) {
+  if (std::isnan(value)) return "-";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  // The longest %.*f of a double has 309 digits before the point.
+  char buffer[400];
+  std::snprintf(buffer, sizeof buffer, format, digits, value);
+  return buffer;
+}
+
+}  // namespace
+
+std::string Printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  const auto escape = [&out](unsigned char byte) {
+    char buffer[5];
+    std::snprintf(buffer, sizeof buffer, "\\x%02x", byte);
+    out += buffer;
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // U+0080 to U+009F, the C1 controls, are C2 80 to C2 9F in UTF-8.
+    const bool c1 = byte == 0xc2 && i + 1 < text.size() &&
+                    static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    if (c1) {
+      escape(byte);
+      escape(static_cast<unsigned char>(text[++i]));
+    } else if (byte < 0x20 || byte == 0x7f) {
+      escape(byte);
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+std::size_t TextWidth(std::string_view text) {
+  std::size_t width = 0;
+  for (const char c : text) {
+    width += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }
+  return width;
+}
+
+std::string BytesText(uint64_t bytes) {
+  static const char* const kUnits[] = {"KiB", "MiB", "GiB",
+                                       "TiB", "PiB", "EiB"};
+  if (bytes < 1024) return std::to_string(bytes) + " B";
+  double value = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  // 1023.995 would be printed as 1024.00.
+  while (value >= 1023.995 && unit + 1 < std::size(kUnits)) {
+    value /= 1024;
+    ++unit;
+  }
+  return FixedText(value, 2) + " " + kUnits[unit];
+}
+
+std::string ShapeText(const std::vector<uint64_t>& shape) {
+  if (shape.empty()) return "scalar";
+  std::string out;
+  for (const uint64_t dimension : shape) {
+    if (!out.empty()) out += 'x';
+    out += std::to_string(dimension);
+  }
+  return out;
+}
+
+std::string FixedText(double value, int digits) {
+  return NumberText("%.*f", value, digits);
+}
+
+std::string GeneralText(double value, int digits) {
+  return NumberText("%.*g", value, digits);
+}
+
+}  // namespace bnq::cli

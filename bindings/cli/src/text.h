@@ -1,0 +1,35 @@
+// Text for people: nothing here is used for --json.
+#ifndef BNQ_CLI_TEXT_H_
+#define BNQ_CLI_TEXT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bnq::cli {
+
+// Names come out of files that may be hostile: control characters become \xNN,
+// so that a terminal does not obey them and a line stays a line.
+std::string Printable(std::string_view text);
+
+// Columns a UTF-8 text takes, counting one for each code point.
+std::size_t TextWidth(std::string_view text);
+
+// "512 B", "1.50 KiB", ...
+std::string BytesText(uint64_t bytes);
+
+// "64x128"; "scalar" for rank 0.
+std::string ShapeText(const std::vector<uint64_t>& shape);
+
+// `digits` after the point; "inf" and "-inf"; "-" for NaN.
+std::string FixedText(double value, int digits);
+
+// `digits` significant digits, in exponent form where that is shorter; "-" for
+// NaN.
+std::string GeneralText(double value, int digits);
+
+}  // namespace bnq::cli
+
+#endif  // BNQ_CLI_TEXT_H_

@@ -1,0 +1,249 @@
+"""bnq inspect, verify, diff, info, and what all commands share."""
+
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+from conftest import (
+    LONG_NAME,
+    by_name,
+    model_tensors,
+    run,
+    run_json,
+    write_safetensors,
+)
+
+COMMANDS = ["quantize", "dequantize", "inspect", "verify", "diff", "info"]
+
+
+def test_version():
+    text = run("--version").stdout
+    assert re.fullmatch(r"bnq \d+\.\d+\.\d+ \(libbnq \d+\.\d+\.\d+, ABI \d+\)\n", text)
+
+
+def test_help():
+    text = run("--help").stdout
+    for command in COMMANDS:
+        assert re.search(rf"^  {command} ", text, re.MULTILINE)
+    for command in [[], *([c] for c in COMMANDS)]:
+        text = run(*command, "--help").stdout
+        for code in range(6):
+            assert re.search(rf"^  {code}  \w", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("arguments", [[], ["no-such"], ["inspect"], ["diff", "a"],
+                                       ["verify", "a", "b"], ["info", "x"]])
+def test_wrong_usage(arguments):
+    result = run(*arguments, code=2)
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert "--help'" in result.stderr
+
+
+def test_info():
+    value = run_json("info")
+    assert value["abi_version"] == 1
+    assert value["version"] in run("--version").stdout
+    assert value["threads"] == len(os.sched_getaffinity(0))
+    names = [target["name"] for target in value["targets"]]
+    (active,) = [t for t in value["targets"] if t["active"]]
+    assert active["supported"] and active["name"] == value["active_target"]
+    bits = {f["name"]: f["code_bits"] for f in value["formats"]}
+    assert bits.items() >= {"ternary": 2, "int8": 8}.items()
+    codes = {f["name"]: (f["min_code"], f["max_code"]) for f in value["formats"]}
+    assert codes["ternary"] == (-1, 1)
+    assert all(f["description"] for f in value["formats"])
+    assert value["metrics"][:5] == ["mse", "mae", "max_error", "sqnr_db", "cosine"]
+
+    text = run("info").stdout
+    assert run("--version").stdout in text
+    assert f"threads: {value['threads']}\n" in text
+    for name in names:
+        (line,) = re.findall(rf"^{name}\b.*", text, re.MULTILINE)
+        assert line.endswith(" active") == (name == active["name"])
+    for format_ in value["formats"]:
+        assert format_["description"] in text
+    for option in value["options"]:
+        assert re.search(rf"^{option['name']} +{option['default']} ", text, re.MULTILINE)
+
+
+def test_inspect_safetensors(model):
+    value = run_json("inspect", model)
+    assert value["kind"] == "safetensors"
+    assert value["metadata"] == {"origin": "a test"}
+    arrays = model_tensors()
+    assert [t["name"] for t in value["tensors"]] == sorted(arrays)
+    for tensor in value["tensors"]:
+        array = arrays[tensor["name"]]
+        assert tensor["shape"] == list(array.shape)
+        assert tensor["dtype"] == {"float32": "F32", "int32": "I32"}[str(array.dtype)]
+        assert tensor["bits_per_weight"] == 32
+        assert tensor["bytes"] == tensor["uncompressed_bytes"] == array.nbytes
+    text = run("inspect", model).stdout
+    assert "origin = a test" in text
+    for name in arrays:
+        assert re.search(rf"^{re.escape(name)} ", text, re.MULTILINE)
+    assert re.search(r"^fc\.weight +10x300 +F32 +32\.000 +11\.72 KiB$", text, re.MULTILINE)
+    assert re.search(r"^total +0 of 6 ", text, re.MULTILINE)
+
+
+def test_inspect_bnq(quantized):
+    value = run_json("inspect", quantized)
+    assert value["kind"] == "bnq"
+    tensors = by_name(value)
+    assert tensors["fc.weight"]["format"] == "ternary"
+    assert tensors["fc.weight"]["bytes"] == 870
+    assert tensors["fc.weight"]["bits_per_weight"] == 2.32
+    assert tensors["fc.bias"]["dtype"] == "F32"
+    assert value["totals"]["quantized"] == 3
+    text = run("inspect", quantized).stdout
+    assert re.search(rf"^{re.escape(LONG_NAME)} +4x256 +ternary ", text, re.MULTILINE)
+
+
+@pytest.fixture
+def sharded(tmp_path):
+    arrays = model_tensors()
+    names = sorted(arrays)
+    weight_map = {}
+    for shard, part in enumerate((names[:3], names[3:]), 1):
+        file = f"model-0000{shard}-of-00002.safetensors"
+        write_safetensors(tmp_path / file, {name: arrays[name] for name in part})
+        weight_map.update(dict.fromkeys(part, file))
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+    return index
+
+
+def test_sharded(sharded, model, tmp_path):
+    value = run_json("inspect", sharded)
+    assert value["kind"] == "safetensors-index"
+    assert value["tensors"] == run_json("inspect", model)["tensors"]
+    run("verify", sharded)
+    whole = run_json("quantize", model, "-o", tmp_path / "a.bnq")
+    shards = run_json("quantize", sharded, "-o", tmp_path / "b.bnq")
+    assert whole["tensors"] == shards["tensors"]
+    (tmp_path / "model-00002-of-00002.safetensors").unlink()
+    assert "00002-of-00002" in run("inspect", sharded, code=4).stderr
+
+
+def test_verify(model, quantized, tmp_path):
+    for path in (model, quantized):
+        result = run("verify", path)
+        assert result.stdout.startswith(f"{path}: ok, 6 tensors, ")
+        assert result.stdout.count("\n") == 1 and result.stderr == ""
+        assert run("verify", path, "--quiet").stdout == ""
+
+
+@pytest.mark.parametrize("position", [0, 9, 0.5, -1])
+def test_verify_finds_damage(quantized, position):
+    content = bytearray(quantized.read_bytes())
+    at = int(position * len(content)) if isinstance(position, float) else position
+    content[at] ^= 0x10
+    quantized.write_bytes(content)
+    result = run("verify", quantized, code=3)
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+
+
+def test_verify_finds_nan(tmp_path):
+    array = np.zeros((3, 4), np.float32)
+    array[1, 2] = np.nan
+    path = write_safetensors(tmp_path / "a.safetensors", {"layer.w": array})
+    error = run("verify", path, code=3).stderr
+    assert "layer.w" in error and "6" in error
+
+
+def test_diff(model, quantized, tmp_path):
+    value = run_json("diff", model, quantized)
+    tensors = by_name(value)
+    assert list(tensors) == sorted(model_tensors())
+    report = by_name(run_json("quantize", model, "-o", tmp_path / "x.bnq"))
+    for name in ("conv.weight", "fc.weight", LONG_NAME):
+        for key in ("format", "bytes", "bytes_before", "bits_per_weight", "mse", "mae",
+                    "max_error", "sqnr_db", "cosine"):
+            assert tensors[name][key] == report[name][key]
+    for name in ("fc.bias", "scale"):
+        assert tensors[name]["mse"] == 0
+        assert tensors[name]["sqnr_db"] is None
+        assert tensors[name]["cosine"] == pytest.approx(1)
+    assert tensors["steps"]["mse"] == 0
+
+    lines = run("diff", model, quantized).stdout.splitlines()
+    for title in ("name", "MSE", "MAE", "max error", "SQNR dB", "cosine"):
+        assert title in lines[0]
+    shown = [line.split()[0] for line in lines[1:7]]
+    quantized_ = ("conv.weight", "fc.weight", LONG_NAME)
+    assert shown[:3] == sorted(quantized_, key=lambda name: tensors[name]["sqnr_db"])
+    assert set(shown[3:]) == {"fc.bias", "scale", "steps"}
+    assert lines[1].split()[6] == f"{tensors[shown[0]]['sqnr_db']:.2f}"
+
+
+def test_diff_of_different_models(tmp_path):
+    ones = np.ones((2, 3), np.float32)
+    integers = np.arange(6, dtype=np.int32)
+    a = write_safetensors(tmp_path / "a.safetensors", {
+        "apart": ones, "changed": integers, "good": ones, "only_a": ones, "shape": ones})
+    b = write_safetensors(tmp_path / "b.safetensors", {
+        "apart": ones * 2, "changed": integers + 1, "good": ones * np.float32(1.001),
+        "only_b": ones, "shape": ones.T})
+    value = run_json("diff", a, b)
+    tensors = by_name(value)
+    assert list(tensors) == ["apart", "changed", "good", "only_a", "only_b", "shape"]
+    assert tensors["apart"]["mse"] == 1 and tensors["apart"]["sqnr_db"] == 0
+    assert tensors["good"]["sqnr_db"] > 50
+    for name in ("only_a", "only_b", "shape"):
+        assert tensors[name]["mse"] is None and tensors[name]["note"]
+    assert tensors["changed"]["mse"] is None
+    lines = run("diff", a, b).stdout.splitlines()
+    shown = [line.split()[0] for line in lines[1:7]]
+    assert shown == ["changed", "only_a", "only_b", "shape", "apart", "good"]
+    assert tensors["only_a"]["note"] in lines[2]
+    # Numbers do not move because the note is there.
+    assert "2 of 6" in lines[-1]
+
+
+def test_json_and_table_of_an_empty_model(tmp_path):
+    path = write_safetensors(tmp_path / "a.safetensors", {})
+    assert run_json("inspect", path)["tensors"] == []
+    value = run_json("quantize", path, "-o", tmp_path / "a.bnq")
+    assert value["tensors"] == [] and value["totals"]["bits_per_weight"] == 0
+    assert "0 of 0" in run("inspect", tmp_path / "a.bnq").stdout
+
+
+def test_empty_tensors(tmp_path):
+    path = write_safetensors(tmp_path / "a.safetensors", {
+        "empty": np.zeros((0, 4), np.float32), "w": np.ones((2, 4), np.float32)})
+    out = tmp_path / "a.bnq"
+    tensor = by_name(run_json("quantize", path, "-o", out))["empty"]
+    assert tensor["shape"] == [0, 4]
+    assert tensor["bytes"] == 0 and tensor["bits_per_weight"] == 0
+    assert tensor["mse"] is None
+    run("diff", path, out)
+    run("inspect", out)
+
+
+def test_control_characters_do_not_reach_the_terminal(tmp_path):
+    name = "evil\x1b[2J\nname\u009b"
+    path = write_safetensors(tmp_path / "a.safetensors", {
+        name: np.full((2, 2), np.nan, np.float32)}, {"k\r": "v\x07"})
+    text = run("inspect", path).stdout
+    assert r"evil\x1b[2J\x0aname\xc2\x9b" in text
+    assert r"k\x0d = v\x07" in text
+    assert name in by_name(run_json("inspect", path))
+    error = run("quantize", path, "-o", tmp_path / "a.bnq", code=3).stderr
+    assert error.count("\n") == 1 and "\x1b" not in error and "\u009b" not in error
+
+
+def test_names_are_aligned_by_characters(tmp_path):
+    path = write_safetensors(tmp_path / "a.safetensors", {
+        "gewichtsgröße": np.ones((2, 2), np.float32), "x": np.ones((2, 2), np.float32)})
+    lines = run("inspect", path).stdout.splitlines()
+    assert len({line.index("2x2") for line in lines if "2x2" in line}) == 1
+
+
+def test_full_standard_output(model):
+    with open("/dev/full", "w") as full:
+        for arguments in (["inspect", model], ["inspect", model, "--json"], ["info"]):
+            assert "standard output" in run(*arguments, code=4, stdout=full).stderr

@@ -1,0 +1,297 @@
+"""Exit codes, and that a failure leaves everything as it was."""
+
+import fcntl
+import os
+import pty
+import resource
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+import numpy as np
+import pytest
+from conftest import BNQ, run, write_safetensors
+
+
+def listing(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
+
+
+def test_missing_input(tmp_path):
+    missing = tmp_path / "missing"
+    for arguments in (
+        ["inspect", missing],
+        ["verify", missing],
+        ["diff", missing, missing],
+        ["quantize", missing, "-o", tmp_path / "out"],
+        ["quantize", missing, "-o", tmp_path / "out", "--include", "x"],
+        ["dequantize", missing, "-o", tmp_path / "out"],
+    ):
+        result = run(*arguments, code=4)
+        assert str(missing) in result.stderr
+        assert result.stderr.count("\n") == 1
+    assert listing(tmp_path) == {}
+
+
+def test_directory_as_input(tmp_path):
+    run("inspect", tmp_path, code=4)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"1234567", b"\xff" * 64, b"{}", b"\x08" + b"\0" * 7 + b"not json"]
+)
+def test_corrupt_input(tmp_path, content):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    for arguments in (
+        ["inspect", path],
+        ["verify", path],
+        ["diff", path, path],
+        ["quantize", path, "-o", tmp_path / "out"],
+        ["dequantize", path, "-o", tmp_path / "out"],
+    ):
+        result = run(*arguments, code=3)
+        assert result.stderr.count("\n") == 1
+    assert list(listing(tmp_path)) == ["model.safetensors"]
+
+
+def test_truncated_input(quantized):
+    content = quantized.read_bytes()
+    for size in (len(content) - 1, len(content) // 2, 20):
+        quantized.write_bytes(content[:size])
+        run("inspect", quantized, code=3)
+
+
+def test_wrong_kind_of_input(model, quantized, tmp_path):
+    run("quantize", quantized, "-o", tmp_path / "out", code=3)
+    run("dequantize", model, "-o", tmp_path / "out", code=3)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_non_finite_weights(tmp_path, value):
+    array = np.ones((4, 8), np.float32)
+    array[2, 3] = value
+    path = write_safetensors(tmp_path / "a.safetensors", {
+        "ok": np.ones((2, 2), np.float32), "layer.w": array})
+    out = tmp_path / "out.bnq"
+    error = run("quantize", path, "-o", out, code=3).stderr
+    assert "layer.w" in error and "19" in error
+    assert list(listing(tmp_path)) == ["a.safetensors"]
+    run("quantize", path, "-o", out, "--non-finite", "zero")
+    run("quantize", path, "-o", out, "--force", "--exclude", "layer.w")
+
+
+def test_existing_output(model, tmp_path):
+    out = tmp_path / "out.bnq"
+    out.write_bytes(b"precious")
+    for extra in ([], ["--dry-run"]):
+        error = run("quantize", model, "-o", out, *extra, code=4).stderr
+        assert str(out) in error
+        assert out.read_bytes() == b"precious"
+    run("quantize", model, "-o", out, "--force", "--dry-run")
+    assert out.read_bytes() == b"precious"
+    run("quantize", model, "-o", out, "--force")
+    run("verify", out)
+    assert len(listing(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_the_input_is_never_overwritten(model, quantized, tmp_path, force):
+    links = []
+    for path in (model, quantized):
+        links.append((path, path))
+        for link in (tmp_path / f"{path.name}.soft", tmp_path / f"{path.name}.hard"):
+            (link.symlink_to if link.suffix == ".soft" else link.hardlink_to)(path)
+            links.append((path, link))
+        links.append((path, tmp_path / "." / ".." / tmp_path.name / path.name))
+    before = listing(tmp_path)
+    for path, output in links:
+        command = "quantize" if path == model else "dequantize"
+        run(command, path, "-o", output, *force, code=4)
+        assert listing(tmp_path) == before
+
+
+def test_failure_keeps_the_old_output(tmp_path):
+    bad = write_safetensors(tmp_path / "a.safetensors", {
+        "a": np.ones((4, 4), np.float32), "b": np.full((4, 4), np.nan, np.float32)})
+    out = tmp_path / "out.bnq"
+    out.write_bytes(b"precious")
+    run("quantize", bad, "-o", out, "--force", code=3)
+    assert listing(tmp_path) == {"a.safetensors": bad.read_bytes(), "out.bnq": b"precious"}
+
+
+@pytest.mark.parametrize("output", ["no/such/directory/out.bnq", "file/out.bnq", "."])
+def test_broken_output_path(model, tmp_path, output):
+    (tmp_path / "file").write_bytes(b"")
+    for extra in ([], ["--force"]):
+        error = run("quantize", model, "-o", tmp_path / output, *extra, code=4).stderr
+        assert error.count("\n") == 1
+    assert sorted(listing(tmp_path)) == ["file", "model.safetensors"]
+
+
+def test_disk_full(model, tmp_path):
+    """A limit on the size of files stands for a full disk."""
+    out = tmp_path / "out.bnq"
+    out.write_bytes(b"precious")
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    error = run("quantize", model, "-o", out, "--force", code=4,
+                preexec_fn=limit, restore_signals=False).stderr
+    assert str(out) in error
+    assert sorted(listing(tmp_path)) == ["model.safetensors", "out.bnq"]
+    assert out.read_bytes() == b"precious"
+
+
+# A terminal for standard error, and signals.
+
+
+@pytest.fixture(scope="module")
+def large_model(tmp_path_factory):
+    """Enough work, with --compress, to be interrupted in the middle of it."""
+    rng = np.random.default_rng(5)
+    array = rng.standard_normal((1024, 2048)).astype(np.float16)
+    path = tmp_path_factory.mktemp("large") / "large.safetensors"
+    return write_safetensors(path, {f"layers.{i}.weight": array for i in range(32)})
+
+
+SLOW = ["--format", "int8", "--compress", "--threads", "1"]
+
+
+class Terminal:
+    """bnq with a pseudo-terminal for standard error."""
+
+    def __init__(self, *arguments, columns=None, **options):
+        self.master, slave = pty.openpty()
+        if columns:
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self.process = subprocess.Popen(
+            [BNQ, *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=slave,
+            text=True,
+            **options,
+        )
+        os.close(slave)
+        self.stderr = ""
+
+    def read_until(self, text, seconds=60):
+        """Reads standard error until it contains text; None: to its end."""
+        deadline = time.monotonic() + seconds
+        while text is None or text not in self.stderr:
+            ready, _, _ = select.select([self.master], [], [], deadline - time.monotonic())
+            assert ready, f"no {text!r} in {self.stderr!r}"
+            try:
+                chunk = os.read(self.master, 4096)
+            except OSError:  # EIO: the program has closed its end
+                chunk = b""
+            if not chunk:
+                assert text is None, f"no {text!r} in {self.stderr!r}"
+                return self.stderr
+            self.stderr += chunk.decode()
+        return self.stderr
+
+    def finish(self, code):
+        self.read_until(None)
+        stdout = self.process.communicate(timeout=60)[0]
+        os.close(self.master)
+        assert self.process.returncode == code, self.stderr
+        return stdout
+
+
+def screen(text):
+    """What a terminal shows in the end: its lines, without trailing spaces."""
+    lines = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        shown = []
+        column = 0
+        for c in line:
+            if c == "\r":
+                column = 0
+                continue
+            shown[column : column + 1] = [c]
+            column += 1
+        lines.append("".join(shown).rstrip())
+    return "\n".join(lines).rstrip("\n")
+
+
+@pytest.mark.parametrize("command", ["quantize", "dequantize", "verify", "diff"])
+def test_progress_bar_on_a_terminal(model, quantized, tmp_path, command):
+    arguments = {
+        "quantize": [model, "-o", tmp_path / "a"],
+        "dequantize": [quantized, "-o", tmp_path / "b"],
+        "verify": [quantized],
+        "diff": [model, quantized],
+    }[command]
+    terminal = Terminal(command, *arguments)
+    stdout = terminal.finish(0)
+    assert "100%" in terminal.stderr and "[####" in terminal.stderr
+    assert "\n" not in terminal.stderr
+    assert screen(terminal.stderr) == ""
+    # The report is the same as without a terminal, and the bar is not in it.
+    assert stdout and "#" not in stdout
+
+    quiet = Terminal(command, *arguments, "--quiet", *(["--force"] if "-o" in arguments else []))
+    assert quiet.finish(0) == ""
+    assert quiet.stderr == ""
+
+
+def test_progress_moves_and_fits_the_terminal(large_model, tmp_path):
+    terminal = Terminal("quantize", large_model, "-o", tmp_path / "out.bnq", *SLOW, columns=44)
+    terminal.finish(0)
+    bars = [bar for bar in terminal.stderr.split("\r") if bar.startswith("[")]
+    percents = [int(bar.split("%")[0].split()[-1]) for bar in bars]
+    assert percents == sorted(percents) and percents[-1] == 100
+    assert len(set(percents)) > 3
+    assert all(len(bar.rstrip()) < 44 for bar in bars)
+    assert any("..." in bar for bar in bars)
+
+
+def test_no_progress_bar_without_a_terminal(model, tmp_path):
+    assert run("quantize", model, "-o", tmp_path / "a.bnq").stderr == ""
+
+
+def test_an_error_comes_after_the_bar(tmp_path):
+    path = write_safetensors(tmp_path / "a.safetensors", {
+        "a": np.ones((4, 4), np.float32), "b": np.full((4, 4), np.nan, np.float32)})
+    terminal = Terminal("quantize", path, "-o", tmp_path / "out.bnq")
+    terminal.finish(3)
+    assert "[" in terminal.stderr
+    assert screen(terminal.stderr).startswith("bnq: error: ")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_cancels(large_model, tmp_path, number):
+    out = tmp_path / "out.bnq"
+    out.write_bytes(b"precious")
+    terminal = Terminal("quantize", large_model, "-o", out, *SLOW, "--force")
+    terminal.read_until("layers.")
+    assert terminal.process.poll() is None
+    # Impatience changes nothing.
+    for _ in range(3):
+        terminal.process.send_signal(number)
+    assert terminal.finish(5) == ""
+    assert screen(terminal.stderr) == "bnq: error: cancelled by a signal"
+    assert listing(tmp_path) == {"out.bnq": b"precious"}
+
+
+def test_an_ignored_signal_stays_ignored(large_model):
+    """As under nohup."""
+    terminal = Terminal(
+        "quantize",
+        large_model,
+        "--dry-run",
+        *SLOW,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    terminal.read_until("layers.")
+    assert terminal.process.poll() is None
+    terminal.process.send_signal(signal.SIGHUP)
+    assert "total" in terminal.finish(0)
