@@ -1,0 +1,71 @@
+"""Quantizes a safetensors model and shows what it cost.
+
+    python quantize_model.py                               a small random model
+    python quantize_model.py model.safetensors -o model.bnq --format int8
+"""
+import argparse
+import pathlib
+import sys
+import tempfile
+
+import bitnet_quant as bq
+import numpy as np
+
+
+def make_model(path):
+    """A model to play with: two layers of random weights."""
+    random = np.random.default_rng(0)
+    with bq.Writer(path) as writer:
+        for name, shape in {"hidden": (256, 784), "output": (10, 256)}.items():
+            writer.add(f"{name}.weight", random.standard_normal(shape).astype(np.float32))
+            writer.add(f"{name}.bias", np.zeros(shape[0], np.float32))
+
+
+def show(report):
+    print(f"{'tensor':24} {'format':8} {'bits':>7} {'bytes':>10} {'sqnr dB':>8}")
+    for row in report:
+        quality = f"{row.metrics.sqnr_db:8.2f}" if row.format else f"{'-':>8}"
+        print(f"{row.name:24} {row.format or row.dtype:8} {row.bits_per_weight:7.3f} "
+              f"{row.bytes_after:10} {quality}")
+    print(f"total: {report.bytes_before} -> {report.bytes_after} bytes\n")
+
+
+def progress(done, total, name):
+    if sys.stderr.isatty():
+        print(f"\r{100 * done // max(total, 1):3} % {name:40.40}",
+              end="\n" if done == total else "", file=sys.stderr)
+
+
+def quantize(model, output, format):
+    """Every matrix in `format`, in groups of 64 weights; the rest as it is."""
+    report = bq.quantize_file(model, output, format=format, group_size=64, overwrite=True,
+                              progress=progress, context=bq.Context(threads=0))
+    print(f"{output}, {format}")
+    show(report)
+
+    # A .bnq file is a mapping from names to tensors.
+    with bq.open_file(output) as file:
+        name, tensor = next((n, t) for n, t in file.items() if isinstance(t, bq.QuantizedTensor))
+        first_row = tensor.dequantize(rows=slice(0, 1)).ravel()
+        print(f"{name}: {tensor}\n  first values: {first_row[:4]}\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", nargs="?", type=pathlib.Path)
+    parser.add_argument("-o", "--output", type=pathlib.Path)
+    parser.add_argument("--format", default="ternary", choices=[f.name for f in bq.formats()])
+    arguments = parser.parse_args()
+    if arguments.model:
+        quantize(arguments.model, arguments.output or arguments.model.with_suffix(".bnq"),
+                 arguments.format)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        model = pathlib.Path(folder, "model.safetensors")
+        make_model(model)
+        for f in bq.formats():
+            quantize(model, pathlib.Path(folder, f"{f.name}.bnq"), f.name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""The C ABI of libbnq as declared by bnq.h: the one place that repeats it.
+
+A test parses the header and compares it with this file, name by name and type
+by type, so a function added there is a line added here.
+"""
+from __future__ import annotations
+
+import ctypes
+from ctypes import CFUNCTYPE, POINTER
+from ctypes import c_char_p as text
+from ctypes import c_double as f64
+from ctypes import c_float as f32
+from ctypes import c_int8 as i8
+from ctypes import c_int32 as i32
+from ctypes import c_int64 as i64
+from ctypes import c_uint8 as u8
+from ctypes import c_uint32 as u32
+from ctypes import c_uint64 as u64
+from ctypes import c_void_p as address
+from typing import Any, Callable, Optional
+
+#: The BNQ_ABI_VERSION this file was written for.
+ABI_VERSION = 1
+
+MAX_RANK = 8
+
+# Statuses
+OK = 0
+ERROR_INVALID_ARGUMENT = 1
+ERROR_UNSUPPORTED = 2
+ERROR_OUT_OF_MEMORY = 3
+ERROR_CORRUPT_FILE = 4
+ERROR_IO = 5
+ERROR_NO_DATA = 6
+ERROR_CANCELLED = 7
+ERROR_INTERNAL = 8
+ERROR_NON_FINITE = 9
+ERROR_NOT_FOUND = 10
+ERROR_EXISTS = 11
+
+# Only those ids are repeated that the registry cannot be asked for by name.
+FORMAT_NONE = 0
+FORMAT_CODE_BITS = 1
+FORMAT_MIN_GROUP = 2
+FORMAT_ASYMMETRIC = 3
+FORMAT_MIN_CODE = 4
+FORMAT_MAX_CODE = 5
+OPTION_INT = 0
+OPTION_FLOAT = 1
+LOG_WARNING = 1
+LOG_INFO = 2
+TENSOR_BORROW = 1
+FILE_SAFETENSORS = 1
+FILE_BNQ = 2
+FILE_SAFETENSORS_INDEX = 3
+WRITE_OVERWRITE = 1
+WRITE_COMPRESS = 2
+WRITE_DRY_RUN = 4
+
+
+class status(ctypes.c_int32):
+    """bnq_status as a return type: apart from int32_t, so that every function
+    returning one can be given the check that raises."""
+
+
+# Opaque handles. A type for each makes ctypes refuse one in place of another.
+class bnq_context(ctypes.Structure):
+    pass
+
+
+class bnq_config(ctypes.Structure):
+    pass
+
+
+class bnq_tensor(ctypes.Structure):
+    pass
+
+
+class bnq_file(ctypes.Structure):
+    pass
+
+
+class bnq_writer(ctypes.Structure):
+    pass
+
+
+class bnq_plan(ctypes.Structure):
+    pass
+
+
+class bnq_report(ctypes.Structure):
+    pass
+
+
+class bnq_array(ctypes.Structure):
+    _fields_ = [
+        ("data", address),
+        ("shape", POINTER(u64)),
+        ("dtype", i32),
+        ("rank", i32),
+    ]
+
+
+bnq_task_fn = CFUNCTYPE(None, address, u64, u32)
+bnq_log_fn = CFUNCTYPE(None, address, i32, text)
+bnq_progress_fn = CFUNCTYPE(i32, address, u64, u64, text)
+_alloc_fn = CFUNCTYPE(address, address, u64)
+_free_fn = CFUNCTYPE(None, address, address)
+_run_fn = CFUNCTYPE(i32, address, u64, bnq_task_fn, address)
+
+
+class bnq_allocator(ctypes.Structure):
+    _fields_ = [("alloc", _alloc_fn), ("free", _free_fn), ("opaque", address)]
+
+
+class bnq_runner(ctypes.Structure):
+    _fields_ = [("run", _run_fn), ("opaque", address), ("workers", u32)]
+
+
+_context, _config, _tensor = POINTER(bnq_context), POINTER(bnq_config), POINTER(bnq_tensor)
+_file, _writer, _plan = POINTER(bnq_file), POINTER(bnq_writer), POINTER(bnq_plan)
+_report, _array = POINTER(bnq_report), POINTER(bnq_array)
+_i32p, _i64p, _u64p, _f64p = POINTER(i32), POINTER(i64), POINTER(u64), POINTER(f64)
+_i8p, _u8p, _f32p = POINTER(i8), POINTER(u8), POINTER(f32)
+
+#: Name -> (type of the result, types of the parameters), in the header's order.
+PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
+    # Version, status, the last error
+    "bnq_version": (u32, []),
+    "bnq_abi_version": (u32, []),
+    "bnq_version_string": (text, []),
+    "bnq_status_name": (text, [i32]),
+    "bnq_last_error": (text, []),
+    # Registry
+    "bnq_dtype_name": (text, [i32]),
+    "bnq_dtype_id": (status, [text, _i32p]),
+    "bnq_dtype_bits": (u32, [i32]),
+    "bnq_format_count": (u32, []),
+    "bnq_format_at": (status, [u32, _i32p]),
+    "bnq_format_name": (text, [i32]),
+    "bnq_format_id": (status, [text, _i32p]),
+    "bnq_format_description": (text, [i32]),
+    "bnq_format_property": (status, [i32, i32, _i64p]),
+    "bnq_metric_count": (u32, []),
+    "bnq_metric_name": (text, [u32]),
+    "bnq_target_count": (u32, []),
+    "bnq_target_name": (text, [u32]),
+    "bnq_target_supported": (i32, [u32]),
+    "bnq_target_active": (text, []),
+    # Context
+    "bnq_context_create": (status, [POINTER(bnq_allocator), POINTER(_context)]),
+    "bnq_context_destroy": (None, [_context]),
+    "bnq_context_set_threads": (status, [_context, i32]),
+    "bnq_context_threads": (i32, [_context]),
+    "bnq_context_set_runner": (status, [_context, POINTER(bnq_runner)]),
+    "bnq_context_set_log": (status, [_context, bnq_log_fn, address, i32]),
+    # Config
+    "bnq_config_create": (status, [POINTER(_config)]),
+    "bnq_config_clone": (status, [_config, POINTER(_config)]),
+    "bnq_config_destroy": (None, [_config]),
+    "bnq_config_set_int": (status, [_config, i32, i64]),
+    "bnq_config_set_float": (status, [_config, i32, f64]),
+    "bnq_config_get_int": (status, [_config, i32, _i64p]),
+    "bnq_config_get_float": (status, [_config, i32, _f64p]),
+    "bnq_config_set_text": (status, [_config, text, text]),
+    "bnq_option_count": (u32, []),
+    "bnq_option_at": (status, [u32, _i32p]),
+    "bnq_option_name": (text, [i32]),
+    "bnq_option_id": (status, [text, _i32p]),
+    "bnq_option_bounds": (status, [i32, _i32p, _f64p, _f64p, _f64p]),
+    "bnq_option_value_name": (text, [i32, i64]),
+    # Arrays and tensors
+    "bnq_tensor_quantize": (status, [_context, _config, _array, POINTER(_tensor)]),
+    "bnq_quantized_sizes": (status, [_config, i32, _u64p, _u64p, _u64p, _u64p]),
+    "bnq_quantize": (status, [_context, _config, _array, _u8p, u64, _f32p, u64, _i32p, u64]),
+    "bnq_tensor_create": (status, [_context, _config, i32, _u64p, _u8p, u64, _f32p, u64,
+                                   _i32p, u64, i32, POINTER(_tensor)]),
+    "bnq_tensor_destroy": (None, [_tensor]),
+    "bnq_tensor_format": (i32, [_tensor]),
+    "bnq_tensor_shape": (i32, [_tensor, _u64p]),
+    "bnq_tensor_rows": (u64, [_tensor]),
+    "bnq_tensor_columns": (u64, [_tensor]),
+    "bnq_tensor_get_int": (status, [_tensor, i32, _i64p]),
+    "bnq_tensor_get_float": (status, [_tensor, i32, _f64p]),
+    "bnq_tensor_codes": (_u8p, [_tensor, _u64p]),
+    "bnq_tensor_scales": (_f32p, [_tensor, _u64p]),
+    "bnq_tensor_zero_points": (_i32p, [_tensor, _u64p]),
+    "bnq_tensor_bytes": (u64, [_tensor]),
+    "bnq_tensor_bits_per_weight": (f64, [_tensor]),
+    "bnq_tensor_unpack": (status, [_context, _tensor, _i8p, u64]),
+    "bnq_pack": (status, [_context, _config, i32, _u64p, _i8p, u64, _u8p, u64]),
+    "bnq_tensor_dequantize": (status, [_context, _tensor, i32, address, u64]),
+    "bnq_tensor_dequantize_rows": (status, [_context, _tensor, u64, u64, i32, address, u64]),
+    # Metrics
+    "bnq_compare": (status, [_context, _array, _array, _f64p, u32]),
+    "bnq_tensor_compare": (status, [_context, _array, _tensor, _f64p, u32]),
+    # Files
+    "bnq_file_open": (status, [_context, text, POINTER(_file)]),
+    "bnq_file_open_memory": (status, [_context, address, u64, POINTER(_file)]),
+    "bnq_file_close": (None, [_file]),
+    "bnq_file_kind": (i32, [_file]),
+    "bnq_file_count": (u64, [_file]),
+    "bnq_file_find": (status, [_file, text, _u64p]),
+    "bnq_file_name": (text, [_file, u64]),
+    "bnq_file_shape": (i32, [_file, u64, _u64p]),
+    "bnq_file_format": (i32, [_file, u64]),
+    "bnq_file_dtype": (i32, [_file, u64]),
+    "bnq_file_bytes": (u64, [_file, u64]),
+    "bnq_file_stored_bytes": (u64, [_file, u64]),
+    "bnq_file_metadata_count": (u64, [_file]),
+    "bnq_file_metadata_key": (text, [_file, u64]),
+    "bnq_file_metadata_value": (text, [_file, u64]),
+    "bnq_file_data": (status, [_file, u64, POINTER(address), _u64p]),
+    "bnq_file_read": (status, [_context, _file, u64, address, u64]),
+    "bnq_file_tensor": (status, [_context, _file, u64, POINTER(_tensor)]),
+    "bnq_file_verify": (status, [_context, _file, bnq_progress_fn, address]),
+    "bnq_writer_create": (status, [_context, text, i32, i32, POINTER(_writer)]),
+    "bnq_writer_destroy": (None, [_writer]),
+    "bnq_writer_set_metadata": (status, [_writer, text, text]),
+    "bnq_writer_add_array": (status, [_writer, text, _array]),
+    "bnq_writer_add_tensor": (status, [_writer, text, _tensor]),
+    "bnq_writer_finish": (status, [_writer]),
+    # Plans, conversion, comparison
+    "bnq_plan_create": (status, [POINTER(_plan)]),
+    "bnq_plan_destroy": (None, [_plan]),
+    "bnq_plan_add": (status, [_plan, text, i32, _config]),
+    "bnq_quantize_file": (status, [_context, _plan, text, text, i32, bnq_progress_fn, address,
+                                   POINTER(_report)]),
+    "bnq_dequantize_file": (status, [_context, text, text, i32, i32, bnq_progress_fn, address,
+                                     POINTER(_report)]),
+    "bnq_compare_files": (status, [_context, text, text, bnq_progress_fn, address,
+                                   POINTER(_report)]),
+    "bnq_report_destroy": (None, [_report]),
+    "bnq_report_count": (u64, [_report]),
+    "bnq_report_name": (text, [_report, u64]),
+    "bnq_report_shape": (i32, [_report, u64, _u64p]),
+    "bnq_report_format": (i32, [_report, u64]),
+    "bnq_report_dtype": (i32, [_report, u64]),
+    "bnq_report_bytes_before": (u64, [_report, u64]),
+    "bnq_report_bytes_after": (u64, [_report, u64]),
+    "bnq_report_bits_per_weight": (f64, [_report, u64]),
+    "bnq_report_metrics": (status, [_report, u64, _f64p, u32]),
+    "bnq_report_note": (text, [_report, u64]),
+}
+
+
+def declare(library: ctypes.CDLL, on_status: Optional[Callable[..., Any]] = None) -> None:
+    """Declares every function of `library`; `on_status` becomes the `errcheck`
+    of those that return a status. AttributeError names a function it lacks."""
+    for name, (result, parameters) in PROTOTYPES.items():
+        function = getattr(library, name)
+        function.argtypes = parameters
+        function.restype = i32 if result is status else result
+        if result is status and on_status is not None:
+            function.errcheck = on_status

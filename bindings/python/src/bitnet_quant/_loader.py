@@ -1,0 +1,105 @@
+"""Finds, checks and loads libbnq, once, when it is first needed."""
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import os
+import pathlib
+import sys
+import threading
+from typing import Any, Iterator, Optional
+
+from . import _abi, errors
+
+#: Names the library to use, and the only one: a choice that cannot be loaded is
+#: an error, never a reason to take another library silently.
+ENVIRONMENT_VARIABLE = "BNQ_LIBRARY"
+
+_lock = threading.Lock()
+_library: Optional[ctypes.CDLL] = None
+_path: Optional[str] = None
+
+
+def _file_names() -> tuple[str, ...]:
+    """What the library is called here, the name with the ABI version first."""
+    if sys.platform == "win32":
+        return ("bnq.dll",)
+    if sys.platform == "darwin":
+        return (f"libbnq.{_abi.ABI_VERSION}.dylib", "libbnq.dylib")
+    return (f"libbnq.so.{_abi.ABI_VERSION}", "libbnq.so")
+
+
+def candidates() -> Iterator[str]:
+    """What is tried, in order."""
+    chosen = os.environ.get(ENVIRONMENT_VARIABLE)
+    if chosen:
+        yield chosen
+        return
+    packaged = pathlib.Path(__file__).resolve().parent / "lib"
+    for name in _file_names():
+        yield str(packaged / name)
+    # Without a folder the system's loader searches.
+    yield _file_names()[0]
+    found = ctypes.util.find_library("bnq")
+    if found and found != _file_names()[0]:
+        yield found
+
+
+def _open(path: str) -> ctypes.CDLL:
+    """Loads and declares the library at `path`; OSError says why it cannot."""
+    if os.path.dirname(path) and not os.path.exists(path):
+        raise OSError("no such file")
+    library = ctypes.CDLL(path)
+    try:
+        library.bnq_abi_version.restype = ctypes.c_uint32
+        abi = library.bnq_abi_version()
+    except AttributeError:
+        raise OSError("not libbnq: it has no bnq_abi_version") from None
+    if abi != _abi.ABI_VERSION:
+        raise OSError(f"has ABI version {abi}, but this package needs {_abi.ABI_VERSION}")
+    try:
+        _abi.declare(library, _raise_on_error)
+    except AttributeError as error:
+        version = library.bnq_version_string
+        version.restype = ctypes.c_char_p
+        raise OSError(f"version {version().decode()} is too old for this package: "
+                      f"{error}") from None
+    return library
+
+
+def _raise_on_error(status: int, function: Any, arguments: Any) -> int:
+    """The ctypes errcheck of every function that returns a status."""
+    if status != _abi.OK:
+        message = library().bnq_last_error().decode("utf-8", "replace")
+        raise errors.from_status(status, message, function.__name__)
+    return status
+
+
+def library() -> ctypes.CDLL:
+    """The loaded library, with every function of bnq.h declared and functions
+    that return a status raising. LibraryLoadError where there is none."""
+    global _library, _path
+    if _library is not None:
+        return _library
+    with _lock:
+        if _library is None:
+            attempts = []
+            for path in candidates():
+                try:
+                    _library, _path = _open(path), path
+                    break
+                except OSError as error:
+                    attempts.append((path, str(error)))
+            else:
+                raise errors.LibraryLoadError(
+                    attempts,
+                    f"Set {ENVIRONMENT_VARIABLE} to the path of the library, or install it "
+                    "where the system finds it.")
+    return _library
+
+
+def library_path() -> str:
+    """The path or name by which the library was loaded."""
+    library()
+    assert _path is not None
+    return _path

@@ -1,0 +1,61 @@
+"""Where work runs."""
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+from . import _abi
+from ._handles import create, integer
+from ._loader import library
+
+#: The library's log levels as those of the logging module.
+_LEVELS = {_abi.LOG_WARNING: 30, _abi.LOG_INFO: 20}
+
+
+class Context:
+    """A thread pool for operations, and where messages go.
+
+    threads: 1 to 256; 0 takes one for each processor the process may use.
+        Results never depend on it.
+    log: called with a level as in the logging module (20 or 30) and a message,
+        such as `logging.getLogger("bitnet_quant").log`. It is called on the
+        thread that called the library; what it raises is reported through
+        `sys.unraisablehook`.
+
+    A context does not change once made, and any number of threads may use one
+    at the same time. Functions without one work on the calling thread.
+    """
+
+    def __init__(self, threads: int = 1, log: Optional[Callable[[int, str], object]] = None
+                 ) -> None:
+        lib = library()
+        callback = None if log is None else _abi.bnq_log_fn(_forwarding(log))
+        # The handle keeps the callback, for which C has only an address.
+        self._handle = create(_abi.bnq_context, lib.bnq_context_create, None,
+                              destroy="bnq_context_destroy", keep=callback)
+        lib.bnq_context_set_threads(self._handle, integer(threads, "threads", 32))
+        if callback is not None:
+            lib.bnq_context_set_log(self._handle, callback, None, _abi.LOG_INFO)
+
+    @property
+    def threads(self) -> int:
+        """The number of threads operations use."""
+        return int(library().bnq_context_threads(self._handle))
+
+    def __repr__(self) -> str:
+        return f"Context(threads={self.threads})"
+
+
+def _forwarding(log: Callable[[int, str], object]) -> Callable[[object, int, bytes], None]:
+    def forward(_: object, level: int, message: bytes) -> None:
+        log(_LEVELS.get(level, 20), message.decode("utf-8", "replace"))
+
+    return forward
+
+
+def handle(context: Optional[Context]) -> object:
+    """The argument for a bnq_context* parameter; None is the library's default."""
+    if context is None:
+        return None
+    if not isinstance(context, Context):
+        raise TypeError(f"context must be a Context or None, got {type(context).__name__}")
+    return context._handle

@@ -1,0 +1,174 @@
+"""Whole model files: which tensor becomes what, conversion, comparison."""
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Optional, Sequence, Union, overload
+
+from . import _abi, registry
+from . import context as contexts
+from ._arrays import DTypeLike, dtype_id
+from ._handles import (Handle, StrPath, create, decode, encode, encode_path, integer,
+                       read_shape)
+from ._loader import library
+from .comparison import Metrics, read_metrics
+from .config import Config, OptionValue, as_config
+from .files import write_flags
+from .progress import Progress, reporting
+
+
+class Plan:
+    """Which tensor of a model gets which config: an ordered list of rules, of
+    which the first that matches decides. What no rule matches stays as it is,
+    and so does what is not float64, float32, float16 or bfloat16.
+
+        plan = Plan()
+        plan.add("lm_head.*", None)
+        plan.add("*.weight", Config(format="int8"), min_rank=2)
+    """
+
+    __slots__ = ("_handle", "__weakref__")
+
+    def __init__(self) -> None:
+        self._handle = create(_abi.bnq_plan, library().bnq_plan_create,
+                              destroy="bnq_plan_destroy")
+
+    def add(self, glob: str, config: Optional[Config], *, min_rank: int = 0) -> None:
+        """Adds a rule behind the others, for tensors of rank `min_rank` (0 to 8) or
+        more whose whole name matches `glob`: * is any characters, ? any one, [a-z]
+        and [!a-z] sets, and \\ quotes the next. None leaves them unquantized."""
+        if config is not None and not isinstance(config, Config):
+            raise TypeError(f"config must be a Config or None, got {type(config).__name__}")
+        library().bnq_plan_add(self._handle, encode(glob, "glob"),
+                               integer(min_rank, "min_rank", 32),
+                               None if config is None else config._handle)
+
+
+class ReportRow(NamedTuple):
+    """What became of one tensor, or how it compares."""
+
+    name: str
+    shape: tuple[int, ...]
+    #: The format in the output (in the second file); None for a plain array.
+    format: Optional[str]
+    #: The data type of a plain array; None if quantized.
+    dtype: Optional[str]
+    #: Bytes in the input (first file) and in the output (second file, as stored).
+    bytes_before: int
+    bytes_after: int
+    #: bytes_after times 8 over the number of elements; 0 where there are none.
+    bits_per_weight: float
+    #: NaN where there are none.
+    metrics: Metrics
+    #: Why there are no metrics, or what was done that was not asked for.
+    note: str
+
+
+class Report(Sequence[ReportRow]):
+    """One row for each tensor of a conversion or comparison, sorted by name."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, rows: Sequence[ReportRow]) -> None:
+        self._rows = tuple(rows)
+
+    @property
+    def bytes_before(self) -> int:
+        """Bytes of all tensors in the input."""
+        return sum(row.bytes_before for row in self._rows)
+
+    @property
+    def bytes_after(self) -> int:
+        """Bytes of all tensors in the output."""
+        return sum(row.bytes_after for row in self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> ReportRow: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Report: ...
+
+    def __getitem__(self, index: Union[int, slice]) -> Union[ReportRow, Report]:
+        return Report(self._rows[index]) if isinstance(index, slice) else self._rows[index]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __repr__(self) -> str:
+        return (f"Report({len(self)} tensors, {self.bytes_before} bytes -> {self.bytes_after} "
+                "bytes)")
+
+
+def _read_report(handle: Handle) -> Report:
+    lib = library()
+
+    def row(index: int) -> ReportRow:
+        format_id = lib.bnq_report_format(handle, index)
+        dtype = lib.bnq_dtype_name(lib.bnq_report_dtype(handle, index))
+        return ReportRow(
+            decode(lib.bnq_report_name(handle, index)),
+            read_shape(lib.bnq_report_shape, handle, index),
+            registry.format_name(format_id),
+            None if dtype is None else decode(dtype),
+            int(lib.bnq_report_bytes_before(handle, index)),
+            int(lib.bnq_report_bytes_after(handle, index)),
+            float(lib.bnq_report_bits_per_weight(handle, index)),
+            read_metrics(lib.bnq_report_metrics, handle, index),
+            decode(lib.bnq_report_note(handle, index)))
+
+    return Report([row(index) for index in range(lib.bnq_report_count(handle))])
+
+
+def _run(function: str, progress: Optional[Progress], *arguments: Any) -> Report:
+    reports = []
+    reporting(progress, lambda callback: reports.append(_read_report(create(
+        _abi.bnq_report, getattr(library(), function), *arguments, callback, None,
+        destroy="bnq_report_destroy"))))
+    return reports[0]
+
+
+def quantize_file(input: StrPath, output: StrPath, plan: Union[Plan, Config, None] = None, *,
+                  overwrite: bool = False, compress: bool = False, dry_run: bool = False,
+                  progress: Optional[Progress] = None,
+                  context: Optional[contexts.Context] = None, **options: OptionValue) -> Report:
+    """Quantizes a model (safetensors, or the index of a sharded one) into a .bnq
+    file, slice by slice: memory does not grow with the model.
+
+    plan: which tensor gets which config; a Config (or options as keywords) stands
+        for all tensors of rank 2 and more.
+    overwrite: replace an existing output, rather than raise ExistsError.
+    compress: DEFLATE the output's data.
+    dry_run: do everything but write.
+    progress: called with bytes done, bytes in all and a tensor's name. If it
+        raises, the operation stops and the exception comes out of here unchanged;
+        returning False raises CancelledError.
+
+    If it fails, an existing output is as it was and nothing is left behind.
+    NonFiniteError names tensor and index.
+    """
+    if not isinstance(plan, Plan):
+        config = as_config(plan, options)
+        plan = Plan()
+        plan.add("*", config, min_rank=2)
+    elif options:
+        raise TypeError(f"options ({', '.join(options)}) and a Plan exclude each other")
+    return _run("bnq_quantize_file", progress, contexts.handle(context), plan._handle,
+                encode_path(input, "input"), encode_path(output, "output"),
+                write_flags(overwrite, compress, dry_run))
+
+
+def dequantize_file(input: StrPath, output: StrPath, dtype: DTypeLike = "F32", *,
+                    overwrite: bool = False, dry_run: bool = False,
+                    progress: Optional[Progress] = None,
+                    context: Optional[contexts.Context] = None) -> Report:
+    """Dequantizes a .bnq file into a safetensors file: quantized tensors become
+    float32, float16 or bfloat16, others stay as they are. As quantize_file."""
+    return _run("bnq_dequantize_file", progress, contexts.handle(context),
+                encode_path(input, "input"), encode_path(output, "output"), dtype_id(dtype),
+                write_flags(overwrite, dry_run=dry_run))
+
+
+def compare_files(original: StrPath, other: StrPath, *, progress: Optional[Progress] = None,
+                  context: Optional[contexts.Context] = None) -> Report:
+    """Compares the tensors of two model files of any kind, slice by slice. Those in
+    one of them only, or of another shape, are rows with a note."""
+    return _run("bnq_compare_files", progress, contexts.handle(context),
+                encode_path(original, "original"), encode_path(other, "other"))

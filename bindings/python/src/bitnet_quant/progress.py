@@ -1,0 +1,65 @@
+"""Progress callbacks of long operations."""
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Optional
+
+from . import _abi
+from .errors import BitNetQuantError
+
+#: Called with units done, units in all (bytes of input), and the name of the
+#: tensor being worked on. Returning False cancels, and so does raising.
+Progress = Callable[[int, int, str], object]
+
+
+def reporting(progress: Optional[Progress], call: Callable[[object], object]) -> None:
+    """call(callback) with `progress` as a bnq_progress_fn. An exception raised in
+    it cancels the operation and comes out of here as it was; so does Ctrl-C, also
+    where there is no callback of the caller's."""
+    raised: list[BaseException] = []
+
+    def forward(_: object, done: int, total: int, item: bytes | None) -> int:
+        try:
+            if progress is not None and not raised:
+                if progress(done, total, (item or b"").decode("utf-8", "replace")) is False:
+                    return 1
+        except BaseException as error:
+            raised.append(error)
+        return int(bool(raised))
+
+    with _interrupts_into(raised):
+        try:
+            call(_abi.bnq_progress_fn(forward))
+        except BitNetQuantError:
+            if not raised:
+                raise
+    # Here and not above, where Python would link it to the library's error.
+    if raised:
+        raise raised[0]
+
+
+@contextmanager
+def _interrupts_into(raised: list[BaseException]) -> Iterator[None]:
+    """Has Ctrl-C append its exception to `raised` instead of raising it.
+
+    Python runs signal handlers when it next runs Python code, which here is the
+    entry of a callback: before any try, where ctypes drops what is raised.
+    """
+    handler: Any = signal.getsignal(signal.SIGINT)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def remember(number: int, frame: Any) -> None:
+        try:
+            handler(number, frame)
+        except BaseException as error:
+            raised.append(error)
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)

@@ -1,0 +1,135 @@
+"""What the loaded library can do. Nothing here is known before it is asked."""
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import Callable, NamedTuple, Optional, Union
+
+from . import _abi
+from ._handles import decode, encode
+from ._loader import library
+
+
+class Format(NamedTuple):
+    """How tensors can be coded."""
+
+    name: str
+    id: int
+    description: str
+    #: Bits of one packed code.
+    code_bits: int
+    #: The smallest legal group size.
+    min_group: int
+    #: Whether the scheme "asymmetric" is supported.
+    asymmetric: bool
+    min_code: int
+    max_code: int
+
+
+class Option(NamedTuple):
+    """A keyword of Config."""
+
+    name: str
+    id: int
+    #: int or float.
+    type: type
+    #: Inclusive bounds.
+    min: Union[int, float]
+    max: Union[int, float]
+    #: The name of the default value where values have names.
+    default: Union[int, float, str]
+    #: The names of the values where they have names, else empty.
+    values: tuple[str, ...]
+
+
+class Target(NamedTuple):
+    """A SIMD instruction set the library was compiled for."""
+
+    name: str
+    #: Whether this CPU can run it.
+    supported: bool
+    #: Whether it is the one in use.
+    active: bool
+
+
+def version() -> str:
+    """The version of the loaded library, such as "0.1.0"."""
+    return decode(library().bnq_version_string())
+
+
+def formats() -> tuple[Format, ...]:
+    """The formats the library can quantize into."""
+    return tuple(_format(_at(library().bnq_format_at, index))
+                 for index in range(library().bnq_format_count()))
+
+
+def _format(number: int) -> Format:
+    def get(which: int) -> int:
+        value = ctypes.c_int64()
+        library().bnq_format_property(number, which, ctypes.byref(value))
+        return value.value
+
+    return Format(
+        decode(library().bnq_format_name(number)), number,
+        decode(library().bnq_format_description(number)), get(_abi.FORMAT_CODE_BITS),
+        get(_abi.FORMAT_MIN_GROUP), bool(get(_abi.FORMAT_ASYMMETRIC)),
+        get(_abi.FORMAT_MIN_CODE), get(_abi.FORMAT_MAX_CODE))
+
+
+@functools.lru_cache(maxsize=None)
+def options() -> tuple[Option, ...]:
+    """The options of a Config."""
+    return tuple(_option(_at(library().bnq_option_at, index))
+                 for index in range(library().bnq_option_count()))
+
+
+def option(name: str) -> Option:
+    """The option of that name. NotFoundError lists the known ones."""
+    number = ctypes.c_int32()
+    library().bnq_option_id(encode(name, "option"), ctypes.byref(number))
+    return next(known for known in options() if known.id == number.value)
+
+
+def _option(number: int) -> Option:
+    kind = ctypes.c_int32()
+    bounds = ctypes.c_double(), ctypes.c_double(), ctypes.c_double()
+    library().bnq_option_bounds(number, ctypes.byref(kind), *map(ctypes.byref, bounds))
+    name = decode(library().bnq_option_name(number))
+    if kind.value == _abi.OPTION_FLOAT:
+        least, greatest, usual = (bound.value for bound in bounds)
+        return Option(name, number, float, least, greatest, usual, ())
+    low, high, default = (int(bound.value) for bound in bounds)
+    named = library().bnq_option_value_name(number, default)
+    if named is None:
+        return Option(name, number, int, low, high, default, ())
+    # The bounds of ids leave room for more of them than there are.
+    last = min(high, low + 0xFFFF)
+    names = (library().bnq_option_value_name(number, value) for value in range(low, last + 1))
+    return Option(name, number, int, low, high, decode(named),
+                  tuple(decode(value) for value in names if value is not None))
+
+
+def metrics() -> tuple[str, ...]:
+    """The names of the metrics of a comparison."""
+    return tuple(decode(library().bnq_metric_name(index))
+                 for index in range(library().bnq_metric_count()))
+
+
+def targets() -> tuple[Target, ...]:
+    """The SIMD targets compiled into the library, best first."""
+    active = decode(library().bnq_target_active())
+    names = [decode(library().bnq_target_name(index))
+             for index in range(library().bnq_target_count())]
+    return tuple(Target(name, bool(library().bnq_target_supported(index)), name == active)
+                 for index, name in enumerate(names))
+
+
+def format_name(number: int) -> Optional[str]:
+    """The name of a format; None for an array that is not quantized."""
+    return None if number == _abi.FORMAT_NONE else decode(library().bnq_format_name(number))
+
+
+def _at(getter: Callable[..., int], index: int) -> int:
+    number = ctypes.c_int32()
+    getter(index, ctypes.byref(number))
+    return number.value

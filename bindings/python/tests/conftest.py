@@ -1,0 +1,22 @@
+"""Puts the package on the path and, unless BNQ_LIBRARY says which, the library
+of a build folder under it."""
+import json
+import os
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+VECTORS = ROOT / "tests" / "vectors"
+HEADER = ROOT / "capi" / "include" / "bnq" / "bnq.h"
+
+sys.path.insert(0, str(ROOT / "bindings" / "python" / "src"))
+
+# build/ itself before what a build may have installed further down.
+for name in ("libbnq.so.1", "libbnq.1.dylib", "bnq.dll"):
+    for path in sorted(ROOT.glob(f"build*/**/{name}"), key=lambda p: (len(p.parts), p)):
+        os.environ.setdefault("BNQ_LIBRARY", str(path))
+
+
+def cases(file):
+    """The cases of a file of shared vectors."""
+    return json.loads((VECTORS / file).read_text("utf-8"))["cases"]

@@ -1,0 +1,119 @@
+"""Which arrays are taken as they are, which are refused, and how."""
+import array
+import tracemalloc
+
+import bitnet_quant as bq
+import numpy as np
+import pytest
+from bitnet_quant._arrays import ArrayArgument
+
+VALUES = np.linspace(-1, 1, 24, dtype=np.float32).reshape(4, 6)
+INT8 = bq.Config(format="int8")
+
+
+def same(tensor, values=VALUES):
+    expected = bq.quantize(np.ascontiguousarray(values), INT8)
+    return (tensor.codes.tobytes() == expected.codes.tobytes()
+            and tensor.scales.tobytes() == expected.scales.tobytes())
+
+
+def test_input_is_not_copied():
+    assert ArrayArgument(VALUES, "a").array is VALUES
+    big = np.ones((1024, 4096), np.float32)
+    tracemalloc.start()
+    bq.quantize(big, format="ternary")
+    bq.compare(big, big)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < big.nbytes / 16
+
+
+def test_read_only_and_unaligned_input_is_taken_as_it_is():
+    raw = b"\0" + VALUES.tobytes()
+    unaligned = np.frombuffer(raw, np.float32, offset=1).reshape(4, 6)
+    assert not unaligned.flags.aligned and not unaligned.flags.writeable
+    assert ArrayArgument(unaligned, "a").array is unaligned
+    assert same(bq.quantize(unaligned, INT8))
+
+
+def test_what_lends_its_memory_is_not_copied():
+    buffer = array.array("f", VALUES.ravel().tolist())
+    assert np.shares_memory(ArrayArgument(buffer, "a").array, np.frombuffer(buffer, np.float32))
+
+    class Tensor:
+        def __array__(self, dtype=None, copy=None):
+            return VALUES
+
+    assert ArrayArgument(Tensor(), "a").array is VALUES
+    assert bq.quantize(np.float32(0.5)).shape == ()
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda a: a.T, lambda a: a[:, ::2], lambda a: a[::-1], np.asfortranarray,
+], ids=["transposed", "strided", "reversed", "fortran"])
+def test_not_contiguous(spoil):
+    values = spoil(VALUES)
+    with pytest.raises(ValueError, match=r"source is not C-contiguous.*strides \(.*float32.*copy"):
+        bq.quantize(values, INT8)
+    assert same(bq.quantize(values, INT8, copy=True), values)
+
+
+def test_foreign_byte_order():
+    values = VALUES.astype(VALUES.dtype.newbyteorder())
+    with pytest.raises(TypeError, match="source has dtype '[<>]f4', of foreign byte order.*copy"):
+        bq.quantize(values, INT8)
+    assert same(bq.quantize(values, INT8, copy=True))
+
+
+def test_lists_need_copy():
+    with pytest.raises(TypeError, match="source must be a numpy array, got list.*copy=True"):
+        bq.quantize(VALUES.tolist(), INT8)
+    assert same(bq.quantize(VALUES.tolist(), INT8, copy=True))
+
+
+@pytest.mark.parametrize("values, message", [
+    (np.array(["a"]), "dtype <U1"),
+    (np.array([None]), "dtype object"),
+    (np.zeros(2, [("x", "f4")]), "numbers are expected"),
+    (np.zeros(2, np.longdouble), "does not know"),
+    (np.zeros(2, "M8[s]"), "does not know"),
+])
+def test_not_numbers(values, message):
+    with pytest.raises(TypeError, match=message):
+        bq.quantize(values, copy=True)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint16", "bool", "complex64"])
+def test_other_types_are_refused_by_the_library(dtype):
+    with pytest.raises((bq.UnsupportedError, bq.InvalidArgumentError)):
+        bq.quantize(np.zeros(4, dtype))
+
+
+def test_bf16():
+    values = (VALUES.view(np.uint32) >> 16).astype(np.uint16)
+    exact = (values.astype(np.uint32) << 16).view(np.float32)
+    for name in ("bf16", "BF16"):
+        assert same(bq.quantize(values, INT8, dtype=name), exact)
+    metrics = bq.compare(values, exact, dtype="bf16")
+    assert metrics.mse == 0
+    assert bq.compare(exact, values, other_dtype="bf16") == metrics
+
+
+def test_dtype_must_fit_the_array():
+    with pytest.raises(TypeError, match="source has dtype float32, but BF16 elements are held in "
+                                        "an array of uint16"):
+        bq.quantize(VALUES, dtype="bf16")
+    with pytest.raises(TypeError, match="'int7' is not a data type"):
+        bq.quantize(VALUES, dtype="int7")
+    with pytest.raises(TypeError, match="is not a data type"):
+        bq.quantize(VALUES, dtype=object)
+    with pytest.raises(TypeError, match="is not a data type"):
+        bq.quantize(VALUES, dtype=["f32"])
+    for dtype in ("f32", "float32", np.float32, np.dtype(np.float32)):
+        assert same(bq.quantize(VALUES, INT8, dtype=dtype))
+
+
+def test_rank_above_8():
+    assert bq.quantize(np.ones((1,) * 8, np.float32)).ndim == 8
+    with pytest.raises(bq.InvalidArgumentError, match="9"):
+        bq.quantize(np.ones((1,) * 9, np.float32))
