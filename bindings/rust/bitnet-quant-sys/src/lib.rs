@@ -1,0 +1,619 @@
+//! The C ABI of libbnq: `<bnq/bnq.h>`, declared by hand in this one file.
+//!
+//! Declarations only. Conventions (ownership, errors, threads, shapes) are those
+//! at the top of the header, and each function's full contract stands beside its
+//! prototype there; the lines here are reminders. The crate `bitnet-quant` wraps
+//! all of this safely.
+//!
+//! Ids (`BNQ_DTYPE_*`, `BNQ_FORMAT_*`, `BNQ_OPT_*`, ...) are plain `i32`, not Rust
+//! enums: a newer library may return ones that are not listed here.
+
+#![allow(non_camel_case_types)]
+#![deny(missing_docs)]
+
+use std::marker::{PhantomData, PhantomPinned};
+use std::os::raw::{c_char, c_void};
+
+// 2. Version, status ---------------------------------------------------------
+
+/// Major version of the header these declarations follow.
+pub const BNQ_VERSION_MAJOR: u32 = 0;
+/// Minor version of the header these declarations follow.
+pub const BNQ_VERSION_MINOR: u32 = 1;
+/// Patch version of the header these declarations follow.
+pub const BNQ_VERSION_PATCH: u32 = 0;
+/// `major * 1000000 + minor * 1000 + patch`.
+pub const BNQ_VERSION: u32 =
+    BNQ_VERSION_MAJOR * 1_000_000 + BNQ_VERSION_MINOR * 1_000 + BNQ_VERSION_PATCH;
+/// The ABI these declarations follow.
+pub const BNQ_ABI_VERSION: u32 = 1;
+
+/// [`BNQ_OK`] or one of `BNQ_ERROR_*`.
+pub type bnq_status = i32;
+/// Success.
+pub const BNQ_OK: bnq_status = 0;
+/// A parameter is NULL, out of its range or contradicts another.
+pub const BNQ_ERROR_INVALID_ARGUMENT: bnq_status = 1;
+/// Legal, but this library or this format cannot do it.
+pub const BNQ_ERROR_UNSUPPORTED: bnq_status = 2;
+/// An allocation failed.
+pub const BNQ_ERROR_OUT_OF_MEMORY: bnq_status = 3;
+/// A file is truncated, damaged, or says what cannot be.
+pub const BNQ_ERROR_CORRUPT_FILE: bnq_status = 4;
+/// The system could not open, read, write or rename a file.
+pub const BNQ_ERROR_IO: bnq_status = 5;
+/// A result was asked for before there was any data.
+pub const BNQ_ERROR_NO_DATA: bnq_status = 6;
+/// A callback asked to stop.
+pub const BNQ_ERROR_CANCELLED: bnq_status = 7;
+/// A defect of the library.
+pub const BNQ_ERROR_INTERNAL: bnq_status = 8;
+/// NaN or infinity in values to be quantized.
+pub const BNQ_ERROR_NON_FINITE: bnq_status = 9;
+/// No file, tensor, format, option or data type of that name.
+pub const BNQ_ERROR_NOT_FOUND: bnq_status = 10;
+/// The output exists and may not be overwritten, or is also the input.
+pub const BNQ_ERROR_EXISTS: bnq_status = 11;
+
+// 3. Registry ----------------------------------------------------------------
+
+/// 32-bit float.
+pub const BNQ_DTYPE_F32: i32 = 1;
+/// IEEE half.
+pub const BNQ_DTYPE_F16: i32 = 2;
+/// bfloat16.
+pub const BNQ_DTYPE_BF16: i32 = 3;
+/// 64-bit float.
+pub const BNQ_DTYPE_F64: i32 = 4;
+/// 8-bit signed integer.
+pub const BNQ_DTYPE_I8: i32 = 5;
+/// 8-bit unsigned integer.
+pub const BNQ_DTYPE_U8: i32 = 6;
+/// 16-bit signed integer.
+pub const BNQ_DTYPE_I16: i32 = 7;
+/// 16-bit unsigned integer.
+pub const BNQ_DTYPE_U16: i32 = 8;
+/// 32-bit signed integer.
+pub const BNQ_DTYPE_I32: i32 = 9;
+/// 32-bit unsigned integer.
+pub const BNQ_DTYPE_U32: i32 = 10;
+/// 64-bit signed integer.
+pub const BNQ_DTYPE_I64: i32 = 11;
+/// 64-bit unsigned integer.
+pub const BNQ_DTYPE_U64: i32 = 12;
+/// One byte, 0 or 1.
+pub const BNQ_DTYPE_BOOL: i32 = 13;
+/// Complex of two 32-bit floats.
+pub const BNQ_DTYPE_C64: i32 = 14;
+/// 8-bit float.
+pub const BNQ_DTYPE_F8_E4M3: i32 = 15;
+/// 8-bit float.
+pub const BNQ_DTYPE_F8_E5M2: i32 = 16;
+/// 8-bit exponent.
+pub const BNQ_DTYPE_F8_E8M0: i32 = 17;
+/// 8-bit float.
+pub const BNQ_DTYPE_F8_E4M3FNUZ: i32 = 18;
+/// 8-bit float.
+pub const BNQ_DTYPE_F8_E5M2FNUZ: i32 = 19;
+/// 6-bit float.
+pub const BNQ_DTYPE_F6_E2M3: i32 = 20;
+/// 6-bit float.
+pub const BNQ_DTYPE_F6_E3M2: i32 = 21;
+/// 4-bit float.
+pub const BNQ_DTYPE_F4: i32 = 22;
+
+/// Not quantized: carried through as it is.
+pub const BNQ_FORMAT_NONE: i32 = 0;
+/// BitNet b1.58: codes -1, 0, +1; 2 bits a weight.
+pub const BNQ_FORMAT_TERNARY: i32 = 1;
+/// 8-bit integers.
+pub const BNQ_FORMAT_INT8: i32 = 2;
+
+/// Property: bits of one packed code.
+pub const BNQ_FORMAT_CODE_BITS: i32 = 1;
+/// Property: smallest legal group size.
+pub const BNQ_FORMAT_MIN_GROUP: i32 = 2;
+/// Property: 1 where [`BNQ_SCHEME_ASYMMETRIC`] is supported, else 0.
+pub const BNQ_FORMAT_ASYMMETRIC: i32 = 3;
+/// Property: the least code.
+pub const BNQ_FORMAT_MIN_CODE: i32 = 4;
+/// Property: the greatest code.
+pub const BNQ_FORMAT_MAX_CODE: i32 = 5;
+
+/// Position of the mean squared error.
+pub const BNQ_METRIC_MSE: usize = 0;
+/// Position of the mean absolute error.
+pub const BNQ_METRIC_MAE: usize = 1;
+/// Position of the greatest absolute error.
+pub const BNQ_METRIC_MAX_ERROR: usize = 2;
+/// Position of the signal to quantization noise ratio in dB.
+pub const BNQ_METRIC_SQNR_DB: usize = 3;
+/// Position of the cosine similarity.
+pub const BNQ_METRIC_COSINE: usize = 4;
+/// Number of metrics listed here.
+pub const BNQ_METRIC_COUNT: usize = 5;
+
+// 4. Context -----------------------------------------------------------------
+
+macro_rules! opaque {
+    ($(#[$doc:meta] $name:ident)*) => {$(
+        #[$doc]
+        ///
+        /// Used behind a pointer only; neither `Send`, `Sync` nor `Unpin` by itself.
+        #[repr(C)]
+        pub struct $name {
+            _data: [u8; 0],
+            _marker: PhantomData<(*mut u8, PhantomPinned)>,
+        }
+    )*};
+}
+
+opaque! {
+    /// Where work runs and memory comes from. NULL stands for the defaults.
+    bnq_context
+    /// What to quantize into.
+    bnq_config
+    /// A quantized tensor; immutable.
+    bnq_tensor
+    /// A model file opened for reading.
+    bnq_file
+    /// A model file being written.
+    bnq_writer
+    /// Which tensor of a model gets which config.
+    bnq_plan
+    /// One row for each tensor of a conversion or comparison; immutable.
+    bnq_report
+}
+
+/// A host's memory for bulk data. Frozen layout.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bnq_allocator {
+    /// Memory aligned as malloc's, or NULL; called from any thread.
+    pub alloc: Option<unsafe extern "C" fn(opaque: *mut c_void, bytes: u64) -> *mut c_void>,
+    /// Takes back what `alloc` gave; called from any thread.
+    pub free: Option<unsafe extern "C" fn(opaque: *mut c_void, ptr: *mut c_void)>,
+    /// Passed to both.
+    pub opaque: *mut c_void,
+}
+
+/// A task of the library, called by a [`bnq_runner`]; never NULL. It does not
+/// unwind.
+pub type bnq_task_fn =
+    Option<unsafe extern "C" fn(task_opaque: *mut c_void, index: u64, worker: u32)>;
+
+/// A host's own thread pool. Frozen layout.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bnq_runner {
+    /// Calls `task` once for each index below `count`; returns 0 when all have
+    /// returned.
+    pub run: Option<
+        unsafe extern "C" fn(
+            opaque: *mut c_void,
+            count: u64,
+            task: bnq_task_fn,
+            task_opaque: *mut c_void,
+        ) -> i32,
+    >,
+    /// Passed to `run`.
+    pub opaque: *mut c_void,
+    /// 1 to 4096; worker numbers are below it.
+    pub workers: u32,
+}
+
+/// Messages about what may not be meant so.
+pub const BNQ_LOG_WARNING: i32 = 1;
+/// Warnings, and messages about what is done.
+pub const BNQ_LOG_INFO: i32 = 2;
+/// Receives a line of text without a newline, on the thread that called the
+/// library.
+pub type bnq_log_fn =
+    Option<unsafe extern "C" fn(opaque: *mut c_void, level: i32, message: *const c_char)>;
+/// Receives the state of a long operation, on the calling thread; non-zero
+/// cancels it.
+pub type bnq_progress_fn = Option<
+    unsafe extern "C" fn(opaque: *mut c_void, done: u64, total: u64, item: *const c_char) -> i32,
+>;
+
+// 5. Config ------------------------------------------------------------------
+
+/// int: `BNQ_FORMAT_*`.
+pub const BNQ_OPT_FORMAT: i32 = 1;
+/// int: `BNQ_GRANULARITY_*`.
+pub const BNQ_OPT_GRANULARITY: i32 = 2;
+/// int: columns of a group.
+pub const BNQ_OPT_GROUP_SIZE: i32 = 3;
+/// int: the dimension of per-channel parameters, -8..7.
+pub const BNQ_OPT_AXIS: i32 = 4;
+/// int: `BNQ_SCHEME_*`.
+pub const BNQ_OPT_SCHEME: i32 = 5;
+/// float: values beyond +-clip count as +-clip; 0 for none.
+pub const BNQ_OPT_CLIP: i32 = 6;
+/// int: `BNQ_NON_FINITE_*`.
+pub const BNQ_OPT_NON_FINITE: i32 = 7;
+
+/// One scale for the tensor.
+pub const BNQ_GRANULARITY_TENSOR: i32 = 0;
+/// One scale for each index along the axis.
+pub const BNQ_GRANULARITY_CHANNEL: i32 = 1;
+/// One scale for each group of a row.
+pub const BNQ_GRANULARITY_GROUP: i32 = 2;
+/// value = code * scale.
+pub const BNQ_SCHEME_SYMMETRIC: i32 = 0;
+/// value = (code - zero point) * scale.
+pub const BNQ_SCHEME_ASYMMETRIC: i32 = 1;
+/// Refuse NaN and infinity.
+pub const BNQ_NON_FINITE_ERROR: i32 = 0;
+/// Count NaN and infinity as 0.
+pub const BNQ_NON_FINITE_ZERO: i32 = 1;
+/// An integer option.
+pub const BNQ_OPTION_INT: i32 = 0;
+/// A float option.
+pub const BNQ_OPTION_FLOAT: i32 = 1;
+
+// 6. Arrays and tensors ------------------------------------------------------
+
+/// View of an array: row-major, contiguous, native byte order. Frozen layout.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bnq_array {
+    /// The elements; may be unaligned, and NULL where there are none.
+    pub data: *const c_void,
+    /// `rank` dimensions; may be NULL for rank 0.
+    pub shape: *const u64,
+    /// `BNQ_DTYPE_*`.
+    pub dtype: i32,
+    /// 0 to [`BNQ_MAX_RANK`].
+    pub rank: i32,
+}
+
+/// The greatest rank.
+pub const BNQ_MAX_RANK: usize = 8;
+/// The tensor borrows the buffers instead of copying them.
+pub const BNQ_TENSOR_BORROW: i32 = 1;
+
+// 8. Files -------------------------------------------------------------------
+
+/// A `.safetensors` file.
+pub const BNQ_FILE_SAFETENSORS: i32 = 1;
+/// A `.bnq` file.
+pub const BNQ_FILE_BNQ: i32 = 2;
+/// The index of a sharded safetensors model.
+pub const BNQ_FILE_SAFETENSORS_INDEX: i32 = 3;
+/// Replace an existing output.
+pub const BNQ_WRITE_OVERWRITE: i32 = 1;
+/// DEFLATE the chunks of a `.bnq` file.
+pub const BNQ_WRITE_COMPRESS: i32 = 2;
+/// Do everything but write.
+pub const BNQ_WRITE_DRY_RUN: i32 = 4;
+
+// Functions ------------------------------------------------------------------
+
+extern "C" {
+    // 2. Version, status, the last error
+
+    /// Version of the loaded library, encoded as [`BNQ_VERSION`].
+    pub fn bnq_version() -> u32;
+    /// ABI of the loaded library; compare with [`BNQ_ABI_VERSION`] before any other call.
+    pub fn bnq_abi_version() -> u32;
+    /// "0.1.0".
+    pub fn bnq_version_string() -> *const c_char;
+    /// "invalid argument", ...; "unknown status" for another number.
+    pub fn bnq_status_name(status: bnq_status) -> *const c_char;
+    /// What went wrong in this thread's last failing call; valid until its next one.
+    pub fn bnq_last_error() -> *const c_char;
+
+    // 3. Registry
+
+    /// "F32", "BF16", ...; NULL for an unknown id.
+    pub fn bnq_dtype_name(dtype: i32) -> *const c_char;
+    /// Id of a data type's name, upper or lower case.
+    pub fn bnq_dtype_id(name: *const c_char, out_dtype: *mut i32) -> bnq_status;
+    /// Bits of one element; 0 for an unknown id.
+    pub fn bnq_dtype_bits(dtype: i32) -> u32;
+    /// Number of formats, without [`BNQ_FORMAT_NONE`].
+    pub fn bnq_format_count() -> u32;
+    /// Id of the format at an index.
+    pub fn bnq_format_at(index: u32, out_format: *mut i32) -> bnq_status;
+    /// "ternary", "int8", "none"; NULL for an unknown id.
+    pub fn bnq_format_name(format: i32) -> *const c_char;
+    /// Id of a format's name.
+    pub fn bnq_format_id(name: *const c_char, out_format: *mut i32) -> bnq_status;
+    /// One sentence about the format; NULL for an unknown id.
+    pub fn bnq_format_description(format: i32) -> *const c_char;
+    /// A `BNQ_FORMAT_*` property of a format.
+    pub fn bnq_format_property(format: i32, property: i32, out_value: *mut i64) -> bnq_status;
+    /// Number of metrics of the loaded library.
+    pub fn bnq_metric_count() -> u32;
+    /// "mse", ...; NULL for another index.
+    pub fn bnq_metric_name(index: u32) -> *const c_char;
+    /// Number of SIMD targets compiled in, best first.
+    pub fn bnq_target_count() -> u32;
+    /// Name of a target; NULL for another index.
+    pub fn bnq_target_name(index: u32) -> *const c_char;
+    /// 1 where this CPU runs the target, else 0.
+    pub fn bnq_target_supported(index: u32) -> i32;
+    /// Name of the target in use.
+    pub fn bnq_target_active() -> *const c_char;
+
+    // 4. Context
+
+    /// Makes a context with one thread; `allocator` may be NULL.
+    pub fn bnq_context_create(
+        allocator: *const bnq_allocator, out_context: *mut *mut bnq_context,
+    ) -> bnq_status;
+    /// Frees a context; NULL is fine.
+    pub fn bnq_context_destroy(context: *mut bnq_context);
+    /// 1 to 256 threads; 0 takes one for each processor.
+    pub fn bnq_context_set_threads(context: *mut bnq_context, threads: i32) -> bnq_status;
+    /// Threads that operations use; 1 for NULL.
+    pub fn bnq_context_threads(context: *const bnq_context) -> i32;
+    /// A host's thread pool; NULL takes the built-in one again.
+    pub fn bnq_context_set_runner(
+        context: *mut bnq_context, runner: *const bnq_runner,
+    ) -> bnq_status;
+    /// A receiver of messages up to `level`; NULL for none.
+    pub fn bnq_context_set_log(
+        context: *mut bnq_context, log: bnq_log_fn, opaque: *mut c_void, level: i32,
+    ) -> bnq_status;
+
+    // 5. Config
+
+    /// Makes a config with every option at its default.
+    pub fn bnq_config_create(out_config: *mut *mut bnq_config) -> bnq_status;
+    /// Copies a config.
+    pub fn bnq_config_clone(
+        config: *const bnq_config, out_config: *mut *mut bnq_config,
+    ) -> bnq_status;
+    /// Frees a config; NULL is fine.
+    pub fn bnq_config_destroy(config: *mut bnq_config);
+    /// Sets an integer option (`BNQ_OPT_*`).
+    pub fn bnq_config_set_int(config: *mut bnq_config, option: i32, value: i64) -> bnq_status;
+    /// Sets a float option (`BNQ_OPT_*`).
+    pub fn bnq_config_set_float(config: *mut bnq_config, option: i32, value: f64) -> bnq_status;
+    /// Reads an integer option.
+    pub fn bnq_config_get_int(
+        config: *const bnq_config, option: i32, out_value: *mut i64,
+    ) -> bnq_status;
+    /// Reads a float option.
+    pub fn bnq_config_get_float(
+        config: *const bnq_config, option: i32, out_value: *mut f64,
+    ) -> bnq_status;
+    /// Sets an option by its name and a value's name or number.
+    pub fn bnq_config_set_text(
+        config: *mut bnq_config, option: *const c_char, value: *const c_char,
+    ) -> bnq_status;
+    /// Number of options.
+    pub fn bnq_option_count() -> u32;
+    /// Id of the option at an index.
+    pub fn bnq_option_at(index: u32, out_option: *mut i32) -> bnq_status;
+    /// Name of an option; NULL for an unknown id.
+    pub fn bnq_option_name(option: i32) -> *const c_char;
+    /// Id of an option's name.
+    pub fn bnq_option_id(name: *const c_char, out_option: *mut i32) -> bnq_status;
+    /// Type, inclusive bounds and default of an option; any output may be NULL.
+    pub fn bnq_option_bounds(
+        option: i32, out_type: *mut i32, out_min: *mut f64, out_max: *mut f64,
+        out_default: *mut f64,
+    ) -> bnq_status;
+    /// Name of an option's value; NULL where values are plain numbers.
+    pub fn bnq_option_value_name(option: i32, value: i64) -> *const c_char;
+
+    // 6. Tensors
+
+    /// Quantizes an array.
+    pub fn bnq_tensor_quantize(
+        context: *mut bnq_context, config: *const bnq_config, source: *const bnq_array,
+        out_tensor: *mut *mut bnq_tensor,
+    ) -> bnq_status;
+    /// Sizes of what quantizing an array of this shape gives; any output may be NULL.
+    pub fn bnq_quantized_sizes(
+        config: *const bnq_config, rank: i32, shape: *const u64, out_code_bytes: *mut u64,
+        out_scales: *mut u64, out_zero_points: *mut u64,
+    ) -> bnq_status;
+    /// Quantizes into the caller's buffers of exactly those sizes.
+    pub fn bnq_quantize(
+        context: *mut bnq_context, config: *const bnq_config, source: *const bnq_array,
+        codes: *mut u8, code_bytes: u64, scales: *mut f32, scale_count: u64, zero_points: *mut i32,
+        zero_point_count: u64,
+    ) -> bnq_status;
+    /// A tensor from packed codes, scales and zero points made elsewhere.
+    pub fn bnq_tensor_create(
+        context: *mut bnq_context, config: *const bnq_config, rank: i32, shape: *const u64,
+        codes: *const u8, code_bytes: u64, scales: *const f32, scale_count: u64,
+        zero_points: *const i32, zero_point_count: u64, flags: i32,
+        out_tensor: *mut *mut bnq_tensor,
+    ) -> bnq_status;
+    /// Frees a tensor; NULL is fine.
+    pub fn bnq_tensor_destroy(tensor: *mut bnq_tensor);
+    /// `BNQ_FORMAT_*`; -1 for NULL.
+    pub fn bnq_tensor_format(tensor: *const bnq_tensor) -> i32;
+    /// Rank (-1 for NULL), and dimensions into `shape[BNQ_MAX_RANK]`, which may be NULL.
+    pub fn bnq_tensor_shape(tensor: *const bnq_tensor, shape: *mut u64) -> i32;
+    /// Rows of the tensor as a matrix; 0 for NULL.
+    pub fn bnq_tensor_rows(tensor: *const bnq_tensor) -> u64;
+    /// Columns of the tensor as a matrix; 0 for NULL.
+    pub fn bnq_tensor_columns(tensor: *const bnq_tensor) -> u64;
+    /// An integer option the tensor was made with.
+    pub fn bnq_tensor_get_int(
+        tensor: *const bnq_tensor, option: i32, out_value: *mut i64,
+    ) -> bnq_status;
+    /// A float option the tensor was made with.
+    pub fn bnq_tensor_get_float(
+        tensor: *const bnq_tensor, option: i32, out_value: *mut f64,
+    ) -> bnq_status;
+    /// Packed codes and their number of bytes.
+    pub fn bnq_tensor_codes(tensor: *const bnq_tensor, out_count: *mut u64) -> *const u8;
+    /// Scales and their number.
+    pub fn bnq_tensor_scales(tensor: *const bnq_tensor, out_count: *mut u64) -> *const f32;
+    /// Zero points and their number.
+    pub fn bnq_tensor_zero_points(tensor: *const bnq_tensor, out_count: *mut u64) -> *const i32;
+    /// Bytes of codes, scales and zero points together; 0 for NULL.
+    pub fn bnq_tensor_bytes(tensor: *const bnq_tensor) -> u64;
+    /// Those bytes times 8 over the number of elements.
+    pub fn bnq_tensor_bits_per_weight(tensor: *const bnq_tensor) -> f64;
+    /// The codes one by one, in row-major order.
+    pub fn bnq_tensor_unpack(
+        context: *mut bnq_context, tensor: *const bnq_tensor, codes: *mut i8, count: u64,
+    ) -> bnq_status;
+    /// The reverse: codes into the packed layout of the config's format.
+    pub fn bnq_pack(
+        context: *mut bnq_context, config: *const bnq_config, rank: i32, shape: *const u64,
+        codes: *const i8, count: u64, packed: *mut u8, packed_bytes: u64,
+    ) -> bnq_status;
+    /// Dequantizes all into `out`, of exactly the size needed.
+    pub fn bnq_tensor_dequantize(
+        context: *mut bnq_context, tensor: *const bnq_tensor, dtype: i32, out: *mut c_void,
+        out_bytes: u64,
+    ) -> bnq_status;
+    /// Dequantizes a range of rows.
+    pub fn bnq_tensor_dequantize_rows(
+        context: *mut bnq_context, tensor: *const bnq_tensor, row_begin: u64, row_count: u64,
+        dtype: i32, out: *mut c_void, out_bytes: u64,
+    ) -> bnq_status;
+
+    // 7. Metrics
+
+    /// Metrics between two arrays of one shape.
+    pub fn bnq_compare(
+        context: *mut bnq_context, original: *const bnq_array, other: *const bnq_array,
+        metrics: *mut f64, metric_count: u32,
+    ) -> bnq_status;
+    /// Metrics between an array and what the tensor dequantizes to.
+    pub fn bnq_tensor_compare(
+        context: *mut bnq_context, original: *const bnq_array, tensor: *const bnq_tensor,
+        metrics: *mut f64, metric_count: u32,
+    ) -> bnq_status;
+
+    // 8. Files
+
+    /// Opens a model file for reading.
+    pub fn bnq_file_open(
+        context: *mut bnq_context, path: *const c_char, out_file: *mut *mut bnq_file,
+    ) -> bnq_status;
+    /// Opens a model file in memory, which must outlive the handle and its tensors.
+    pub fn bnq_file_open_memory(
+        context: *mut bnq_context, data: *const c_void, bytes: u64, out_file: *mut *mut bnq_file,
+    ) -> bnq_status;
+    /// Closes a file; NULL is fine.
+    pub fn bnq_file_close(file: *mut bnq_file);
+    /// `BNQ_FILE_*`; 0 for NULL.
+    pub fn bnq_file_kind(file: *const bnq_file) -> i32;
+    /// Number of tensors; 0 for NULL.
+    pub fn bnq_file_count(file: *const bnq_file) -> u64;
+    /// Index of a tensor's name.
+    pub fn bnq_file_find(
+        file: *const bnq_file, name: *const c_char, out_index: *mut u64,
+    ) -> bnq_status;
+    /// Name of a tensor; NULL for another index.
+    pub fn bnq_file_name(file: *const bnq_file, index: u64) -> *const c_char;
+    /// Rank (-1 for another index) and dimensions, as in [`bnq_tensor_shape`].
+    pub fn bnq_file_shape(file: *const bnq_file, index: u64, shape: *mut u64) -> i32;
+    /// `BNQ_FORMAT_*`; -1 for another index.
+    pub fn bnq_file_format(file: *const bnq_file, index: u64) -> i32;
+    /// `BNQ_DTYPE_*` of a plain array, 0 where quantized; -1 for another index.
+    pub fn bnq_file_dtype(file: *const bnq_file, index: u64) -> i32;
+    /// Bytes of the data, uncompressed; 0 for another index.
+    pub fn bnq_file_bytes(file: *const bnq_file, index: u64) -> u64;
+    /// Bytes of the data as stored; 0 for another index.
+    pub fn bnq_file_stored_bytes(file: *const bnq_file, index: u64) -> u64;
+    /// Number of metadata entries.
+    pub fn bnq_file_metadata_count(file: *const bnq_file) -> u64;
+    /// Key of an entry; NULL for another index.
+    pub fn bnq_file_metadata_key(file: *const bnq_file, index: u64) -> *const c_char;
+    /// Value of an entry; NULL for another index.
+    pub fn bnq_file_metadata_value(file: *const bnq_file, index: u64) -> *const c_char;
+    /// View of a plain, uncompressed array's bytes; valid until the file is closed.
+    pub fn bnq_file_data(
+        file: *const bnq_file, index: u64, out_data: *mut *const c_void, out_bytes: *mut u64,
+    ) -> bnq_status;
+    /// Reads a plain array's bytes into the caller's buffer.
+    pub fn bnq_file_read(
+        context: *mut bnq_context, file: *const bnq_file, index: u64, out: *mut c_void,
+        out_bytes: u64,
+    ) -> bnq_status;
+    /// A quantized tensor of a `.bnq` file.
+    pub fn bnq_file_tensor(
+        context: *mut bnq_context, file: *const bnq_file, index: u64,
+        out_tensor: *mut *mut bnq_tensor,
+    ) -> bnq_status;
+    /// Reads and checks every byte; `progress` may be NULL.
+    pub fn bnq_file_verify(
+        context: *mut bnq_context, file: *const bnq_file, progress: bnq_progress_fn,
+        opaque: *mut c_void,
+    ) -> bnq_status;
+    /// Starts a model file.
+    pub fn bnq_writer_create(
+        context: *mut bnq_context, path: *const c_char, kind: i32, flags: i32,
+        out_writer: *mut *mut bnq_writer,
+    ) -> bnq_status;
+    /// Frees a writer, abandoning an unfinished output; NULL is fine.
+    pub fn bnq_writer_destroy(writer: *mut bnq_writer);
+    /// Sets a metadata entry.
+    pub fn bnq_writer_set_metadata(
+        writer: *mut bnq_writer, key: *const c_char, value: *const c_char,
+    ) -> bnq_status;
+    /// Adds a plain array, borrowed until finish or destroy.
+    pub fn bnq_writer_add_array(
+        writer: *mut bnq_writer, name: *const c_char, array: *const bnq_array,
+    ) -> bnq_status;
+    /// Adds a quantized tensor, borrowed until finish or destroy.
+    pub fn bnq_writer_add_tensor(
+        writer: *mut bnq_writer, name: *const c_char, tensor: *const bnq_tensor,
+    ) -> bnq_status;
+    /// Writes everything and puts the file in its place.
+    pub fn bnq_writer_finish(writer: *mut bnq_writer) -> bnq_status;
+
+    // 9. Plans, conversion, comparison
+
+    /// Makes a plan without rules.
+    pub fn bnq_plan_create(out_plan: *mut *mut bnq_plan) -> bnq_status;
+    /// Frees a plan; NULL is fine.
+    pub fn bnq_plan_destroy(plan: *mut bnq_plan);
+    /// Adds a rule behind the others; a NULL config leaves tensors unquantized.
+    pub fn bnq_plan_add(
+        plan: *mut bnq_plan, glob: *const c_char, min_rank: i32, config: *const bnq_config,
+    ) -> bnq_status;
+    /// Quantizes a model file into a `.bnq` file.
+    pub fn bnq_quantize_file(
+        context: *mut bnq_context, plan: *const bnq_plan, input: *const c_char,
+        output: *const c_char, flags: i32, progress: bnq_progress_fn, opaque: *mut c_void,
+        out_report: *mut *mut bnq_report,
+    ) -> bnq_status;
+    /// Dequantizes a `.bnq` file into a safetensors file.
+    pub fn bnq_dequantize_file(
+        context: *mut bnq_context, input: *const c_char, output: *const c_char, dtype: i32,
+        flags: i32, progress: bnq_progress_fn, opaque: *mut c_void,
+        out_report: *mut *mut bnq_report,
+    ) -> bnq_status;
+    /// Compares the tensors of two model files.
+    pub fn bnq_compare_files(
+        context: *mut bnq_context, original: *const c_char, other: *const c_char,
+        progress: bnq_progress_fn, opaque: *mut c_void, out_report: *mut *mut bnq_report,
+    ) -> bnq_status;
+    /// Frees a report; NULL is fine.
+    pub fn bnq_report_destroy(report: *mut bnq_report);
+    /// Number of rows; 0 for NULL.
+    pub fn bnq_report_count(report: *const bnq_report) -> u64;
+    /// Name of the row's tensor; NULL for another index.
+    pub fn bnq_report_name(report: *const bnq_report, index: u64) -> *const c_char;
+    /// Rank (-1 for another index) and dimensions, as in [`bnq_tensor_shape`].
+    pub fn bnq_report_shape(report: *const bnq_report, index: u64, shape: *mut u64) -> i32;
+    /// `BNQ_FORMAT_*` in the output; -1 for another index.
+    pub fn bnq_report_format(report: *const bnq_report, index: u64) -> i32;
+    /// `BNQ_DTYPE_*` where the format is none, else 0; -1 for another index.
+    pub fn bnq_report_dtype(report: *const bnq_report, index: u64) -> i32;
+    /// Bytes of the data in the input.
+    pub fn bnq_report_bytes_before(report: *const bnq_report, index: u64) -> u64;
+    /// Bytes of the data in the output, as stored.
+    pub fn bnq_report_bytes_after(report: *const bnq_report, index: u64) -> u64;
+    /// Bytes after times 8 over the number of elements.
+    pub fn bnq_report_bits_per_weight(report: *const bnq_report, index: u64) -> f64;
+    /// The first `metric_count` metrics; NaN where there are none.
+    pub fn bnq_report_metrics(
+        report: *const bnq_report, index: u64, metrics: *mut f64, metric_count: u32,
+    ) -> bnq_status;
+    /// Why a row has no metrics, or what was done unasked; "" if nothing.
+    pub fn bnq_report_note(report: *const bnq_report, index: u64) -> *const c_char;
+}

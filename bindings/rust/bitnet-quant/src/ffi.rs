@@ -1,0 +1,251 @@
+//! What every module needs at the boundary: owned handles, strings, shapes.
+
+use crate::error::{check, Error, Result};
+use crate::library::check_library;
+use bitnet_quant_sys as sys;
+use std::borrow::Cow;
+use std::ffi::{CStr, CString};
+use std::mem::align_of;
+use std::os::raw::c_char;
+use std::path::Path;
+use std::ptr::{self, NonNull};
+
+/// A native type with its destructor.
+pub(crate) trait Native {
+    /// # Safety
+    /// `raw` was made by the library and is not used afterwards.
+    unsafe fn destroy(raw: *mut Self);
+}
+
+macro_rules! native {
+    ($($type:ident: $destroy:ident;)*) => {$(
+        impl Native for sys::$type {
+            unsafe fn destroy(raw: *mut Self) {
+                // SAFETY: as the trait asks.
+                unsafe { sys::$destroy(raw) }
+            }
+        }
+    )*};
+}
+
+native! {
+    bnq_context: bnq_context_destroy;
+    bnq_config: bnq_config_destroy;
+    bnq_tensor: bnq_tensor_destroy;
+    bnq_file: bnq_file_close;
+    bnq_writer: bnq_writer_destroy;
+    bnq_plan: bnq_plan_destroy;
+    bnq_report: bnq_report_destroy;
+}
+
+/// An owned native object. Neither `Send` nor `Sync`: the types made of it say
+/// for themselves what `bnq.h` permits.
+pub(crate) struct Handle<T: Native>(NonNull<T>);
+
+impl<T: Native> Handle<T> {
+    /// Runs a native constructor. Every handle comes from here, so none is made by
+    /// a library of another ABI.
+    pub(crate) fn create(
+        constructor: impl FnOnce(*mut *mut T) -> sys::bnq_status,
+    ) -> Result<Handle<T>> {
+        check_library()?;
+        let mut raw = ptr::null_mut();
+        let status = constructor(&mut raw);
+        // Owned before anything else, because check may unwind.
+        let handle = NonNull::new(raw).map(Handle);
+        check(status)?;
+        handle.ok_or_else(|| Error::Internal("the library returned no handle".to_string()))
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut T {
+        self.0.as_ptr()
+    }
+}
+
+impl<T: Native> Drop for Handle<T> {
+    fn drop(&mut self) {
+        // SAFETY: owned, and dropped once.
+        unsafe { T::destroy(self.0.as_ptr()) }
+    }
+}
+
+/// A parameter as a C string.
+pub(crate) fn c_string(parameter: &str, value: &str) -> Result<CString> {
+    CString::new(value).map_err(|error| {
+        Error::InvalidArgument(format!(
+            "{}: {:?} has a NUL at byte {}; text without NUL is accepted",
+            parameter,
+            value,
+            error.nul_position()
+        ))
+    })
+}
+
+/// A path as the library takes it: the system's bytes on Unix, UTF-8 elsewhere.
+pub(crate) fn c_path(parameter: &str, path: &Path) -> Result<CString> {
+    #[cfg(unix)]
+    let bytes = {
+        use std::os::unix::ffi::OsStrExt;
+        path.as_os_str().as_bytes()
+    };
+    #[cfg(not(unix))]
+    let bytes = path
+        .to_str()
+        .ok_or_else(|| {
+            Error::InvalidArgument(format!(
+                "{}: {:?} is not Unicode; a Unicode path is accepted",
+                parameter, path
+            ))
+        })?
+        .as_bytes();
+    CString::new(bytes).map_err(|_| {
+        Error::InvalidArgument(format!(
+            "{}: {:?} has a NUL byte; a path without NUL is accepted",
+            parameter, path
+        ))
+    })
+}
+
+/// A string of the library, `None` for NULL.
+///
+/// # Safety
+/// `raw` is NULL or a C string that lives for `'a`.
+pub(crate) unsafe fn text<'a>(raw: *const c_char) -> Option<&'a str> {
+    if raw.is_null() {
+        return None;
+    }
+    // SAFETY: as the caller promises.
+    let text = unsafe { CStr::from_ptr(raw) };
+    // bnq.h: strings are UTF-8. Anything else is a defect no caller can handle.
+    Some(
+        text.to_str()
+            .expect("libbnq returned text that is not UTF-8"),
+    )
+}
+
+/// Text that may quote what the system or a file said; "" for NULL.
+///
+/// # Safety
+/// As [`text`].
+pub(crate) unsafe fn lossy<'a>(raw: *const c_char) -> Cow<'a, str> {
+    if raw.is_null() {
+        return Cow::Borrowed("");
+    }
+    // SAFETY: as the caller promises.
+    unsafe { CStr::from_ptr(raw) }.to_string_lossy()
+}
+
+/// A slice of the library; empty for NULL or a count of 0.
+///
+/// # Safety
+/// Unless that, `raw` points to `count` elements that live and do not change for
+/// `'a`.
+pub(crate) unsafe fn slice<'a, T>(raw: *const T, count: u64) -> &'a [T] {
+    if raw.is_null() || count == 0 {
+        return &[];
+    }
+    // What may point into a file of the caller's is checked, not trusted.
+    assert_eq!(
+        raw as usize % align_of::<T>(),
+        0,
+        "libbnq returned a misaligned pointer"
+    );
+    // SAFETY: aligned; for the rest as the caller promises.
+    unsafe { std::slice::from_raw_parts(raw, length(count)) }
+}
+
+/// A native size of something that is in memory, so that it fits.
+pub(crate) fn length(count: u64) -> usize {
+    usize::try_from(count).expect("the size of an object in memory")
+}
+
+/// A number of the caller's as the library's `i32`.
+pub(crate) fn narrow(parameter: &str, value: usize) -> Result<i32> {
+    i32::try_from(value).map_err(|_| {
+        Error::InvalidArgument(format!(
+            "{}: {} is too large; at most {} is accepted",
+            parameter,
+            value,
+            i32::MAX
+        ))
+    })
+}
+
+/// The error for a slice that is not as long as it must be.
+pub(crate) fn expect_length(parameter: &str, length: usize, expected: u64) -> Result<()> {
+    if length as u64 == expected {
+        return Ok(());
+    }
+    Err(Error::InvalidArgument(format!(
+        "{}: has {} elements; {} are accepted",
+        parameter, length, expected
+    )))
+}
+
+/// Dimensions, kept inside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    dimensions: [u64; sys::BNQ_MAX_RANK],
+    rank: usize,
+}
+
+impl Shape {
+    pub(crate) fn new(shape: &[usize]) -> Result<Shape> {
+        if shape.len() > sys::BNQ_MAX_RANK {
+            return Err(Error::InvalidArgument(format!(
+                "shape: rank {} of {:?} is too large; 0 to {} are accepted",
+                shape.len(),
+                shape,
+                sys::BNQ_MAX_RANK
+            )));
+        }
+        let mut dimensions = [1; sys::BNQ_MAX_RANK];
+        for (to, from) in dimensions.iter_mut().zip(shape) {
+            *to = *from as u64;
+        }
+        Ok(Shape {
+            dimensions,
+            rank: shape.len(),
+        })
+    }
+
+    /// Runs a native getter, which returns the rank or -1.
+    pub(crate) fn read(getter: impl FnOnce(*mut u64) -> i32) -> Option<Shape> {
+        let mut dimensions = [1; sys::BNQ_MAX_RANK];
+        let rank = usize::try_from(getter(dimensions.as_mut_ptr())).ok()?;
+        Some(Shape { dimensions, rank })
+    }
+
+    pub(crate) fn as_ptr(&self) -> *const u64 {
+        self.dimensions.as_ptr()
+    }
+
+    pub(crate) fn rank(&self) -> i32 {
+        self.rank as i32
+    }
+
+    /// For display and comparison; a dimension beyond the address space, which
+    /// only an empty tensor can have, is given as `usize::MAX`.
+    pub(crate) fn to_vec(self) -> Vec<usize> {
+        self.dimensions[..self.rank]
+            .iter()
+            .map(|&d| usize::try_from(d).unwrap_or(usize::MAX))
+            .collect()
+    }
+
+    pub(crate) fn elements(&self) -> Result<u64> {
+        let dimensions = &self.dimensions[..self.rank];
+        if dimensions.contains(&0) {
+            return Ok(0);
+        }
+        dimensions
+            .iter()
+            .try_fold(1u64, |n, &d| n.checked_mul(d))
+            .ok_or_else(|| {
+                Error::InvalidArgument(format!(
+                    "shape: {:?} has too many elements; at most 2^64 - 1 are accepted",
+                    dimensions
+                ))
+            })
+    }
+}

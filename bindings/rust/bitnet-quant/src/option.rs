@@ -1,0 +1,270 @@
+//! The options of a config, as the library lists them.
+
+use crate::error::{check, Error, Result};
+use crate::ffi;
+use crate::library::{check_library, expect_library};
+use crate::registry::Format;
+use bitnet_quant_sys as sys;
+use std::fmt;
+use std::str::FromStr;
+
+/// An option of a [`Config`](crate::Config).
+///
+/// A constant for each that this crate knows; a newer library may have others, by
+/// name (`"group_size".parse()`) and in [`options`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConfigOption(i32);
+
+/// The value of an option.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum OptionValue {
+    /// Of an integer option; also an id, as in `bnq.h`.
+    Int(i64),
+    /// Of a float option.
+    Float(f64),
+}
+
+/// What an option accepts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct OptionBounds {
+    /// The least value.
+    pub min: OptionValue,
+    /// The greatest value.
+    pub max: OptionValue,
+    /// The value of a new config.
+    pub default: OptionValue,
+}
+
+impl ConfigOption {
+    /// The [`Format`].
+    pub const FORMAT: ConfigOption = ConfigOption(sys::BNQ_OPT_FORMAT);
+    /// The [`Granularity`].
+    pub const GRANULARITY: ConfigOption = ConfigOption(sys::BNQ_OPT_GRANULARITY);
+    /// Columns of a group.
+    pub const GROUP_SIZE: ConfigOption = ConfigOption(sys::BNQ_OPT_GROUP_SIZE);
+    /// The dimension of per-channel parameters; negative from the end.
+    pub const AXIS: ConfigOption = ConfigOption(sys::BNQ_OPT_AXIS);
+    /// The [`Scheme`].
+    pub const SCHEME: ConfigOption = ConfigOption(sys::BNQ_OPT_SCHEME);
+    /// Values beyond +-clip count as +-clip; 0 for none.
+    pub const CLIP: ConfigOption = ConfigOption(sys::BNQ_OPT_CLIP);
+    /// The policy for [`NonFinite`] values.
+    pub const NON_FINITE: ConfigOption = ConfigOption(sys::BNQ_OPT_NON_FINITE);
+
+    /// The id as in `bnq.h`.
+    pub fn id(self) -> i32 {
+        self.0
+    }
+
+    /// Its name, for example "group_size".
+    pub fn name(self) -> &'static str {
+        // SAFETY: any id is accepted; names of the registry live for ever.
+        unsafe { ffi::text(sys::bnq_option_name(self.0)) }.unwrap_or("unknown")
+    }
+
+    /// What it accepts. [`Error::Unsupported`] where the library does not have it.
+    pub fn bounds(self) -> Result<OptionBounds> {
+        check_library()?;
+        let (mut kind, mut min, mut max, mut default) = (0, 0.0, 0.0, 0.0);
+        // SAFETY: any id is accepted; places for the values.
+        check(unsafe {
+            sys::bnq_option_bounds(self.0, &mut kind, &mut min, &mut max, &mut default)
+        })?;
+        let value = |number: f64| match kind {
+            sys::BNQ_OPTION_INT => OptionValue::Int(number as i64),
+            _ => OptionValue::Float(number),
+        };
+        Ok(OptionBounds {
+            min: value(min),
+            max: value(max),
+            default: value(default),
+        })
+    }
+
+    /// The name of a value ("group", "symmetric"); `None` where values are plain
+    /// numbers, or for one that is not accepted.
+    pub fn value_name(self, value: OptionValue) -> Option<&'static str> {
+        match value {
+            // SAFETY: anything is accepted; names of the registry live for ever.
+            OptionValue::Int(value) => unsafe {
+                ffi::text(sys::bnq_option_value_name(self.0, value))
+            },
+            OptionValue::Float(_) => None,
+        }
+    }
+
+    /// Reads the option through a pair of native getters.
+    pub(crate) fn read(
+        self, int: impl FnOnce(i32, *mut i64) -> sys::bnq_status,
+        float: impl FnOnce(i32, *mut f64) -> sys::bnq_status,
+    ) -> Result<OptionValue> {
+        match self.bounds()?.default {
+            OptionValue::Int(mut value) => {
+                check(int(self.0, &mut value))?;
+                Ok(OptionValue::Int(value))
+            }
+            OptionValue::Float(mut value) => {
+                check(float(self.0, &mut value))?;
+                Ok(OptionValue::Float(value))
+            }
+        }
+    }
+}
+
+impl FromStr for ConfigOption {
+    type Err = Error;
+
+    /// By its name. [`Error::NotFound`] otherwise.
+    fn from_str(name: &str) -> Result<ConfigOption> {
+        check_library()?;
+        let name = ffi::c_string("name", name)?;
+        let mut id = 0;
+        // SAFETY: a C string and a place for the id.
+        check(unsafe { sys::bnq_option_id(name.as_ptr(), &mut id) })?;
+        Ok(ConfigOption(id))
+    }
+}
+
+impl fmt::Display for ConfigOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Debug for ConfigOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConfigOption({} {})", self.0, self.name())
+    }
+}
+
+impl fmt::Display for OptionValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OptionValue::Int(value) => fmt::Display::fmt(value, f),
+            OptionValue::Float(value) => fmt::Display::fmt(value, f),
+        }
+    }
+}
+
+/// The options of the library.
+///
+/// # Panics
+/// If the loaded library does not fit; see [`check_library`].
+pub fn options() -> Vec<ConfigOption> {
+    expect_library();
+    // SAFETY: a place for the id; the index is in range.
+    unsafe {
+        (0..sys::bnq_option_count())
+            .filter_map(|index| {
+                let mut id = 0;
+                check(sys::bnq_option_at(index, &mut id))
+                    .ok()
+                    .map(|()| ConfigOption(id))
+            })
+            .collect()
+    }
+}
+
+/// All options with their values, read by `get`, for `Debug`.
+pub(crate) fn debug(
+    name: &str, f: &mut fmt::Formatter<'_>, get: impl Fn(ConfigOption) -> Result<OptionValue>,
+) -> fmt::Result {
+    let mut out = f.debug_struct(name);
+    for option in options() {
+        if let Ok(value) = get(option) {
+            match option.value_name(value) {
+                Some(text) => out.field(option.name(), &format_args!("{}", text)),
+                None => out.field(option.name(), &format_args!("{}", value)),
+            };
+        }
+    }
+    out.finish()
+}
+
+/// A value of an option whose values have names.
+pub(crate) trait Choice: Sized + Copy {
+    const OPTION: ConfigOption;
+
+    fn from_value(value: i64) -> Option<Self>;
+
+    fn from_option(value: OptionValue) -> Result<Self> {
+        let known = match value {
+            OptionValue::Int(value) => Self::from_value(value),
+            OptionValue::Float(_) => None,
+        };
+        known.ok_or_else(|| {
+            Error::Unsupported(format!(
+                "{}: this version of the crate does not know the value {} ({:?})",
+                Self::OPTION,
+                value,
+                Self::OPTION.value_name(value)
+            ))
+        })
+    }
+}
+
+impl Choice for Format {
+    const OPTION: ConfigOption = ConfigOption::FORMAT;
+
+    fn from_value(value: i64) -> Option<Format> {
+        i32::try_from(value).ok().map(Format::from_id)
+    }
+}
+
+macro_rules! choices {
+    ($($(#[$doc:meta])* $name:ident: $option:ident {
+        $($(#[$value_doc:meta])* $value:ident = $code:ident,)*
+    })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$value_doc])* $value = sys::$code as isize,)*
+        }
+
+        impl Choice for $name {
+            const OPTION: ConfigOption = ConfigOption::$option;
+
+            fn from_value(value: i64) -> Option<$name> {
+                match i32::try_from(value) {
+                    $(Ok(sys::$code) => Some($name::$value),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let value = OptionValue::Int(*self as i64);
+                f.pad(ConfigOption::$option.value_name(value).unwrap_or("unknown"))
+            }
+        }
+    )*};
+}
+
+choices! {
+    /// How many elements share a scale.
+    Granularity: GRANULARITY {
+        /// All of the tensor.
+        Tensor = BNQ_GRANULARITY_TENSOR,
+        /// Those of one index along the axis.
+        Channel = BNQ_GRANULARITY_CHANNEL,
+        /// Those of one group of a row.
+        Group = BNQ_GRANULARITY_GROUP,
+    }
+    /// How codes and values go together.
+    Scheme: SCHEME {
+        /// value = code * scale.
+        Symmetric = BNQ_SCHEME_SYMMETRIC,
+        /// value = (code - zero point) * scale, over the range of the values and 0.
+        Asymmetric = BNQ_SCHEME_ASYMMETRIC,
+    }
+    /// What NaN and infinity in the input do.
+    NonFinite: NON_FINITE {
+        /// Fail with [`Error::NonFinite`], which names the first index.
+        Error = BNQ_NON_FINITE_ERROR,
+        /// Count as 0.
+        Zero = BNQ_NON_FINITE_ZERO,
+    }
+}

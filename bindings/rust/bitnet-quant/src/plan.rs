@@ -1,0 +1,73 @@
+//! Which tensor of a model gets which config.
+
+use crate::config::Config;
+use crate::error::{check, Result};
+use crate::ffi::{self, Handle};
+use bitnet_quant_sys as sys;
+use std::fmt;
+use std::ptr;
+
+/// Which tensor of a model gets which config: an ordered list of rules, of which
+/// the first that matches a tensor decides. A tensor that no rule matches is
+/// carried through unchanged, and so is one that is not F64, F32, F16 or BF16.
+///
+/// ```
+/// use bitnet_quant::{Config, Format, Plan};
+///
+/// let int8 = Config::builder().format(Format::INT8).build()?;
+/// let mut plan = Plan::new()?;
+/// plan.skip("*.norm.*", 0)?.add("lm_head.*", 2, &int8)?.add("*", 2, &Config::new()?)?;
+/// # Ok::<(), bitnet_quant::Error>(())
+/// ```
+pub struct Plan {
+    handle: Handle<sys::bnq_plan>,
+}
+
+// SAFETY: bnq.h lets any thread use a plan, and several at once while nobody
+// modifies it; what modifies it takes `&mut Plan`.
+unsafe impl Send for Plan {}
+// SAFETY: as above.
+unsafe impl Sync for Plan {}
+
+impl Plan {
+    /// A plan without rules.
+    pub fn new() -> Result<Plan> {
+        // SAFETY: a place for the handle.
+        Ok(Plan {
+            handle: Handle::create(|out| unsafe { sys::bnq_plan_create(out) })?,
+        })
+    }
+
+    /// Adds a rule behind the others: tensors whose whole name matches `glob` (`*`
+    /// any characters, `?` any one, `[a-z]` and `[!a-z]` sets, `\` quotes the next)
+    /// and whose rank is `min_rank` (0 to 8) or more are quantized as `config`
+    /// says, which is copied.
+    pub fn add(&mut self, glob: &str, min_rank: usize, config: &Config) -> Result<&mut Plan> {
+        self.rule(glob, min_rank, config.raw())
+    }
+
+    /// Adds a rule that carries the tensors it matches through unchanged.
+    pub fn skip(&mut self, glob: &str, min_rank: usize) -> Result<&mut Plan> {
+        self.rule(glob, min_rank, ptr::null())
+    }
+
+    fn rule(
+        &mut self, glob: &str, min_rank: usize, config: *const sys::bnq_config,
+    ) -> Result<&mut Plan> {
+        let glob = ffi::c_string("glob", glob)?;
+        let min_rank = ffi::narrow("min_rank", min_rank)?;
+        // SAFETY: a live plan, borrowed mutably; a C string; a live config or NULL.
+        check(unsafe { sys::bnq_plan_add(self.handle.as_ptr(), glob.as_ptr(), min_rank, config) })?;
+        Ok(self)
+    }
+
+    pub(crate) fn raw(&self) -> *const sys::bnq_plan {
+        self.handle.as_ptr()
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").finish_non_exhaustive()
+    }
+}
