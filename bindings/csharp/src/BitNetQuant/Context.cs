@@ -1,0 +1,100 @@
+using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using BitNetQuant.Interop;
+
+namespace BitNetQuant;
+
+/// <summary>
+/// Where work runs: how many threads, and who hears of it. Every operation takes one, and null stands for
+/// one thread and no log. What is made with a context may outlive it.
+/// </summary>
+/// <remarks>Operations of one context may run at the same time on several threads; the setters may not be
+/// called while one does.</remarks>
+public sealed class Context : IDisposable
+{
+    /// <summary>A context with the given number of threads.</summary>
+    /// <param name="threads">1 to 256; 0 for one for each processor that the process may use.</param>
+    /// <exception cref="InvalidArgumentException"><paramref name="threads"/> is out of its range.</exception>
+    public unsafe Context(int threads = 1)
+    {
+        Native.Check(NativeMethods.bnq_context_create(null, out ContextHandle handle));
+        Handle = handle;
+        try
+        {
+            Threads = threads;
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    internal Context(ContextHandle handle) => Handle = handle;
+
+    internal ContextHandle Handle { get; }
+
+    /// <summary>
+    /// The number of threads of its operations. Setting 0 takes one for each processor that the process may
+    /// use; the result of an operation never depends on it.
+    /// </summary>
+    /// <exception cref="InvalidArgumentException">The value is not in 0..256.</exception>
+    public int Threads
+    {
+        get => NativeMethods.bnq_context_threads(Handle);
+        set => Native.Check(NativeMethods.bnq_context_set_threads(Handle, value));
+    }
+
+    /// <summary>Sends messages to <paramref name="log"/>, in place of the last receiver.</summary>
+    /// <param name="log">Called with each line by the thread that called the library; null for none. It should
+    /// not throw: there is nobody to throw to, and what it throws is dropped.</param>
+    /// <param name="level">The most talkative level that is wanted.</param>
+    public unsafe void SetLog(Action<LogLevel, string>? log, LogLevel level = LogLevel.Warning)
+    {
+        GCHandle receiver = log is null ? default : GCHandle.Alloc(log);
+        int status;
+        try
+        {
+            status = NativeMethods.bnq_context_set_log(
+                Handle, log is null ? null : &OnLog, log is null ? null : (void*)GCHandle.ToIntPtr(receiver), (int)level);
+        }
+        catch (ObjectDisposedException)
+        {
+            Free(receiver);
+            throw;
+        }
+
+        if (status != NativeMethods.BNQ_OK)
+        {
+            Free(receiver);
+            throw Native.Error(status);
+        }
+
+        Handle.ReplaceLog(receiver);
+    }
+
+    /// <summary>Ends its threads. Not while an operation of it runs.</summary>
+    public void Dispose() => Handle.Dispose();
+
+    private static void Free(GCHandle handle)
+    {
+        if (handle.IsAllocated)
+        {
+            handle.Free();
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = new[] { typeof(CallConvCdecl) })]
+    private static unsafe void OnLog(void* opaque, int level, byte* message)
+    {
+        try
+        {
+            ((Action<LogLevel, string>)GCHandle.FromIntPtr((nint)opaque).Target!)((LogLevel)level, Native.Text(message));
+        }
+        catch
+        {
+            // An exception must not unwind through native frames, and no caller expects one from a log.
+        }
+    }
+}

@@ -1,0 +1,206 @@
+using System;
+using BitNetQuant.Interop;
+
+namespace BitNetQuant;
+
+/// <summary>How a call of the library ended.</summary>
+public enum Status
+{
+    /// <summary>It succeeded.</summary>
+    Ok = NativeMethods.BNQ_OK,
+
+    /// <summary>A parameter is out of its range or contradicts another.</summary>
+    InvalidArgument = NativeMethods.BNQ_ERROR_INVALID_ARGUMENT,
+
+    /// <summary>Legal, but this library or this format cannot do it.</summary>
+    Unsupported = NativeMethods.BNQ_ERROR_UNSUPPORTED,
+
+    /// <summary>There was no memory for it.</summary>
+    OutOfMemory = NativeMethods.BNQ_ERROR_OUT_OF_MEMORY,
+
+    /// <summary>A file is truncated, damaged, or says what cannot be.</summary>
+    CorruptFile = NativeMethods.BNQ_ERROR_CORRUPT_FILE,
+
+    /// <summary>The system could not open, read, write or rename a file.</summary>
+    InputOutput = NativeMethods.BNQ_ERROR_IO,
+
+    /// <summary>A result was asked for before there was any data.</summary>
+    NoData = NativeMethods.BNQ_ERROR_NO_DATA,
+
+    /// <summary>A callback asked to stop.</summary>
+    Cancelled = NativeMethods.BNQ_ERROR_CANCELLED,
+
+    /// <summary>A defect of the library.</summary>
+    Internal = NativeMethods.BNQ_ERROR_INTERNAL,
+
+    /// <summary>NaN or infinity in values to be quantized or compared.</summary>
+    NonFinite = NativeMethods.BNQ_ERROR_NON_FINITE,
+
+    /// <summary>No file, tensor, format, option or data type of that name.</summary>
+    NotFound = NativeMethods.BNQ_ERROR_NOT_FOUND,
+
+    /// <summary>The output exists and may not be overwritten, or is also the input.</summary>
+    AlreadyExists = NativeMethods.BNQ_ERROR_EXISTS,
+}
+
+/// <summary>
+/// How a quantized tensor is coded. <see cref="Library.Formats"/> lists the formats of the loaded library,
+/// which may have more than are named here.
+/// </summary>
+public enum Format
+{
+    /// <summary>Not quantized: carried through as it is.</summary>
+    None = NativeMethods.BNQ_FORMAT_NONE,
+
+    /// <summary>BitNet b1.58: codes -1, 0, +1, scale = mean of |x|; 2 bits a weight.</summary>
+    Ternary = NativeMethods.BNQ_FORMAT_TERNARY,
+
+    /// <summary>8-bit integers, symmetric (-127..127) or asymmetric (-128..127).</summary>
+    Int8 = NativeMethods.BNQ_FORMAT_INT8,
+}
+
+/// <summary>How many elements share a scale.</summary>
+public enum Granularity
+{
+    /// <summary>The whole tensor.</summary>
+    Tensor = NativeMethods.BNQ_GRANULARITY_TENSOR,
+
+    /// <summary>One index along <see cref="Config.Axis"/>.</summary>
+    Channel = NativeMethods.BNQ_GRANULARITY_CHANNEL,
+
+    /// <summary><see cref="Config.GroupSize"/> neighbours in a row; the last group of a row may be short.</summary>
+    Group = NativeMethods.BNQ_GRANULARITY_GROUP,
+}
+
+/// <summary>Whether codes have a zero point.</summary>
+public enum Scheme
+{
+    /// <summary>value = code * scale.</summary>
+    Symmetric = NativeMethods.BNQ_SCHEME_SYMMETRIC,
+
+    /// <summary>value = (code - zero point) * scale, over the range of the values and 0.</summary>
+    Asymmetric = NativeMethods.BNQ_SCHEME_ASYMMETRIC,
+}
+
+/// <summary>What NaN and infinity in the input do.</summary>
+public enum NonFinitePolicy
+{
+    /// <summary>They are refused with a <see cref="NonFiniteException"/> that names the first index.</summary>
+    Error = NativeMethods.BNQ_NON_FINITE_ERROR,
+
+    /// <summary>They count as 0.</summary>
+    Zero = NativeMethods.BNQ_NON_FINITE_ZERO,
+}
+
+/// <summary>
+/// Types of array elements: those of safetensors. Float64, Float32, Float16 and BFloat16 can be quantized;
+/// every type can be carried through a file.
+/// </summary>
+public enum DataType
+{
+    /// <summary>IEEE single precision, "F32": <see cref="float"/>.</summary>
+    Float32 = NativeMethods.BNQ_DTYPE_F32,
+
+    /// <summary>IEEE half precision, "F16": <see cref="Half"/>.</summary>
+    Float16 = NativeMethods.BNQ_DTYPE_F16,
+
+    /// <summary>The upper half of a single, "BF16": its bits in a <see cref="ushort"/>.</summary>
+    BFloat16 = NativeMethods.BNQ_DTYPE_BF16,
+
+    /// <summary>IEEE double precision, "F64": <see cref="double"/>.</summary>
+    Float64 = NativeMethods.BNQ_DTYPE_F64,
+
+    /// <summary>"I8": <see cref="sbyte"/>.</summary>
+    Int8 = NativeMethods.BNQ_DTYPE_I8,
+
+    /// <summary>"U8": <see cref="byte"/>.</summary>
+    UInt8 = NativeMethods.BNQ_DTYPE_U8,
+
+    /// <summary>"I16": <see cref="short"/>.</summary>
+    Int16 = NativeMethods.BNQ_DTYPE_I16,
+
+    /// <summary>"U16": <see cref="ushort"/>.</summary>
+    UInt16 = NativeMethods.BNQ_DTYPE_U16,
+
+    /// <summary>"I32": <see cref="int"/>.</summary>
+    Int32 = NativeMethods.BNQ_DTYPE_I32,
+
+    /// <summary>"U32": <see cref="uint"/>.</summary>
+    UInt32 = NativeMethods.BNQ_DTYPE_U32,
+
+    /// <summary>"I64": <see cref="long"/>.</summary>
+    Int64 = NativeMethods.BNQ_DTYPE_I64,
+
+    /// <summary>"U64": <see cref="ulong"/>.</summary>
+    UInt64 = NativeMethods.BNQ_DTYPE_U64,
+
+    /// <summary>One byte, 0 or 1, "BOOL": <see cref="bool"/>.</summary>
+    Boolean = NativeMethods.BNQ_DTYPE_BOOL,
+
+    /// <summary>Two singles, real and imaginary, "C64".</summary>
+    Complex64 = NativeMethods.BNQ_DTYPE_C64,
+
+    /// <summary>"F8_E4M3".</summary>
+    Float8E4M3 = NativeMethods.BNQ_DTYPE_F8_E4M3,
+
+    /// <summary>"F8_E5M2".</summary>
+    Float8E5M2 = NativeMethods.BNQ_DTYPE_F8_E5M2,
+
+    /// <summary>"F8_E8M0".</summary>
+    Float8E8M0 = NativeMethods.BNQ_DTYPE_F8_E8M0,
+
+    /// <summary>"F8_E4M3FNUZ".</summary>
+    Float8E4M3Fnuz = NativeMethods.BNQ_DTYPE_F8_E4M3FNUZ,
+
+    /// <summary>"F8_E5M2FNUZ".</summary>
+    Float8E5M2Fnuz = NativeMethods.BNQ_DTYPE_F8_E5M2FNUZ,
+
+    /// <summary>6 bits an element, "F6_E2M3".</summary>
+    Float6E2M3 = NativeMethods.BNQ_DTYPE_F6_E2M3,
+
+    /// <summary>6 bits an element, "F6_E3M2".</summary>
+    Float6E3M2 = NativeMethods.BNQ_DTYPE_F6_E3M2,
+
+    /// <summary>4 bits an element, "F4".</summary>
+    Float4 = NativeMethods.BNQ_DTYPE_F4,
+}
+
+/// <summary>What a model file is; told by its content, not by its name.</summary>
+public enum ModelFileKind
+{
+    /// <summary>A .safetensors file.</summary>
+    Safetensors = NativeMethods.BNQ_FILE_SAFETENSORS,
+
+    /// <summary>A .bnq file, the container of quantized tensors.</summary>
+    Bnq = NativeMethods.BNQ_FILE_BNQ,
+
+    /// <summary>The index of a sharded model, *.safetensors.index.json.</summary>
+    SafetensorsIndex = NativeMethods.BNQ_FILE_SAFETENSORS_INDEX,
+}
+
+/// <summary>How an output file is written.</summary>
+[Flags]
+public enum WriteOptions
+{
+    /// <summary>An existing output is an <see cref="AlreadyExistsException"/>; nothing is compressed.</summary>
+    None = 0,
+
+    /// <summary>Replaces an existing output, when the new one is complete.</summary>
+    Overwrite = NativeMethods.BNQ_WRITE_OVERWRITE,
+
+    /// <summary>Compresses the data of a .bnq file with DEFLATE.</summary>
+    Compress = NativeMethods.BNQ_WRITE_COMPRESS,
+
+    /// <summary>Does everything but write; for conversions only.</summary>
+    DryRun = NativeMethods.BNQ_WRITE_DRY_RUN,
+}
+
+/// <summary>How much a context logs.</summary>
+public enum LogLevel
+{
+    /// <summary>Only what may be a mistake.</summary>
+    Warning = NativeMethods.BNQ_LOG_WARNING,
+
+    /// <summary>Also what is being done.</summary>
+    Info = NativeMethods.BNQ_LOG_INFO,
+}

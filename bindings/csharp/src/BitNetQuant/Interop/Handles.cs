@@ -1,0 +1,181 @@
+// One SafeHandle for each kind of native handle. They make a call on a disposed object
+// an ObjectDisposedException, keep the native object alive for as long as a call runs,
+// and free what was not disposed.
+
+using System;
+using System.Buffers;
+using System.Collections.Generic;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace BitNetQuant.Interop;
+
+internal sealed class ContextHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    /// <summary>The NULL that stands for the defaults.</summary>
+    internal static readonly ContextHandle None = new();
+
+    private GCHandle _log;
+
+    public ContextHandle() : base(ownsHandle: true) { }
+
+    internal static ContextHandle Of(Context? context) => context?.Handle ?? None;
+
+    /// <summary>Takes over the handle of the log callback that is now set, and frees the last one's.</summary>
+    internal void ReplaceLog(GCHandle log)
+    {
+        if (_log.IsAllocated)
+        {
+            _log.Free();
+        }
+
+        _log = log;
+    }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_context_destroy(handle);
+        ReplaceLog(default);
+        return true;
+    }
+}
+
+internal sealed class ConfigHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    /// <summary>NULL: in a plan's rule, "leave unquantized".</summary>
+    internal static readonly ConfigHandle None = new();
+
+    public ConfigHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_config_destroy(handle);
+        return true;
+    }
+}
+
+internal sealed class TensorHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    private SharedPin? _memory;
+
+    public TensorHandle() : base(ownsHandle: true) { }
+
+    /// <summary>Keeps pinned the memory of the file that this tensor uses.</summary>
+    internal void Use(SharedPin? memory) => _memory = memory?.AddUser();
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_tensor_destroy(handle);
+        _memory?.RemoveUser();
+        return true;
+    }
+}
+
+internal sealed class FileHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    public FileHandle() : base(ownsHandle: true) { }
+
+    /// <summary>The caller's memory that the file was opened from, if it was.</summary>
+    internal SharedPin? Memory { get; private set; }
+
+    internal void Use(SharedPin memory) => Memory = memory.AddUser();
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_file_close(handle);
+        Memory?.RemoveUser();
+        return true;
+    }
+}
+
+internal sealed class WriterHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    private readonly List<MemoryHandle> _arrays = [];
+    private readonly List<TensorHandle> _tensors = [];
+
+    public WriterHandle() : base(ownsHandle: true) { }
+
+    /// <summary>Keeps the data of an array pinned until the writer is destroyed.</summary>
+    internal void Borrow(MemoryHandle array) => _arrays.Add(array);
+
+    /// <summary>Keeps a tensor alive, even if disposed, until the writer is destroyed.</summary>
+    internal void Borrow(TensorHandle tensor)
+    {
+        bool added = false;
+        tensor.DangerousAddRef(ref added);
+        _tensors.Add(tensor);
+    }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_writer_destroy(handle);
+        foreach (MemoryHandle array in _arrays)
+        {
+            array.Dispose();
+        }
+
+        foreach (TensorHandle tensor in _tensors)
+        {
+            tensor.DangerousRelease();
+        }
+
+        return true;
+    }
+}
+
+internal sealed class PlanHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    public PlanHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_plan_destroy(handle);
+        return true;
+    }
+}
+
+internal sealed class ReportHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    public ReportHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_report_destroy(handle);
+        return true;
+    }
+}
+
+/// <summary>
+/// Pinned memory with several users: a file opened from memory and the tensors read from
+/// it, which may outlive it. The last one to go unpins it.
+/// </summary>
+internal sealed class SharedPin
+{
+    private readonly object _lock = new();
+    private MemoryHandle _memory;
+    private int _users;
+
+    internal SharedPin(ReadOnlyMemory<byte> memory) => _memory = memory.Pin();
+
+    internal unsafe void* Pointer => _memory.Pointer;
+
+    internal SharedPin AddUser()
+    {
+        lock (_lock)
+        {
+            _users++;
+            return this;
+        }
+    }
+
+    internal void RemoveUser()
+    {
+        lock (_lock)
+        {
+            if (--_users == 0)
+            {
+                _memory.Dispose();
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+using System;
+using System.Collections.Immutable;
+using BitNetQuant.Interop;
+
+namespace BitNetQuant;
+
+/// <summary>
+/// The native library: which one it is, and what it can do. Reading any property loads it, as does any
+/// other use of this package, and throws a <see cref="NativeLibraryException"/> where that fails. May be
+/// used from any thread.
+/// </summary>
+public static unsafe class Library
+{
+    /// <summary>
+    /// The file that was loaded: a path, or the bare name of the library where the system's search found it.
+    /// </summary>
+    public static string Path
+    {
+        get
+        {
+            Load();
+            return NativeLibraryResolver.LoadedPath ?? "(chosen by the application)";
+        }
+    }
+
+    /// <summary>The version of the native library.</summary>
+    public static Version Version
+    {
+        get
+        {
+            int version = (int)NativeMethods.bnq_version();
+            return new Version(version / 1_000_000, version / 1_000 % 1_000, version % 1_000);
+        }
+    }
+
+    /// <summary>The version of its ABI: always the one that this package was written for.</summary>
+    public static int AbiVersion => (int)NativeMethods.bnq_abi_version();
+
+    /// <summary>The SIMD targets compiled into the library, best first.</summary>
+    public static ImmutableArray<SimdTarget> Targets
+    {
+        get
+        {
+            var result = ImmutableArray.CreateBuilder<SimdTarget>();
+            for (uint i = 0; i < NativeMethods.bnq_target_count(); i++)
+            {
+                result.Add(new SimdTarget(
+                    Native.Text(NativeMethods.bnq_target_name(i)), NativeMethods.bnq_target_supported(i) != 0));
+            }
+
+            return result.ToImmutable();
+        }
+    }
+
+    /// <summary>The name of the target in use: the best one that this CPU supports.</summary>
+    public static string ActiveTarget => Native.Text(NativeMethods.bnq_target_active());
+
+    /// <summary>The formats that the library can quantize into.</summary>
+    public static ImmutableArray<FormatInfo> Formats
+    {
+        get
+        {
+            var result = ImmutableArray.CreateBuilder<FormatInfo>();
+            for (uint i = 0; i < NativeMethods.bnq_format_count(); i++)
+            {
+                Native.Check(NativeMethods.bnq_format_at(i, out int id));
+                result.Add(new FormatInfo(
+                    (Format)id,
+                    Native.Text(NativeMethods.bnq_format_name(id)),
+                    Native.Text(NativeMethods.bnq_format_description(id)),
+                    (int)Property(id, NativeMethods.BNQ_FORMAT_CODE_BITS),
+                    Property(id, NativeMethods.BNQ_FORMAT_MIN_GROUP),
+                    Property(id, NativeMethods.BNQ_FORMAT_ASYMMETRIC) != 0,
+                    (int)Property(id, NativeMethods.BNQ_FORMAT_MIN_CODE),
+                    (int)Property(id, NativeMethods.BNQ_FORMAT_MAX_CODE)));
+            }
+
+            return result.ToImmutable();
+        }
+    }
+
+    /// <summary>The options of a <see cref="Config"/>.</summary>
+    public static ImmutableArray<OptionInfo> Options
+    {
+        get
+        {
+            var result = ImmutableArray.CreateBuilder<OptionInfo>();
+            for (uint i = 0; i < NativeMethods.bnq_option_count(); i++)
+            {
+                Native.Check(NativeMethods.bnq_option_at(i, out int id));
+                result.Add(OptionInfo.Read(id));
+            }
+
+            return result.ToImmutable();
+        }
+    }
+
+    /// <summary>Loads the library now, to fail early; otherwise its first use does.</summary>
+    /// <exception cref="NativeLibraryException">It is missing, or its ABI does not fit.</exception>
+    public static void Load() => _ = NativeMethods.bnq_abi_version();
+
+    /// <summary>The format of a name, such as "int8".</summary>
+    /// <exception cref="NotFoundException">There is none; the message lists those that there are.</exception>
+    public static Format FindFormat(string name)
+    {
+        Native.Check(NativeMethods.bnq_format_id(Native.Argument(name), out int id));
+        return (Format)id;
+    }
+
+    /// <summary>The library's name of a format, such as "ternary", or null for an unknown one.</summary>
+    public static string? NameOf(Format format) => Native.TextOrNull(NativeMethods.bnq_format_name((int)format));
+
+    /// <summary>The data type of a name in the spelling of safetensors, such as "BF16".</summary>
+    /// <exception cref="NotFoundException">There is none.</exception>
+    public static DataType FindDataType(string name)
+    {
+        Native.Check(NativeMethods.bnq_dtype_id(Native.Argument(name), out int id));
+        return (DataType)id;
+    }
+
+    /// <summary>The safetensors name of a data type, such as "F32", or null for an unknown one.</summary>
+    public static string? NameOf(DataType type) => Native.TextOrNull(NativeMethods.bnq_dtype_name((int)type));
+
+    /// <summary>Bits of one element, 4 to 64; 0 for an unknown type.</summary>
+    public static int BitsOf(DataType type) => (int)NativeMethods.bnq_dtype_bits((int)type);
+
+    private static long Property(int format, int property)
+    {
+        Native.Check(NativeMethods.bnq_format_property(format, property, out long value));
+        return value;
+    }
+}
+
+/// <summary>A SIMD target compiled into the library.</summary>
+/// <param name="Name">Its name, such as "AVX2".</param>
+/// <param name="Supported">Whether this CPU can run it.</param>
+public readonly record struct SimdTarget(string Name, bool Supported);
+
+/// <summary>A format that the library can quantize into.</summary>
+/// <param name="Format">Its number.</param>
+/// <param name="Name">Its name, such as "ternary".</param>
+/// <param name="Description">One sentence about it.</param>
+/// <param name="CodeBits">Bits of one packed code.</param>
+/// <param name="MinGroupSize">The smallest legal <see cref="Config.GroupSize"/>.</param>
+/// <param name="SupportsAsymmetric">Whether <see cref="Scheme.Asymmetric"/> is supported.</param>
+/// <param name="MinCode">The least code.</param>
+/// <param name="MaxCode">The greatest code.</param>
+public sealed record FormatInfo(
+    Format Format, string Name, string Description, int CodeBits, long MinGroupSize, bool SupportsAsymmetric,
+    int MinCode, int MaxCode);

@@ -1,0 +1,108 @@
+using System;
+using System.Threading;
+using BitNetQuant.Interop;
+
+namespace BitNetQuant;
+
+/// <summary>
+/// Operations on whole model files. They handle one tensor, or one slice of a large one, at a time: memory does
+/// not grow with the model. If one fails or is cancelled, an existing output is as it was, and nothing is left
+/// behind. They run on the calling thread and those of the context; use <c>Task.Run</c> to wait for one
+/// asynchronously.
+/// </summary>
+/// <remarks>Progress is reported on the calling thread, so that an <see cref="IProgress{T}"/> of one's own may act
+/// at once (<see cref="Progress{T}"/> posts to the synchronization context it was made in). An exception that it
+/// throws cancels the operation and is then thrown, unchanged, by the method.</remarks>
+public static unsafe class Model
+{
+    /// <summary>Quantizes a safetensors file, or the index of a sharded one, into a .bnq file.</summary>
+    /// <param name="input">The path of the model.</param>
+    /// <param name="output">The path of the .bnq file.</param>
+    /// <param name="plan">Which tensors get which config.</param>
+    /// <param name="options">How the output is written.</param>
+    /// <param name="progress">Hears of it on the calling thread; may be null.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
+    /// <returns>A row for each tensor, with the metrics of those that were quantized.</returns>
+    /// <exception cref="NotFoundException">There is no such input.</exception>
+    /// <exception cref="AlreadyExistsException">The output exists, without
+    /// <see cref="WriteOptions.Overwrite"/>, or is also the input.</exception>
+    /// <exception cref="CorruptFileException">The input is truncated or damaged.</exception>
+    /// <exception cref="NonFiniteException">A tensor holds NaN or infinity; the message names it and the
+    /// index.</exception>
+    /// <exception cref="InputOutputException">A file cannot be read or written.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static Report Quantize(
+        string input, string output, Plan plan, WriteOptions options = WriteOptions.None,
+        IProgress<ModelProgress>? progress = null, Context? context = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        using var watch = new ProgressWatch(progress, cancellationToken);
+        int status = NativeMethods.bnq_quantize_file(
+            ContextHandle.Of(context), plan.Handle, Native.Argument(input), Native.Argument(output), (int)options,
+            watch.Callback, watch.Opaque, out ReportHandle report);
+        return Finish(watch, status, report);
+    }
+
+    /// <summary>Dequantizes a .bnq file into a safetensors file.</summary>
+    /// <param name="input">The path of the .bnq file.</param>
+    /// <param name="output">The path of the safetensors file.</param>
+    /// <param name="type">What quantized tensors become: Float32, Float16 or BFloat16. The others stay as they
+    /// are.</param>
+    /// <param name="options">How the output is written.</param>
+    /// <param name="progress">Hears of it on the calling thread; may be null.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
+    /// <returns>A row for each tensor.</returns>
+    /// <exception cref="NotFoundException">There is no such input.</exception>
+    /// <exception cref="AlreadyExistsException">The output exists, without
+    /// <see cref="WriteOptions.Overwrite"/>, or is also the input.</exception>
+    /// <exception cref="CorruptFileException">The input is truncated or damaged.</exception>
+    /// <exception cref="InputOutputException">A file cannot be read or written.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static Report Dequantize(
+        string input, string output, DataType type = DataType.Float32, WriteOptions options = WriteOptions.None,
+        IProgress<ModelProgress>? progress = null, Context? context = null,
+        CancellationToken cancellationToken = default)
+    {
+        using var watch = new ProgressWatch(progress, cancellationToken);
+        int status = NativeMethods.bnq_dequantize_file(
+            ContextHandle.Of(context), Native.Argument(input), Native.Argument(output), (int)type, (int)options,
+            watch.Callback, watch.Opaque, out ReportHandle report);
+        return Finish(watch, status, report);
+    }
+
+    /// <summary>Compares the tensors of two model files of any kind.</summary>
+    /// <param name="original">The path of the original.</param>
+    /// <param name="other">The path of the other.</param>
+    /// <param name="progress">Hears of it on the calling thread; may be null.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
+    /// <returns>A row for each tensor of either. Those in both, with equal shape and floating-point or quantized
+    /// contents, have metrics; other types are compared byte for byte (<see cref="Metrics.Mse"/> 0 or NaN); the
+    /// rest have a note.</returns>
+    /// <exception cref="NotFoundException">There is no such file.</exception>
+    /// <exception cref="CorruptFileException">A file is truncated or damaged.</exception>
+    /// <exception cref="InputOutputException">A file cannot be read.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static Report Compare(
+        string original, string other, IProgress<ModelProgress>? progress = null, Context? context = null,
+        CancellationToken cancellationToken = default)
+    {
+        using var watch = new ProgressWatch(progress, cancellationToken);
+        int status = NativeMethods.bnq_compare_files(
+            ContextHandle.Of(context), Native.Argument(original), Native.Argument(other),
+            watch.Callback, watch.Opaque, out ReportHandle report);
+        return Finish(watch, status, report);
+    }
+
+    private static Report Finish(ProgressWatch watch, int status, ReportHandle report)
+    {
+        using (report)
+        {
+            watch.Check(status);
+            return new Report(report);
+        }
+    }
+}

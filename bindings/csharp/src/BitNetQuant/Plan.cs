@@ -1,0 +1,52 @@
+using System;
+using BitNetQuant.Interop;
+
+namespace BitNetQuant;
+
+/// <summary>
+/// Which tensor of a model gets which config: an ordered list of rules, of which the first that matches a tensor
+/// decides. A tensor that no rule matches is carried through unchanged, and so is one that is not Float64,
+/// Float32, Float16 or BFloat16.
+/// </summary>
+/// <remarks>May be used by several threads at once only while none of them changes it.</remarks>
+/// <example><code>using var plan = new Plan().Skip("*.embedding.*").Add("*", config, minRank: 2);</code></example>
+public sealed class Plan : IDisposable
+{
+    /// <summary>A plan without rules.</summary>
+    public Plan()
+    {
+        Native.Check(NativeMethods.bnq_plan_create(out PlanHandle handle));
+        Handle = handle;
+    }
+
+    internal PlanHandle Handle { get; }
+
+    /// <summary>Adds a rule behind the others: matching tensors are quantized.</summary>
+    /// <param name="glob">A pattern of the whole name: * any characters, ? any one, [a-z] and [!a-z] sets,
+    /// \ quotes the next.</param>
+    /// <param name="config">What to quantize into; copied.</param>
+    /// <param name="minRank">The least rank that matches, 0..8.</param>
+    /// <returns>This plan.</returns>
+    /// <exception cref="InvalidArgumentException">The pattern or the rank is not legal.</exception>
+    public Plan Add(string glob, Config config, int minRank = 0)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return Add(glob, config.Handle, minRank);
+    }
+
+    /// <summary>Adds a rule behind the others: matching tensors are left as they are.</summary>
+    /// <param name="glob">As in <see cref="Add(string, Config, int)"/>.</param>
+    /// <param name="minRank">The least rank that matches, 0..8.</param>
+    /// <returns>This plan.</returns>
+    /// <exception cref="InvalidArgumentException">The pattern or the rank is not legal.</exception>
+    public Plan Skip(string glob, int minRank = 0) => Add(glob, ConfigHandle.None, minRank);
+
+    /// <summary>Frees the plan.</summary>
+    public void Dispose() => Handle.Dispose();
+
+    private Plan Add(string glob, ConfigHandle config, int minRank)
+    {
+        Native.Check(NativeMethods.bnq_plan_add(Handle, Native.Argument(glob), minRank, config));
+        return this;
+    }
+}

@@ -1,0 +1,135 @@
+using System;
+using BitNetQuant.Interop;
+
+namespace BitNetQuant;
+
+// How tensors are made.
+public sealed unsafe partial class QuantizedTensor
+{
+    /// <summary>Quantizes an array.</summary>
+    /// <param name="values">The elements, row-major; as many as the shape has.</param>
+    /// <param name="shape">Up to 8 dimensions, each 0 or more; empty for a single element.</param>
+    /// <param name="config">What to quantize into.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <exception cref="ArgumentException">The number of values is not that of the shape.</exception>
+    /// <exception cref="NonFiniteException">A value is NaN or infinite; the message names its index.</exception>
+    /// <exception cref="BitNetQuantException">The config or the shape is not legal, or both do not fit.</exception>
+    public static QuantizedTensor Quantize(
+        ReadOnlySpan<float> values, ReadOnlySpan<long> shape, Config config, Context? context = null) =>
+        Quantize(values, DataType.Float32, shape, config, context);
+
+    /// <inheritdoc cref="Quantize(ReadOnlySpan{float}, ReadOnlySpan{long}, Config, Context?)"/>
+    /// <remarks>Each value is first rounded to single precision.</remarks>
+    public static QuantizedTensor Quantize(
+        ReadOnlySpan<double> values, ReadOnlySpan<long> shape, Config config, Context? context = null) =>
+        Quantize(values, DataType.Float64, shape, config, context);
+
+    /// <inheritdoc cref="Quantize(ReadOnlySpan{float}, ReadOnlySpan{long}, Config, Context?)"/>
+    public static QuantizedTensor Quantize(
+        ReadOnlySpan<Half> values, ReadOnlySpan<long> shape, Config config, Context? context = null) =>
+        Quantize(values, DataType.Float16, shape, config, context);
+
+    /// <inheritdoc cref="Quantize(ReadOnlySpan{float}, ReadOnlySpan{long}, Config, Context?)"/>
+    /// <param name="values">The bits of the elements, row-major; as many as the shape has.</param>
+    /// <param name="shape">Up to 8 dimensions, each 0 or more; empty for a single element.</param>
+    /// <param name="config">What to quantize into.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    public static QuantizedTensor QuantizeBFloat16(
+        ReadOnlySpan<ushort> values, ReadOnlySpan<long> shape, Config config, Context? context = null) =>
+        Quantize(values, DataType.BFloat16, shape, config, context);
+
+    /// <summary>Quantizes an array given as bytes, such as those of a <see cref="ModelFile"/>.</summary>
+    /// <param name="data">The elements in native byte order, row-major; need not be aligned.</param>
+    /// <param name="type">Their type: Float64, Float32, Float16 or BFloat16.</param>
+    /// <param name="shape">Up to 8 dimensions, each 0 or more; empty for a single element.</param>
+    /// <param name="config">What to quantize into.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <exception cref="ArgumentException">The number of bytes is not what the shape and type take.</exception>
+    /// <exception cref="NonFiniteException">A value is NaN or infinite; the message names its index.</exception>
+    /// <exception cref="BitNetQuantException">The type, the config or the shape is not legal, or they do not
+    /// fit.</exception>
+    public static QuantizedTensor Quantize(
+        ReadOnlySpan<byte> data, DataType type, ReadOnlySpan<long> shape, Config config, Context? context = null) =>
+        Quantize<byte>(data, type, shape, config, context);
+
+    private static QuantizedTensor Quantize<T>(
+        ReadOnlySpan<T> values, DataType type, ReadOnlySpan<long> shape, Config config, Context? context)
+        where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ulong[] dimensions = Native.Shape(shape);
+        Native.RequireSize(values, type, dimensions);
+        fixed (T* data = values)
+        fixed (ulong* pointer = dimensions)
+        {
+            var source = new BnqArray { Data = data, Shape = pointer, Dtype = (int)type, Rank = dimensions.Length };
+            Native.Check(NativeMethods.bnq_tensor_quantize(
+                ContextHandle.Of(context), config.Handle, &source, out TensorHandle handle));
+            return new QuantizedTensor(handle);
+        }
+    }
+
+    /// <summary>A tensor from codes, scales and zero points made elsewhere; they are copied.</summary>
+    /// <param name="packedCodes">Codes in the layout of <see cref="Codes"/>; <see cref="Pack"/> makes it.</param>
+    /// <param name="scales">The scales, all finite.</param>
+    /// <param name="zeroPoints">The zero points; empty where the config's scheme is symmetric.</param>
+    /// <param name="shape">Up to 8 dimensions, each 0 or more.</param>
+    /// <param name="config">The options the codes were made with.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <exception cref="InvalidArgumentException">A length is not that of <see cref="Config.GetSizes"/>, or a
+    /// value is not legal; the message names its index.</exception>
+    public static QuantizedTensor FromCodes(
+        ReadOnlySpan<byte> packedCodes, ReadOnlySpan<float> scales, ReadOnlySpan<int> zeroPoints,
+        ReadOnlySpan<long> shape, Config config, Context? context = null)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ulong[] dimensions = Native.Shape(shape);
+        fixed (byte* codes = packedCodes)
+        fixed (float* scale = scales)
+        fixed (int* zeroPoint = zeroPoints)
+        fixed (ulong* pointer = dimensions)
+        {
+            Native.Check(NativeMethods.bnq_tensor_create(
+                ContextHandle.Of(context), config.Handle, dimensions.Length, pointer,
+                codes, (ulong)packedCodes.Length, scale, (ulong)scales.Length, zeroPoint, (ulong)zeroPoints.Length,
+                flags: 0, out TensorHandle handle));
+            return new QuantizedTensor(handle);
+        }
+    }
+
+    /// <summary>Packs codes given one by one into the layout of <see cref="Codes"/>.</summary>
+    /// <param name="codes">The codes, row-major; as many as the shape has elements.</param>
+    /// <param name="shape">Up to 8 dimensions, each 0 or more.</param>
+    /// <param name="config">Of which the format counts.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <exception cref="ArgumentException">Their number is not that of the shape.</exception>
+    /// <exception cref="InvalidArgumentException">A code is out of the format's range; the message names its
+    /// index.</exception>
+    public static byte[] Pack(
+        ReadOnlySpan<sbyte> codes, ReadOnlySpan<long> shape, Config config, Context? context = null)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ulong[] dimensions = Native.Shape(shape);
+
+        // Compared here and not by the library, so that a short span with a huge shape
+        // does not first allocate the result.
+        if (!Native.TryCount(dimensions, 1, out UInt128 count) || count != (ulong)codes.Length)
+        {
+            throw new ArgumentException(
+                $"codes has {codes.Length} elements, which is not what the shape "
+                + $"[{string.Join(", ", dimensions)}] takes.", nameof(codes));
+        }
+
+        var packed = new byte[Native.Length((ulong)config.GetSizes(shape).CodeBytes, "The result")];
+        fixed (sbyte* source = codes)
+        fixed (ulong* pointer = dimensions)
+        fixed (byte* target = packed)
+        {
+            Native.Check(NativeMethods.bnq_pack(
+                ContextHandle.Of(context), config.Handle, dimensions.Length, pointer,
+                source, (ulong)codes.Length, target, (ulong)packed.Length));
+        }
+
+        return packed;
+    }
+}

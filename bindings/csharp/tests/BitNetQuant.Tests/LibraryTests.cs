@@ -1,0 +1,81 @@
+using System;
+using System.Linq;
+using Xunit;
+
+namespace BitNetQuant.Tests;
+
+public sealed class LibraryTests
+{
+    [Fact]
+    public void ListsTargetsWithTheActiveOneSupported()
+    {
+        SimdTarget active = Assert.Single(Library.Targets, target => target.Name == Library.ActiveTarget);
+
+        Assert.True(active.Supported);
+        Assert.Equal(active, Library.Targets.First(target => target.Supported));
+    }
+
+    [Fact]
+    public void ListsFormats()
+    {
+        FormatInfo ternary = Library.Formats.Single(format => format.Format == Format.Ternary);
+        FormatInfo int8 = Library.Formats.Single(format => format.Format == Format.Int8);
+
+        Assert.Equal(("ternary", 2, -1, 1, false),
+            (ternary.Name, ternary.CodeBits, ternary.MinCode, ternary.MaxCode, ternary.SupportsAsymmetric));
+        Assert.Equal(("int8", 8, -128, 127, true),
+            (int8.Name, int8.CodeBits, int8.MinCode, int8.MaxCode, int8.SupportsAsymmetric));
+        Assert.All(Library.Formats, format =>
+        {
+            Assert.Equal(format.Format, Library.FindFormat(format.Name));
+            Assert.Equal(format.Name, Library.NameOf(format.Format));
+            Assert.NotEmpty(format.Description);
+            Assert.InRange(format.MinGroupSize, 1, long.MaxValue);
+        });
+    }
+
+    [Fact]
+    public void ListsOptions()
+    {
+        OptionInfo granularity = Library.Options.Single(option => option.Name == "granularity");
+        OptionInfo clip = Library.Options.Single(option => option.Name == "clip");
+
+        Assert.True(granularity.IsInteger);
+        Assert.Equal<string>(["tensor", "channel", "group"], granularity.ValueNames);
+        Assert.Equal((0.0, 2.0, 2.0), (granularity.Minimum, granularity.Maximum, granularity.Default));
+        Assert.False(clip.IsInteger);
+        Assert.Empty(clip.ValueNames);
+        Assert.Equal((0.0, 0.0), (clip.Minimum, clip.Default));
+    }
+
+    [Fact]
+    public void NamesEveryDataType()
+    {
+        Assert.All(Enum.GetValues<DataType>(), type =>
+        {
+            Assert.Equal(type, Library.FindDataType(Library.NameOf(type)!));
+            Assert.InRange(Library.BitsOf(type), 4, 64);
+        });
+        Assert.Equal(DataType.BFloat16, Library.FindDataType("bf16"));
+        Assert.Null(Library.NameOf((DataType)1000));
+        Assert.Null(Library.NameOf((Format)1000));
+        Assert.Equal(0, Library.BitsOf((DataType)1000));
+    }
+
+    [Fact]
+    public void UnknownNamesSayWhatIsKnown()
+    {
+        var error = Assert.Throws<NotFoundException>(() => Library.FindFormat("int3"));
+
+        Assert.Contains("int3", error.Message, StringComparison.Ordinal);
+        Assert.Contains("ternary", error.Message, StringComparison.Ordinal);
+        Assert.Throws<NotFoundException>(() => Library.FindDataType("F33"));
+    }
+
+    [Fact]
+    public void StringsWithNulAreRefused()
+    {
+        Assert.Throws<ArgumentException>(() => Library.FindFormat("int8\0x"));
+        Assert.Throws<ArgumentNullException>(() => Library.FindFormat(null!));
+    }
+}
