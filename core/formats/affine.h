@@ -26,14 +26,17 @@ inline float AffineDecode(int32_t code, Params params) {
 
 // The scale for a range that is not all zero, such that its reciprocal is
 // finite and does not depend on the host's denormal mode, and that `steps` of
-// it, the most a code can stand for, are finite too.
+// it, the most a code can stand for, are finite too. steps <= 256.
 inline float UsableScale(float scale, int32_t steps) {
+  // Nearly always, and this is done for every group.
+  if (scale >= FLT_MIN && scale <= FLT_MAX / 256.0f) return scale;
+  if (scale < FLT_MIN) return FLT_MIN;
   // FLT_MAX / steps, rounded down; the product is exact in double.
   float limit = FLT_MAX / static_cast<float>(steps);
   if (static_cast<double>(limit) * steps > FLT_MAX) {
     limit = std::nextafter(limit, 0.0f);
   }
-  return std::fmin(std::fmax(scale, FLT_MIN), limit);
+  return scale < limit ? scale : limit;
 }
 
 }  // namespace bnq

@@ -36,19 +36,20 @@ Statistic RangeOf(Scheme scheme) {
 Params Parameters(Range range, Scheme scheme) {
   Params params;
   if (scheme == Scheme::kSymmetric) {
-    const float m = std::fmax(-range.lo, range.hi);
+    const float m = -range.lo > range.hi ? -range.lo : range.hi;
     if (m != 0.0f) params.scale = UsableScale(m / 127.0f, 127);
     return params;
   }
-  const float lo = std::fmin(range.lo, 0.0f);
-  const float hi = std::fmax(range.hi, 0.0f);
+  const float lo = range.lo < 0.0f ? range.lo : 0.0f;
+  const float hi = range.hi > 0.0f ? range.hi : 0.0f;
   if (lo == 0.0f && hi == 0.0f) return params;
   const float width = hi - lo;
   const float scale =
       width <= FLT_MAX ? width / 255.0f : hi / 255.0f - lo / 255.0f;
-  const float zero = -128.0f - std::nearbyint(lo / std::fmax(scale, FLT_MIN));
+  const float zero =
+      -128.0f - std::nearbyint(lo / (scale > FLT_MIN ? scale : FLT_MIN));
   params.zero_point =
-      static_cast<int32_t>(std::fmin(std::fmax(zero, -128.0f), 127.0f));
+      static_cast<int32_t>(std::min(std::max(zero, -128.0f), 127.0f));
   params.scale = UsableScale(
       scale, std::max(params.zero_point + 128, 127 - params.zero_point));
   return params;

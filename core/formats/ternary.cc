@@ -26,7 +26,8 @@ Statistic RangeOf(Scheme) { return Statistic::kAbsMean; }
 
 Params Parameters(Range range, Scheme) {
   Params params;
-  if (range.hi > 0.0f) params.scale = std::fmax(range.hi, kMinScale);
+  if (range.hi > 0.0f)
+    params.scale = range.hi > kMinScale ? range.hi : kMinScale;
   return params;
 }
 

@@ -185,7 +185,7 @@ ErrorPartial Compare(const float* a, const float* b, size_t count) {
 
 const CommonKernels* GetCommon() {
   static constexpr CommonKernels kKernels = {
-      Load, Store, StreamBytes, Reduce, AccumulateColumns, SumDoubles, Compare};
+      Load, Store, Reduce, AccumulateColumns, SumDoubles, Compare};
   return &kKernels;
 }
 

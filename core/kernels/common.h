@@ -102,12 +102,10 @@ struct CommonKernels {
   void (*load)(const SourceView& source, uint64_t begin, size_t count,
                float* out);
   // count floats to out (F32, F16, BF16), rounded to nearest even; out may be
-  // unaligned. `stream`: past the caches.
+  // unaligned. `stream`: past the caches; FlushStream must follow before
+  // another thread reads them.
   void (*store)(const float* in, size_t count, DType dtype, bool stream,
                 uint8_t* out);
-  // Copies bytes past the caches. FlushStream must follow before another
-  // thread reads them.
-  void (*stream)(const uint8_t* in, size_t bytes, uint8_t* out);
   // One chunk: count <= kChunk floats, of which `readable` >= count may be
   // read.
   Partial (*reduce)(const float* x, size_t count, size_t readable,

@@ -146,7 +146,6 @@ bool EncodeBlock(const EncodeArgs& args) {
       direct ? reinterpret_cast<const float*>(args.source.data) : nullptr;
   HWY_ALIGN float scratch[kSpan + kFloatSlack];
   HWY_ALIGN int8_t codes[kSpan + kPackSlack];
-  HWY_ALIGN uint8_t packed[kSpan];
   bool finite = true;
 
   for (uint64_t row = args.row_begin; row < args.row_end; ++row) {
@@ -215,18 +214,12 @@ bool EncodeBlock(const EncodeArgs& args) {
         cursor.Advance(n);
         at += n;
       }
-      uint8_t* const out = args.codes + (row * layout.row_bytes +
-                                         column / per_byte - args.code_base);
-      if (args.stream) {
-        args.packing->pack(codes, span, args.format->bias, packed);
-        args.common->stream(packed, RowBytes(args.format->packing, span), out);
-      } else {
-        args.packing->pack(codes, span, args.format->bias, out);
-      }
+      args.packing->pack(codes, span, args.format->bias,
+                         args.codes + (row * layout.row_bytes +
+                                       column / per_byte - args.code_base));
       column += span;
     }
   }
-  if (args.stream) hwy::FlushStream();
   return finite;
 }
 
@@ -281,11 +274,6 @@ void DecodeElements(const DecodeArgs& args) {
     const uint8_t* const packed =
         args.codes +
         (row * layout.row_bytes + column / per_byte - args.code_base);
-    // Of the next span; the processor's own prefetching stops at every page.
-    const size_t packed_bytes = static_cast<size_t>(span / per_byte);
-    for (size_t i = 0; i < packed_bytes; i += 64) {
-      hwy::Prefetch(packed + packed_bytes + i);
-    }
     args.packing->unpack(packed, skip + span, args.format->bias, codes);
 
     uint8_t* const out = args.out + done * out_size;

@@ -48,8 +48,6 @@ struct EncodeArgs {
 
   uint8_t* codes = nullptr;  // entry 0 is byte code_base of the tensor's codes
   uint64_t code_base = 0;
-  // The arrays are larger than the caches: write past them.
-  bool stream = false;
 };
 
 struct DecodeArgs {

@@ -22,8 +22,9 @@ constexpr uint64_t kMaxOnePassRun = 65536;
 // Chunks whose partial sums are held at a time.
 constexpr uint64_t kWaveChunks = 1024;
 constexpr uint64_t kTaskChunks = 16;
-// Arrays of this many elements or more do not fit the caches, and what comes of
-// them is written past these.
+// This many elements or more do not fit the caches and are dequantized past
+// them. (Codes are few beside the values they come from; writing them past the
+// caches does not help.)
 constexpr uint64_t kStreamElements = uint64_t{8} << 20;
 
 // Tables of one entry for each column of a period, with a vector's slack.
@@ -161,7 +162,6 @@ void Quantizer::Encode(uint64_t begin, uint64_t end, uint8_t* codes,
   args.param_base = one_pass_ ? ParamOf(begin) : 0;
   args.codes = codes;
   args.code_base = CodeByteOf(begin);
-  args.stream = ElementOf(end) - ElementOf(begin) >= kStreamElements;
   if (layout_.per_element) {
     if (element_params_.size() == 0) {
       element_params_ = ElementTables::Allocate(context_, layout_);

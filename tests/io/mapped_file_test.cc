@@ -9,7 +9,7 @@
 
 #include "tests/io/io_test_util.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define BNQ_TEST_ASAN 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
