@@ -10,13 +10,14 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
+#include <condition_variable>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -43,42 +44,55 @@ void Check(bnq_status status) {
   std::abort();
 }
 
-// Work on parts of memory by a context's threads, so that the yardstick uses
-// the very threads that the library does.
+// Threads for the yardstick. They sleep between rounds, so as not to take
+// processors from the library's.
 class Work {
  public:
   explicit Work(int threads) {
     for (int t = 1; t < threads; ++t) {
       threads_.emplace_back([this, t] {
         for (uint64_t round = 1;; ++round) {
-          while (round_.load(std::memory_order_acquire) < round) {
+          {
+            std::unique_lock<std::mutex> lock(mutex_);
+            wake_.wait(lock, [&] { return stop_ || round_ >= round; });
             if (stop_) return;
           }
           task_(t);
-          done_.fetch_add(1, std::memory_order_release);
+          std::lock_guard<std::mutex> lock(mutex_);
+          if (++done_ == threads_.size()) finished_.notify_one();
         }
       });
     }
   }
   ~Work() {
-    stop_ = true;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      stop_ = true;
+    }
+    wake_.notify_all();
     for (std::thread& t : threads_) t.join();
   }
   // task(t) for t below threads.
   void Run(const std::function<void(int)>& task) {
-    task_ = task;
-    done_ = 0;
-    round_.fetch_add(1, std::memory_order_release);
-    task(0);
-    while (done_.load(std::memory_order_acquire) < threads_.size()) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      task_ = task;
+      done_ = 0;
+      ++round_;
     }
+    wake_.notify_all();
+    task(0);
+    std::unique_lock<std::mutex> lock(mutex_);
+    finished_.wait(lock, [this] { return done_ == threads_.size(); });
   }
 
  private:
+  std::mutex mutex_;
+  std::condition_variable wake_, finished_;
   std::function<void(int)> task_;
-  std::atomic<uint64_t> round_{0};
-  std::atomic<size_t> done_{0};
-  std::atomic<bool> stop_{false};
+  uint64_t round_ = 0;
+  size_t done_ = 0;
+  bool stop_ = false;
   std::vector<std::thread> threads_;
 };
 

@@ -253,8 +253,8 @@ void DecodeElements(const DecodeArgs& args) {
   const Layout& layout = *args.layout;
   const uint64_t per_byte = CodesPerByte(args.format->packing);
   const DF d;
-  HWY_ALIGN float scratch[kSpan + kFloatSlack];
-  HWY_ALIGN int8_t codes[kSpan + kPackSlack];
+  HWY_ALIGN float scratch[kDecodeSpan + kFloatSlack];
+  HWY_ALIGN int8_t codes[kDecodeSpan + kPackSlack];
   const bool direct =
       args.dtype == DType::kF32 && !args.stream &&
       reinterpret_cast<uintptr_t>(args.out) % sizeof(float) == 0;
@@ -268,7 +268,7 @@ void DecodeElements(const DecodeArgs& args) {
     const uint64_t to_end = layout.columns - column;
     // Codes are unpacked from a byte's first on.
     const size_t skip = static_cast<size_t>(column % per_byte);
-    size_t span = kSpan - skip;
+    size_t span = kDecodeSpan - skip;
     if (to_end < span) span = static_cast<size_t>(to_end);
     if (left < span) span = static_cast<size_t>(left);
     const uint8_t* const packed =

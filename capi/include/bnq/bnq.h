@@ -296,7 +296,8 @@ BNQ_API int32_t bnq_context_threads(const bnq_context* context);
  * INVALID_ARGUMENT for no run function or workers not in 1..4096. Since 0.1. */
 BNQ_API bnq_status bnq_context_set_runner(bnq_context* context,
                                           const bnq_runner* runner);
-/* Messages up to `level` (BNQ_LOG_*) go to log; NULL for none. Since 0.1. */
+/* Messages up to `level` (BNQ_LOG_*) go to log; NULL for none. log must remain
+ * callable while the context and what was made with it lives. Since 0.1. */
 BNQ_API bnq_status bnq_context_set_log(bnq_context* context, bnq_log_fn log,
                                        void* opaque, int32_t level);
 
@@ -503,7 +504,8 @@ BNQ_API bnq_status bnq_tensor_dequantize_rows(
 /* ------------------------------------------------------------------------ */
 /* 7. Metrics                                                                */
 
-/* Compares two arrays (F64, F32, F16 or BF16 each) of one shape: original and
+/* Compares two arrays (F64, F32, F16 or BF16 each; F64 is rounded to float32
+ * first) of one shape: original and
  * other. Writes the first metric_count of BNQ_METRIC_* (at most
  * bnq_metric_count()) into metrics. NON_FINITE, INVALID_ARGUMENT (shapes
  * differ). NO_DATA for empty arrays. Since 0.1. */
@@ -637,10 +639,12 @@ typedef struct bnq_plan bnq_plan;
 /* A plan without rules. Since 0.1. */
 BNQ_API bnq_status bnq_plan_create(bnq_plan** out_plan);
 BNQ_API void bnq_plan_destroy(bnq_plan* plan);
-/* Adds a rule behind the others: tensors whose name matches the glob (* any
- * characters, ? any one, [a-z] [!a-z] sets, \ quotes the next; the whole name
- * must match) and whose rank is min_rank or more (0..8). config is copied; NULL
- * leaves matching tensors unquantized. Since 0.1. */
+/* Adds a rule behind the others: tensors whose name matches the glob and whose
+ * rank is min_rank or more (0..8). In the glob * is any bytes, ? any one,
+ * [a-z] one of a set and [!a-z] or [^a-z] one not of it (where \ is itself), \
+ * elsewhere quotes the next, a [ without ] is itself; the whole name must
+ * match. config is copied; NULL leaves matching tensors unquantized. Since
+ * 0.1. */
 BNQ_API bnq_status bnq_plan_add(bnq_plan* plan, const char* glob,
                                 int32_t min_rank, const bnq_config* config);
 
@@ -650,7 +654,8 @@ typedef struct bnq_report bnq_report;
 
 /* Quantizes the model file at `input` (safetensors or its sharded index) into
  * a .bnq file at `output`, one tensor, or one slice of a large one, at a time:
- * memory does not grow with the model. flags: BNQ_WRITE_*. report (may be
+ * memory does not grow with the model. flags: BNQ_WRITE_*; output may be NULL
+ * with BNQ_WRITE_DRY_RUN. report (may be
  * NULL) receives the table with the metrics of each quantized tensor. If the
  * call fails or is cancelled, an existing output is left as it was, and
  * nothing is left behind. EXISTS where the output exists (unless OVERWRITE) or
@@ -695,7 +700,8 @@ BNQ_API uint64_t bnq_report_bytes_before(const bnq_report* report,
                                          uint64_t index);
 BNQ_API uint64_t bnq_report_bytes_after(const bnq_report* report,
                                         uint64_t index);
-/* bytes_after x 8 over the number of elements; 0 where there are none. */
+/* bytes_after x 8 over the number of elements; 0 where there are none. Since
+ * 0.1. */
 BNQ_API double bnq_report_bits_per_weight(const bnq_report* report,
                                           uint64_t index);
 /* The metrics, as in bnq_compare; NaN where there are none (a tensor carried

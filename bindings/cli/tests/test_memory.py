@@ -1,0 +1,51 @@
+"""Memory does not grow with the model."""
+
+import json
+import os
+import struct
+import subprocess
+
+import pytest
+from conftest import BNQ
+
+GIB = 1 << 30
+LIMIT_MIB = 128
+
+
+@pytest.mark.parametrize("count", [1, 64])
+@pytest.mark.parametrize(
+    "options",
+    [["--format", "int8"], ["--format", "ternary", "--granularity", "tensor"]],
+    ids=["int8", "ternary_two_passes"],
+)
+def test_a_gibibyte_in_128_mib(tmp_path, count, options):
+    """One tensor of 1 GiB, and 64 of 16 MiB. The peak is that of the whole
+    resident set, the input's mapped pages included, as the system counts it for
+    the finished process; the file is sparse, which its readers cannot see."""
+    rows = 16384 // count
+    part = GIB // count
+    text = json.dumps(
+        {
+            f"layer.{i:02}.weight": {
+                "dtype": "F32",
+                "shape": [rows, 16384],
+                "data_offsets": [i * part, (i + 1) * part],
+            }
+            for i in range(count)
+        }
+    ).encode()
+    header = struct.pack("<Q", len(text)) + text
+    model = tmp_path / "model.safetensors"
+    with open(model, "wb") as file:
+        file.write(header)
+        file.truncate(len(header) + GIB)
+    process = subprocess.Popen(
+        [BNQ, "quantize", model, "-o", tmp_path / "model.bnq", "--threads", "2",
+         "--quiet", *options],
+        stdout=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert (tmp_path / "model.bnq").stat().st_size > GIB // 20
+    assert usage.ru_maxrss < LIMIT_MIB * 1024, f"{usage.ru_maxrss} KiB"
