@@ -183,9 +183,14 @@ bool EncodeBlock(const EncodeArgs& args) {
             const Partial partial =
                 ReduceRun(args, element + at, in_place ? x + at : nullptr, run,
                           readable - at, statistic);
-            finite = finite && partial.finite();
-            const Params params = args.format->params(
-                partial.ToRange(statistic, run), args.scheme);
+            // What is not finite has no parameters; the caller reports it.
+            Range found;
+            if (partial.finite()) {
+              found = partial.ToRange(statistic, run);
+            } else {
+              finite = false;
+            }
+            const Params params = args.format->params(found, args.scheme);
             const uint64_t index = finder.param() - args.param_base;
             args.scales[index] = params.scale;
             if (args.zero_points) args.zero_points[index] = params.zero_point;
