@@ -288,6 +288,14 @@ void DecodeElements(const DecodeArgs& args) {
     for (size_t at = 0; at < span;) {
       const uint64_t rest = cursor.rest();
       const size_t n = span - at < rest ? span - at : static_cast<size_t>(rest);
+      // Codes of the next span, a few at a time, so that they come while this
+      // span's values go.
+      if (args.stream) {
+        const size_t ahead = kDecodeSpan / per_byte;
+        for (size_t b = at / per_byte; b < (at + n) / per_byte; b += 64) {
+          hwy::Prefetch(packed + ahead + b);
+        }
+      }
       // Whole vectors may run into what comes next, which is written later.
       if (layout.per_element) {
         const float* scale = args.elements.scale + cursor.offset();
