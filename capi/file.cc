@@ -24,8 +24,7 @@ struct bnq_writer {
     const QuantizedTensor* tensor = nullptr;  // or an array
   };
 
-  const Context* context = nullptr;
-  Context own_context;
+  Context context;
   std::string path;
   int32_t kind = 0;
   WriteOptions options;
@@ -104,7 +103,7 @@ void FinishSafetensors(const bnq_writer& w) {
 }
 
 void FinishBnq(const bnq_writer& w) {
-  BnqWriter writer(*w.context, w.path, w.options);
+  BnqWriter writer(w.context, w.path, w.options);
   for (const auto& item : w.metadata) {
     writer.SetMetadata(item.first, item.second);
   }
@@ -272,8 +271,7 @@ bnq_status bnq_writer_create(bnq_context* context, const char* path,
   return Guard([&] {
     bnq_writer*& out = Output(out_writer, "out_writer");
     auto writer = std::make_unique<bnq_writer>();
-    writer->own_context = ContextOf(context);
-    writer->context = &writer->own_context;
+    writer->context = ContextOf(context);
     writer->path = &Required(path, "path");
     if (kind != BNQ_FILE_SAFETENSORS && kind != BNQ_FILE_BNQ) {
       Fail(Code::kInvalidArgument,

@@ -43,10 +43,6 @@ bnq_status Set(Code code, const char* message) noexcept {
 
 }  // namespace
 
-void SetLastError(const std::string& message) noexcept {
-  Set(Code::kOk, message.c_str());
-}
-
 bnq_status TranslateException() noexcept {
   try {
     throw;

@@ -34,7 +34,6 @@ namespace capi {
 
 // Called while an exception is handled; sets the thread's last error.
 bnq_status TranslateException() noexcept;
-void SetLastError(const std::string& message) noexcept;
 
 // Runs f, which may throw anything, at the boundary.
 template <class F>

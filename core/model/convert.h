@@ -22,6 +22,8 @@
 
 namespace bnq {
 
+class BnqWriter;  // io/bnq_writer.h
+
 struct ReportRow {
   std::string name;
   Shape shape;
@@ -53,7 +55,6 @@ std::unique_ptr<QuantizedTensor> LoadTensor(
     const ModelEntry& entry);
 
 // Adds a quantized tensor to a .bnq file.
-class BnqWriter;
 void WriteTensor(const std::string& name, const QuantizedTensor& tensor,
                  BnqWriter* writer);
 
