@@ -42,7 +42,6 @@ enum class CalibrationMethod : int32_t {
   kMse,
   kAdaptive,
 };
-constexpr int kNumCalibrationMethods = 6;
 
 enum class KlVariant : int32_t { kTensorRt = 0, kOnnxRuntime = 1 };
 enum class LastBin : int32_t { kKeep = 0, kDrop = 1 };
