@@ -8,9 +8,9 @@
 // The width. A histogram of capacity C that has seen values from `min` to `max`
 // has the least exponent e >= -126 for which
 //   - the bins from that of min to that of max are at most C, and
-//   - the number of every bin has a magnitude of at most 2^22, so that it is
-//     found exactly in float32.
-// Where the first rule decides, more than C / 2 - 1 bins are in use. The width
+//   - the magnitude of every value is below 2^22 widths, so that its bin is found
+//     exactly in float32.
+// Where the first rule decides, more than C / 2 bins are in use. The width
 // depends on min and max alone and never shrinks; so a histogram is a function of
 // the multiset of values seen, not of their order, of how they were cut into
 // batches, or of the calibrators they were spread over.

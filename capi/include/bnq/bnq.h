@@ -732,7 +732,7 @@ BNQ_API const char* bnq_report_note(const bnq_report* report, uint64_t index);
  * calibrators gives what one that saw all batches has, and serializes to the
  * same bytes. For this, the bins of a histogram are [k, k + 1) x 2^e for whole
  * k; e is the least for which those from the minimum to the maximum are at most
- * 2 x bins (and |k| at most 2^22), so `bins` or more of them cover the range.
+ * 2 x bins (and all |x| below 2^22 x 2^e), so `bins` or more cover the range.
  *
  * If bnq_calibrator_observe fails the calibrator is as it was, unless values
  * were being counted into a histogram already (which takes a runner that fails
