@@ -3,8 +3,8 @@
 //   calibrate/observe/<what>/<tier>/<threads>  batches of float32
 //   calibrate/range/<method>                   the search in a histogram
 //
-// Bytes per second count float32 bytes; vs_read is the median ratio to a read of
-// the same memory, measured in turn with it.
+// Bytes per second count float32 bytes; vs_read is the median ratio to a read
+// of the same memory, measured in turn with it.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -130,8 +130,8 @@ bool Register() {
       {"histogram:moments", {{"method", "kl"}, {"moments", "on"}}},
       {"histogram:channel:-1",
        {{"method", "kl"}, {"granularity", "channel"}, {"axis", "-1"}}}};
-  const std::pair<const char*, size_t> tiers[] = {
-      {"L2", size_t{512} << 10}, {"RAM", size_t{256} << 20}};
+  const std::pair<const char*, size_t> tiers[] = {{"L2", size_t{512} << 10},
+                                                  {"RAM", size_t{256} << 20}};
   const int processors =
       static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   for (const auto& what : whats) {

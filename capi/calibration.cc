@@ -14,10 +14,10 @@ struct bnq_calibrator {
 
 namespace {
 
-#define BNQ_SAME(option, id)                                        \
-  static_assert(static_cast<int>(CalibrationOption::option) ==      \
-                    BNQ_CALIBRATION_##id,                           \
-                #id)
+#define BNQ_SAME(option, id)                                               \
+  static_assert(                                                           \
+      static_cast<int>(CalibrationOption::option) == BNQ_CALIBRATION_##id, \
+      #id)
 BNQ_SAME(kMethod, METHOD);
 BNQ_SAME(kGranularity, GRANULARITY);
 BNQ_SAME(kAxis, AXIS);
@@ -195,8 +195,8 @@ bnq_status bnq_calibrator_observe(bnq_context* context,
                                   bnq_calibrator* calibrator,
                                   const bnq_array* array) {
   return Guard([&] {
-    CoreOf(calibrator).Observe(ContextOf(context), ViewOf(array, "array"),
-                               nullptr);
+    CoreOf(calibrator)
+        .Observe(ContextOf(context), ViewOf(array, "array"), nullptr);
   });
 }
 

@@ -38,8 +38,8 @@ void Follow(const CalibrationOptions& options, bool first, const Range& batch,
   }
   constexpr double kMax = 3.4028234663852886e38;
   followed->lo = static_cast<float>(std::max(lo - down, -kMax));
-  followed->hi = std::max(followed->lo,
-                          static_cast<float>(std::min(hi + up, kMax)));
+  followed->hi =
+      std::max(followed->lo, static_cast<float>(std::min(hi + up, kMax)));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "core/calibration/batch.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -19,7 +20,10 @@ constexpr uint64_t kSegment = 64 * kChunk;
 constexpr uint64_t kWave = 16 * kSegment;
 // Shorter runs of a channel are gathered, many channels at a time.
 constexpr uint64_t kMinRun = 256;
-constexpr uint64_t kMaxGroup = 16;
+constexpr uint64_t kMaxGroup = 64;
+// Columns that are summed up side by side, and elements that a task does so.
+constexpr uint64_t kColumns = 2048;
+constexpr uint64_t kColumnTask = uint64_t{1} << 20;
 // Apart by a little more than a chunk, so that channels do not meet in the same
 // sets of the cache.
 constexpr size_t kTileStride = kChunk + 2 * kLanes;
@@ -43,11 +47,11 @@ size_t Compact(const float* x, size_t count, float* out) {
 
 // Of one task.
 struct Batch::Scratch {
-  Buffer chunk;    // kChunk floats and slack, twice: fetched, compacted
-  Buffer tile;     // kTileStride floats for each channel of a group
-  Buffer row;      // of the tile
-  Buffer subs;     // kSubs x capacity counters of 16 bits
-  Buffer counts;   // capacity counters of 32 bits
+  Buffer chunk;   // kChunk floats and slack, twice: fetched, compacted
+  Buffer tile;    // kTileStride floats for each channel of a group
+  Buffer row;     // of the tile
+  Buffer subs;    // kSubs x capacity counters of 16 bits
+  Buffer counts;  // capacity counters of 32 bits
 };
 
 // As many of them as there are threads, made before anything is changed: the
@@ -58,17 +62,17 @@ class Batch::ScratchPool {
     const Context& context = batch.context_;
     const uint32_t workers =
         context.runner != nullptr ? context.runner->workers() : 1;
-    const uint64_t tasks = batch.num_groups() *
-                           DivCeil(batch.outer_ * batch.inner_, kSegment);
-    items_.resize(static_cast<size_t>(
-        std::min<uint64_t>(std::max(1u, workers), tasks)));
+    const uint64_t tasks =
+        batch.num_groups() * DivCeil(batch.outer_ * batch.inner_, kSegment);
+    items_.resize(
+        static_cast<size_t>(std::min<uint64_t>(std::max(1u, workers), tasks)));
     for (Scratch& item : items_) {
       item.chunk = context.Allocate(2 * kTileStride * sizeof(float));
-      if (batch.group_ > 1) {
+      if (batch.tiled_) {
         item.tile =
             context.Allocate(batch.group_ * kTileStride * sizeof(float));
-        item.row = context.Allocate(
-            (batch.group_ * batch.inner_ + kLanes) * sizeof(float));
+        item.row = context.Allocate((batch.group_ * batch.inner_ + kLanes) *
+                                    sizeof(float));
       }
       if (capacity != 0) {
         item.subs = context.Allocate(kSubs * capacity * sizeof(uint16_t));
@@ -112,29 +116,33 @@ Batch::Batch(const Context& context, const CalibrationOptions& options,
     inner_ = shape.elements();
     return;
   }
-  const int axis = options.axis() < 0 ? options.axis() + shape.rank
-                                      : options.axis();
+  const int axis =
+      options.axis() < 0 ? options.axis() + shape.rank : options.axis();
   if (axis < 0 || axis >= shape.rank) {
     Fail(Code::kInvalidArgument,
-         "axis = %d is not a dimension of an array of shape %s",
-         options.axis(), shape.ToString().c_str());
+         "axis = %d is not a dimension of an array of shape %s", options.axis(),
+         shape.ToString().c_str());
   }
   channels_ = shape.dims[axis];
   for (int i = 0; i < axis; ++i) outer_ *= shape.dims[i];
   for (int i = axis + 1; i < shape.rank; ++i) inner_ *= shape.dims[i];
-  if (inner_ != 0 && inner_ < kMinRun && outer_ > 1) {
-    group_ = std::min(std::max<uint64_t>(1, kMinRun / inner_),
-                      std::min(kMaxGroup, std::max<uint64_t>(1, channels_)));
-  }
+  if (array.shape.elements() == 0) return;
+  tiled_ = inner_ < kMinRun && outer_ > 1 && channels_ > 1;
+  // Tiles of rows that are worth reading; else enough for a task.
+  group_ = tiled_ ? kMinRun / inner_ : kSegment / (outer_ * inner_);
+  group_ =
+      std::min(std::max<uint64_t>(1, group_), std::min(kMaxGroup, channels_));
 }
 
 Batch::~Batch() = default;
 
 uint64_t Batch::num_groups() const { return DivCeil(channels_, group_); }
 
-// Tasks of a wave.
+// Tasks of a wave: some for every thread.
 uint64_t Batch::WaveOf(uint64_t tasks) const {
-  return DivCeil(kWave, DivCeil(elements(), tasks));
+  const uint64_t workers =
+      context_.runner != nullptr ? context_.runner->workers() : 1;
+  return std::max(4 * workers, DivCeil(kWave, DivCeil(elements(), tasks)));
 }
 
 // Elements [begin, begin + count) of a channel, in the array or in scratch.
@@ -161,6 +169,13 @@ const float* Batch::Fetch(uint64_t channel, uint64_t begin, size_t count,
 void Batch::FetchTile(uint64_t channel, uint64_t width, uint64_t begin,
                       size_t count, Scratch* scratch) const {
   float* const tile = scratch->tile.as<float>();
+  if (inner_ == 1 && source_.direct()) {
+    GetCalibrationKernels().transpose(
+        reinterpret_cast<const float*>(source_.data) + begin * channels_ +
+            channel,
+        channels_, count, width, tile, kTileStride);
+    return;
+  }
   for (size_t done = 0; done < count;) {
     const uint64_t at = begin + done;
     const uint64_t first = at % inner_;
@@ -189,13 +204,17 @@ void Batch::ForEachChunk(uint64_t group, uint64_t begin, uint64_t end,
                          Scratch* scratch, const F& f) const {
   const uint64_t first = group * group_;
   const uint64_t width = std::min(group_, channels_ - first);
-  for (uint64_t at = begin; at < end; at += kChunk) {
+  for (uint64_t c = 0; !tiled_ && c < width; ++c) {
+    for (uint64_t at = begin; at < end; at += kChunk) {
+      const size_t count =
+          static_cast<size_t>(std::min<uint64_t>(end - at, kChunk));
+      f(first + c, Fetch(first + c, at, count, scratch->chunk.as<float>()),
+        count);
+    }
+  }
+  for (uint64_t at = begin; tiled_ && at < end; at += kChunk) {
     const size_t count =
         static_cast<size_t>(std::min<uint64_t>(end - at, kChunk));
-    if (group_ == 1) {
-      f(first, Fetch(first, at, count, scratch->chunk.as<float>()), count);
-      continue;
-    }
     FetchTile(first, width, at, count, scratch);
     for (uint64_t c = 0; c < width; ++c) {
       f(first + c, scratch->tile.as<float>() + c * kTileStride, count);
@@ -204,6 +223,81 @@ void Batch::ForEachChunk(uint64_t group, uint64_t begin, uint64_t end,
 }
 
 void Batch::Summarize(ChannelStats* stats, const ObserveHook& hook) {
+  if (tiled_ && !options_.keeps_moments()) {
+    SummarizeColumns(stats, hook);
+  } else {
+    SummarizeChunks(stats, hook);
+  }
+}
+
+// Channels that lie close together, without sums, whose order would matter:
+// rows are taken as they lie in memory.
+void Batch::SummarizeColumns(ChannelStats* stats, const ObserveHook& hook) {
+  const CalibrationKernels& kernels = GetCalibrationKernels();
+  const uint64_t stripe = std::max<uint64_t>(1, kColumns / inner_);
+  const uint64_t stripes = DivCeil(channels_, stripe);
+  const uint64_t rows =
+      std::max<uint64_t>(1, kColumnTask / (channels_ * inner_));
+  const uint64_t tasks = DivCeil(outer_, rows) * stripes;
+  const bool direct = source_.direct();
+  std::vector<ChannelStats> seen(static_cast<size_t>(channels_));
+  std::mutex mutex;
+  std::atomic<bool> finite{true};
+  const uint64_t wave_tasks = WaveOf(tasks);
+  uint64_t done = 0;
+  for (uint64_t wave = 0; wave < tasks && finite; wave += wave_tasks) {
+    const uint64_t wave_end = std::min(tasks, wave + wave_tasks);
+    ParallelFor(context_, wave_end - wave, [&](uint64_t i) {
+      const uint64_t first = (wave + i) % stripes * stripe;
+      const uint64_t width = std::min(stripe, channels_ - first);
+      const uint64_t begin = (wave + i) / stripes * rows;
+      const uint64_t end = std::min(outer_, begin + rows);
+      const size_t columns = static_cast<size_t>(width * inner_);
+      Buffer memory = context_.Allocate((5 * columns + kLanes) * sizeof(float));
+      float* const min = memory.as<float>();
+      float* const max = min + columns;
+      uint32_t* const bits = reinterpret_cast<uint32_t*>(max + columns);
+      uint32_t* const zeros = bits + columns;
+      float* const scratch = max + 3 * columns;
+      for (uint64_t o = begin; o < end; ++o) {
+        const uint64_t index = (o * channels_ + first) * inner_;
+        const float* row = reinterpret_cast<const float*>(source_.data) + index;
+        if (!direct) {
+          common_.load(source_, index, columns, scratch);
+          row = scratch;
+        }
+        if (o == begin) {
+          std::memcpy(min, row, columns * sizeof(float));
+          std::memcpy(max, row, columns * sizeof(float));
+          std::memset(bits, 0, 2 * columns * sizeof(uint32_t));
+        }
+        kernels.columns(row, columns, min, max, bits, zeros);
+      }
+      std::lock_guard<std::mutex> lock(mutex);
+      for (uint64_t c = 0; c < width; ++c) {
+        SegmentStats segment;
+        for (uint64_t k = c * inner_; k < (c + 1) * inner_; ++k) {
+          Summary column;
+          column.min = min[k] == 0.0f ? 0.0f : min[k];
+          column.max = max[k] == 0.0f ? 0.0f : max[k];
+          column.zeros = zeros[k];
+          column.abs_bits = bits[k];
+          if (!column.finite()) finite = false;
+          segment.Add(column, end - begin);
+        }
+        seen[static_cast<size_t>(first + c)].Merge(segment);
+      }
+    });
+    const uint64_t before = done;
+    done = wave_end == tasks ? elements() : elements() / tasks * wave_end;
+    if (hook && finite) hook(before, done);
+  }
+  // The rare case is the other way's.
+  if (!finite) return SummarizeChunks(stats, nullptr);
+  for (uint64_t c = 0; c < channels_; ++c) stats[c].Merge(seen[c]);
+}
+
+void Batch::SummarizeChunks(ChannelStats* stats, const ObserveHook& hook) {
   const CalibrationKernels& kernels = GetCalibrationKernels();
   const bool moments = options_.keeps_moments();
   const bool skip = options_.non_finite() == NonFinitePolicy::kSkip;
@@ -223,22 +317,22 @@ void Batch::Summarize(ChannelStats* stats, const ObserveHook& hook) {
       Scratch* scratch = pool.Take();
       SegmentStats segment[kMaxGroup];
       const uint64_t first = group * group_;
-      ForEachChunk(
-          group, begin, std::min(per_channel, begin + kSegment), scratch,
-          [&](uint64_t channel, const float* x, size_t count) {
-            SegmentStats& s = segment[channel - first];
-            Summary summary;
-            kernels.summarize(x, count, moments, &summary);
-            if (!summary.finite()) {
-              float* finite = scratch->chunk.as<float>() + kTileStride;
-              const size_t n = Compact(x, count, finite);
-              s.non_finite += count - n;
-              if (n == 0) return;
-              kernels.summarize(finite, n, moments, &summary);
-              count = n;
-            }
-            s.Add(summary, count);
-          });
+      ForEachChunk(group, begin, std::min(per_channel, begin + kSegment),
+                   scratch,
+                   [&](uint64_t channel, const float* x, size_t count) {
+                     SegmentStats& s = segment[channel - first];
+                     Summary summary;
+                     kernels.summarize(x, count, moments, &summary);
+                     if (!summary.finite()) {
+                       float* finite = scratch->chunk.as<float>() + kTileStride;
+                       const size_t n = Compact(x, count, finite);
+                       s.non_finite += count - n;
+                       if (n == 0) return;
+                       kernels.summarize(finite, n, moments, &summary);
+                       count = n;
+                     }
+                     s.Add(summary, count);
+                   });
       pool.Give(scratch);
       const uint64_t width = std::min(group_, channels_ - first);
       std::lock_guard<std::mutex> lock(mutex);
@@ -266,9 +360,9 @@ void Batch::Tally(const ChannelBins* bins, size_t capacity,
                   const ObserveHook& hook) {
   const CalibrationKernels& kernels = GetCalibrationKernels();
   const uint64_t per_channel = outer_ * inner_;
-  // A gathered group is one task: its channels have too many counters to hold
+  // A tiled group is one task: its channels have too many counters to hold
   // copies of them.
-  const uint64_t segment = group_ > 1 ? per_channel : kSegment;
+  const uint64_t segment = tiled_ ? per_channel : kSegment;
   const uint64_t segments = DivCeil(per_channel, segment);
   const uint64_t tasks = num_groups() * segments;
   std::mutex mutex;
@@ -284,12 +378,26 @@ void Batch::Tally(const ChannelBins* bins, size_t capacity,
       float* const finite = scratch->chunk.as<float>() + kTileStride;
       // Worth the sub-histograms, or shared with other tasks.
       const bool tally =
-          group_ == 1 && (segments > 1 || end - begin >= 4 * capacity);
+          !tiled_ && (segments > 1 || end - begin >= 4 * capacity);
+      uint64_t current = group * group_;
       size_t pending = 0;
+      const auto size = [&] {
+        return static_cast<size_t>(bins[current].map.last) + 1;
+      };
       const auto flush = [&] {
-        kernels.flush(capacity, capacity, scratch->subs.as<uint16_t>(),
+        kernels.flush(size(), capacity, scratch->subs.as<uint16_t>(),
                       scratch->counts.as<uint32_t>());
         pending = 0;
+      };
+      const auto add = [&] {
+        flush();
+        uint32_t* const from = scratch->counts.as<uint32_t>();
+        uint64_t* const to = bins[current].counts;
+        {
+          std::lock_guard<std::mutex> lock(mutex);
+          for (size_t k = 0; k < size(); ++k) to[k] += from[k];
+        }
+        std::memset(from, 0, size() * sizeof(uint32_t));
       };
       ForEachChunk(group, begin, end, scratch,
                    [&](uint64_t channel, const float* x, size_t count) {
@@ -298,26 +406,21 @@ void Batch::Tally(const ChannelBins* bins, size_t capacity,
                        x = finite;
                        if (count == 0) return;
                      }
-                     const ChannelBins& to = bins[channel];
+                     const BinMap& map = bins[channel].map;
                      if (!tally) {
-                       kernels.count(x, count, to.map, to.counts);
+                       kernels.count(x, count, map, bins[channel].counts);
                        return;
                      }
+                     if (channel != current) {
+                       if (pending != 0) add();
+                       current = channel;
+                     }
                      if (pending + count > kMaxTally) flush();
-                     kernels.tally(x, count, to.map, capacity,
+                     kernels.tally(x, count, map, capacity,
                                    scratch->subs.as<uint16_t>());
                      pending += count;
                    });
-      if (tally) {
-        flush();
-        uint32_t* const from = scratch->counts.as<uint32_t>();
-        uint64_t* const to = bins[group].counts;
-        {
-          std::lock_guard<std::mutex> lock(mutex);
-          for (size_t k = 0; k < capacity; ++k) to[k] += from[k];
-        }
-        std::memset(from, 0, scratch->counts.size());
-      }
+      if (pending != 0) add();
       pool_->Give(scratch);
     });
     const uint64_t before = done;

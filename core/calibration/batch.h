@@ -52,6 +52,8 @@ class Batch {
   struct Scratch;
   class ScratchPool;
 
+  void SummarizeColumns(ChannelStats* stats, const ObserveHook& hook);
+  void SummarizeChunks(ChannelStats* stats, const ObserveHook& hook);
   uint64_t num_groups() const;
   uint64_t WaveOf(uint64_t tasks) const;
   // f(channel, values, count).
@@ -60,8 +62,8 @@ class Batch {
                     Scratch* scratch, const F& f) const;
   const float* Fetch(uint64_t channel, uint64_t begin, size_t count,
                      float* scratch) const;
-  void FetchTile(uint64_t channel, uint64_t width, uint64_t begin,
-                 size_t count, Scratch* scratch) const;
+  void FetchTile(uint64_t channel, uint64_t width, uint64_t begin, size_t count,
+                 Scratch* scratch) const;
 
   const Context& context_;
   const CalibrationOptions& options_;
@@ -69,7 +71,8 @@ class Batch {
   SourceView source_;
   const CommonKernels& common_;
   uint64_t outer_ = 1, channels_ = 1, inner_ = 1;
-  uint64_t group_ = 1;  // channels worked on at a time
+  uint64_t group_ = 1;  // channels of a task
+  bool tiled_ = false;  // their elements lie close together, row by row
   bool skips_ = false;  // values that are not finite, of which there are
   std::unique_ptr<ScratchPool> pool_;
 };

@@ -191,10 +191,10 @@ Calibrator::Limits Calibrator::LimitsOf(uint64_t index) const {
       return {channel.stats.min, channel.stats.max, 0};
     }
     const int32_t base = BinOf(channel.stats.min, channel.window.exponent);
-    first = static_cast<size_t>(BinOf(limits.lo, channel.window.exponent) -
-                                base);
-    last = static_cast<size_t>(BinOf(limits.hi, channel.window.exponent) -
-                               base);
+    first =
+        static_cast<size_t>(BinOf(limits.lo, channel.window.exponent) - base);
+    last =
+        static_cast<size_t>(BinOf(limits.hi, channel.window.exponent) - base);
   }
   for (size_t i = 0; i < counts.size(); ++i) {
     if (i < first || i > last) limits.outliers += counts[i];
@@ -218,13 +218,12 @@ Range Calibrator::RangeOf(uint64_t index) const {
     const int64_t first = BinOf(limits.lo, window.exponent) - window.base;
     // A limit on an edge belongs to the bin below it.
     const int64_t last = std::max<int64_t>(
-        first,
-        static_cast<int64_t>(std::ceil(std::ldexp(
-            static_cast<double>(limits.hi), -window.exponent))) -
-            1 - window.base);
+        first, static_cast<int64_t>(std::ceil(std::ldexp(
+                   static_cast<double>(limits.hi), -window.exponent))) -
+                   1 - window.base);
     for (size_t i = 0; i < window.size; ++i) {
-      const int64_t bin = std::min(
-          std::max(static_cast<int64_t>(i), first), last);
+      const int64_t bin =
+          std::min(std::max(static_cast<int64_t>(i), first), last);
       clipped[static_cast<size_t>(bin)] += channel.bins()[i];
     }
     range = method.find({options_, limits.lo, limits.hi, channel.followed,
@@ -273,10 +272,9 @@ HistogramView Calibrator::Histogram(uint64_t index) const {
     Fail(Code::kUnsupported,
          "method %s keeps no histogram; set the option histogram to on before "
          "the first batch",
-         CalibrationValueName(
-             *FindCalibrationOption(
-                 static_cast<int32_t>(CalibrationOption::kMethod)),
-             static_cast<int64_t>(options_.method())));
+         CalibrationValueName(*FindCalibrationOption(static_cast<int32_t>(
+                                  CalibrationOption::kMethod)),
+                              static_cast<int64_t>(options_.method())));
   }
   if (channel.stats.count == 0) return HistogramView();
   return ViewOf(channel.window, channel.bins(), channel.stats.min,

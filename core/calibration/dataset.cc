@@ -60,8 +60,7 @@ void VisitNpy(std::shared_ptr<const MappedFile> file, const std::string* name,
   TryByteSize(item.array.shape, item.array.dtype, &item.bytes);
   const uint64_t size = Info(item.array.dtype).bits / 8;
   item.release = [&](uint64_t begin, uint64_t end) {
-    reader.file().Release(reader.offset() + begin * size,
-                          (end - begin) * size);
+    reader.file().Release(reader.offset() + begin * size, (end - begin) * size);
   };
   visit(item);
 }
@@ -119,18 +118,17 @@ void ObserveItem(const Context& context, const std::string& path,
   uint64_t read = 0;
   // What is thrown out of the hook is the caller's wish, not the array's fault.
   try {
-    calibrator->Observe(
-        context, item.array, [&](uint64_t begin, uint64_t end) {
-          item.release(begin, end);
-          read += end - begin;
-          if (!progress) return;
-          const double share = static_cast<double>(read) /
-                               (static_cast<double>(elements) *
-                                static_cast<double>(passes));
-          progress(done + static_cast<uint64_t>(
-                              share * static_cast<double>(item.bytes)),
-                   total, item.name);
-        });
+    calibrator->Observe(context, item.array, [&](uint64_t begin, uint64_t end) {
+      item.release(begin, end);
+      read += end - begin;
+      if (!progress) return;
+      const double share =
+          static_cast<double>(read) /
+          (static_cast<double>(elements) * static_cast<double>(passes));
+      progress(
+          done + static_cast<uint64_t>(share * static_cast<double>(item.bytes)),
+          total, item.name);
+    });
   } catch (const Error& error) {
     if (error.code() == Code::kCancelled) throw;
     throw Error(error.code(), "array " + Quoted(item.name) + " of " +

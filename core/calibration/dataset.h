@@ -11,8 +11,9 @@
 
 namespace bnq {
 
-// Observes the arrays at `path`, a batch each: of a file, all its floating-point
-// arrays in the order of their names; of a directory, its files *.npy and
+// Observes the arrays at `path`, a batch each: of a file, all its
+// floating-point arrays in the order of their names; of a directory, its files
+// *.npy and
 // *.safetensors in the order of theirs (not those of directories in it). With
 // `name` only arrays of that name; that of a .npy file's array is the file's
 // without the ending.

@@ -8,11 +8,12 @@
 // The width. A histogram of capacity C that has seen values from `min` to `max`
 // has the least exponent e >= -126 for which
 //   - the bins from that of min to that of max are at most C, and
-//   - the magnitude of every value is below 2^22 widths, so that its bin is found
+//   - the magnitude of every value is below 2^22 widths, so that its bin is
+//   found
 //     exactly in float32.
 // Where the first rule decides, more than C / 2 bins are in use. The width
-// depends on min and max alone and never shrinks; so a histogram is a function of
-// the multiset of values seen, not of their order, of how they were cut into
+// depends on min and max alone and never shrinks; so a histogram is a function
+// of the multiset of values seen, not of their order, of how they were cut into
 // batches, or of the calibrators they were spread over.
 #ifndef BNQ_CORE_CALIBRATION_HISTOGRAM_H_
 #define BNQ_CORE_CALIBRATION_HISTOGRAM_H_
@@ -41,8 +42,8 @@ struct BinWindow {
 int32_t ExponentFor(float min, float max, size_t capacity);
 int32_t BinOf(float x, int32_t exponent);
 
-// A window of `capacity` bins for values from min to max, which include all that
-// `window` has counted; the window itself where it will do.
+// A window of `capacity` bins for values from min to max, which include all
+// that `window` has counted; the window itself where it will do.
 BinWindow Widen(const BinWindow& window, float min, float max, size_t capacity);
 // Adds the counts of a window that is no coarser to those of one that holds all
 // its bins that are not 0.
@@ -56,9 +57,7 @@ struct HistogramView {
   double first = 0.0;
   double width = 1.0;
 
-  double Edge(size_t i) const {
-    return first + static_cast<double>(i) * width;
-  }
+  double Edge(size_t i) const { return first + static_cast<double>(i) * width; }
   uint64_t total() const;
 };
 

@@ -56,7 +56,8 @@ HWY_INLINE void SummarizeRange(const float* HWY_RESTRICT x, size_t count,
   float min = hn::GetLane(hn::MinOfLanes(d, lo0));
   float max = hn::GetLane(hn::MaxOfLanes(d, hi0));
   uint32_t bits = static_cast<uint32_t>(hn::GetLane(hn::MaxOfLanes(di, bits0)));
-  uint32_t zeros = static_cast<uint32_t>(hn::GetLane(hn::SumOfLanes(di, zeros0)));
+  uint32_t zeros =
+      static_cast<uint32_t>(hn::GetLane(hn::SumOfLanes(di, zeros0)));
   for (; i < count; ++i) {
     uint32_t b;
     memcpy(&b, x + i, sizeof b);
@@ -79,8 +80,8 @@ HWY_INLINE void SumPowers(const float* x, size_t count, double* out) {
   LaneSums s1, abs, s2, s3, s4;
   ForEachStep(x, count, [&](const float* p) HWY_ATTR {
     for (size_t k = 0; k < LaneSums::kCount; ++k) {
-      const auto v = hn::PromoteTo(
-          dd, hn::LoadU(df, p + k * LaneSums::kPerRegister));
+      const auto v =
+          hn::PromoteTo(dd, hn::LoadU(df, p + k * LaneSums::kPerRegister));
       const auto v2 = hn::Mul(v, v);
       s1.Add(k, v);
       abs.Add(k, hn::Abs(v));
@@ -100,6 +101,64 @@ void Summarize(const float* x, size_t count, bool moments, Summary* out) {
   *out = Summary();
   SummarizeRange(x, count, out);
   if (moments && out->finite()) SumPowers(x, count, out->sums);
+}
+
+void Columns(const float* HWY_RESTRICT row, size_t count,
+             float* HWY_RESTRICT min, float* HWY_RESTRICT max,
+             uint32_t* HWY_RESTRICT abs_bits, uint32_t* HWY_RESTRICT zeros) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const hn::RebindToUnsigned<decltype(d)> du;
+  const size_t N = hn::Lanes(d);
+  const auto mask = hn::Set(di, 0x7FFFFFFF);
+  size_t i = 0;
+  for (; i + N <= count; i += N) {
+    hwy::Prefetch(row + i + kAhead);
+    const auto x = hn::LoadU(d, row + i);
+    hn::StoreU(hn::Min(hn::LoadU(d, min + i), x), d, min + i);
+    hn::StoreU(hn::Max(hn::LoadU(d, max + i), x), d, max + i);
+    const auto abs = hn::And(hn::BitCast(di, x), mask);
+    const auto bits = hn::BitCast(di, hn::LoadU(du, abs_bits + i));
+    hn::StoreU(hn::BitCast(du, hn::Max(bits, abs)), du, abs_bits + i);
+    const auto zero =
+        hn::BitCast(du, hn::VecFromMask(di, hn::Eq(abs, hn::Zero(di))));
+    hn::StoreU(hn::Sub(hn::LoadU(du, zeros + i), zero), du, zeros + i);
+  }
+  for (; i < count; ++i) {
+    uint32_t bits;
+    memcpy(&bits, row + i, sizeof bits);
+    bits &= 0x7FFFFFFFu;
+    if (row[i] < min[i]) min[i] = row[i];
+    if (row[i] > max[i]) max[i] = row[i];
+    if (bits > abs_bits[i]) abs_bits[i] = bits;
+    zeros[i] += bits == 0;
+  }
+}
+
+void Transpose(const float* HWY_RESTRICT from, size_t from_stride, size_t rows,
+               size_t columns, float* HWY_RESTRICT to, size_t to_stride) {
+  // Whole lines of the output at a time. The rows of the next block but one are
+  // asked for meanwhile: they lie too far apart for the CPU to foresee.
+  constexpr size_t kBlock = 16;
+  for (size_t r = 0; r < rows; r += kBlock) {
+    const size_t n = rows - r < kBlock ? rows - r : kBlock;
+    const float* block = from + r * from_stride;
+    for (size_t k = 0; k < n; ++k) {
+      const float* ahead = block + (2 * kBlock + k) * from_stride;
+      for (size_t c = 0; c < columns; c += 16) hwy::Prefetch(ahead + c);
+    }
+    if (n == kBlock) {
+      for (size_t c = 0; c < columns; ++c) {
+        float* out = to + c * to_stride + r;
+        for (size_t k = 0; k < kBlock; ++k) out[k] = block[k * from_stride + c];
+      }
+    } else {
+      for (size_t c = 0; c < columns; ++c) {
+        float* out = to + c * to_stride + r;
+        for (size_t k = 0; k < n; ++k) out[k] = block[k * from_stride + c];
+      }
+    }
+  }
 }
 
 // Elements whose bins are found before they are counted: counting waits for its
@@ -147,7 +206,8 @@ void Count(const float* x, size_t count, const BinMap& map, uint64_t* counts) {
   }
 }
 
-// Counts the bins of kLanes values, or of fewer, in the sub-histograms by turns.
+// Counts the bins of kLanes values, or of fewer, in the sub-histograms by
+// turns.
 HWY_INLINE void CountStep(const uint16_t* HWY_RESTRICT bins, size_t n,
                           size_t stride, uint16_t* HWY_RESTRICT subs) {
   if (HWY_UNLIKELY(n < kLanes)) {
@@ -197,8 +257,8 @@ void Flush(size_t bins, size_t stride, uint16_t* HWY_RESTRICT subs,
 }  // namespace
 
 const CalibrationKernels* GetCalibration() {
-  static constexpr CalibrationKernels kKernels = {Summarize, Count, Tally,
-                                                  Flush};
+  static constexpr CalibrationKernels kKernels = {Summarize, Columns, Transpose,
+                                                  Count,     Tally,   Flush};
   return &kKernels;
 }
 

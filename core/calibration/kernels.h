@@ -32,15 +32,23 @@ struct BinMap {
   int32_t last = 0;
 };
 
-// Elements count in kSubs sub-histograms by turns, so that a run of equal values
-// does not wait for one counter. The counters have 16 bits: they must be flushed
-// after kMaxTally elements.
+// Elements count in kSubs sub-histograms by turns, so that a run of equal
+// values does not wait for one counter. The counters have 16 bits: they must be
+// flushed after kMaxTally elements.
 constexpr size_t kSubs = 4;
 constexpr size_t kMaxTally = 61440;
 
 struct CalibrationKernels {
   // 0 < count <= kChunk. Without `moments` the sums are 0.
   void (*summarize)(const float* x, size_t count, bool moments, Summary* out);
+  // One row of `count` columns: adds each value to its column's running
+  // minimum, maximum, greatest bits of |x| and zeros.
+  void (*columns)(const float* row, size_t count, float* min, float* max,
+                  uint32_t* abs_bits, uint32_t* zeros);
+  // Columns to rows: element c of row r, at from + r * from_stride + c, goes to
+  // to + c * to_stride + r.
+  void (*transpose)(const float* from, size_t from_stride, size_t rows,
+                    size_t columns, float* to, size_t to_stride);
   // Counts the bins of the values.
   void (*count)(const float* x, size_t count, const BinMap& map,
                 uint64_t* counts);

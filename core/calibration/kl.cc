@@ -4,18 +4,18 @@
 //
 // tensorrt (NVIDIA's pytorch-quantization, calib/histogram.py): of |x| in L
 //   levels. The first bin takes the second's count (zeros say nothing about the
-//   scale). For each i = L .. n: p is bins 0 .. i - 1, the last of which gets all
-//   that lie beyond; q spreads the values of each of L equal-width cells evenly
-//   over the cell's bins that are not empty, without those beyond. The last i of
-//   least divergence wins; the range ends at edge i.
+//   scale). For each i = L .. n: p is bins 0 .. i - 1, the last of which gets
+//   all that lie beyond; q spreads the values of each of L equal-width cells
+//   evenly over the cell's bins that are not empty, without those beyond. The
+//   last i of least divergence wins; the range ends at edge i.
 // onnxruntime (its quantization tools, calibrate.py): of x in L levels, with as
-//   many bins below 0 as above. For each half-width i = L / 2 .. n / 2: p is the
-//   bins about the middle, with all that lie beyond in the first and last one; q
-//   adds them up in groups of floor(size / L), the rest in the last group's sum,
-//   and spreads each sum over the group's bins (not those of the rest), divided
-//   by the number of those where p is not 0, the quotient truncated. Zeros in p
-//   and q become 1e-4, taken from the others. The first least divergence wins.
-//   (The tools compute it in float32; we in float64.)
+//   many bins below 0 as above. For each half-width i = L / 2 .. n / 2: p is
+//   the bins about the middle, with all that lie beyond in the first and last
+//   one; q adds them up in groups of floor(size / L), the rest in the last
+//   group's sum, and spreads each sum over the group's bins (not those of the
+//   rest), divided by the number of those where p is not 0, the quotient
+//   truncated. Zeros in p and q become 1e-4, taken from the others. The first
+//   least divergence wins. (The tools compute it in float32; we in float64.)
 //
 // L is the option `levels`, or else 2^(bits - 1): the levels of one sign. A
 // histogram with fewer bins than L is taken as a whole.
@@ -30,8 +30,8 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// Divergence of weights p from q, each divided by its sum. p_i > 0 where q_i = 0
-// makes it infinite.
+// Divergence of weights p from q, each divided by its sum. p_i > 0 where q_i =
+// 0 makes it infinite.
 class Divergence {
  public:
   Divergence(double sum_p, double sum_q) : sum_p_(sum_p), sum_q_(sum_q) {}
@@ -75,8 +75,8 @@ double KlTensorRt(const std::vector<double>& counts, size_t n, size_t levels,
 // As the tools' smooth_distribution; false where there is nothing to take from.
 bool Smooth(std::vector<double>* weights) {
   constexpr double kEpsilon = 1e-4;
-  const double zeros = static_cast<double>(
-      std::count(weights->begin(), weights->end(), 0.0));
+  const double zeros =
+      static_cast<double>(std::count(weights->begin(), weights->end(), 0.0));
   const double others = static_cast<double>(weights->size()) - zeros;
   if (others == 0) return false;
   const double taken = kEpsilon * zeros / others;
@@ -125,8 +125,7 @@ KlThreshold SearchKlTensorRt(const HistogramView& histogram, size_t levels) {
   for (size_t i = 0; i < n; ++i) {
     inside += counts[i];
     if (i + 1 < levels) continue;
-    const double d =
-        KlTensorRt(counts, i + 1, levels, inside, total - inside);
+    const double d = KlTensorRt(counts, i + 1, levels, inside, total - inside);
     if (d <= best.divergence) best = {0, i + 1, d};
   }
   return best;
@@ -140,7 +139,8 @@ double KlOnnxRuntime(const HistogramView& histogram, size_t levels, size_t i) {
   std::vector<double> p(counts.begin() + static_cast<ptrdiff_t>(begin),
                         counts.begin() + static_cast<ptrdiff_t>(end));
   const std::vector<double> slice = p;
-  for (size_t k = 0; k < begin; ++k) p.front() += static_cast<double>(counts[k]);
+  for (size_t k = 0; k < begin; ++k)
+    p.front() += static_cast<double>(counts[k]);
   for (size_t k = end; k < n; ++k) p.back() += static_cast<double>(counts[k]);
   std::vector<double> q(size, 0.0);
   const size_t merged = size / levels;

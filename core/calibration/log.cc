@@ -1,6 +1,6 @@
 // log(x) = e * ln 2 + log(1 + f), where x = 2^e (1 + f) and 1 + f lies between
-// sqrt(1/2) and sqrt(2). With s = f / (2 + f), log(1 + f) = 2 atanh(s) = f - s *
-// (f - R(s^2)); R is the minimax polynomial of fdlibm's e_log.c (Sun
+// sqrt(1/2) and sqrt(2). With s = f / (2 + f), log(1 + f) = 2 atanh(s) = f - s
+// * (f - R(s^2)); R is the minimax polynomial of fdlibm's e_log.c (Sun
 // Microsystems 1993, freely granted), whose error is below 2^-58.45.
 #include <cmath>
 

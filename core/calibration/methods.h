@@ -1,5 +1,6 @@
 // How a range is found: one method, one file. A method either looks at what was
-// seen of a channel in the end (find), or follows its batches (follow), or both.
+// seen of a channel in the end (find), or follows its batches (follow), or
+// both.
 #ifndef BNQ_CORE_CALIBRATION_METHODS_H_
 #define BNQ_CORE_CALIBRATION_METHODS_H_
 
@@ -68,8 +69,8 @@ struct MseBins {
 MseBins SearchMse(const HistogramView& histogram, size_t levels,
                   LastBin last_bin);
 
-// The natural logarithm by IEEE 754 operations alone: within 1 ulp, and the same
-// on every machine, which no standard library promises. 0 < x < infinity.
+// The natural logarithm by IEEE 754 operations alone: within 1 ulp, and the
+// same on every machine, which no standard library promises. 0 < x < infinity.
 double PortableLog(double x);
 
 }  // namespace bnq

@@ -1,7 +1,7 @@
-// The range of least mean squared error, as PyTorch's HistogramObserver searches
-// for it: values are taken to be spread evenly within their bins, and the range
-// is narrowed quantile by quantile (1e-5 of the values at a time, on the side
-// where that skips more bins) as long as the error does not grow.
+// The range of least mean squared error, as PyTorch's HistogramObserver
+// searches for it: values are taken to be spread evenly within their bins, and
+// the range is narrowed quantile by quantile (1e-5 of the values at a time, on
+// the side where that skips more bins) as long as the error does not grow.
 //
 // PyTorch accepts the first narrowing unseen, so its range never is the whole
 // one: even of evenly spread values it drops the last bin. With the option

@@ -48,8 +48,8 @@ constexpr CalibrationOptionInfo kOptions[kNumCalibrationOptions] = {
 const CalibrationOptionInfo& Known(int32_t id, bool is_float) {
   const CalibrationOptionInfo* info = FindCalibrationOption(id);
   if (info == nullptr) {
-    Fail(Code::kUnsupported, "calibration option %d is not known to this library",
-         id);
+    Fail(Code::kUnsupported,
+         "calibration option %d is not known to this library", id);
   }
   if (info->is_float != is_float) {
     Fail(Code::kUnsupported, "calibration option %s is %s, not %s", info->name,

@@ -88,9 +88,7 @@ class CalibrationOptions {
   bool symmetric() const { return !Flag(CalibrationOption::kScheme); }
   // Counters of a histogram: twice the option's number, of which more than half
   // are in use where the values' resolution allows it.
-  size_t capacity() const {
-    return 2 * Enum<size_t>(CalibrationOption::kBins);
-  }
+  size_t capacity() const { return 2 * Enum<size_t>(CalibrationOption::kBins); }
   int bits() const { return Enum<int>(CalibrationOption::kBits); }
   uint64_t levels() const {  // 0: as bits say
     return Enum<uint64_t>(CalibrationOption::kLevels);
@@ -102,7 +100,9 @@ class CalibrationOptions {
   KlVariant kl_variant() const {
     return Enum<KlVariant>(CalibrationOption::kKlVariant);
   }
-  LastBin last_bin() const { return Enum<LastBin>(CalibrationOption::kLastBin); }
+  LastBin last_bin() const {
+    return Enum<LastBin>(CalibrationOption::kLastBin);
+  }
   NonFinitePolicy non_finite() const {
     return Enum<NonFinitePolicy>(CalibrationOption::kNonFinite);
   }

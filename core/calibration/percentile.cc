@@ -1,8 +1,11 @@
 // The range that holds p percent of the values (the option `percentile`), as
 // TensorRT and ONNX Runtime find it in a histogram:
-//   symmetric: of |x|; the range ends at the left edge of the first bin at which
-//     the cumulative share reaches p / 100, so that this bin's values are clipped;
-//   asymmetric: (100 - p) / 2 percent are cut on each side, at the left edges of
+//   symmetric: of |x|; the range ends at the left edge of the first bin at
+//   which
+//     the cumulative share reaches p / 100, so that this bin's values are
+//     clipped;
+//   asymmetric: (100 - p) / 2 percent are cut on each side, at the left edges
+//   of
 //     the bins at which the share reaches (100 - p) / 200 and 1 less that.
 // Shares are of exact counts. 100 percent are the range of all values.
 #include <algorithm>

@@ -44,9 +44,9 @@ void AppendSum(const ExactSum& sum, std::string* out) {
   const uint64_t sign = sum.limb(ExactSum::kLimbs - 1) >> 63 ? UINT64_MAX : 0;
   int end = ExactSum::kLimbs, begin = 0;
   // The last one kept has the sign in its top bit.
-  while (end > 0 && sum.limb(end - 1) == sign &&
-         (end == 1 ? sign == 0
-                   : (sum.limb(end - 2) >> 63 != 0) == (sign != 0))) {
+  while (
+      end > 0 && sum.limb(end - 1) == sign &&
+      (end == 1 ? sign == 0 : (sum.limb(end - 2) >> 63 != 0) == (sign != 0))) {
     --end;
   }
   while (begin < end && sum.limb(begin) == 0) ++begin;

@@ -20,8 +20,9 @@ void MergeRange(uint64_t count, float min, float max, uint64_t* total,
 
 const char* CalibrationStatisticName(int index) {
   static const char* const kNames[kNumCalibrationStatistics] = {
-      "count",   "min",      "max",      "mean",     "variance",   "absmax",
-      "absmean", "skewness", "kurtosis", "zero_share", "non_finite", "outliers"};
+      "count",    "min",        "max",        "mean",
+      "variance", "absmax",     "absmean",    "skewness",
+      "kurtosis", "zero_share", "non_finite", "outliers"};
   return index >= 0 && index < kNumCalibrationStatistics ? kNames[index]
                                                          : nullptr;
 }

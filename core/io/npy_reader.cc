@@ -46,8 +46,8 @@ class Header {
       if (which == 0) {
         Space();
         if (next_ != end_ && *next_ == '[') {
-          Fail(Code::kUnsupported,
-               "%s: arrays of structures are not supported", label_.c_str());
+          Fail(Code::kUnsupported, "%s: arrays of structures are not supported",
+               label_.c_str());
         }
         descr = String();
       } else if (which == 1) {
@@ -132,8 +132,8 @@ class Header {
       }
       if (next_ == first) Corrupt("has a dimension that is not a number");
       if (rank == kMaxRank) {
-        Fail(Code::kUnsupported, "%s: the rank is more than %d",
-             label_.c_str(), kMaxRank);
+        Fail(Code::kUnsupported, "%s: the rank is more than %d", label_.c_str(),
+             kMaxRank);
       }
       dims[rank++] = value;
       comma = Accept(',');
@@ -160,8 +160,7 @@ NpyReader::NpyReader(std::shared_ptr<const MappedFile> file)
   const uint8_t* data = file_->data();
   const uint64_t size = file_->size();
   if (!IsNpy(*file_)) {
-    Fail(Code::kCorruptFile, "%s does not begin as a .npy file",
-         label.c_str());
+    Fail(Code::kCorruptFile, "%s does not begin as a .npy file", label.c_str());
   }
   if (size < 10) {
     Fail(Code::kCorruptFile, "%s: %llu bytes are too few for a .npy file",
@@ -176,13 +175,13 @@ NpyReader::NpyReader(std::shared_ptr<const MappedFile> file)
   const uint64_t begin = major == 1 ? 10 : 12;
   uint64_t length = 0;
   if (size >= begin) {
-    length = major == 1 ? LoadLE<uint16_t>(data + 8) : LoadLE<uint32_t>(data + 8);
+    length =
+        major == 1 ? LoadLE<uint16_t>(data + 8) : LoadLE<uint32_t>(data + 8);
   }
   if (size < begin || length > size - begin) {
     Fail(Code::kCorruptFile,
          "%s: a .npy header of %llu bytes does not fit the file's %llu",
-         label.c_str(), static_cast<Number>(length),
-         static_cast<Number>(size));
+         label.c_str(), static_cast<Number>(length), static_cast<Number>(size));
   }
   Header header(label, reinterpret_cast<const char*>(data + begin), length);
   header.Parse();

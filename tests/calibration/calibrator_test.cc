@@ -1,4 +1,5 @@
-// The calibrator as a whole: methods on real values, batches, merging, outliers.
+// The calibrator as a whole: methods on real values, batches, merging,
+// outliers.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -16,8 +17,8 @@ namespace {
 
 using Values = std::vector<float>;
 using S = CalibrationStatistic;
-const char* const kMethodNames[] = {"minmax", "moving_average", "percentile",
-                                    "kl",     "mse",            "adaptive"};
+const char* const kMethodNames[] = {
+    "minmax", "moving_average", "percentile", "kl", "mse", "adaptive"};
 
 void Observe(Calibrator* calibrator, const Values& values,
              std::vector<uint64_t> dims = {}) {
@@ -66,9 +67,8 @@ TEST(Calibrator, NothingBeforeData) {
     const std::string text = "not observed any data";
     EXPECT_TRUE(FailsWith(Code::kNoData, text, [&] { c.Ranges(Context()); }));
     EXPECT_TRUE(FailsWith(Code::kNoData, text, [&] { c.Statistics(0); }));
-    EXPECT_TRUE(FailsWith(Code::kNoData, text, [&] {
-      c.Statistics(Calibrator::kAllChannels);
-    }));
+    EXPECT_TRUE(FailsWith(Code::kNoData, text,
+                          [&] { c.Statistics(Calibrator::kAllChannels); }));
     EXPECT_TRUE(FailsWith(Code::kNoData, text, [&] { c.Histogram(0); }));
     Observe(&c, {});
     EXPECT_EQ(c.channels(), 0u);
@@ -169,9 +169,8 @@ TEST(Calibrator, SearchesBeatMinMaxWhereThereAreOutliers) {
   Calibrator minmax = Make({{"scheme", "asymmetric"}});
   Observe(&minmax, values);
   for (const char* variant : {"tensorrt", "onnxruntime"}) {
-    Calibrator kl = Make({{"method", "kl"},
-                          {"kl_variant", variant},
-                          {"scheme", "asymmetric"}});
+    Calibrator kl = Make(
+        {{"method", "kl"}, {"kl_variant", variant}, {"scheme", "asymmetric"}});
     Observe(&kl, values);
     const Range range = RangeOf(kl);
     EXPECT_LT(range.hi, 20) << variant;
@@ -204,8 +203,8 @@ TEST(Calibrator, MergingIsObservingInOnePlace) {
   for (const char* method : {"minmax", "percentile", "kl", "mse"}) {
     for (const char* granularity : {"tensor", "channel"}) {
       const std::vector<std::pair<const char*, const char*>> options = {
-          {"method", method},    {"granularity", granularity},
-          {"axis", "1"},         {"moments", "on"},
+          {"method", method},     {"granularity", granularity},
+          {"axis", "1"},          {"moments", "on"},
           {"non_finite", "skip"}, {"outliers", "percentile"},
           {"bins", "256"}};
       Calibrator one = Make(options), a = Make(options), b = Make(options),
@@ -291,8 +290,9 @@ TEST(Calibrator, NonFiniteValuesAreRefusedOrSkipped) {
     Calibrator c = Make({{"method", method}});
     Observe(&c, {1, 2});
     const std::string before = c.Serialize();
-    EXPECT_TRUE(FailsWith(Code::kNonFinite, "index [1, 0]",
-                          [&] { Observe(&c, {3, 4, nan, 5}, {2, 2}); }));
+    EXPECT_TRUE(FailsWith(Code::kNonFinite, "index [1, 0]", [&] {
+      Observe(&c, {3, 4, nan, 5}, {2, 2});
+    }));
     EXPECT_EQ(c.Serialize(), before);
 
     Calibrator s = Make({{"method", method},
@@ -300,8 +300,8 @@ TEST(Calibrator, NonFiniteValuesAreRefusedOrSkipped) {
                          {"scheme", "asymmetric"},
                          {"granularity", "channel"}});
     Observe(&s, {1, nan, 3, inf, -inf, nan}, {2, 3});
-    EXPECT_TRUE(FailsWith(Code::kNoData, "channel 1",
-                          [&] { s.Ranges(Context()); }));
+    EXPECT_TRUE(
+        FailsWith(Code::kNoData, "channel 1", [&] { s.Ranges(Context()); }));
     Observe(&s, {1, 3, 3, 7, 7, inf}, {2, 3});
     EXPECT_EQ(s.Statistics(0).at(S::kNonFinite), 1);
     EXPECT_EQ(s.Statistics(1).at(S::kNonFinite), 4);
@@ -333,8 +333,8 @@ TEST(Calibrator, OutliersAreClippedAndCounted) {
     Observe(&d, values);
     const CalibrationStatistics s = d.Statistics(0);
     EXPECT_EQ(s.at(S::kOutliers), 50) << method;
-    EXPECT_LE(RangeOf(d).hi, s.at(S::kMean) +
-                                 6 * std::sqrt(s.at(S::kVariance)) + 0.1)
+    EXPECT_LE(RangeOf(d).hi,
+              s.at(S::kMean) + 6 * std::sqrt(s.at(S::kVariance)) + 0.1)
         << method;
   }
   Calibrator none = Make({{"outliers", "percentile"}});
@@ -414,11 +414,9 @@ TEST(Calibrator, AnInterruptedOneMustBeReset) {
   EXPECT_TRUE(FailsWith(Code::kInternal, text, [&] { Observe(&c, {1}); }));
   EXPECT_TRUE(FailsWith(Code::kInternal, text, [&] { c.Statistics(0); }));
   EXPECT_TRUE(FailsWith(Code::kInternal, text, [&] { c.Serialize(); }));
-  EXPECT_TRUE(
-      FailsWith(Code::kInternal, text, [&] { c.Clone(Context()); }));
-  EXPECT_TRUE(FailsWith(Code::kInternal, text, [&] {
-    Calibrator().Merge(Context(), c);
-  }));
+  EXPECT_TRUE(FailsWith(Code::kInternal, text, [&] { c.Clone(Context()); }));
+  EXPECT_TRUE(FailsWith(Code::kInternal, text,
+                        [&] { Calibrator().Merge(Context(), c); }));
   c.Reset();
   Observe(&c, {1});
   EXPECT_EQ(RangeOf(c).hi, 1.0f);

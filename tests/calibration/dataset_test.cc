@@ -23,9 +23,10 @@ std::string Bytes(const std::vector<float>& values) {
 }
 
 std::string Npy(const std::vector<float>& values) {
-  const std::string header = "{'descr': '<f4', 'fortran_order': False, "
-                             "'shape': (" +
-                             std::to_string(values.size()) + ",), }\n";
+  const std::string header =
+      "{'descr': '<f4', 'fortran_order': False, "
+      "'shape': (" +
+      std::to_string(values.size()) + ",), }\n";
   std::string file("\x93NUMPY\1\0", 8);
   AppendLE<uint16_t>(static_cast<uint16_t>(header.size()), &file);
   return file + header + Bytes(values);

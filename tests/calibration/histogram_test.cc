@@ -30,8 +30,7 @@ TEST(Exponent, IsTheLeastThatFits) {
       const double l = std::floor(std::ldexp(double{lo}, -e));
       const double h = std::floor(std::ldexp(double{hi}, -e));
       return h - l + 1 <= static_cast<double>(capacity) &&
-             std::max(std::fabs(lo), std::fabs(hi)) <
-                 std::ldexp(4194304.0, e);
+             std::max(std::fabs(lo), std::fabs(hi)) < std::ldexp(4194304.0, e);
     };
     const int e = ExponentFor(lo, hi, capacity);
     EXPECT_TRUE(fits(e)) << lo << " " << hi;
@@ -51,7 +50,8 @@ TEST(Histogram, GrowsAsIfItHadBeenThatWideAllAlong) {
     std::vector<float> seen;
     float lo = 0, hi = 0;
     for (int step = 0; step < 12; ++step) {
-      const float scale = std::ldexp(1.0f, static_cast<int>(random() % 60) - 30);
+      const float scale =
+          std::ldexp(1.0f, static_cast<int>(random() % 60) - 30);
       const float x =
           scale * (static_cast<float>(random() >> 8) / 8388608.0f - 1.0f);
       lo = seen.empty() ? x : std::min(lo, x);
@@ -75,8 +75,8 @@ TEST(Histogram, GrowsAsIfItHadBeenThatWideAllAlong) {
     EXPECT_EQ(view.total(), seen.size());
     std::vector<uint64_t> expected(view.counts.size(), 0);
     for (const float x : seen) {
-      ++expected[static_cast<size_t>(
-          std::floor(double{x} / view.width) - view.first / view.width)];
+      ++expected[static_cast<size_t>(std::floor(double{x} / view.width) -
+                                     view.first / view.width)];
     }
     EXPECT_EQ(view.counts, expected);
     EXPECT_NE(view.counts.front(), 0u);
@@ -96,7 +96,8 @@ TEST(Histogram, ViewsFold) {
   EXPECT_EQ(plain.first, -1.5);
   EXPECT_EQ(plain.width, 0.5);
   EXPECT_EQ(plain.Edge(5), 1.0);
-  const HistogramView both = SymmetricViewOf(window, counts.data(), -1.2f, 0.7f);
+  const HistogramView both =
+      SymmetricViewOf(window, counts.data(), -1.2f, 0.7f);
   EXPECT_EQ(both.counts, (std::vector<uint64_t>{5, 0, 2, 7, 11, 0}));
   EXPECT_EQ(both.first, -1.5);
   const HistogramView abs = AbsViewOf(window, counts.data(), -1.2f, 0.7f);

@@ -42,8 +42,7 @@ TEST(PortableLog, IsWithinAnUlp) {
 }
 
 TEST(Mse, EvenCountsLoseTheirLastBinAsInPyTorch) {
-  const HistogramView view =
-      View(std::vector<uint64_t>(2048, 1), -1.0, 1.0);
+  const HistogramView view = View(std::vector<uint64_t>(2048, 1), -1.0, 1.0);
   const MseBins drop = SearchMse(view, 256, LastBin::kDrop);
   EXPECT_EQ(drop.first, 0u);
   EXPECT_EQ(drop.last, 2046u);
@@ -83,8 +82,8 @@ TEST(Mse, AnOutlierIsCutOff) {
 }
 
 TEST(KlTensorRt, EqualCountsStay) {
-  const KlThreshold best = SearchKlTensorRt(
-      View(std::vector<uint64_t>(2048, 7), 0.0, 1.0), 128);
+  const KlThreshold best =
+      SearchKlTensorRt(View(std::vector<uint64_t>(2048, 7), 0.0, 1.0), 128);
   EXPECT_EQ(best.end, 2048u);
   EXPECT_EQ(best.divergence, 0.0);
 }

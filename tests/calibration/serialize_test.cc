@@ -21,8 +21,8 @@ uint64_t Iterations() {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : 20000;
 }
 
-const char* const kMethods[] = {"minmax", "moving_average", "percentile",
-                                "kl",     "mse",            "adaptive"};
+const char* const kMethods[] = {"minmax", "moving_average", "percentile", "kl",
+                                "mse",    "adaptive"};
 
 Calibrator Sample(const char* method, bool channels, uint32_t batches = 3) {
   Calibrator calibrator;
@@ -85,6 +85,26 @@ TEST(CalibratorBytes, RoundTrip) {
   }
 }
 
+TEST(CalibratorBytes, GoOnWithinTheSameRange) {
+  // What was read has no room to spare around its bins; many values, that is
+  // other ways of counting, must not need it.
+  for (const bool channels : {false, true}) {
+    Calibrator original;
+    original.SetText("method", "kl");
+    original.SetText("bins", "64");
+    original.SetText("granularity", channels ? "channel" : "tensor");
+    const std::vector<float> values = bnq_test::HardValues(600000, 0);
+    const uint64_t dims[] = {2, values.size() / 2};
+    const ArrayView array = {reinterpret_cast<const uint8_t*>(values.data()),
+                             DType::kF32, Shape::Make(2, dims)};
+    original.Observe(Context(), array, nullptr);
+    const std::unique_ptr<Calibrator> copy = Parse(original.Serialize());
+    original.Observe(Context(), array, nullptr);
+    copy->Observe(Context(), array, nullptr);
+    EXPECT_EQ(copy->Serialize(), original.Serialize());
+  }
+}
+
 TEST(CalibratorBytes, AreThoseOfTheReadme) {
   Calibrator calibrator;
   calibrator.SetText("moments", "on");
@@ -122,14 +142,14 @@ TEST(CalibratorBytes, TruncatedAnywhere) {
     const std::string bytes = Sample(method, true).Serialize();
     for (size_t n = 0; n < bytes.size(); ++n) {
       std::string part = bytes.substr(0, n);
-      ASSERT_TRUE(FailsWith(Code::kCorruptFile, "serialized calibrator",
-                            [&] { Parse(part); }))
-          << n;
+      ASSERT_TRUE(FailsWith(Code::kCorruptFile, "serialized calibrator", [&] {
+        Parse(part);
+      })) << n;
       if (n < 12) continue;  // the checksum would be in the version's place
       Sign(&part);
-      ASSERT_TRUE(FailsWith(Code::kCorruptFile, "serialized calibrator",
-                            [&] { Parse(part); }))
-          << n;
+      ASSERT_TRUE(FailsWith(Code::kCorruptFile, "serialized calibrator", [&] {
+        Parse(part);
+      })) << n;
     }
   }
 }
@@ -141,9 +161,8 @@ TEST(CalibratorBytes, EveryFlippedBitIsSeen) {
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
     // A version that is not ours is told apart before the checksum.
     const bool version = bit / 8 == 4 || bit / 8 == 5;
-    ASSERT_TRUE(
-        FailsWith(version ? Code::kUnsupported : Code::kCorruptFile,
-                  "serialized calibrator", [&] { Parse(damaged); }))
+    ASSERT_TRUE(FailsWith(version ? Code::kUnsupported : Code::kCorruptFile,
+                          "serialized calibrator", [&] { Parse(damaged); }))
         << bit;
   }
 }

@@ -77,10 +77,10 @@ TEST_F(Calibration, OptionsAreListedAndReadBack) {
       EXPECT_EQ(value, max);
       EXPECT_EQ(bnq_calibrator_set_float(calibrator_, option, max * 2 + 1),
                 BNQ_ERROR_INVALID_ARGUMENT);
-      EXPECT_EQ(bnq_calibrator_set_float(
-                    calibrator_, option,
-                    std::numeric_limits<double>::quiet_NaN()),
-                BNQ_ERROR_INVALID_ARGUMENT);
+      EXPECT_EQ(
+          bnq_calibrator_set_float(calibrator_, option,
+                                   std::numeric_limits<double>::quiet_NaN()),
+          BNQ_ERROR_INVALID_ARGUMENT);
       EXPECT_EQ(bnq_calibrator_set_int(calibrator_, option, 1),
                 BNQ_ERROR_UNSUPPORTED);
     } else {
@@ -139,9 +139,9 @@ TEST_F(Calibration, ASession) {
          BNQ_ERROR_INVALID_ARGUMENT, "count = 2");
 
   double statistics[BNQ_NUM_STATISTICS];
-  ASSERT_EQ(bnq_calibrator_statistics(calibrator_, 2, statistics,
-                                      BNQ_NUM_STATISTICS),
-            BNQ_OK);
+  ASSERT_EQ(
+      bnq_calibrator_statistics(calibrator_, 2, statistics, BNQ_NUM_STATISTICS),
+      BNQ_OK);
   EXPECT_EQ(statistics[BNQ_STATISTIC_COUNT], 3);
   EXPECT_EQ(statistics[BNQ_STATISTIC_ABSMAX], 9);
   EXPECT_TRUE(std::isnan(statistics[BNQ_STATISTIC_MEAN]));
@@ -193,9 +193,9 @@ TEST_F(Calibration, MovesBetweenMachines) {
   ASSERT_EQ(Observe({1, 2, 3, 4}, {4}), BNQ_OK);
   const std::vector<uint8_t> bytes = Serialize(calibrator_);
   bnq_calibrator* other = nullptr;
-  ASSERT_EQ(bnq_calibrator_deserialize(context_, bytes.data(), bytes.size(),
-                                       &other),
-            BNQ_OK)
+  ASSERT_EQ(
+      bnq_calibrator_deserialize(context_, bytes.data(), bytes.size(), &other),
+      BNQ_OK)
       << bnq_last_error();
   EXPECT_EQ(Serialize(other), bytes);
   bnq_calibrator* clone = nullptr;

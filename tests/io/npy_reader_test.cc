@@ -61,9 +61,9 @@ TEST(Npy, WhatNumpyWrites) {
   // One dimension has one order, whatever it is called.
   EXPECT_EQ(Read(Npy(Dict("<f8", "True", "(1,)"), Noise(8)), &keep).dtype,
             DType::kF64);
-  EXPECT_EQ(Read(Npy(Dict("<f4", "False", "(0, 7)"), ""), &keep)
-                .shape.elements(),
-            0u);
+  EXPECT_EQ(
+      Read(Npy(Dict("<f4", "False", "(0, 7)"), ""), &keep).shape.elements(),
+      0u);
   EXPECT_EQ(Read(Npy("{\"shape\":(1,),\"fortran_order\":False,"
                      "\"descr\":\"<f4\"}",
                      Noise(4)),
@@ -76,8 +76,7 @@ TEST(Npy, WhatIsNotSupported) {
   const Code code = Code::kUnsupported;
   EXPECT_TRUE(Fails(Npy(Dict(">f4", "False", "(1,)"), Noise(4)), code,
                     "type \">f4\", must be one of"));
-  EXPECT_TRUE(
-      Fails(Npy(Dict("<i4", "False", "(1,)"), Noise(4)), code, "<i4"));
+  EXPECT_TRUE(Fails(Npy(Dict("<i4", "False", "(1,)"), Noise(4)), code, "<i4"));
   EXPECT_TRUE(Fails(Npy(Dict("<f4", "True", "(1, 1)"), Noise(4)), code,
                     "Fortran order"));
   EXPECT_TRUE(Fails(Npy("{'descr': [('a', '<f4')], 'fortran_order': False, "
@@ -104,8 +103,8 @@ TEST(Npy, WhatCannotBe) {
                     "number for a shape"));
   EXPECT_TRUE(Fails(Npy(Dict("<f4", "False", "(2 3)"), Noise(24)), code,
                     "without commas"));
-  EXPECT_TRUE(Fails(Npy(Dict("<f4", "False", "(-1,)"), ""), code,
-                    "not a number"));
+  EXPECT_TRUE(
+      Fails(Npy(Dict("<f4", "False", "(-1,)"), ""), code, "not a number"));
   EXPECT_TRUE(Fails(Npy(Dict("<f4", "Maybe", "(2,)"), Noise(8)), code,
                     "True nor False"));
   EXPECT_TRUE(Fails(Npy(Dict("<f4", "False", "(99999999999999999999,)"), ""),
@@ -131,8 +130,8 @@ TEST(IoFuzz, Npy) {
   const uint64_t iterations =
       text != nullptr ? std::strtoull(text, nullptr, 10) : 20000;
   std::mt19937_64 random(7);
-  const char* const texts[] = {"(", ")", ",", "'", "{", "}", ":", "99", "True",
-                               "<f8", "0"};
+  const char* const texts[] = {"(", ")",  ",",    "'",   "{", "}",
+                               ":", "99", "True", "<f8", "0"};
   uint64_t read = 0;
   for (uint64_t i = 0; i < iterations; ++i) {
     std::string file = Npy(Dict("<f4", "False", "(3, 2)"), Noise(24),
