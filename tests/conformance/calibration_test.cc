@@ -198,6 +198,8 @@ TEST(CalibrationTargets, ChannelsOfAnyAxis) {
       values[i] = i % 2 ? std::numeric_limits<float>::infinity()
                         : std::numeric_limits<float>::quiet_NaN();
     }
+    std::vector<uint8_t> unaligned(4 * values.size() + 1);
+    std::memcpy(unaligned.data() + 1, values.data(), 4 * values.size());
     for (int axis = 0; axis < shape.rank; ++axis) {
       uint64_t inner = 1;
       for (int i = axis + 1; i < shape.rank; ++i) inner *= dims[i];
@@ -216,7 +218,10 @@ TEST(CalibrationTargets, ChannelsOfAnyAxis) {
           calibrator.SetInt(static_cast<int32_t>(CalibrationOption::kAxis),
                             seed % 2 ? axis : axis - shape.rank);
           calibrator.SetText("non_finite", "skip");
-          calibrator.Observe(Threads(2), Array(values, shape), nullptr);
+          // As it is, or where no float can be read directly.
+          const uint8_t* data = seed / 2 % 2 == 0 ? unaligned.data() + 1
+                                                  : Array(values, shape).data;
+          calibrator.Observe(Threads(2), {data, DType::kF32, shape}, nullptr);
           ASSERT_EQ(calibrator.channels(), dims[axis]);
           for (uint64_t c = 0; c < channels.size(); ++c) {
             ExpectChannel(calibrator, c, expected[c]);
