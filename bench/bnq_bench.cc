@@ -174,13 +174,12 @@ void Measure(benchmark::State& state, Data& data, int threads,
   }
 }
 
-// A context and a config; the format's options at their defaults.
+// A context, and a config from its text.
 struct Setup {
-  Setup(int32_t format, int threads) {
+  Setup(const std::string& text, int threads) {
     Check(bnq_context_create(nullptr, &context));
     Check(bnq_context_set_threads(context, threads));
-    Check(bnq_config_create(&config));
-    Check(bnq_config_set_int(config, BNQ_OPT_FORMAT, format));
+    Check(bnq_config_from_text(text.c_str(), &config));
   }
   ~Setup() {
     bnq_config_destroy(config);
@@ -193,54 +192,79 @@ struct Setup {
 struct Quantized {
   Quantized(const bnq_config* config, size_t count)
       : shape{count / 1024, 1024} {
-    uint64_t bytes = 0, scale_count = 0;
-    Check(bnq_quantized_sizes(config, 2, shape, &bytes, &scale_count, nullptr));
+    uint64_t bytes = 0, scale_bytes = 0, zeros = 0;
+    Check(bnq_quantized_sizes(config, 2, shape, &bytes, &scale_bytes, &zeros));
     codes.resize(bytes);
-    scales.resize(scale_count);
+    // Floats, for their alignment.
+    scales.resize((scale_bytes + 3) / 4);
+    num_scale_bytes = scale_bytes;
+    zero_points.resize(zeros);
   }
   void Fill(bnq_context* context, const bnq_config* config, const Data& data) {
     const bnq_array array = {data.x.data(), shape, BNQ_DTYPE_F32, 2};
     Check(bnq_quantize(context, config, &array, codes.data(), codes.size(),
-                       scales.data(), scales.size(), nullptr, 0));
+                       scales.data(), num_scale_bytes, zero_points.data(),
+                       zero_points.size()));
   }
   uint64_t shape[2];
   std::vector<uint8_t> codes;
   std::vector<float> scales;
+  uint64_t num_scale_bytes = 0;
+  std::vector<int8_t> zero_points;
 };
 
-using Options = std::vector<std::pair<const char*, const char*>>;
-
-void BM_Quantize(benchmark::State& state, int32_t format, size_t bytes,
-                 int threads, const Options& options) {
+void BM_Quantize(benchmark::State& state, const std::string& text, size_t bytes,
+                 int threads) {
   Data& data = DataOf(bytes);
-  const Setup setup(format, threads);
-  for (const auto& option : options) {
-    Check(bnq_config_set_text(setup.config, option.first, option.second));
-  }
+  const Setup setup(text, threads);
   Quantized q(setup.config, data.x.size());
   Measure(state, data, threads, {{"vs_read", kRead}, {"vs_copy", kCopy}},
           [&] { q.Fill(setup.context, setup.config, data); });
 }
 
-void BM_Dequantize(benchmark::State& state, int32_t format, size_t bytes,
-                   int threads, const Options& options) {
+void BM_Dequantize(benchmark::State& state, const std::string& text,
+                   size_t bytes, int threads) {
   Data& data = DataOf(bytes);
-  const Setup setup(format, threads);
-  for (const auto& option : options) {
-    Check(bnq_config_set_text(setup.config, option.first, option.second));
-  }
+  const Setup setup(text, threads);
   Quantized q(setup.config, data.x.size());
   q.Fill(setup.context, setup.config, data);
   bnq_tensor* tensor = nullptr;
   Check(bnq_tensor_create(setup.context, setup.config, 2, q.shape,
                           q.codes.data(), q.codes.size(), q.scales.data(),
-                          q.scales.size(), nullptr, 0, BNQ_TENSOR_BORROW,
-                          &tensor));
+                          q.num_scale_bytes, q.zero_points.data(),
+                          q.zero_points.size(), BNQ_TENSOR_BORROW, &tensor));
   Measure(state, data, threads, {{"vs_write", kWrite}, {"vs_copy", kCopy}},
           [&] {
             Check(bnq_tensor_dequantize(setup.context, tensor, BNQ_DTYPE_F32,
                                         data.y.data(), data.y.size() * 4));
           });
+  bnq_tensor_destroy(tensor);
+}
+
+// LLM.int8: columns with |x| >= 3.9 apart.
+void BM_Outliers(benchmark::State& state, size_t bytes, int threads,
+                 bool quantize) {
+  Data& data = DataOf(bytes);
+  const Setup setup("int8_dynamic,outlier_threshold=3.9", threads);
+  const uint64_t shape[2] = {data.x.size() / 1024, 1024};
+  const bnq_array array = {data.x.data(), shape, BNQ_DTYPE_F32, 2};
+  bnq_tensor* tensor = nullptr;
+  const auto make = [&] {
+    bnq_tensor_destroy(tensor);
+    Check(bnq_tensor_quantize(setup.context, setup.config, &array, &tensor));
+  };
+  make();
+  uint64_t columns = 0;
+  bnq_tensor_outlier_columns(tensor, &columns);
+  state.counters["outlier_columns"] = static_cast<double>(columns);
+  if (quantize) {
+    Measure(state, data, threads, {{"vs_read", kRead}}, make);
+  } else {
+    Measure(state, data, threads, {{"vs_write", kWrite}}, [&] {
+      Check(bnq_tensor_dequantize(setup.context, tensor, BNQ_DTYPE_F32,
+                                  data.y.data(), data.y.size() * 4));
+    });
+  }
   bnq_tensor_destroy(tensor);
 }
 
@@ -254,6 +278,49 @@ void BM_Memory(benchmark::State& state, Yardstick what, size_t bytes,
                           static_cast<int64_t>(bytes));
 }
 
+struct Case {
+  std::string name;
+  std::string text;
+};
+
+// Every format in groups of 128, and with each of these that it supports.
+std::vector<Case> Cases() {
+  const std::pair<const char*, const char*> variants[] = {
+      {"", "axis=0"},
+      {":tensor", "granularity=tensor"},
+      {":block64", "granularity=block,group_size=64"},
+      {":asymmetric", "scheme=asymmetric"},
+      {":half_away", "rounding=half_away"},
+      {":stochastic", "rounding=stochastic"},
+      {":percentile", "scale_rule=percentile"},
+      {":mse", "scale_rule=mse"},
+      {":f16_scales", "scale_dtype=f16"},
+      {":double_quant", "double_quant=on"},
+      {":base3", "packing=base3"},
+  };
+  std::vector<Case> cases;
+  for (uint32_t i = 0; i < bnq_format_count(); ++i) {
+    int32_t format = 0;
+    Check(bnq_format_at(i, &format));
+    const std::string name = bnq_format_name(format);
+    int64_t scaled = 0;
+    Check(bnq_format_property(format, BNQ_FORMAT_SCALED, &scaled));
+    for (const auto& variant : variants) {
+      const std::string text = "format=" + name + "," + variant.second;
+      const Setup setup(text, 1);
+      const uint64_t one = 1;
+      const bool supported = bnq_quantized_sizes(setup.config, 1, &one, nullptr,
+                                                 nullptr, nullptr) == BNQ_OK;
+      // Who shares a scale makes no difference without any.
+      const bool plain = *variant.first == '\0';
+      if (supported && (scaled != 0 || plain)) {
+        cases.push_back({name + variant.first, text});
+      }
+    }
+  }
+  return cases;
+}
+
 void Register() {
   std::vector<int> threads = {1};
   const unsigned processors = std::thread::hardware_concurrency();
@@ -264,7 +331,7 @@ void Register() {
     benchmark::RegisterBenchmark(name.c_str(), function, args...)
         ->UseRealTime();
   };
-  const Options tensor = {{"granularity", "tensor"}};
+  const std::vector<Case> cases = Cases();
   for (const Tier& tier : kTiers) {
     for (int t : threads) {
       const std::string suffix =
@@ -272,19 +339,14 @@ void Register() {
       add("memory/copy" + suffix, BM_Memory, kCopy, tier.bytes, t);
       add("memory/read" + suffix, BM_Memory, kRead, tier.bytes, t);
       add("memory/write" + suffix, BM_Memory, kWrite, tier.bytes, t);
-      for (uint32_t i = 0; i < bnq_format_count(); ++i) {
-        int32_t format = 0;
-        Check(bnq_format_at(i, &format));
-        const std::string name = bnq_format_name(format);
-        add("quantize/" + name + suffix, BM_Quantize, format, tier.bytes, t,
-            Options());
-        add("quantize/" + name + ":tensor" + suffix, BM_Quantize, format,
-            tier.bytes, t, tensor);
-        add("dequantize/" + name + suffix, BM_Dequantize, format, tier.bytes, t,
-            Options());
-        add("dequantize/" + name + ":tensor" + suffix, BM_Dequantize, format,
-            tier.bytes, t, tensor);
+      for (const Case& c : cases) {
+        add("quantize/" + c.name + suffix, BM_Quantize, c.text, tier.bytes, t);
+        add("dequantize/" + c.name + suffix, BM_Dequantize, c.text, tier.bytes,
+            t);
       }
+      add("quantize/int8:outliers" + suffix, BM_Outliers, tier.bytes, t, true);
+      add("dequantize/int8:outliers" + suffix, BM_Outliers, tier.bytes, t,
+          false);
     }
   }
 }

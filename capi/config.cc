@@ -1,6 +1,9 @@
 #include "core/config.h"
 
+#include <cstring>
+
 #include "capi/guard.h"
+#include "core/presets.h"
 
 using namespace bnq;
 using namespace bnq::capi;
@@ -16,6 +19,36 @@ BNQ_SAME(kAxis, AXIS);
 BNQ_SAME(kScheme, SCHEME);
 BNQ_SAME(kClip, CLIP);
 BNQ_SAME(kNonFinite, NON_FINITE);
+BNQ_SAME(kRounding, ROUNDING);
+BNQ_SAME(kSeed, SEED);
+BNQ_SAME(kScaleRule, SCALE_RULE);
+BNQ_SAME(kPercentile, PERCENTILE);
+BNQ_SAME(kSymmetricRange, SYMMETRIC_RANGE);
+BNQ_SAME(kScaleDType, SCALE_DTYPE);
+BNQ_SAME(kDoubleQuant, DOUBLE_QUANT);
+BNQ_SAME(kPacking, PACKING);
+BNQ_SAME(kOutlierThreshold, OUTLIER_THRESHOLD);
+#undef BNQ_SAME
+#define BNQ_SAME(value, id) \
+  static_assert(static_cast<int>(value) == BNQ_##id, #id)
+BNQ_SAME(Granularity::kToken, GRANULARITY_TOKEN);
+BNQ_SAME(Granularity::kBlock, GRANULARITY_BLOCK);
+BNQ_SAME(NonFinite::kKeep, NON_FINITE_KEEP);
+BNQ_SAME(Rounding::kHalfAway, ROUNDING_HALF_AWAY);
+BNQ_SAME(Rounding::kHalfUp, ROUNDING_HALF_UP);
+BNQ_SAME(Rounding::kFloor, ROUNDING_FLOOR);
+BNQ_SAME(Rounding::kCeil, ROUNDING_CEIL);
+BNQ_SAME(Rounding::kTowardZero, ROUNDING_TOWARD_ZERO);
+BNQ_SAME(Rounding::kStochastic, ROUNDING_STOCHASTIC);
+BNQ_SAME(ScaleRule::kAbsMax, SCALE_RULE_ABSMAX);
+BNQ_SAME(ScaleRule::kAbsMean, SCALE_RULE_ABSMEAN);
+BNQ_SAME(ScaleRule::kPercentile, SCALE_RULE_PERCENTILE);
+BNQ_SAME(ScaleRule::kMse, SCALE_RULE_MSE);
+BNQ_SAME(SymmetricRange::kFull, SYMMETRIC_RANGE_FULL);
+BNQ_SAME(SymmetricRange::kExtreme, SYMMETRIC_RANGE_EXTREME);
+BNQ_SAME(ScaleDType::kF16, SCALE_DTYPE_F16);
+BNQ_SAME(ScaleDType::kBF16, SCALE_DTYPE_BF16);
+BNQ_SAME(PackingChoice::kBase3, PACKING_BASE3);
 #undef BNQ_SAME
 static_assert(static_cast<int>(Granularity::kGroup) == BNQ_GRANULARITY_GROUP,
               "granularity");
@@ -86,6 +119,51 @@ bnq_status bnq_config_set_text(bnq_config* config, const char* option,
     Required(config, "config")
         .core.SetText(&Required(option, "option"), &Required(value, "value"));
   });
+}
+
+bnq_status bnq_config_equal(const bnq_config* a, const bnq_config* b,
+                            int32_t* out_equal) {
+  return Guard([&] {
+    Required(out_equal, "out_equal") =
+        Required(a, "a").core == Required(b, "b").core ? 1 : 0;
+  });
+}
+
+bnq_status bnq_config_to_text(const bnq_config* config, char* text,
+                              uint64_t size, uint64_t* out_size) {
+  return Guard([&] {
+    const std::string s = Required(config, "config").core.ToText();
+    const uint64_t needed = s.size() + 1;
+    if (text != nullptr) {
+      if (size < needed) {
+        Fail(Code::kInvalidArgument, "size = %llu, must be at least %llu",
+             static_cast<unsigned long long>(size),
+             static_cast<unsigned long long>(needed));
+      }
+      std::memcpy(text, s.c_str(), needed);
+    }
+    if (out_size) *out_size = needed;
+  });
+}
+
+bnq_status bnq_config_from_text(const char* text, bnq_config** out_config) {
+  return Guard([&] {
+    bnq_config*& out = Output(out_config, "out_config");
+    out = new bnq_config{Config::FromText(&Required(text, "text"))};
+  });
+}
+
+uint32_t bnq_preset_count(void) { return static_cast<uint32_t>(NumPresets()); }
+
+const char* bnq_preset_name(uint32_t index) {
+  return index < bnq_preset_count() ? PresetAt(static_cast<int>(index)).name
+                                    : nullptr;
+}
+
+const char* bnq_preset_description(uint32_t index) {
+  return index < bnq_preset_count()
+             ? PresetAt(static_cast<int>(index)).description
+             : nullptr;
 }
 
 uint32_t bnq_option_count(void) { return kNumOptions; }

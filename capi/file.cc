@@ -202,6 +202,14 @@ uint64_t bnq_file_stored_bytes(const bnq_file* file, uint64_t index) {
   return entry ? entry->stored_bytes : 0;
 }
 
+bnq_status bnq_file_config(const bnq_file* file, uint64_t index,
+                           bnq_config** out_config) {
+  return Guard([&] {
+    bnq_config*& out = Output(out_config, "out_config");
+    out = new bnq_config{StoredConfig(RequiredEntry(file, index))};
+  });
+}
+
 uint64_t bnq_file_metadata_count(const bnq_file* file) {
   return file ? file->core->metadata().size() : 0;
 }

@@ -64,6 +64,23 @@ bnq_status bnq_plan_add(bnq_plan* plan, const char* glob, int32_t min_rank,
   });
 }
 
+bnq_status bnq_plan_match(const bnq_plan* plan, const char* name, int32_t rank,
+                          int64_t* out_rule, bnq_config** out_config) {
+  return Guard([&] {
+    if (out_config) *out_config = nullptr;
+    if (rank < 0 || rank > kMaxRank) {
+      Fail(Code::kInvalidArgument, "rank = %d, must be 0 to %d", rank,
+           kMaxRank);
+    }
+    const Plan::Decision decision =
+        Required(plan, "plan").core.Match(&Required(name, "name"), rank);
+    if (out_config && decision.config) {
+      *out_config = new bnq_config{*decision.config};
+    }
+    if (out_rule) *out_rule = decision.rule;
+  });
+}
+
 bnq_status bnq_quantize_file(bnq_context* context, const bnq_plan* plan,
                              const char* input, const char* output,
                              int32_t flags, bnq_progress_fn progress,

@@ -117,8 +117,10 @@ bnq_status bnq_format_property(int32_t format, int32_t property,
       Fail(Code::kNotFound, "format = %d, must be the id of one of: %s", format,
            FormatNames().c_str());
     }
-    const CodeRange range =
-        f->code_range(f->asymmetric ? Scheme::kAsymmetric : Scheme::kSymmetric);
+    // The widest range that the format's options can ask for.
+    Variant widest;
+    if (f->Has(kAsymmetric)) widest.scheme = Scheme::kAsymmetric;
+    const CodeRange range = f->code_range(widest);
     switch (property) {
       case BNQ_FORMAT_CODE_BITS:
         out = CodeBits(f->packing);
@@ -127,13 +129,19 @@ bnq_status bnq_format_property(int32_t format, int32_t property,
         out = static_cast<int64_t>(f->min_group);
         break;
       case BNQ_FORMAT_ASYMMETRIC:
-        out = f->asymmetric ? 1 : 0;
+        out = f->Has(kAsymmetric) ? 1 : 0;
         break;
       case BNQ_FORMAT_MIN_CODE:
         out = range.lo;
         break;
       case BNQ_FORMAT_MAX_CODE:
         out = range.hi;
+        break;
+      case BNQ_FORMAT_INTEGER:
+        out = f->Has(kInteger) ? 1 : 0;
+        break;
+      case BNQ_FORMAT_SCALED:
+        out = f->Has(kScaled) ? 1 : 0;
         break;
       default:
         Fail(Code::kUnsupported, "property = %d is not known to this library",

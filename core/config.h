@@ -18,11 +18,48 @@ enum class Option : int32_t {
   kScheme,
   kClip,
   kNonFinite,
+  kRounding,
+  kSeed,
+  kScaleRule,
+  kPercentile,
+  kSymmetricRange,
+  kScaleDType,
+  kDoubleQuant,
+  kPacking,
+  kOutlierThreshold,
 };
 
-enum class Granularity : int32_t { kTensor = 0, kChannel = 1, kGroup = 2 };
-enum class Scheme : int32_t { kSymmetric = 0, kAsymmetric = 1 };
-enum class NonFinite : int32_t { kError = 0, kZero = 1 };
+enum class Granularity : int32_t { kTensor, kChannel, kGroup, kToken, kBlock };
+enum class Scheme : int32_t { kSymmetric, kAsymmetric };
+enum class NonFinite : int32_t { kError, kZero, kKeep };
+enum class Rounding : int32_t {
+  kHalfEven,
+  kHalfAway,
+  kHalfUp,
+  kFloor,
+  kCeil,
+  kTowardZero,
+  kStochastic
+};
+enum class ScaleRule : int32_t {
+  kDefault,
+  kAbsMax,
+  kAbsMean,
+  kPercentile,
+  kMse
+};
+enum class SymmetricRange : int32_t { kNarrow, kFull, kExtreme };
+enum class ScaleDType : int32_t { kF32, kF16, kBF16 };
+enum class PackingChoice : int32_t { kDefault, kBase3 };
+
+// What of a config decides an element's code, besides its format.
+struct Variant {
+  Scheme scheme = Scheme::kSymmetric;
+  SymmetricRange symmetric_range = SymmetricRange::kNarrow;
+  Rounding rounding = Rounding::kHalfEven;
+  ScaleRule scale_rule = ScaleRule::kDefault;
+  ScaleDType scale_dtype = ScaleDType::kF32;
+};
 
 struct OptionInfo {
   Option option;
@@ -37,7 +74,7 @@ struct OptionInfo {
   bool describes_tensor;
 };
 
-constexpr int kNumOptions = 7;
+constexpr int kNumOptions = 16;
 const OptionInfo& OptionAt(int index);
 const OptionInfo* FindOption(int32_t id);  // nullptr: unknown
 const OptionInfo* FindOption(const std::string& name);
@@ -54,6 +91,12 @@ class Config {
   void SetFloat(int32_t option, double value);
   // By name; the value's name or number.
   void SetText(const std::string& option, const std::string& value);
+  // As bnq_config_to_text and bnq_config_from_text.
+  std::string ToText() const;
+  static Config FromText(const std::string& text);
+  // With the options at their defaults that do not describe a tensor.
+  Config OfTensor() const;
+  bool operator==(const Config& other) const;
   int64_t GetInt(int32_t option) const;
   double GetFloat(int32_t option) const;
 
@@ -69,6 +112,28 @@ class Config {
   float clip() const { return static_cast<float>(At(Option::kClip)); }
   NonFinite non_finite() const {
     return static_cast<NonFinite>(At(Option::kNonFinite));
+  }
+  Variant variant() const;
+  Rounding rounding() const {
+    return static_cast<Rounding>(At(Option::kRounding));
+  }
+  uint64_t seed() const { return static_cast<uint64_t>(At(Option::kSeed)); }
+  ScaleRule scale_rule() const {
+    return static_cast<ScaleRule>(At(Option::kScaleRule));
+  }
+  double percentile() const { return At(Option::kPercentile); }
+  SymmetricRange symmetric_range() const {
+    return static_cast<SymmetricRange>(At(Option::kSymmetricRange));
+  }
+  ScaleDType scale_dtype() const {
+    return static_cast<ScaleDType>(At(Option::kScaleDType));
+  }
+  bool double_quant() const { return At(Option::kDoubleQuant) != 0; }
+  PackingChoice packing() const {
+    return static_cast<PackingChoice>(At(Option::kPacking));
+  }
+  float outlier_threshold() const {
+    return static_cast<float>(At(Option::kOutlierThreshold));
   }
 
  private:

@@ -1,27 +1,37 @@
 // THE contract between a format and everything else.
 //
 // A format is one file, formats/<name>.cc, with: a comment that specifies it, a
-// scalar reference (the test oracle), a SIMD Codec, and a Format row. The rest
-// of the library reaches formats only through the row, so an operation written
-// once in kernels/ or tensor/ works for all of them.
+// scalar reference (the test oracle), a SIMD Codec or a table for one that is
+// shared (kernels/), and a Format row. The rest of the library reaches formats
+// only through the row, so an operation written once in kernels/ or tensor/
+// works for all of them.
 //
 // A Codec, in HWY_NAMESPACE, is a struct that the traversal
 // (kernels/traversal-inl.h) is instantiated with:
 //
 //   struct Codec {
-//     // Parameters of a segment, in registers.
-//     template <class D> struct Encoder {
-//       Encoder(D d, Vec<D> inv_scale, Vec<D> zero_point, CodeRange range);
-//       Vec<RebindToSigned<D>> operator()(D d, Vec<D> x) const;  // codes
+//     // What elements become codes with, in registers. `random` is a word for
+//     // each element, where the rounding is stochastic.
+//     template <class D, Rounding> struct Encoder {
+//       Encoder(D d, const CodeRule& rule, Vec<D> inv_scale,
+//               Vec<D> zero_point);
+//       Vec<RebindToSigned<D>> operator()(D d, Vec<D> x,
+//                                         const uint32_t* random) const;
 //     };
-//     template <class D>
-//     static Vec<D> Decode(D d, Vec<RebindToSigned<D>> code, Vec<D> scale,
-//                          Vec<D> zero_point);
+//     template <class D> struct Decoder {
+//       Decoder(D d, const CodeRule& rule);
+//       Vec<D> operator()(D d, Vec<RebindToSigned<D>> code, Vec<D> scale,
+//                         Vec<D> zero_point) const;
+//     };
+//     // Encoder knows roundings other than half to even.
+//     static constexpr bool kRounds;
 //   };
 //
-// Encoder and Decode must give the very bits of the row's encode and decode.
-// How codes become bytes is not the codec's business but the packing's
-// (kernels/packing.h), nor is the group size (tensor/layout.h).
+// Both must give the very bits of the row's encode and decode. Encoder's
+// Rounding is kHalfEven, kStochastic, or kFloor for all the others, which
+// RoundingSteps tells apart. How codes become bytes is not the codec's business
+// but the packing's (kernels/packing.h), nor is the group size
+// (tensor/layout.h).
 #ifndef BNQ_CORE_FORMAT_H_
 #define BNQ_CORE_FORMAT_H_
 
@@ -39,6 +49,9 @@ enum class Statistic {
   kAbsMax,   // lo = -max|x|, hi = max|x|
   kMinMax,   // lo = min x, hi = max x
   kAbsMean,  // lo = -mean|x|, hi = mean|x|, rounded once to float32
+  // The first x of the greatest |x|: lo = x, hi = 0 if it is negative, else
+  // lo = 0, hi = x.
+  kExtreme,
 };
 
 struct Range {
@@ -58,8 +71,60 @@ struct CodeRange {
   int32_t hi = 0;
 };
 
+// A format of 16 values: rank r is the number of thresholds that x / scale is
+// above, and codes[r] its code. Made by MakeCodeTable.
+struct CodeTable {
+  float thresholds[15];  // ascending
+  int32_t codes[16];     // by rank
+  float values[16];      // by code
+  // The thresholds as a search tree: level l decides bit 3 - l of a rank, of
+  // which the bits above are known. In `levels` by these bits where they stand
+  // in the rank (the lower ones 0); in `packed_levels` shifted to the right
+  // end.
+  float levels[4][16];
+  float packed_levels[4][8];
+};
+
+struct CodeTableParts {
+  float thresholds[15];
+  int32_t codes[16];
+  float values[16];
+};
+constexpr CodeTable MakeCodeTable(const CodeTableParts& parts) {
+  CodeTable table = {};
+  for (int i = 0; i < 15; ++i) table.thresholds[i] = parts.thresholds[i];
+  for (int i = 0; i < 16; ++i) table.codes[i] = parts.codes[i];
+  for (int i = 0; i < 16; ++i) table.values[i] = parts.values[i];
+  for (int l = 0; l < 4; ++l) {
+    for (int i = 0; i < 1 << l; ++i) {
+      const float threshold = parts.thresholds[(2 * i + 1) * (8 >> l) - 1];
+      table.levels[l][i * (16 >> l)] = threshold;
+      table.packed_levels[l][i] = threshold;
+    }
+  }
+  return table;
+}
+
+// From the nearest integer r (ties to even) of v to the one that a rounding
+// chooses: r + 1 where v - r >= up, r - 1 where v - r <= down; one pair of
+// bounds for v >= 0 and one for v < 0.
+struct RoundingSteps {
+  float up[2], down[2];  // [v < 0]
+};
+RoundingSteps StepsOf(Rounding rounding);
+
+// Everything that decides codes and values, apart from a segment's parameters.
+struct CodeRule {
+  CodeRange range;
+  Rounding rounding = Rounding::kHalfEven;
+  RoundingSteps steps;
+  const CodeTable* table = nullptr;
+};
+
 struct EncodeArgs;  // kernels/traversal.h
 struct DecodeArgs;
+struct FitArgs;
+struct FitSums;
 
 // One SIMD target's code for a format.
 struct Kernels {
@@ -68,6 +133,20 @@ struct Kernels {
   bool (*encode)(const EncodeArgs& args);
   // Dequantizes a run of elements.
   void (*decode)(const DecodeArgs& args);
+  // How well parameters fit values; nullptr for formats without scales.
+  FitSums (*fit)(const FitArgs& args);
+};
+
+// What a format can do, of Format::traits.
+enum Trait : uint32_t {
+  // Values have scales. Without, none of the following holds either.
+  kScaled = 1,
+  // value = (code - zero point) * scale: every rounding, and the rule absmean.
+  kInteger = 2,
+  kAsymmetric = 4,   // Scheme::kAsymmetric
+  kFullRanges = 8,   // every SymmetricRange
+  kBase3Codes = 16,  // Packing::kBase3
+  kKeepsNonFinite = 32,
 };
 
 struct Format {
@@ -75,24 +154,32 @@ struct Format {
   const char* name;
   const char* description;
   uint64_t min_group;
-  bool asymmetric;  // supports Scheme::kAsymmetric
+  uint32_t traits;
   Packing packing;
   // Added to a code before packing, so that stored codes start at 0.
   int32_t bias;
   // First value of a stored code that no encoder emits, or 0 where every bit
   // pattern is a code.
   int32_t first_invalid;
+  // The code that fills up a row's last unit.
+  int32_t padding;
+  const CodeTable* table;  // nullptr: none
+  // The statistic of the default scale rule, for symmetric schemes.
+  Statistic statistic;
 
-  CodeRange (*code_range)(Scheme scheme);
-  Statistic (*statistic)(Scheme scheme);
+  CodeRange (*code_range)(const Variant& variant);
   // The range of a segment to its parameters; an empty or all-zero one to
-  // scale 0, zero point 0.
-  Params (*params)(Range range, Scheme scheme);
-  // The scalar reference: the specification in code.
-  int32_t (*encode)(float x, Params params, Scheme scheme);
+  // scale 0, zero point 0. nullptr without scales.
+  Params (*params)(Range range, const Variant& variant);
+  // The scalar reference: the specification in code. `random` is used where the
+  // rounding is stochastic.
+  int32_t (*encode)(float x, Params params, const Variant& variant,
+                    uint32_t random);
   float (*decode)(int32_t code, Params params);
   // The best kernels for this CPU (or for the target that a test forces).
   const Kernels& (*kernels)();
+
+  bool Has(uint32_t wanted) const { return (traits & wanted) == wanted; }
 };
 
 // What an encoder multiplies by. The traversal and the references share it.
@@ -106,6 +193,20 @@ const Format& FormatAt(int index);
 const Format* FindFormat(int32_t id);  // nullptr: unknown
 const Format* FindFormat(const std::string& name);
 std::string FormatNames();  // "ternary, int8"
+
+// rules.cc: what formats have in common.
+
+// UNSUPPORTED, naming the option, where the format cannot do what config says.
+void CheckSupported(const Format& format, const Config& config);
+Packing PackingOf(const Format& format, const Config& config);
+CodeRule RuleOf(const Format& format, const Variant& variant);
+// What a variant's range is made from, where it is not searched for.
+Statistic StatisticOf(const Format& format, const Variant& variant);
+// A segment's parameters from its statistic, with the scale as it is stored.
+Params ParamsOf(const Format& format, const Variant& variant, Range range);
+// The nearest scale that the type holds: saturated, never infinite, and 0 only
+// for 0.
+float RoundScale(float scale, ScaleDType dtype);
 
 }  // namespace bnq
 

@@ -1,8 +1,9 @@
-// The scalar reference shared by integer formats: what kernels/affine.cc
-// computes with vectors.
+// The scalar reference and the parameters shared by integer formats: what
+// kernels/affine.cc computes with vectors.
 #ifndef BNQ_CORE_FORMATS_AFFINE_H_
 #define BNQ_CORE_FORMATS_AFFINE_H_
 
+#include <algorithm>
 #include <cfloat>
 #include <cmath>
 
@@ -10,14 +11,27 @@
 
 namespace bnq {
 
-// clamp(round(x / scale) + zero_point), ties to even; the division is a
-// multiplication by the float32 reciprocal.
-inline int32_t AffineEncode(float x, Params params, CodeRange range) {
-  const float v = x * InverseScale(params.scale);
+// clamp(round(x / scale) + zero_point); the division is a multiplication by the
+// float32 reciprocal.
+inline int32_t AffineEncode(float x, Params params, CodeRange range,
+                            Rounding rounding, uint32_t random) {
   const float lo = static_cast<float>(range.lo - params.zero_point);
   const float hi = static_cast<float>(range.hi - params.zero_point);
-  return static_cast<int32_t>(std::nearbyint(std::fmin(std::fmax(v, lo), hi))) +
-         params.zero_point;
+  const float v = std::fmin(std::fmax(x * InverseScale(params.scale), lo), hi);
+  const float nearest = std::nearbyint(v), rest = v - nearest;
+  int32_t code = static_cast<int32_t>(nearest) + params.zero_point;
+  if (rounding == Rounding::kStochastic) {
+    // 24 bits, as a fraction of 1.
+    const float u = static_cast<float>(random >> 8) * 5.9604644775390625e-8f;
+    const float fraction = rest < 0.0f ? rest + 1.0f : rest;
+    code += (u < fraction ? 1 : 0) - (rest < 0.0f ? 1 : 0);
+  } else {
+    const RoundingSteps steps = StepsOf(rounding);
+    const int negative = v < 0.0f ? 1 : 0;
+    code += (rest >= steps.up[negative] ? 1 : 0) -
+            (rest <= steps.down[negative] ? 1 : 0);
+  }
+  return code;
 }
 
 inline float AffineDecode(int32_t code, Params params) {
@@ -37,6 +51,49 @@ inline float UsableScale(float scale, int32_t steps) {
     limit = std::nextafter(limit, 0.0f);
   }
   return scale < limit ? scale : limit;
+}
+
+// Signed integers of 2q + 2 codes, -q - 1 to q, q = 127 or 7.
+inline CodeRange SignedCodes(int32_t q, const Variant& variant) {
+  const bool narrow = variant.scheme == Scheme::kSymmetric &&
+                      variant.symmetric_range == SymmetricRange::kNarrow;
+  return {narrow ? -q : -q - 1, q};
+}
+
+inline Params SignedParams(int32_t q, Range range, const Variant& variant) {
+  Params params;
+  const float qf = static_cast<float>(q);
+  if (variant.scheme == Scheme::kSymmetric) {
+    const float m = -range.lo > range.hi ? -range.lo : range.hi;
+    if (m == 0.0f) return params;
+    switch (variant.symmetric_range) {
+      case SymmetricRange::kNarrow:
+        params.scale = UsableScale(m / qf, q);
+        break;
+      case SymmetricRange::kFull:
+        params.scale = UsableScale(m / (qf + 0.5f), q + 1);
+        break;
+      case SymmetricRange::kExtreme:
+        params.scale = UsableScale(m / (qf + 1.0f), q + 1);
+        if (-range.lo < range.hi) params.scale = -params.scale;
+        break;
+    }
+    return params;
+  }
+  const float lo = range.lo < 0.0f ? range.lo : 0.0f;
+  const float hi = range.hi > 0.0f ? range.hi : 0.0f;
+  if (lo == 0.0f && hi == 0.0f) return params;
+  const float steps = 2.0f * qf + 1.0f;
+  const float width = hi - lo;
+  const float scale =
+      width <= FLT_MAX ? width / steps : hi / steps - lo / steps;
+  const float least = -qf - 1.0f;
+  const float zero =
+      least - std::nearbyint(lo / (scale > FLT_MIN ? scale : FLT_MIN));
+  params.zero_point = static_cast<int32_t>(std::min(std::max(zero, least), qf));
+  params.scale = UsableScale(
+      scale, std::max(params.zero_point + q + 1, q - params.zero_point));
+  return params;
 }
 
 }  // namespace bnq

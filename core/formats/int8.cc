@@ -3,21 +3,22 @@
 // Source   symmetric: absmax / 127 as in BitNet, LLM.int8 (arXiv:2208.07339)
 //          and ggml; asymmetric: the affine scheme of arXiv:1712.05877 as
 //          PyTorch's observers compute it.
-// Segment  symmetric: m = max |x|; scale = m / 127; zero point 0
+// Segment  symmetric: m = max |x|, zero point 0; by symmetric_range
+//            narrow   scale = m / 127
+//            full     scale = m / 127.5 (PyTorch)
+//            extreme  scale = -M / 128, M the first x of the greatest |x|
 //          asymmetric: lo = min(min x, 0), hi = max(max x, 0);
 //          scale = (hi - lo) / 255 (hi / 255 - lo / 255 where the difference
 //          overflows); zero point = clamp(-128 - round(lo / scale), -128, 127)
 //          A scale below the smallest normal float32 is raised to it, and one
 //          of which the greatest code would overflow is lowered until it does
 //          not.
-// Code     clamp(round(x * (1 / scale)) + zero point), ties to even;
-//          -127..127 symmetric, -128..127 asymmetric
+// Code     clamp(round(x * (1 / scale)) + zero point), ties to even unless the
+//          option rounding says otherwise; -127..127 narrow, else -128..127
 // Value    (code - zero point) * scale
 // Bytes    one, two's complement.
 // Zero     an all-zero segment has scale 0, zero point 0 and decodes to 0.
 // Tails    a group may be short.
-
-#include <algorithm>
 
 #include "core/formats/affine.h"
 #include "core/kernels/affine.h"
@@ -25,38 +26,19 @@
 namespace bnq {
 namespace {
 
-CodeRange Codes(Scheme scheme) {
-  return {scheme == Scheme::kSymmetric ? -127 : -128, 127};
+constexpr int32_t kGreatest = 127;
+
+CodeRange Codes(const Variant& variant) {
+  return SignedCodes(kGreatest, variant);
 }
 
-Statistic RangeOf(Scheme scheme) {
-  return scheme == Scheme::kSymmetric ? Statistic::kAbsMax : Statistic::kMinMax;
+Params Parameters(Range range, const Variant& variant) {
+  return SignedParams(kGreatest, range, variant);
 }
 
-Params Parameters(Range range, Scheme scheme) {
-  Params params;
-  if (scheme == Scheme::kSymmetric) {
-    const float m = -range.lo > range.hi ? -range.lo : range.hi;
-    if (m != 0.0f) params.scale = UsableScale(m / 127.0f, 127);
-    return params;
-  }
-  const float lo = range.lo < 0.0f ? range.lo : 0.0f;
-  const float hi = range.hi > 0.0f ? range.hi : 0.0f;
-  if (lo == 0.0f && hi == 0.0f) return params;
-  const float width = hi - lo;
-  const float scale =
-      width <= FLT_MAX ? width / 255.0f : hi / 255.0f - lo / 255.0f;
-  const float zero =
-      -128.0f - std::nearbyint(lo / (scale > FLT_MIN ? scale : FLT_MIN));
-  params.zero_point =
-      static_cast<int32_t>(std::min(std::max(zero, -128.0f), 127.0f));
-  params.scale = UsableScale(
-      scale, std::max(params.zero_point + 128, 127 - params.zero_point));
-  return params;
-}
-
-int32_t Encode(float x, Params params, Scheme scheme) {
-  return AffineEncode(x, params, Codes(scheme));
+int32_t Encode(float x, Params params, const Variant& variant,
+               uint32_t random) {
+  return AffineEncode(x, params, Codes(variant), variant.rounding, random);
 }
 
 }  // namespace
@@ -67,12 +49,14 @@ const Format k_int8 = {
     "int8",
     "8-bit integers, symmetric (absmax / 127) or asymmetric",
     /*min_group=*/1,
-    /*asymmetric=*/true,
+    kScaled | kInteger | kAsymmetric | kFullRanges,
     Packing::kBits8,
     /*bias=*/0,
     /*first_invalid=*/0,
+    /*padding=*/0,
+    /*table=*/nullptr,
+    Statistic::kAbsMax,
     Codes,
-    RangeOf,
     Parameters,
     Encode,
     AffineDecode,

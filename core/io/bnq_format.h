@@ -29,10 +29,13 @@ constexpr uint64_t kBnqMaxExpansion = 1032;
 
 // Unknown roles are left to the caller to judge.
 enum class BnqRole : uint32_t {
-  kData = 1,        // a plain array
-  kCodes = 2,       // packed codes
-  kScales = 3,      // float32
-  kZeroPoints = 4,  // int32
+  kData = 1,               // a plain array
+  kCodes = 2,              // packed codes
+  kScales = 3,             // as the options say
+  kZeroPoints = 4,         // int8
+  kOutlierColumns = 5,     // u32
+  kOutlierValuesF16 = 6,   // float16
+  kOutlierValuesBF16 = 7,  // bfloat16
 };
 
 enum class BnqEncoding : uint32_t {

@@ -13,42 +13,80 @@ namespace HWY_NAMESPACE {
 namespace {
 
 struct AffineCodec {
-  template <class D>
+  static constexpr bool kRounds = true;
+
+  template <class D, Rounding kRounding>
   class Encoder {
    public:
-    HWY_INLINE Encoder(D d, hn::Vec<D> inv_scale, hn::Vec<D> zero_point,
-                       CodeRange range)
+    using V = hn::Vec<D>;
+    using DI = hn::RebindToSigned<D>;
+
+    HWY_INLINE Encoder(D d, const CodeRule& rule, V inv_scale, V zero_point)
         : inv_scale_(inv_scale),
-          lo_(hn::Sub(hn::Set(d, static_cast<float>(range.lo)), zero_point)),
-          hi_(hn::Sub(hn::Set(d, static_cast<float>(range.hi)), zero_point)),
-          offset_(hn::Sub(hn::ConvertTo(hn::RebindToSigned<D>(), zero_point),
-                          hn::Set(hn::RebindToSigned<D>(), kMagicBits))) {}
+          lo_(hn::Sub(hn::Set(d, static_cast<float>(rule.range.lo)),
+                      zero_point)),
+          hi_(hn::Sub(hn::Set(d, static_cast<float>(rule.range.hi)),
+                      zero_point)),
+          steps_(rule.steps),
+          offset_(hn::Sub(hn::ConvertTo(DI(), zero_point),
+                          hn::Set(DI(), kMagicBits))) {}
 
     // Clamping before rounding to an integer gives what clamping after it
     // would, as the bounds are integers. Adding 1.5 * 2^23 leaves a small
     // number's nearest integer, ties to even, in the low bits: the same on
     // every target, and cheaper than a conversion that allows for overflow.
-    HWY_INLINE hn::Vec<hn::RebindToSigned<D>> operator()(D d,
-                                                         hn::Vec<D> x) const {
-      const auto v = hn::Mul(x, inv_scale_);
-      const auto sum =
-          hn::Add(hn::Min(hn::Max(v, lo_), hi_), hn::Set(d, kMagic));
-      return hn::Add(hn::BitCast(hn::RebindToSigned<D>(), sum), offset_);
+    HWY_INLINE hn::Vec<DI> operator()(D d, V x, const uint32_t* random) const {
+      const auto magic = hn::Set(d, kMagic);
+      const auto v = hn::Min(hn::Max(hn::Mul(x, inv_scale_), lo_), hi_);
+      auto sum = hn::Add(v, magic);
+      if constexpr (kRounding != Rounding::kHalfEven) {
+        sum = hn::Add(sum, Step(d, v, hn::Sub(v, hn::Sub(sum, magic)), random));
+      }
+      return hn::Add(hn::BitCast(DI(), sum), offset_);
     }
 
    private:
-    hn::Vec<D> inv_scale_, lo_, hi_;
+    // From the nearest integer, which v is `rest` above, to the one wanted.
+    HWY_INLINE V Step(D d, V v, V rest, const uint32_t* random) const {
+      const auto zero = hn::Zero(d);
+      const auto one = hn::Set(d, 1.0f);
+      if constexpr (kRounding == Rounding::kStochastic) {
+        const hn::RebindToUnsigned<D> du;
+        const auto bits = hn::ShiftRight<8>(hn::LoadU(du, random));
+        const auto u = hn::Mul(hn::ConvertTo(d, hn::BitCast(DI(), bits)),
+                               hn::Set(d, 5.9604644775390625e-8f));
+        const auto below = hn::Lt(rest, zero);
+        const auto fraction = hn::Add(rest, hn::IfThenElseZero(below, one));
+        return hn::Sub(hn::IfThenElseZero(hn::Lt(u, fraction), one),
+                       hn::IfThenElseZero(below, one));
+      } else {
+        const auto negative = hn::Lt(v, zero);
+        const auto up = hn::IfThenElse(negative, hn::Set(d, steps_.up[1]),
+                                       hn::Set(d, steps_.up[0]));
+        const auto down = hn::IfThenElse(negative, hn::Set(d, steps_.down[1]),
+                                         hn::Set(d, steps_.down[0]));
+        return hn::Sub(hn::IfThenElseZero(hn::Ge(rest, up), one),
+                       hn::IfThenElseZero(hn::Le(rest, down), one));
+      }
+    }
+
     static constexpr float kMagic = 12582912.0f;
     static constexpr int32_t kMagicBits = 0x4B400000;
 
-    hn::Vec<hn::RebindToSigned<D>> offset_;
+    V inv_scale_, lo_, hi_;
+    RoundingSteps steps_;
+    hn::Vec<DI> offset_;
   };
 
   template <class D>
-  static HWY_INLINE hn::Vec<D> Decode(D d, hn::Vec<hn::RebindToSigned<D>> code,
-                                      hn::Vec<D> scale, hn::Vec<D> zero_point) {
-    return hn::Mul(hn::Sub(hn::ConvertTo(d, code), zero_point), scale);
-  }
+  struct Decoder {
+    HWY_INLINE Decoder(D /*d*/, const CodeRule& /*rule*/) {}
+    HWY_INLINE hn::Vec<D> operator()(D d, hn::Vec<hn::RebindToSigned<D>> code,
+                                     hn::Vec<D> scale,
+                                     hn::Vec<D> zero_point) const {
+      return hn::Mul(hn::Sub(hn::ConvertTo(d, code), zero_point), scale);
+    }
+  };
 };
 
 }  // namespace

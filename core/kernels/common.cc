@@ -62,6 +62,19 @@ void Load(const SourceView& source, uint64_t begin, size_t count, float* out) {
                  d, out + i);
     }
   }
+  if (source.threshold != 0.0f) {
+    const auto bits = hn::Set(di, 0x7FFFFFFF);
+    const auto infinity = hn::Set(di, 0x7F800000);
+    const auto limit = hn::Set(d, source.threshold);
+    for (size_t i = 0; i < count; i += N) {
+      const auto x = hn::LoadU(d, out + i);
+      const auto finite = hn::Lt(hn::And(hn::BitCast(di, x), bits), infinity);
+      // As above: NaN and infinity are errors.
+      const auto drop =
+          hn::And(hn::RebindMask(d, finite), hn::Ge(hn::Abs(x), limit));
+      hn::StoreU(hn::IfThenElse(drop, hn::Zero(d), x), d, out + i);
+    }
+  }
 }
 
 // Bytes to bytes past the caches, where the target can.
@@ -143,6 +156,48 @@ double SumDoubles(const double* x, size_t count) {
   return sums.Total();
 }
 
+// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy
+// as 1, 2, 3", SC 2011). Words 4b to 4b + 3 of the stream are those of counter
+// b. Loops over a few counters at once are left to the compiler's vectors.
+void Random(uint64_t seed, uint64_t begin, size_t count, uint32_t* out) {
+  constexpr size_t kCounters = kLanes;
+  for (size_t i = 0; i < count;) {
+    const uint64_t first = (begin + i) / 4;
+    const size_t skip = static_cast<size_t>((begin + i) % 4);
+    uint32_t c0[kCounters], c1[kCounters], c2[kCounters], c3[kCounters];
+    for (size_t k = 0; k < kCounters; ++k) {
+      c0[k] = static_cast<uint32_t>(first + k);
+      c1[k] = static_cast<uint32_t>((first + k) >> 32);
+      c2[k] = c3[k] = 0;
+    }
+    uint32_t key0 = static_cast<uint32_t>(seed);
+    uint32_t key1 = static_cast<uint32_t>(seed >> 32);
+    for (int round = 0; round < 10; ++round) {
+      for (size_t k = 0; k < kCounters; ++k) {
+        const uint64_t a = uint64_t{0xD2511F53u} * c0[k];
+        const uint64_t b = uint64_t{0xCD9E8D57u} * c2[k];
+        c0[k] = static_cast<uint32_t>(b >> 32) ^ c1[k] ^ key0;
+        c1[k] = static_cast<uint32_t>(b);
+        c2[k] = static_cast<uint32_t>(a >> 32) ^ c3[k] ^ key1;
+        c3[k] = static_cast<uint32_t>(a);
+      }
+      key0 += 0x9E3779B9u;
+      key1 += 0xBB67AE85u;
+    }
+    uint32_t words[4 * kCounters];
+    for (size_t k = 0; k < kCounters; ++k) {
+      words[4 * k] = c0[k];
+      words[4 * k + 1] = c1[k];
+      words[4 * k + 2] = c2[k];
+      words[4 * k + 3] = c3[k];
+    }
+    size_t n = 4 * kCounters - skip;
+    if (count - i < n) n = count - i;
+    memcpy(out + i, words + skip, n * sizeof(uint32_t));
+    i += n;
+  }
+}
+
 ErrorPartial Compare(const float* a, const float* b, size_t count) {
   const LaneSums::DD dd;
   const hn::Rebind<float, LaneSums::DD> df;
@@ -185,7 +240,7 @@ ErrorPartial Compare(const float* a, const float* b, size_t count) {
 
 const CommonKernels* GetCommon() {
   static constexpr CommonKernels kKernels = {
-      Load, Store, Reduce, AccumulateColumns, SumDoubles, Compare};
+      Load, Store, Reduce, AccumulateColumns, SumDoubles, Random, Compare};
   return &kKernels;
 }
 

@@ -25,7 +25,8 @@ struct SourceView {
   const uint8_t* data = nullptr;
   DType dtype = DType::kF32;
   bool zero_non_finite = false;
-  float clip = 0.0f;  // 0: none
+  float clip = 0.0f;       // 0: none
+  float threshold = 0.0f;  // |x| of this much or more count as 0; 0: none
 
   size_t element_size() const {
     return dtype == DType::kF64 ? 8 : dtype == DType::kF32 ? 4 : 2;
@@ -33,6 +34,7 @@ struct SourceView {
   // The floats can be used where they are.
   bool direct() const {
     return dtype == DType::kF32 && !zero_non_finite && clip == 0.0f &&
+           threshold == 0.0f &&
            reinterpret_cast<uintptr_t>(data) % sizeof(float) == 0;
   }
 };
@@ -46,9 +48,13 @@ struct Partial {
   // Greatest bit pattern of |x|: its order is that of the values, with
   // infinity and NaN above all.
   uint32_t abs_bits = 0;
+  // The first value of the greatest |x|, where Statistic::kExtreme was asked
+  // for. Merged in order, too.
+  float extreme = 0.0f;
 
   void Merge(const Partial& next) {
     abs_sum += next.abs_sum;
+    if (next.abs_bits > abs_bits) extreme = next.extreme;
     if (next.min < min) min = next.min;
     if (next.max > max) max = next.max;
     if (next.abs_bits > abs_bits) abs_bits = next.abs_bits;
@@ -66,6 +72,9 @@ struct Partial {
       case Statistic::kMinMax:
         range.lo = min;
         range.hi = max;
+        break;
+      case Statistic::kExtreme:
+        (extreme < 0.0f ? range.lo : range.hi) = extreme;
         break;
       case Statistic::kAbsMean:
         range.hi = static_cast<float>(
@@ -115,6 +124,9 @@ struct CommonKernels {
                              float* min, float* max, uint32_t* abs_bits);
   // Sum of count <= kChunk doubles in lane order.
   double (*sum_lanes)(const double* x, size_t count);
+  // Words begin to begin + count - 1 of the seed's stream of Philox4x32-10, for
+  // stochastic rounding.
+  void (*random)(uint64_t seed, uint64_t begin, size_t count, uint32_t* out);
   // One chunk of the metrics: count <= kChunk.
   ErrorPartial (*compare)(const float* a, const float* b, size_t count);
 };

@@ -49,6 +49,39 @@ HWY_INLINE void StoreFourAsInt8(V a, V b, V c, V d, int8_t* to) {
 #endif
 }
 
+// v | bits where mask, else v.
+template <class V, class M>
+HWY_INLINE V OrWhere(M mask, V v, V bits) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  if constexpr (sizeof(V) == 64) {
+    return V{_mm512_mask_or_epi32(v.raw, mask.raw, v.raw, bits.raw)};
+  } else
+#endif
+  {
+    return hn::IfThenElse(mask, hn::Or(v, bits), v);
+  }
+}
+
+// Whether bytes can be shuffled across 64-byte vectors in one instruction.
+#if HWY_TARGET == HWY_AVX3_DL
+constexpr bool kWideByteShuffle = true;
+#else
+constexpr bool kWideByteShuffle = false;
+#endif
+
+#if HWY_TARGET != HWY_SCALAR
+// Byte i of the result is byte index[i] of v: of 64 bytes where
+// kWideByteShuffle allows vectors of as many, else of 16.
+template <class D>
+HWY_INLINE hn::Vec<D> ShuffleBytes(D /*d*/, hn::Vec<D> v, hn::Vec<D> index) {
+#if HWY_TARGET == HWY_AVX3_DL
+  return hn::Vec<D>{_mm512_permutexvar_epi8(index.raw, v.raw)};
+#else
+  return hn::TableLookupBytes(v, index);
+#endif
+}
+#endif
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 }  // namespace bnq

@@ -102,39 +102,83 @@ HWY_INLINE void Widen(const uint8_t* in, size_t count, float* out, F f) {
   }
 }
 
+using DHalf = hn::Rebind<uint16_t, DI>;
+using VHalf = hn::Vec<DHalf>;
+
 // Applies f to the bits of count floats, of which whole vectors may be read.
 template <class F>
 HWY_INLINE void Narrow(const float* in, size_t count, uint16_t* out, F f) {
   const DI di;
   const hn::ScalableTag<float> d;
-  const hn::Rebind<uint16_t, DI> du16;
+  const DHalf du16;
   const size_t N = hn::Lanes(di);
   size_t i = 0;
   for (; i + N <= count; i += N) {
-    hn::StoreU(hn::DemoteTo(du16, f(hn::BitCast(di, hn::LoadU(d, in + i)))),
-               du16, out + i);
+    hn::StoreU(f(hn::BitCast(di, hn::LoadU(d, in + i))), du16, out + i);
   }
   if (i < count) {
     HWY_ALIGN float last[hn::MaxLanes(d)] = {};
     memcpy(last, in + i, (count - i) * sizeof(float));
     HWY_ALIGN uint16_t words[hn::MaxLanes(d)];
-    hn::Store(hn::DemoteTo(du16, f(hn::BitCast(di, hn::Load(d, last)))), du16,
-              words);
+    hn::Store(f(hn::BitCast(di, hn::Load(d, last))), du16, words);
     memcpy(out + i, words, (count - i) * sizeof(uint16_t));
   }
 }
 
+// Where the CPU converts itself, it rounds as we do in every mode; but of a NaN
+// it keeps more bits than we.
+HWY_INLINE VHalf NarrowF16(VI bits) {
+  const DHalf du16;
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  const __m512 v = _mm512_castsi512_ps(bits.raw);
+  if (HWY_LIKELY(_mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q) == 0)) {
+    return VHalf{_mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT)};
+  }
+#elif HWY_TARGET == HWY_AVX2 && !defined(HWY_DISABLE_F16C)
+  const __m256 v = _mm256_castsi256_ps(bits.raw);
+  if (HWY_LIKELY(_mm256_movemask_ps(_mm256_cmp_ps(v, v, _CMP_UNORD_Q)) == 0)) {
+    return VHalf{_mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT)};
+  }
+#endif
+  return hn::DemoteTo(du16, F16FromBits(bits));
+}
+HWY_INLINE VHalf NarrowBF16(VI bits) {
+  return hn::DemoteTo(DHalf(), BF16FromBits(bits));
+}
+HWY_INLINE VI WidenF16(VI words) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  return VI{
+      _mm512_castps_si512(_mm512_cvtph_ps(_mm512_cvtepi32_epi16(words.raw)))};
+#else
+  return BitsFromF16(words);
+#endif
+}
+
 HWY_INLINE void F32FromF16(const uint8_t* in, size_t count, float* out) {
-  Widen(in, count, out, [](VI w) HWY_ATTR { return BitsFromF16(w); });
+  Widen(in, count, out, [](VI w) HWY_ATTR { return WidenF16(w); });
 }
 HWY_INLINE void F32FromBF16(const uint8_t* in, size_t count, float* out) {
   Widen(in, count, out, [](VI w) HWY_ATTR { return BitsFromBF16(w); });
 }
 HWY_INLINE void F16FromF32(const float* in, size_t count, uint16_t* out) {
-  Narrow(in, count, out, [](VI b) HWY_ATTR { return F16FromBits(b); });
+  Narrow(in, count, out, [](VI b) HWY_ATTR { return NarrowF16(b); });
 }
 HWY_INLINE void BF16FromF32(const float* in, size_t count, uint16_t* out) {
-  Narrow(in, count, out, [](VI b) HWY_ATTR { return BF16FromBits(b); });
+  Narrow(in, count, out, [](VI b) HWY_ATTR { return NarrowBF16(b); });
+}
+
+// Applies f as Narrow does; the greatest bit pattern of |x| among the floats.
+template <class F>
+HWY_INLINE uint32_t NarrowAndLook(const float* in, size_t count, uint16_t* out,
+                                  F f) {
+  const DI di;
+  const auto mask = hn::Set(di, 0x7FFFFFFF);
+  auto most = hn::Zero(di);
+  Narrow(in, count, out, [&](VI bits) HWY_ATTR {
+    most = hn::Max(most, hn::And(bits, mask));
+    return f(bits);
+  });
+  return static_cast<uint32_t>(hn::GetLane(hn::MaxOfLanes(di, most)));
 }
 
 }  // namespace

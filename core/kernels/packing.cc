@@ -7,6 +7,8 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
+#include "core/kernels/compat-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace bnq {
 namespace HWY_NAMESPACE {
@@ -22,10 +24,16 @@ void Unpack8(const uint8_t* packed, size_t count, int32_t /*bias*/,
   memcpy(codes, packed, count);
 }
 
+// ceil(v * 256 / 243) of each byte.
+void FixedPointBase3(uint8_t* bytes, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    bytes[i] = static_cast<uint8_t>((uint32_t{bytes[i]} * 256 + 242) / 243);
+  }
+}
+
 #if HWY_TARGET == HWY_SCALAR  // has no vectors of bytes
 
 void Pack2(int8_t* codes, size_t count, int32_t bias, uint8_t* packed) {
-  memset(codes + count, -bias, 4);
   for (size_t i = 0; i < count; i += 4) {
     uint32_t byte = 0;
     for (size_t k = 0; k < 4; ++k) {
@@ -39,6 +47,41 @@ void Unpack2(const uint8_t* packed, size_t count, int32_t bias, int8_t* codes) {
   for (size_t i = 0; i < count; ++i) {
     const int32_t stored = (packed[i / 4] >> (2 * (i % 4))) & 3;
     codes[i] = static_cast<int8_t>(stored - bias);
+  }
+}
+
+template <bool kHighFirst>
+void Pack4(int8_t* codes, size_t count, int32_t bias, uint8_t* packed) {
+  for (size_t i = 0; i < count; i += 2) {
+    const int32_t a = codes[i] + bias, b = codes[i + 1] + bias;
+    packed[i / 2] = static_cast<uint8_t>(kHighFirst ? a * 16 + b : b * 16 + a);
+  }
+}
+
+template <bool kHighFirst>
+void Unpack4(const uint8_t* packed, size_t count, int32_t bias, int8_t* codes) {
+  for (size_t i = 0; i < count; ++i) {
+    const bool high = (i % 2 == 0) == kHighFirst;
+    const int32_t stored = high ? packed[i / 2] >> 4 : packed[i / 2] & 15;
+    codes[i] = static_cast<int8_t>(stored - bias);
+  }
+}
+
+void PackBase3(int8_t* codes, size_t count, int32_t bias, uint8_t* packed) {
+  for (size_t i = 0; i < count; i += 5) {
+    int32_t v = 0;
+    for (size_t k = 0; k < 5; ++k) v = 3 * v + codes[i + k] + bias;
+    packed[i / 5] = static_cast<uint8_t>(v);
+  }
+  FixedPointBase3(packed, (count + 4) / 5);
+}
+
+void UnpackBase3(const uint8_t* packed, size_t count, int32_t bias,
+                 int8_t* codes) {
+  static constexpr uint32_t kPowers[5] = {1, 3, 9, 27, 81};
+  for (size_t i = 0; i < count; ++i) {
+    const uint32_t q = packed[i / 5] * kPowers[i % 5] & 255;
+    codes[i] = static_cast<int8_t>(static_cast<int32_t>(q * 3 >> 8) - bias);
   }
 }
 
@@ -56,8 +99,6 @@ void Pack2(int8_t* codes, size_t count, int32_t bias, uint8_t* packed) {
   const auto offset = hn::Set(d8, static_cast<int8_t>(bias));
   const auto low = hn::Set(du, 0xFF);
   const size_t bytes = (count + 3) / 4;
-  // What fills the last byte counts as stored code 0.
-  memset(codes + count, -bias, 4);
   const auto pack = [&](size_t i) HWY_ATTR {
     const auto v =
         hn::BitCast(du, hn::Add(hn::LoadU(d8, codes + 4 * i), offset));
@@ -97,14 +138,186 @@ void Unpack2(const uint8_t* packed, size_t count, int32_t bias, int8_t* codes) {
   }
 }
 
+// A 16-bit lane holds two codes; the low byte is the first.
+using DW = hn::ScalableTag<uint16_t>;
+
+template <bool kHighFirst>
+void Pack4(int8_t* codes, size_t count, int32_t bias, uint8_t* packed) {
+  const DW dw;
+  const hn::RebindToSigned<DW> di;
+  const hn::Repartition<int8_t, DW> d8;
+  const hn::Rebind<uint8_t, DW> du8;
+  const size_t lanes = hn::Lanes(dw);
+  const auto offset = hn::Set(d8, static_cast<int8_t>(bias));
+  const auto low = hn::Set(dw, 0xFF);
+  const size_t bytes = (count + 1) / 2;
+  const auto pack = [&](size_t i) HWY_ATTR {
+    const auto v =
+        hn::BitCast(dw, hn::Add(hn::LoadU(d8, codes + 2 * i), offset));
+    const auto both = kHighFirst
+                          ? hn::Or(hn::ShiftLeft<4>(v), hn::ShiftRight<8>(v))
+                          : hn::Or(v, hn::ShiftRight<4>(v));
+    return hn::DemoteTo(du8, hn::BitCast(di, hn::And(both, low)));
+  };
+  size_t i = 0;
+  for (; i + lanes <= bytes; i += lanes) hn::StoreU(pack(i), du8, packed + i);
+  if (i < bytes) {
+    HWY_ALIGN uint8_t last[hn::MaxLanes(dw)];
+    hn::Store(pack(i), du8, last);
+    memcpy(packed + i, last, bytes - i);
+  }
+}
+
+template <bool kHighFirst>
+void Unpack4(const uint8_t* packed, size_t count, int32_t bias, int8_t* codes) {
+  const DW dw;
+  const hn::Repartition<int8_t, DW> d8;
+  const hn::Rebind<uint8_t, DW> du8;
+  const size_t lanes = hn::Lanes(dw);
+  const auto offset = hn::Set(d8, static_cast<int8_t>(bias));
+  const auto mask = hn::Set(dw, 0x0F0Fu);
+  const size_t bytes = (count + 1) / 2;
+  const auto unpack = [&](const uint8_t* p, size_t i) HWY_ATTR {
+    const auto b = hn::PromoteTo(dw, hn::LoadU(du8, p));
+    const auto both = kHighFirst
+                          ? hn::Or(hn::ShiftRight<4>(b), hn::ShiftLeft<8>(b))
+                          : hn::Or(b, hn::ShiftLeft<4>(b));
+    hn::StoreU(hn::Sub(hn::BitCast(d8, hn::And(both, mask)), offset), d8,
+               codes + 2 * i);
+  };
+  size_t i = 0;
+  for (; i + lanes <= bytes; i += lanes) unpack(packed + i, i);
+  if (i < bytes) {
+    HWY_ALIGN uint8_t last[hn::MaxLanes(dw)] = {};
+    memcpy(last, packed + i, bytes - i);
+    unpack(last, i);
+  }
+}
+
+// Five vectors of codes are a vector of bytes. 64-byte vectors need a shuffle
+// of bytes across the whole vector; elsewhere 16 bytes are what one reaches.
+using DB = hn::FixedTag<uint8_t, kWideByteShuffle ? 64 : 16>;
+constexpr size_t kB = hn::MaxLanes(DB());
+
+// For each of the five vectors: the digit that its lanes hold, the byte they go
+// to or come from, relative to byte kB * k / 5 of the group.
+struct Base3Tables {
+  HWY_ALIGN uint8_t from[5][kB];  // unpack: byte of each lane
+  HWY_ALIGN uint16_t even[5][kB / 2], odd[5][kB / 2];  // unpack: 3^digit
+  HWY_ALIGN uint8_t digit[5][kB];                      // pack: 3 * digit
+  HWY_ALIGN uint8_t gather[5][kB];  // pack: lane of each byte's first digit
+  HWY_ALIGN uint8_t here[5][kB];    // pack: 255 where there is one
+};
+
+constexpr Base3Tables MakeBase3Tables() {
+  Base3Tables t = {};
+  constexpr uint16_t kPowers[5] = {1, 3, 9, 27, 81};
+  for (size_t k = 0; k < 5; ++k) {
+    for (size_t j = 0; j < kB; ++j) {
+      const size_t element = kB * k + j;
+      t.from[k][j] = static_cast<uint8_t>(element / 5 - kB * k / 5);
+      (j % 2 == 0 ? t.even : t.odd)[k][j / 2] = kPowers[element % 5];
+      t.digit[k][j] = static_cast<uint8_t>(3 * (element % 5));
+      if (element % 5 == 0) {
+        t.gather[k][element / 5] = static_cast<uint8_t>(j);
+        t.here[k][element / 5] = 255;
+      }
+    }
+  }
+  return t;
+}
+constexpr Base3Tables kBase3 = MakeBase3Tables();
+
+void PackBase3(int8_t* codes, size_t count, int32_t bias, uint8_t* packed) {
+  const DB d;
+  // c * 3^(4 - n) at c + 3n.
+  alignas(16) static constexpr uint8_t kTerms[16] = {
+      0, 81, 162, 0, 27, 54, 0, 9, 18, 0, 3, 6, 0, 1, 2, 0};
+  const auto terms = hn::LoadDup128(d, kTerms);
+  uint8_t* const terms_of = reinterpret_cast<uint8_t*>(codes);
+  const size_t bytes = (count + 4) / 5;
+  for (size_t b = 0; b < bytes; b += kB) {
+    uint8_t* const group = terms_of + 5 * b;
+    for (size_t k = 0; k < 5; ++k) {
+      const auto offset = hn::Add(hn::Load(d, kBase3.digit[k]),
+                                  hn::Set(d, static_cast<uint8_t>(bias)));
+      const auto index = hn::Add(hn::LoadU(d, group + kB * k), offset);
+      // What stands behind the codes gives any terms, which go nowhere.
+      hn::StoreU(hn::TableLookupBytes(terms, hn::And(index, hn::Set(d, 15))), d,
+                 group + kB * k);
+    }
+    auto out = hn::Zero(d);
+    for (size_t k = 0; k < 5; ++k) {
+      const uint8_t* const p = group + kB * k;
+      const auto ab = hn::Add(hn::LoadU(d, p), hn::LoadU(d, p + 1));
+      const auto cd = hn::Add(hn::LoadU(d, p + 2), hn::LoadU(d, p + 3));
+      const auto sum = hn::Add(hn::Add(ab, cd), hn::LoadU(d, p + 4));
+      const auto moved = ShuffleBytes(d, sum, hn::Load(d, kBase3.gather[k]));
+      out = hn::Or(out, hn::And(moved, hn::Load(d, kBase3.here[k])));
+    }
+    const size_t n = bytes - b < kB ? bytes - b : kB;
+    HWY_ALIGN uint8_t last[kB];
+    hn::Store(out, d, last);
+    FixedPointBase3(last, kB);
+    memcpy(packed + b, last, n);
+  }
+}
+
+void UnpackBase3(const uint8_t* packed, size_t count, int32_t bias,
+                 int8_t* codes) {
+  const DB d;
+  const hn::Repartition<uint16_t, DB> dw;
+  const hn::RebindToSigned<DB> di;
+  const auto low = hn::Set(dw, 0x00FF);
+  const auto first = hn::Set(d, static_cast<uint8_t>(-bias));
+  const auto one = hn::Set(d, 1);
+  const size_t bytes = (count + 4) / 5;
+  const auto group = [&](const uint8_t* p, int8_t* out) HWY_ATTR {
+    for (size_t k = 0; k < 5; ++k) {
+      const auto b =
+          hn::BitCast(dw, ShuffleBytes(d, hn::LoadU(d, p + kB * k / 5),
+                                       hn::Load(d, kBase3.from[k])));
+      // byte * 3^n mod 256 in each byte.
+      const auto even = hn::And(hn::Mul(b, hn::Load(dw, kBase3.even[k])), low);
+      const auto odd = hn::ShiftLeft<8>(
+          hn::Mul(hn::ShiftRight<8>(b), hn::Load(dw, kBase3.odd[k])));
+      const auto q = hn::BitCast(d, hn::Or(even, odd));
+      // 3q >> 8 is 1 from 86 on and 2 from 171 on.
+      const auto is1 =
+          hn::IfThenElseZero(hn::Eq(hn::Max(q, hn::Set(d, 86)), q), one);
+      const auto is2 =
+          hn::IfThenElseZero(hn::Eq(hn::Max(q, hn::Set(d, 171)), q), one);
+      hn::StoreU(hn::BitCast(di, hn::Add(hn::Add(first, is1), is2)), di,
+                 out + kB * k);
+    }
+  };
+  // Loads reach 4 / 5 of a vector behind the group's first byte, and one more.
+  size_t b = 0;
+  for (; b + 2 * kB <= bytes; b += kB) group(packed + b, codes + 5 * b);
+  for (; b < bytes; b += kB) {
+    HWY_ALIGN uint8_t last[2 * kB] = {};
+    const size_t n = bytes - b < kB ? bytes - b : kB;
+    memcpy(last, packed + b, n);
+    HWY_ALIGN int8_t out[5 * kB];
+    group(last, out);
+    const size_t left = count - 5 * b;
+    memcpy(codes + 5 * b, out, left < 5 * kB ? left : 5 * kB);
+  }
+}
+
 #endif  // HWY_SCALAR
 
 }  // namespace
 
 const PackingKernels* GetPackings() {
   // Indexed by Packing.
-  static constexpr PackingKernels kKernels[kNumPackings] = {{Pack8, Unpack8},
-                                                            {Pack2, Unpack2}};
+  static constexpr PackingKernels kKernels[kNumPackings] = {
+      {Pack8, Unpack8},
+      {Pack2, Unpack2},
+      {Pack4<false>, Unpack4<false>},
+      {Pack4<true>, Unpack4<true>},
+      {PackBase3, UnpackBase3},
+      {nullptr, nullptr}};
   return kKernels;
 }
 

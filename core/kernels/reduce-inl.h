@@ -19,35 +19,36 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // kLanes running sums in as few registers as hold them.
-class LaneSums {
+template <class T>
+class LaneSumsOf {
  public:
-  using DD = hn::CappedTag<double, kLanes>;
-  using VD = hn::Vec<DD>;
+  using DT = hn::CappedTag<T, kLanes>;
+  using VT = hn::Vec<DT>;
 
-  LaneSums() {
-    for (size_t k = 0; k < kCount; ++k) sums_[k] = hn::Zero(DD());
+  LaneSumsOf() {
+    for (size_t k = 0; k < kCount; ++k) sums_[k] = hn::Zero(DT());
   }
   // Adds v to register k, which holds lanes k * Lanes and up.
-  HWY_INLINE void Add(size_t k, VD v) { sums_[k] = hn::Add(sums_[k], v); }
-  HWY_INLINE double Total() {
+  HWY_INLINE void Add(size_t k, VT v) { sums_[k] = hn::Add(sums_[k], v); }
+  HWY_INLINE T Total() {
     for (size_t half = kCount / 2; half != 0; half /= 2) {
       for (size_t k = 0; k < half; ++k) {
         sums_[k] = hn::Add(sums_[k], sums_[k + half]);
       }
     }
-    return Fold(DD(), sums_[0]);
+    return Fold(DT(), sums_[0]);
   }
 
-  static constexpr size_t kPerRegister = hn::MaxLanes(DD());
+  static constexpr size_t kPerRegister = hn::MaxLanes(DT());
   static constexpr size_t kCount = kLanes / kPerRegister;
 
  private:
 #if HWY_TARGET == HWY_SCALAR
-  static double Fold(DD /*d*/, VD v) { return hn::GetLane(v); }
+  static T Fold(DT /*d*/, VT v) { return hn::GetLane(v); }
 #else
   // Adds the upper half of the lanes to the lower one, until one is left.
   template <class D, class V>
-  static HWY_INLINE double Fold(D d, V v) {
+  static HWY_INLINE T Fold(D d, V v) {
     if constexpr (hn::MaxLanes(d) == 1) {
       return hn::GetLane(v);
     } else {
@@ -58,7 +59,11 @@ class LaneSums {
   }
 #endif
 
-  VD sums_[kCount];
+  VT sums_[kCount];
+};
+struct LaneSums : LaneSumsOf<double> {
+  using DD = DT;
+  using VD = VT;
 };
 
 // `count` floats in steps of kLanes; the last step is filled up with zeros,
@@ -153,6 +158,16 @@ HWY_INLINE Partial ReduceChunk(const float* x, size_t count, size_t readable,
     case Statistic::kMinMax:
       p.abs_bits = MaxAbsBits(x, count, readable);
       MinMax(x, count, &p.min, &p.max);
+      break;
+    case Statistic::kExtreme:
+      p.abs_bits = MaxAbsBits(x, count, readable);
+      MinMax(x, count, &p.min, &p.max);
+      p.extreme = p.max > -p.min ? p.max : p.min;
+      if (p.max == -p.min) {
+        size_t i = 0;
+        while (i + 1 < count && x[i] != p.min && x[i] != p.max) ++i;
+        p.extreme = x[i];
+      }
       break;
     case Statistic::kAbsMean:
       p.abs_sum = SumAbs(x, count);

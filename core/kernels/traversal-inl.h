@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include <type_traits>
+
 #include "core/kernels/compat-inl.h"
 #include "core/kernels/reduce-inl.h"
 #include "core/kernels/traversal.h"
@@ -63,10 +65,11 @@ HWY_INLINE void PrefetchFloats(const float* x, size_t count) {
 }
 
 // The range of a run, chunk by chunk. x is the run where its floats can be read
-// in place, else nullptr.
-HWY_INLINE Partial ReduceRun(const EncodeArgs& args, uint64_t element,
-                             const float* x, size_t count, size_t readable,
-                             Statistic statistic) {
+// in place, else nullptr. Not inlined: it is large, and a call is little beside
+// a run.
+HWY_NOINLINE Partial ReduceRun(const EncodeArgs& args, uint64_t element,
+                               const float* x, size_t count, size_t readable,
+                               Statistic statistic) {
   if (x != nullptr && count <= kChunk) {
     return ReduceChunk(x, count, readable, statistic);
   }
@@ -84,47 +87,68 @@ HWY_INLINE Partial ReduceRun(const EncodeArgs& args, uint64_t element,
   return total;
 }
 
+// f(encoder type's tag) for the rounding that the rule asks for.
+template <class Codec, class F>
+HWY_INLINE void WithEncoder(const CodeRule& rule, F f) {
+  using Nearest = typename Codec::template Encoder<DF, Rounding::kHalfEven>;
+  if constexpr (Codec::kRounds) {
+    if (rule.rounding == Rounding::kStochastic) {
+      using E = typename Codec::template Encoder<DF, Rounding::kStochastic>;
+      return f(static_cast<const E*>(nullptr));
+    }
+    if (rule.rounding != Rounding::kHalfEven) {
+      using E = typename Codec::template Encoder<DF, Rounding::kFloor>;
+      return f(static_cast<const E*>(nullptr));
+    }
+  }
+  f(static_cast<const Nearest*>(nullptr));
+}
+
 // count codes of elements with common parameters; reads no more than
-// `readable` >= count floats and may write a vector of codes behind count.
-template <class Codec>
+// `readable` >= count floats, and a vector of random words behind count, and
+// may write a vector of codes behind count.
+template <class Encoder>
 HWY_INLINE void EncodeRun(const float* x, size_t count, size_t readable,
-                          Params params, CodeRange range, int8_t* codes) {
+                          Params params, const CodeRule& rule,
+                          const uint32_t* random, int8_t* codes) {
   const DF d;
   const DCode d8;
   const size_t N = hn::Lanes(d);
-  const typename Codec::template Encoder<DF> encoder(
-      d, hn::Set(d, InverseScale(params.scale)),
-      hn::Set(d, static_cast<float>(params.zero_point)), range);
-  const auto encode = [&](const float* p)
-                          HWY_ATTR { return encoder(d, hn::LoadU(d, p)); };
+  const Encoder encoder(d, rule, hn::Set(d, InverseScale(params.scale)),
+                        hn::Set(d, static_cast<float>(params.zero_point)));
+  const auto encode = [&](size_t i) HWY_ATTR {
+    return encoder(d, hn::LoadU(d, x + i), random + i);
+  };
   size_t i = 0;
   for (; i + 4 * N <= count; i += 4 * N) {
-    StoreFourAsInt8(encode(x + i), encode(x + i + N), encode(x + i + 2 * N),
-                    encode(x + i + 3 * N), codes + i);
+    StoreFourAsInt8(encode(i), encode(i + N), encode(i + 2 * N),
+                    encode(i + 3 * N), codes + i);
   }
   for (; i < count && i + N <= readable; i += N) {
-    hn::StoreU(hn::DemoteTo(d8, encode(x + i)), d8, codes + i);
+    hn::StoreU(hn::DemoteTo(d8, encode(i)), d8, codes + i);
   }
   if (i < count) {
     HWY_ALIGN float last[hn::MaxLanes(d)] = {};
     memcpy(last, x + i, (count - i) * sizeof(float));
-    hn::StoreU(hn::DemoteTo(d8, encoder(d, hn::Load(d, last))), d8, codes + i);
+    hn::StoreU(hn::DemoteTo(d8, encoder(d, hn::Load(d, last), random + i)), d8,
+               codes + i);
   }
 }
 
 // The same with parameters of their own for each element.
-template <class Codec>
+template <class Encoder>
 HWY_INLINE void EncodeElements(const float* x, size_t count, size_t readable,
                                const ElementParams& elements, uint64_t at,
-                               CodeRange range, int8_t* codes) {
+                               const CodeRule& rule, const uint32_t* random,
+                               int8_t* codes) {
   const DF d;
   const DCode d8;
   const size_t N = hn::Lanes(d);
   const auto encode = [&](const float* p, size_t i) HWY_ATTR {
-    const typename Codec::template Encoder<DF> encoder(
-        d, hn::LoadU(d, elements.inv_scale + at + i),
-        hn::LoadU(d, elements.zero_point + at + i), range);
-    hn::StoreU(hn::DemoteTo(d8, encoder(d, hn::LoadU(d, p))), d8, codes + i);
+    const Encoder encoder(d, rule, hn::LoadU(d, elements.inv_scale + at + i),
+                          hn::LoadU(d, elements.zero_point + at + i));
+    hn::StoreU(hn::DemoteTo(d8, encoder(d, hn::LoadU(d, p), random + i)), d8,
+               codes + i);
   };
   size_t i = 0;
   for (; i < count && i + N <= readable; i += N) encode(x + i, i);
@@ -135,17 +159,29 @@ HWY_INLINE void EncodeElements(const float* x, size_t count, size_t readable,
   }
 }
 
+// Gives codes of columns that are left out, from column `feature` on, the code
+// of 0.
+HWY_INLINE void LeaveOut(const uint8_t* left_out, uint64_t feature,
+                         uint64_t features, size_t count, int8_t zero,
+                         int8_t* codes) {
+  for (size_t i = 0; i < count; ++i) {
+    if (left_out[feature]) codes[i] = zero;
+    if (++feature == features) feature = 0;
+  }
+}
+
 template <class Codec>
 bool EncodeBlock(const EncodeArgs& args) {
   const Layout& layout = *args.layout;
-  const CodeRange range = args.format->code_range(args.scheme);
-  const Statistic statistic = args.format->statistic(args.scheme);
-  const uint64_t per_byte = CodesPerByte(args.format->packing);
+  const Statistic statistic = StatisticOf(*args.format, args.variant);
+  const PackingKernels& packing = GetPackingKernels(args.packing);
+  const bool stochastic = args.rule.rounding == Rounding::kStochastic;
   const bool direct = args.source.direct();
   const float* const floats =
       direct ? reinterpret_cast<const float*>(args.source.data) : nullptr;
   HWY_ALIGN float scratch[kSpan + kFloatSlack];
   HWY_ALIGN int8_t codes[kSpan + kPackSlack];
+  HWY_ALIGN uint32_t random[kSpan + kFloatSlack];
   bool finite = true;
 
   for (uint64_t row = args.row_begin; row < args.row_end; ++row) {
@@ -190,38 +226,57 @@ bool EncodeBlock(const EncodeArgs& args) {
             } else {
               finite = false;
             }
-            const Params params = args.format->params(found, args.scheme);
+            const Params params = ParamsOf(*args.format, args.variant, found);
             const uint64_t index = finder.param() - args.param_base;
             args.scales[index] = params.scale;
-            if (args.zero_points) args.zero_points[index] = params.zero_point;
+            if (args.zero_points) {
+              args.zero_points[index] = static_cast<int8_t>(params.zero_point);
+            }
           }
           finder.Advance(n);
           at += n;
         }
       }
-      for (size_t at = 0; at < span;) {
-        const uint64_t rest = cursor.rest();
-        const size_t n =
-            span - at < rest ? span - at : static_cast<size_t>(rest);
-        if (layout.per_element) {
-          EncodeElements<Codec>(x + at, n, readable - at, args.elements,
-                                cursor.offset(), range, codes + at);
-        } else {
-          const uint64_t index = cursor.param() - args.param_base;
-          Params params;
-          params.scale = args.scales[index];
-          if (args.zero_points) params.zero_point = args.zero_points[index];
-          if (args.find_params && direct) {
-            PrefetchFloats(x + kSpan + kSpan / 2 + at / 2, n / 2);
+      if (stochastic) args.common->random(args.seed, element, span, random);
+      WithEncoder<Codec>(args.rule, [&](auto* tag) HWY_ATTR {
+        using Encoder =
+            std::remove_const_t<std::remove_pointer_t<decltype(tag)>>;
+        for (size_t at = 0; at < span;) {
+          const uint64_t rest = cursor.rest();
+          const size_t n =
+              span - at < rest ? span - at : static_cast<size_t>(rest);
+          if (layout.per_element) {
+            EncodeElements<Encoder>(x + at, n, readable - at, args.elements,
+                                    cursor.offset(), args.rule, random + at,
+                                    codes + at);
+          } else {
+            const uint64_t index = cursor.param() - args.param_base;
+            Params params;
+            params.scale = args.scales[index];
+            if (args.zero_points) params.zero_point = args.zero_points[index];
+            if (args.find_params && direct) {
+              PrefetchFloats(x + kSpan + kSpan / 2 + at / 2, n / 2);
+            }
+            EncodeRun<Encoder>(x + at, n, readable - at, params, args.rule,
+                               random + at, codes + at);
           }
-          EncodeRun<Codec>(x + at, n, readable - at, params, range, codes + at);
+          if (args.left_out != nullptr) {
+            const int8_t zero =
+                args.zero_points
+                    ? args.zero_points[cursor.param() - args.param_base]
+                    : 0;
+            LeaveOut(args.left_out, (element + at) % args.features,
+                     args.features, n, zero, codes + at);
+          }
+          cursor.Advance(n);
+          at += n;
         }
-        cursor.Advance(n);
-        at += n;
-      }
-      args.packing->pack(codes, span, args.format->bias,
-                         args.codes + (row * layout.row_bytes +
-                                       column / per_byte - args.code_base));
+      });
+      memset(codes + span, args.format->padding, kMaxUnitCodes);
+      packing.pack(
+          codes, span, args.format->bias,
+          args.codes + (row * layout.row_bytes + ByteOf(args.packing, column) -
+                        args.code_base));
       column += span;
     }
   }
@@ -230,16 +285,17 @@ bool EncodeBlock(const EncodeArgs& args) {
 
 // count values to out, which takes whole vectors only up to `writable` >=
 // count floats; codes are readable for a vector behind count.
-template <class Codec, class Scale, class Zero>
-HWY_INLINE void DecodeRun(const int8_t* codes, size_t count, size_t writable,
-                          Scale scale, Zero zero_point, float* out) {
+template <class Decoder, class Scale, class Zero>
+HWY_INLINE void DecodeRun(const Decoder& decoder, const int8_t* codes,
+                          size_t count, size_t writable, Scale scale,
+                          Zero zero_point, float* out) {
   const DF d;
   const DCode d8;
   const hn::RebindToSigned<DF> di;
   const size_t N = hn::Lanes(d);
   const auto decode = [&](size_t i) HWY_ATTR {
-    return Codec::Decode(d, hn::PromoteTo(di, hn::LoadU(d8, codes + i)),
-                         scale(i), zero_point(i));
+    return decoder(d, hn::PromoteTo(di, hn::LoadU(d8, codes + i)), scale(i),
+                   zero_point(i));
   };
   size_t i = 0;
   for (; i < count && i + N <= writable; i += N) {
@@ -256,9 +312,13 @@ HWY_INLINE void DecodeRun(const int8_t* codes, size_t count, size_t writable,
 template <class Codec>
 void DecodeElements(const DecodeArgs& args) {
   const Layout& layout = *args.layout;
-  const uint64_t per_byte = CodesPerByte(args.format->packing);
+  const uint64_t unit = CodesPerUnit(args.packing);
+  const PackingKernels& packing = GetPackingKernels(args.packing);
   const DF d;
+  const typename Codec::template Decoder<DF> decoder(d, args.rule);
   HWY_ALIGN float scratch[kDecodeSpan + kFloatSlack];
+  // Of a span's runs, where they are not stored as floats.
+  float some_scales[kDecodeSpan + 1];
   HWY_ALIGN int8_t codes[kDecodeSpan + kPackSlack];
   const bool direct =
       args.dtype == DType::kF32 && !args.stream &&
@@ -271,15 +331,23 @@ void DecodeElements(const DecodeArgs& args) {
   for (uint64_t done = 0; done < args.count;) {
     const uint64_t left = args.count - done;
     const uint64_t to_end = layout.columns - column;
-    // Codes are unpacked from a byte's first on.
-    const size_t skip = static_cast<size_t>(column % per_byte);
+    // Codes are unpacked from a unit's first on.
+    const size_t skip = static_cast<size_t>(column % unit);
     size_t span = kDecodeSpan - skip;
     if (to_end < span) span = static_cast<size_t>(to_end);
     if (left < span) span = static_cast<size_t>(left);
     const uint8_t* const packed =
-        args.codes +
-        (row * layout.row_bytes + column / per_byte - args.code_base);
-    args.packing->unpack(packed, skip + span, args.format->bias, codes);
+        args.codes + (row * layout.row_bytes + ByteOf(args.packing, column) -
+                      args.code_base);
+    packing.unpack(packed, skip + span, args.format->bias, codes);
+    const float* scales = args.scales;
+    uint64_t scale_base = args.param_base;
+    if (scales == nullptr) {
+      scale_base = cursor.param();
+      const uint64_t runs = (cursor.offset() + span - 1) / layout.run + 1;
+      args.stored->Read(scale_base, runs, some_scales);
+      scales = some_scales;
+    }
 
     uint8_t* const out = args.out + done * out_size;
     float* const values = direct ? reinterpret_cast<float*>(out) : scratch;
@@ -291,8 +359,9 @@ void DecodeElements(const DecodeArgs& args) {
       // Codes of the next span, a few at a time, so that they come while this
       // span's values go.
       if (args.stream) {
-        const size_t ahead = kDecodeSpan / per_byte;
-        for (size_t b = at / per_byte; b < (at + n) / per_byte; b += 64) {
+        const size_t ahead = ByteOf(args.packing, kDecodeSpan);
+        const size_t last = ByteOf(args.packing, at + n);
+        for (size_t b = ByteOf(args.packing, at); b < last; b += 64) {
           hwy::Prefetch(packed + ahead + b);
         }
       }
@@ -300,19 +369,20 @@ void DecodeElements(const DecodeArgs& args) {
       if (layout.per_element) {
         const float* scale = args.elements.scale + cursor.offset();
         const float* zero = args.elements.zero_point + cursor.offset();
-        DecodeRun<Codec>(
-            codes + skip + at, n, writable - at,
+        DecodeRun(
+            decoder, codes + skip + at, n, writable - at,
             [&](size_t i) HWY_ATTR { return hn::LoadU(d, scale + i); },
             [&](size_t i) HWY_ATTR { return hn::LoadU(d, zero + i); },
             values + at);
       } else {
-        const uint64_t index = cursor.param() - args.param_base;
-        const auto scale = hn::Set(d, args.scales[index]);
+        const auto scale = hn::Set(d, scales[cursor.param() - scale_base]);
         const auto zero = hn::Set(
-            d, args.zero_points ? static_cast<float>(args.zero_points[index])
-                                : 0.0f);
-        DecodeRun<Codec>(
-            codes + skip + at, n, writable - at,
+            d, args.zero_points
+                   ? static_cast<float>(
+                         args.zero_points[cursor.param() - args.param_base])
+                   : 0.0f);
+        DecodeRun(
+            decoder, codes + skip + at, n, writable - at,
             [&](size_t) HWY_ATTR { return scale; },
             [&](size_t) HWY_ATTR { return zero; }, values + at);
       }
@@ -332,11 +402,56 @@ void DecodeElements(const DecodeArgs& args) {
   if (args.stream) hwy::FlushStream();
 }
 
+// Stochastic rounding is fitted as rounding to nearest.
+template <class Codec>
+FitSums Fit(const FitArgs& args) {
+  using Sums = LaneSumsOf<float>;
+  using D = Sums::DT;
+  const D d;
+  Sums error, xq, qq;
+  const auto unit = hn::Set(d, args.unit);
+  const auto inv = hn::Set(d, InverseScale(args.params.scale));
+  const auto scale = hn::Set(d, args.params.scale);
+  const auto one = hn::Set(d, 1.0f);
+  const auto zero = hn::Set(d, static_cast<float>(args.params.zero_point));
+  const typename Codec::template Decoder<D> decoder(d, args.rule);
+  const auto run = [&](const auto& encoder) HWY_ATTR {
+    ForEachStep(args.x, args.count, [&](const float* p) HWY_ATTR {
+      for (size_t k = 0; k < Sums::kCount; ++k) {
+        const auto x = hn::LoadU(d, p + k * Sums::kPerRegister);
+        const auto code = encoder(d, x, nullptr);
+        const auto e = hn::Mul(hn::Sub(x, decoder(d, code, scale, zero)), unit);
+        const auto q = decoder(d, code, one, zero);
+        error.Add(k, hn::Mul(e, e));
+        xq.Add(k, hn::Mul(hn::Mul(x, unit), q));
+        qq.Add(k, hn::Mul(q, q));
+      }
+    });
+  };
+  const bool nearest = args.rule.rounding == Rounding::kHalfEven ||
+                       args.rule.rounding == Rounding::kStochastic;
+  if constexpr (Codec::kRounds) {
+    if (!nearest) {
+      run(typename Codec::template Encoder<D, Rounding::kFloor>(d, args.rule,
+                                                                inv, zero));
+    }
+  }
+  if (nearest) {
+    run(typename Codec::template Encoder<D, Rounding::kHalfEven>(d, args.rule,
+                                                                 inv, zero));
+  }
+  FitSums sums;
+  sums.error = static_cast<double>(error.Total());
+  sums.xq = static_cast<double>(xq.Total());
+  sums.qq = static_cast<double>(qq.Total());
+  return sums;
+}
+
 // What a format's dispatch function returns.
 template <class Codec>
 const Kernels* MakeKernels() {
   static constexpr Kernels kKernels = {EncodeBlock<Codec>,
-                                       DecodeElements<Codec>};
+                                       DecodeElements<Codec>, Fit<Codec>};
   return &kKernels;
 }
 

@@ -10,15 +10,16 @@
 #include "core/kernels/common.h"
 #include "core/kernels/packing.h"
 #include "core/tensor/layout.h"
+#include "core/tensor/scales.h"
 
 namespace bnq {
 
 // Elements that are worked on at a time: their floats and codes stay in the
-// first-level cache. A multiple of what any packing puts into a byte.
-constexpr size_t kSpan = 1024;
+// first-level cache. A multiple of the codes of any packing's unit.
+constexpr size_t kSpan = 1280;
 // Decoding, which touches each float once, gains from longer spans: values that
 // go past the caches leave in longer bursts.
-constexpr size_t kDecodeSpan = 4096;
+constexpr size_t kDecodeSpan = 5120;
 
 // Parameters of each column of a period, for Layout::per_element; with slack
 // for one vector behind the last. nullptr otherwise.
@@ -31,9 +32,11 @@ struct ElementParams {
 struct EncodeArgs {
   const Layout* layout = nullptr;
   const CommonKernels* common = nullptr;
-  const PackingKernels* packing = nullptr;
+  Packing packing = Packing::kBits8;
   const Format* format = nullptr;
-  Scheme scheme = Scheme::kSymmetric;
+  Variant variant;
+  CodeRule rule;
+  uint64_t seed = 0;  // of stochastic rounding
 
   SourceView source;  // of the layout's whole matrix
   // The block: columns within rows; begins on a byte of codes, and on a run
@@ -44,10 +47,18 @@ struct EncodeArgs {
   // Find each run's range and parameters (they are then written), or take
   // those that are there.
   bool find_params = false;
-  float* scales = nullptr;         // entry 0 is parameter param_base
-  int32_t* zero_points = nullptr;  // nullptr: none
+  float* scales = nullptr;        // entry 0 is parameter param_base
+  int8_t* zero_points = nullptr;  // nullptr: none
   uint64_t param_base = 0;
   ElementParams elements;
+
+  // Columns of the last dimension whose codes are those of 0: 1, else 0.
+  // nullptr: none.
+  const uint8_t* left_out = nullptr;
+  uint64_t features = 1;  // of the last dimension
+
+  // Of formats without scales: infinity and NaN are codes, too.
+  bool keep_non_finite = false;
 
   uint8_t* codes = nullptr;  // entry 0 is byte code_base of the tensor's codes
   uint64_t code_base = 0;
@@ -56,13 +67,16 @@ struct EncodeArgs {
 struct DecodeArgs {
   const Layout* layout = nullptr;
   const CommonKernels* common = nullptr;
-  const PackingKernels* packing = nullptr;
+  Packing packing = Packing::kBits8;
   const Format* format = nullptr;
+  CodeRule rule;
 
   const uint8_t* codes = nullptr;  // entry 0 is byte code_base
   uint64_t code_base = 0;
+  // Scales as floats; or, where nullptr, as they are stored.
   const float* scales = nullptr;         // entry 0 is parameter param_base
-  const int32_t* zero_points = nullptr;  // likewise; nullptr: 0
+  const StoredScales* stored = nullptr;  // entry 0 is parameter 0
+  const int8_t* zero_points = nullptr;   // as scales; nullptr: 0
   uint64_t param_base = 0;
   ElementParams elements;
 
@@ -72,6 +86,28 @@ struct DecodeArgs {
   uint8_t* out = nullptr;  // of element `begin`; may be unaligned
   // The output is larger than the caches: write past them.
   bool stream = false;
+};
+
+struct FitArgs {
+  CodeRule rule;
+  Params params;
+  const float* x = nullptr;  // count <= kChunk
+  size_t count = 0;
+  // A factor that brings values, and so errors, to about 1.
+  float unit = 1.0f;
+};
+
+// Of a chunk, with e = (x - value) * unit, u = x * unit and q = value / scale.
+// Float32 sums of kLanes lanes, as those of reductions.
+struct FitSums {
+  double error = 0.0;  // sum of e^2
+  double xq = 0.0;     // sum of u * q
+  double qq = 0.0;     // sum of q^2
+  void Merge(const FitSums& next) {
+    error += next.error;
+    xq += next.xq;
+    qq += next.qq;
+  }
 };
 
 }  // namespace bnq

@@ -128,8 +128,11 @@ class SliceMetrics {
   std::vector<float> carry_;
 };
 
+// Sections in the order of their roles; empty ones are left out, but for codes
+// and scales.
 BnqEntry EntryOf(const std::string& name, const Shape& shape,
-                 const Config& config, const QuantizedSizes& sizes) {
+                 const Config& config, const QuantizedSizes& sizes,
+                 uint64_t outlier_columns, DType outlier_dtype) {
   BnqEntry out;
   out.name = name;
   out.format = config.format();
@@ -149,9 +152,40 @@ BnqEntry EntryOf(const std::string& name, const Shape& shape,
     out.sections.push_back(section);
   };
   add(BnqRole::kCodes, sizes.code_bytes);
-  add(BnqRole::kScales, 4 * sizes.scales);
-  if (sizes.zero_points != 0) add(BnqRole::kZeroPoints, 4 * sizes.zero_points);
+  add(BnqRole::kScales, sizes.scale_bytes);
+  if (sizes.zero_points != 0) add(BnqRole::kZeroPoints, sizes.zero_points);
+  if (outlier_columns != 0) {
+    const uint64_t features = shape.dims[shape.rank - 1];
+    add(BnqRole::kOutlierColumns, 4 * outlier_columns);
+    add(outlier_dtype == DType::kF16 ? BnqRole::kOutlierValuesF16
+                                     : BnqRole::kOutlierValuesBF16,
+        2 * outlier_columns * (shape.elements() / features));
+  }
   return out;
+}
+
+// The index of a section in the order of EntryOf.
+size_t SectionOf(const QuantizedSizes& sizes, BnqRole role) {
+  switch (role) {
+    case BnqRole::kCodes:
+      return 0;
+    case BnqRole::kScales:
+      return 1;
+    case BnqRole::kZeroPoints:
+      return 2;
+    case BnqRole::kOutlierColumns:
+      return sizes.zero_points != 0 ? 3 : 2;
+    default:
+      return sizes.zero_points != 0 ? 4 : 3;
+  }
+}
+
+std::string SaturationNote(uint64_t saturated, const Config& config) {
+  if (saturated == 0) return "";
+  const OptionInfo& info =
+      *FindOption(static_cast<int32_t>(Option::kScaleDType));
+  return std::to_string(saturated) + " scales at the limits of " +
+         OptionValueName(info, static_cast<int64_t>(config.scale_dtype()));
 }
 
 void QuantizeEntry(const Context& context, const Config& config,
@@ -162,25 +196,60 @@ void QuantizeEntry(const Context& context, const Config& config,
   const QuantizedSizes& sizes = quantizer.sizes();
   const uint64_t element_bytes = Info(array.dtype).bits / 8;
   const bool zeros = sizes.zero_points != 0;
-  writer->BeginEntry(EntryOf(entry.name, entry.shape, config, sizes));
-  const auto append_params = [&](const float* scales, const int32_t* points,
-                                 uint64_t count) {
-    writer->Append(1, scales, 4 * count);
-    if (zeros) writer->Append(2, points, 4 * count);
+  const PassHook release = [&](uint64_t begin, uint64_t end) {
+    file.Release(entry, begin * element_bytes, (end - begin) * element_bytes);
+    meter->Add(0);
+  };
+  quantizer.FindOutlierColumns(release);
+  const OutlierColumns& outliers = quantizer.outliers();
+  const uint64_t outlier_count = outliers.columns.size();
+  writer->BeginEntry(EntryOf(entry.name, entry.shape, config, sizes,
+                             outlier_count, outliers.dtype));
+  TensorSlice slice;
+  Buffer outlier_values;
+  if (outlier_count != 0) {
+    const uint64_t tokens = quantizer.elements() / outliers.mask.size();
+    const uint64_t bytes = 2 * outlier_count * tokens;
+    outlier_values = context.Allocate(bytes);
+    quantizer.CopyOutliers(outlier_values.data());
+    slice.outliers = {outliers.columns.data(), outlier_count, outliers.dtype,
+                      outlier_values.data()};
+    writer->Append(SectionOf(sizes, BnqRole::kOutlierColumns),
+                   outliers.columns.data(), 4 * outlier_count);
+    writer->Append(SectionOf(sizes, BnqRole::kOutlierValuesF16),
+                   outlier_values.data(), bytes);
+  }
+
+  Buffer scales, points, codes, stored;
+  uint64_t saturated = 0;
+  const auto append_params = [&](uint64_t count) {
+    const uint64_t bytes = StoredScaleBytes(config, count);
+    if (stored.size() < bytes) stored = context.Allocate(bytes);
+    StoreScales(config, scales.as<float>(), count, stored.data());
+    StoredScales view;
+    view.dtype = config.scale_dtype();
+    view.double_quant = config.double_quant();
+    view.count = count;
+    view.data = stored.data();
+    saturated += view.CountSaturated();
+    writer->Append(1, stored.data(), bytes);
+    if (zeros) writer->Append(2, points.data(), count);
+    return view;
   };
 
-  Buffer scales, points, codes;
-  const bool all_params = !quantizer.one_pass() || quantizer.elements() == 0;
+  // Double quantization takes the mean of all scales first.
+  const bool all_params = !quantizer.one_pass() || quantizer.elements() == 0 ||
+                          config.double_quant();
+  Buffer decoding;  // scales as they are stored, where that differs
   if (all_params) {
     scales = context.Allocate(4 * sizes.scales);
-    points = context.Allocate(4 * sizes.zero_points);
-    quantizer.FindParams(scales.as<float>(), points.as<int32_t>(),
-                         [&](uint64_t begin, uint64_t end) {
-                           file.Release(entry, begin * element_bytes,
-                                        (end - begin) * element_bytes);
-                           meter->Add(0);
-                         });
-    append_params(scales.as<float>(), points.as<int32_t>(), sizes.scales);
+    points = context.Allocate(sizes.zero_points);
+    quantizer.FindParams(scales.as<float>(), points.as<int8_t>(), release);
+    const StoredScales view = append_params(sizes.scales);
+    if (config.double_quant()) {
+      decoding = context.Allocate(4 * sizes.scales);
+      view.Read(0, sizes.scales, decoding.as<float>());
+    }
   }
 
   SliceMetrics metrics(context, array);
@@ -192,31 +261,30 @@ void QuantizeEntry(const Context& context, const Config& config,
       ++next;
     }
     const uint64_t end = quantizer.ElementOf(next);
-    const uint64_t code_base = quantizer.CodeByteOf(first);
-    const uint64_t code_bytes = quantizer.CodeByteOf(next) - code_base;
-    const uint64_t param_base = all_params ? 0 : quantizer.ParamOf(first);
+    slice.code_base = quantizer.CodeByteOf(first);
+    const uint64_t code_bytes = quantizer.CodeByteOf(next) - slice.code_base;
+    slice.param_base = all_params ? 0 : quantizer.ParamOf(first);
     const uint64_t params =
-        all_params ? sizes.scales : quantizer.ParamOf(next) - param_base;
+        all_params ? sizes.scales : quantizer.ParamOf(next) - slice.param_base;
     if (codes.size() < code_bytes) codes = context.Allocate(code_bytes);
     if (scales.size() < 4 * params) scales = context.Allocate(4 * params);
-    if (zeros && points.size() < 4 * params) {
-      points = context.Allocate(4 * params);
-    }
+    if (zeros && points.size() < params) points = context.Allocate(params);
     quantizer.Encode(first, next, codes.data(), scales.as<float>(),
-                     points.as<int32_t>());
+                     points.as<int8_t>());
     writer->Append(0, codes.data(), code_bytes);
-    if (!all_params) {
-      append_params(scales.as<float>(), points.as<int32_t>(), params);
-    }
-    const Dequantizer dequantizer(context, FormatOf(config), quantizer.layout(),
-                                  {codes.data(), scales.as<float>(),
-                                   zeros ? points.as<int32_t>() : nullptr},
-                                  code_base, param_base);
+    if (!all_params) append_params(params);
+    slice.codes = codes.data();
+    slice.scales =
+        decoding.size() != 0 ? decoding.as<float>() : scales.as<float>();
+    slice.zero_points = zeros ? points.as<int8_t>() : nullptr;
+    const Dequantizer dequantizer(context, config, entry.shape,
+                                  quantizer.layout(), slice);
     metrics.Add(begin, end, next == blocks, dequantizer);
     file.Release(entry, begin * element_bytes, (end - begin) * element_bytes);
     meter->Add((end - begin) * element_bytes);
     first = next;
   }
+  row->note = SaturationNote(saturated, config);
   row->bytes_after = writer->EndEntry();
   row->format = config.format();
   row->dtype = 0;
@@ -232,11 +300,20 @@ void QuantizeEntry(const Context& context, const Config& config,
 void WriteTensor(const std::string& name, const QuantizedTensor& tensor,
                  BnqWriter* writer) {
   const QuantizedSizes& sizes = tensor.sizes();
-  writer->BeginEntry(EntryOf(name, tensor.shape(), tensor.config(), sizes));
-  writer->Append(0, tensor.parts().codes, sizes.code_bytes);
-  writer->Append(1, tensor.parts().scales, 4 * sizes.scales);
+  const TensorParts& parts = tensor.parts();
+  const uint64_t columns = parts.outliers.count;
+  writer->BeginEntry(EntryOf(name, tensor.shape(), tensor.config(), sizes,
+                             columns, parts.outliers.dtype));
+  writer->Append(0, parts.codes, sizes.code_bytes);
+  writer->Append(1, parts.scales, sizes.scale_bytes);
   if (sizes.zero_points != 0) {
-    writer->Append(2, tensor.parts().zero_points, 4 * sizes.zero_points);
+    writer->Append(2, parts.zero_points, sizes.zero_points);
+  }
+  if (columns != 0) {
+    writer->Append(SectionOf(sizes, BnqRole::kOutlierColumns),
+                   parts.outliers.columns, 4 * columns);
+    writer->Append(SectionOf(sizes, BnqRole::kOutlierValuesF16),
+                   parts.outliers.values, 2 * columns * tensor.tokens());
   }
   writer->EndEntry();
 }
@@ -260,7 +337,7 @@ Report QuantizeFile(const Context& context, const Plan& plan,
   for (const ModelEntry& entry : file->entries()) {
     meter.Begin(entry.name);
     ReportRow row = RowOf(entry);
-    const Config* config = plan.Match(entry.name, entry.shape.rank);
+    const Config* config = plan.Match(entry.name, entry.shape.rank).config;
     InTensor(entry.name, [&] {
       if (config != nullptr && IsSource(static_cast<DType>(entry.dtype))) {
         QuantizeEntry(context, *config, *file, entry, &writer, &meter, &row);

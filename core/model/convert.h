@@ -54,6 +54,9 @@ std::unique_ptr<QuantizedTensor> LoadTensor(
     const Context& context, std::shared_ptr<const ModelFile> file,
     const ModelEntry& entry);
 
+// The options stored with a quantized tensor. As LoadTensor.
+Config StoredConfig(const ModelEntry& entry);
+
 // Adds a quantized tensor to a .bnq file.
 void WriteTensor(const std::string& name, const QuantizedTensor& tensor,
                  BnqWriter* writer);

@@ -11,7 +11,7 @@
 namespace bnq {
 namespace {
 
-Config ConfigOf(const BnqEntry& entry) {
+Config OptionsOf(const BnqEntry& entry) {
   Config config;
   if (FindFormat(entry.format) == nullptr) {
     Fail(Code::kUnsupported,
@@ -63,32 +63,72 @@ const uint8_t* SectionData(const Context& context, const ModelFile& file,
 // What a tensor's parts live in.
 struct Storage {
   std::shared_ptr<const ModelFile> file;
-  Buffer codes, scales, zero_points;
+  Buffer codes, scales, zero_points, outlier_columns, outlier_values;
 };
 
 std::unique_ptr<QuantizedTensor> Load(
     const Context& context, const std::shared_ptr<const ModelFile>& file,
     const ModelEntry& entry) {
   const BnqEntry& bnq = *entry.bnq;
-  const Config config = ConfigOf(bnq);
+  const Config config = OptionsOf(bnq);
   const QuantizedSizes sizes = SizesOf(config, entry.shape);
+  // Every role but those of outliers may be there.
+  const BnqSection* values = nullptr;
   for (const BnqSection& section : bnq.sections) {
-    if (section.role != BnqRole::kCodes && section.role != BnqRole::kScales &&
-        section.role != BnqRole::kZeroPoints) {
-      Fail(Code::kUnsupported, "section role %u is not known to this library",
-           static_cast<unsigned>(section.role));
+    switch (section.role) {
+      case BnqRole::kCodes:
+      case BnqRole::kScales:
+      case BnqRole::kZeroPoints:
+      case BnqRole::kOutlierColumns:
+        break;
+      case BnqRole::kOutlierValuesF16:
+      case BnqRole::kOutlierValuesBF16:
+        if (values != nullptr) {
+          Fail(Code::kCorruptFile, "it has outlier values of two types");
+        }
+        values = &section;
+        break;
+      default:
+        Fail(Code::kUnsupported, "section role %u is not known to this library",
+             static_cast<unsigned>(section.role));
     }
   }
   auto storage = std::make_shared<Storage>();
   TensorParts parts;
   parts.codes = SectionData(context, *file, bnq, BnqRole::kCodes,
                             sizes.code_bytes, "codes", &storage->codes);
-  parts.scales = reinterpret_cast<const float*>(
-      SectionData(context, *file, bnq, BnqRole::kScales, 4 * sizes.scales,
-                  "scales", &storage->scales));
-  parts.zero_points = reinterpret_cast<const int32_t*>(
-      SectionData(context, *file, bnq, BnqRole::kZeroPoints,
-                  4 * sizes.zero_points, "zero points", &storage->zero_points));
+  parts.scales = SectionData(context, *file, bnq, BnqRole::kScales,
+                             sizes.scale_bytes, "scales", &storage->scales);
+  parts.zero_points = reinterpret_cast<const int8_t*>(
+      SectionData(context, *file, bnq, BnqRole::kZeroPoints, sizes.zero_points,
+                  "zero points", &storage->zero_points));
+  if (const BnqSection* columns = bnq.FindSection(BnqRole::kOutlierColumns)) {
+    const uint64_t features =
+        entry.shape.rank == 0 ? 1 : entry.shape.dims[entry.shape.rank - 1];
+    const uint64_t count = columns->raw_bytes / 4;
+    if (config.outlier_threshold() == 0.0f || values == nullptr || count == 0 ||
+        columns->raw_bytes % 4 != 0 || count > features) {
+      Fail(Code::kCorruptFile,
+           "%llu bytes of outlier columns, which must be 4 each, at most %llu "
+           "columns, with values and an outlier_threshold",
+           static_cast<unsigned long long>(columns->raw_bytes),
+           static_cast<unsigned long long>(features));
+    }
+    Outliers& outliers = parts.outliers;
+    outliers.count = count;
+    outliers.dtype =
+        values->role == BnqRole::kOutlierValuesF16 ? DType::kF16 : DType::kBF16;
+    outliers.columns = reinterpret_cast<const uint32_t*>(SectionData(
+        context, *file, bnq, BnqRole::kOutlierColumns, columns->raw_bytes,
+        "outlier columns", &storage->outlier_columns));
+    // No more than the elements' bytes, which fit.
+    outliers.values =
+        SectionData(context, *file, bnq, values->role,
+                    2 * count * (entry.shape.elements() / features),
+                    "outlier values", &storage->outlier_values);
+  } else if (values != nullptr) {
+    Fail(Code::kCorruptFile, "it has outlier values without their columns");
+  }
   storage->file = file;
   auto tensor = std::make_unique<QuantizedTensor>(config, entry.shape, parts,
                                                   std::move(storage));
@@ -132,6 +172,20 @@ void CheckFinitePlain(const Context& context, const ModelFile& file,
 }
 
 }  // namespace
+
+Config StoredConfig(const ModelEntry& entry) {
+  return InTensor(entry.name, [&] {
+    if (entry.format == 0) {
+      Fail(Code::kUnsupported, "it is a plain array, not a quantized tensor");
+    }
+    try {
+      return OptionsOf(*entry.bnq);
+    } catch (const Error& e) {
+      if (e.code() != Code::kInvalidArgument) throw;
+      throw Error(Code::kCorruptFile, e.message());
+    }
+  });
+}
 
 std::unique_ptr<QuantizedTensor> LoadTensor(
     const Context& context, std::shared_ptr<const ModelFile> file,

@@ -76,13 +76,18 @@ void Plan::Add(std::string glob, int min_rank, std::optional<Config> config) {
   rules_.push_back({std::move(glob), min_rank, std::move(config)});
 }
 
-const Config* Plan::Match(const std::string& name, int rank) const {
-  for (const Rule& rule : rules_) {
-    if (rank >= rule.min_rank && GlobMatch(rule.glob, name)) {
-      return rule.config ? &*rule.config : nullptr;
+Plan::Decision Plan::Match(const std::string& name, int rank) const {
+  Decision decision;
+  for (size_t i = 0; i < rules_.size(); ++i) {
+    const Rule& rule = rules_[i];
+    if (rank < rule.min_rank || !GlobMatch(rule.glob, name)) continue;
+    decision.rule = static_cast<int64_t>(i);
+    if (rule.config && rule.config->format() != 0) {
+      decision.config = &*rule.config;
     }
+    break;
   }
-  return nullptr;
+  return decision;
 }
 
 }  // namespace bnq

@@ -18,8 +18,13 @@ class Plan {
  public:
   // No config: matching tensors are left as they are.
   void Add(std::string glob, int min_rank, std::optional<Config> config);
-  // Of the first rule that matches; nullptr: leave it as it is.
-  const Config* Match(const std::string& name, int rank) const;
+  struct Decision {
+    int64_t rule = -1;               // -1: none matches
+    const Config* config = nullptr;  // nullptr: leave it as it is
+  };
+  // The first rule that matches decides. A config of format none leaves the
+  // tensor as it is.
+  Decision Match(const std::string& name, int rank) const;
 
  private:
   struct Rule {

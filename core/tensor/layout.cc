@@ -44,15 +44,29 @@ void SetChannels(Layout& layout, const Config& config, const Shape& shape) {
 
 Layout MakeLayout(const Format& format, const Config& config,
                   const Shape& shape) {
-  if (config.scheme() == Scheme::kAsymmetric && !format.asymmetric) {
-    Fail(Code::kUnsupported,
-         "scheme = asymmetric is not supported by format %s", format.name);
-  }
+  CheckSupported(format, config);
+  const Packing packing = PackingOf(format, config);
   Layout layout;
   layout.rows = shape.rows();
   layout.columns = shape.columns();
   const uint64_t elements = shape.elements();
-  switch (config.granularity()) {
+  // Who shares a scale does not matter where there are none.
+  const bool scaled = format.Has(kScaled);
+  const Granularity granularity =
+      scaled ? config.granularity() : Granularity::kTensor;
+  if ((granularity == Granularity::kGroup ||
+       granularity == Granularity::kBlock) &&
+      config.group_size() < format.min_group) {
+    Fail(Code::kInvalidArgument,
+         "group_size = %llu, must be at least %llu for format %s",
+         static_cast<unsigned long long>(config.group_size()),
+         static_cast<unsigned long long>(format.min_group), format.name);
+  }
+  if (granularity == Granularity::kBlock) {
+    layout.rows = elements == 0 ? 0 : 1;
+    layout.columns = elements;
+  }
+  switch (granularity) {
     case Granularity::kTensor:
       layout.run = std::max<uint64_t>(layout.columns, 1);
       layout.num_params = 1;
@@ -60,33 +74,33 @@ Layout MakeLayout(const Format& format, const Config& config,
     case Granularity::kChannel:
       SetChannels(layout, config, shape);
       break;
-    case Granularity::kGroup: {
-      if (config.group_size() < format.min_group) {
-        Fail(Code::kInvalidArgument,
-             "group_size = %llu, must be at least %llu for format %s",
-             static_cast<unsigned long long>(config.group_size()),
-             static_cast<unsigned long long>(format.min_group), format.name);
-      }
+    case Granularity::kToken:
+    case Granularity::kGroup:
+    case Granularity::kBlock:
       layout.run = config.group_size();
+      if (granularity == Granularity::kToken) {
+        layout.run = shape.rank == 0 ? 1 : shape.dims[shape.rank - 1];
+        layout.run = std::max<uint64_t>(layout.run, 1);
+      }
       layout.mod = std::max<uint64_t>(DivCeil(layout.columns, layout.run), 1);
       layout.row_params = layout.mod;
       layout.num_params = elements == 0 ? 0 : layout.rows * layout.mod;
       break;
-    }
   }
-  layout.row_bytes = RowBytes(format.packing, layout.columns);
+  if (!scaled) layout.num_params = 0;
+  layout.row_bytes = RowBytes(packing, layout.columns);
   layout.code_bytes =
       CheckedMul(layout.rows, layout.row_bytes, "size of the codes");
 
   if (elements != 0 && layout.rows > 1 &&
-      layout.columns % CodesPerByte(format.packing) == 0 &&
+      layout.columns % CodesPerUnit(packing) == 0 &&
       (layout.columns % layout.run == 0)) {
     // One long row. A tensor's single run grows with it; runs that repeat do
     // so with the same period.
     if (layout.row_params != 0) {
       layout.mod = layout.rows * layout.mod;
       layout.row_params = layout.mod;
-    } else if (layout.num_params == 1 && layout.contiguous) {
+    } else if (layout.num_params <= 1 && layout.contiguous) {
       layout.run = elements;
     }
     layout.columns = elements;

@@ -16,6 +16,10 @@ namespace bnq {
 //   channel, axis 0:  a run is a row
 //   channel, other:   runs of `inner` columns, whose parameters repeat
 //   group:            runs of group_size, the last of a row possibly short
+//   token:            runs of the last dimension
+//   block:            one row of all elements; runs of group_size
+// Without scales there is one run and no parameter.
+//
 // Channels whose runs are too short for vectors are handled element by element
 // (`per_element`): (c % (run * mod)) / run is the parameter, and tables of one
 // entry for each column of a period take the place of the run's parameters.

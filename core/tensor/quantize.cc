@@ -10,6 +10,7 @@
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/parallel/runner.h"
+#include "core/tensor/search.h"
 
 namespace bnq {
 namespace {
@@ -19,6 +20,8 @@ namespace {
 constexpr uint64_t kBlock = 65536;
 // Runs up to this length are found and coded while they are in the cache.
 constexpr uint64_t kMaxOnePassRun = 65536;
+// Segments up to this length are searched in memory.
+constexpr uint64_t kMaxSegmentInMemory = uint64_t{1} << 20;
 // Chunks whose partial sums are held at a time.
 constexpr uint64_t kWaveChunks = 1024;
 constexpr uint64_t kTaskChunks = 16;
@@ -34,7 +37,7 @@ struct ElementTables {
     return context.Allocate(3 * sizeof(float) * Stride(layout));
   }
   static ElementParams Fill(const Layout& layout, const float* scales,
-                            const int32_t* zero_points, float* tables) {
+                            const int8_t* zero_points, float* tables) {
     const uint64_t stride = Stride(layout);
     float* const inv_scale = tables;
     float* const scale = tables + stride;
@@ -49,6 +52,17 @@ struct ElementTables {
     return {inv_scale, scale, zero};
   }
 };
+
+// "1, 2, 3"
+std::string IndexOf(const Shape& shape, uint64_t element) {
+  std::string index;
+  for (int k = shape.rank - 1; k >= 0; --k) {
+    index = std::to_string(element % shape.dims[k]) +
+            (index.empty() ? "" : ", ") + index;
+    element /= shape.dims[k];
+  }
+  return index;
+}
 
 }  // namespace
 
@@ -79,13 +93,7 @@ void CheckFinite(const ArrayView& array, uint64_t begin, uint64_t end) {
     common.load(source, begin, n, values.data());
     for (size_t i = 0; i < n; ++i) {
       if (std::isfinite(values[i])) continue;
-      uint64_t rest = begin + i;
-      std::string index;
-      for (int k = array.shape.rank - 1; k >= 0; --k) {
-        index = std::to_string(rest % array.shape.dims[k]) +
-                (index.empty() ? "" : ", ") + index;
-        rest /= array.shape.dims[k];
-      }
+      const std::string index = IndexOf(array.shape, begin + i);
       Fail(Code::kNonFinite,
            "element %llu, at index [%s], is %s; every value must be finite%s",
            static_cast<unsigned long long>(begin + i), index.c_str(),
@@ -109,12 +117,17 @@ Quantizer::Quantizer(const Context& context, const Format& format,
       common_(GetCommonKernels()) {
   const uint64_t n = elements();
   const bool own_runs = layout_.row_params != 0 || layout_.rows == 1;
-  one_pass_ = layout_.contiguous && own_runs && layout_.run <= kMaxOnePassRun;
+  // Without scales there is nothing to find.
+  one_pass_ =
+      !format_.Has(kScaled) || (layout_.contiguous && own_runs &&
+                                layout_.run <= kMaxOnePassRun && !searches());
+  source_.threshold = config.outlier_threshold();
   if (n == 0) return;
-  const uint64_t per_byte = CodesPerByte(format_.packing);
+  const uint64_t unit_codes = CodesPerUnit(PackingOf(format_, config_));
   const uint64_t align =
-      one_pass_ ? std::lcm(std::min(layout_.run, layout_.columns), per_byte)
-                : per_byte;
+      one_pass_ && format_.Has(kScaled)
+          ? std::lcm(std::min(layout_.run, layout_.columns), unit_codes)
+          : unit_codes;
   if (layout_.columns > kBlock) {
     block_columns_ = DivCeil(kBlock, align) * align;
     blocks_per_row_ = DivCeil(layout_.columns, block_columns_);
@@ -135,33 +148,85 @@ uint64_t Quantizer::ElementOf(uint64_t block) const {
 uint64_t Quantizer::CodeByteOf(uint64_t block) const {
   if (block >= num_blocks_) return layout_.code_bytes;
   return block / blocks_per_row_ * block_rows_ * layout_.row_bytes +
-         block % blocks_per_row_ * block_columns_ /
-             CodesPerByte(format_.packing);
+         ByteOf(PackingOf(format_, config_),
+                block % blocks_per_row_ * block_columns_);
 }
 
 uint64_t Quantizer::ParamOf(uint64_t block) const {
-  if (block >= num_blocks_) return layout_.num_params;
+  if (block >= num_blocks_ || layout_.num_params == 0) {
+    return layout_.num_params;
+  }
   const uint64_t element = ElementOf(block);
   return layout_.ParamIndex(element / layout_.columns,
                             element % layout_.columns);
 }
 
+bool Quantizer::searches() const {
+  return config_.scale_rule() == ScaleRule::kPercentile ||
+         config_.scale_rule() == ScaleRule::kMse;
+}
+
+void Quantizer::FindOutlierColumns(const PassHook& hook) {
+  if (source_.threshold == 0.0f) return;
+  SourceView all = source_;
+  all.threshold = 0.0f;
+  const uint64_t features =
+      array_.shape.rank == 0 ? 1 : array_.shape.dims[array_.shape.rank - 1];
+  outliers_ = FindOutliers(context_, all, array_.dtype, elements(), features,
+                           source_.threshold);
+  if (hook) hook(0, elements());
+}
+
+void Quantizer::CopyOutliers(uint8_t* values) const {
+  if (outliers_.columns.empty()) return;
+  SourceView all = source_;
+  all.threshold = 0.0f;
+  const uint64_t features = outliers_.mask.size();
+  GatherOutliers(all, features, outliers_, 0, elements() / features, values);
+}
+
+void Quantizer::FailNotFinite(uint64_t begin, uint64_t end) const {
+  CheckFinite(array_, begin, end);
+  // Finite as it came: it overflowed on the way.
+  float x[1 + kLanes];
+  for (uint64_t i = begin; i < end; ++i) {
+    common_.load(source_, i, 1, x);
+    const float y = format_.decode(
+        format_.encode(x[0], Params(), config_.variant(), 0), Params());
+    if (std::isfinite(y)) continue;
+    Fail(Code::kNonFinite,
+         "element %llu, at index [%s], is %g, which overflows format %s; clip "
+         "it, or set non_finite = keep for infinity",
+         static_cast<unsigned long long>(i), IndexOf(array_.shape, i).c_str(),
+         static_cast<double>(x[0]), format_.name);
+  }
+  Fail(Code::kInternal, "elements from %llu on were taken to be not finite",
+       static_cast<unsigned long long>(begin));
+}
+
 void Quantizer::Encode(uint64_t begin, uint64_t end, uint8_t* codes,
-                       float* scales, int32_t* zero_points) {
+                       float* scales, int8_t* zero_points) {
   if (begin >= end) return;
   EncodeArgs args;
   args.layout = &layout_;
   args.common = &common_;
-  args.packing = &GetPackingKernels(format_.packing);
+  args.packing = PackingOf(format_, config_);
   args.format = &format_;
-  args.scheme = config_.scheme();
+  args.variant = config_.variant();
+  args.rule = RuleOf(format_, args.variant);
+  args.seed = config_.seed();
   args.source = source_;
-  args.find_params = one_pass_;
+  args.find_params = one_pass();
   args.scales = scales;
   args.zero_points = sizes_.zero_points != 0 ? zero_points : nullptr;
-  args.param_base = one_pass_ ? ParamOf(begin) : 0;
+  args.param_base = args.find_params ? ParamOf(begin) : 0;
   args.codes = codes;
   args.code_base = CodeByteOf(begin);
+  args.keep_non_finite = config_.non_finite() == NonFinite::kKeep;
+  if (!outliers_.mask.empty()) {
+    args.left_out = outliers_.mask.data();
+    args.features = outliers_.mask.size();
+  }
   if (layout_.per_element) {
     if (element_params_.size() == 0) {
       element_params_ = ElementTables::Allocate(context_, layout_);
@@ -178,42 +243,128 @@ void Quantizer::Encode(uint64_t begin, uint64_t end, uint8_t* codes,
     a.column_begin = block % blocks_per_row_ * block_columns_;
     a.column_end = std::min(a.column_begin + block_columns_, layout_.columns);
     if (!kernels.encode(a)) {
-      CheckFinite(array_, ElementOf(block), ElementOf(block + 1));
-      Fail(Code::kInternal, "block %llu was taken to be not finite",
-           static_cast<unsigned long long>(block));
+      FailNotFinite(ElementOf(block), ElementOf(block + 1));
     }
   });
 }
 
-void Quantizer::SetParams(uint64_t index, const Partial& partial,
-                          uint64_t count, float* scales,
-                          int32_t* zero_points) const {
-  const Params params = format_.params(
-      partial.ToRange(format_.statistic(config_.scheme()), count),
-      config_.scheme());
+void Quantizer::SetParams(uint64_t index, Params params, float* scales,
+                          int8_t* zero_points) const {
   scales[index] = params.scale;
-  if (sizes_.zero_points != 0) zero_points[index] = params.zero_point;
+  if (sizes_.zero_points != 0) {
+    zero_points[index] = static_cast<int8_t>(params.zero_point);
+  }
 }
 
-void Quantizer::FindParams(float* scales, int32_t* zero_points,
+void Quantizer::SetParams(uint64_t index, const Partial& partial,
+                          uint64_t count, float* scales,
+                          int8_t* zero_points) const {
+  const Variant variant = config_.variant();
+  const Statistic statistic = StatisticOf(format_, variant);
+  SetParams(index,
+            ParamsOf(format_, variant, partial.ToRange(statistic, count)),
+            scales, zero_points);
+}
+
+void Quantizer::FindParams(float* scales, int8_t* zero_points,
                            const PassHook& hook) {
   if (elements() == 0) {
     std::fill(scales, scales + sizes_.scales, 0.0f);
-    std::fill(zero_points, zero_points + sizes_.zero_points, 0);
+    std::fill(zero_points, zero_points + sizes_.zero_points, int8_t{0});
+  } else if (!format_.Has(kScaled)) {
+    return;
+  } else if (searches()) {
+    SearchSegments(scales, zero_points, hook);
   } else if (one_pass_) {
-    Fail(Code::kInternal, "parameters are found along with the codes");
+    ReduceShortRuns(scales, zero_points, hook);
   } else if (layout_.contiguous) {
     ReduceRuns(scales, zero_points, hook);
   } else {
     ReduceChannels(scales, zero_points, hook);
   }
+  params_found_ = true;
+}
+
+// Runs that fit the caches, block by block.
+void Quantizer::ReduceShortRuns(float* scales, int8_t* zero_points,
+                                const PassHook& hook) {
+  ParallelFor(context_, num_blocks_, [&](uint64_t block) {
+    const uint64_t last = ParamOf(block + 1);
+    std::vector<float> values(kChunk + kLanes);
+    for (uint64_t p = ParamOf(block); p < last; ++p) {
+      const Segment segment(source_, layout_, common_, p);
+      Partial total;
+      for (uint64_t at = 0; at < segment.count(); at += kChunk) {
+        const size_t n = static_cast<size_t>(
+            std::min<uint64_t>(segment.count() - at, kChunk));
+        segment.Read(at, n, values.data());
+        total.Merge(common_.reduce(values.data(), n, n,
+                                   StatisticOf(format_, config_.variant())));
+      }
+      if (!total.finite()) {
+        FailNotFinite(ElementOf(block), ElementOf(block + 1));
+      }
+      SetParams(p, total, segment.count(), scales, zero_points);
+    }
+  });
+  if (hook) hook(0, elements());
+}
+
+void Quantizer::SearchSegments(float* scales, int8_t* zero_points,
+                               const PassHook& hook) {
+  const auto set = [&](uint64_t p, const Segment& segment, const float* values,
+                       const Context& context) {
+    Params params;
+    if (!FindSegmentParams(context, format_, config_, segment, values,
+                           &params)) {
+      FailNotFinite(0, elements());
+    }
+    SetParams(p, params, scales, zero_points);
+  };
+  const uint64_t params = layout_.num_params;
+  if (Segment(source_, layout_, common_, 0).count() > kMaxSegmentInMemory) {
+    for (uint64_t p = 0; p < params; ++p) {
+      set(p, Segment(source_, layout_, common_, p), nullptr, context_);
+    }
+  } else {
+    const uint64_t per_task = std::max<uint64_t>(
+        1, kBlock * params / std::max<uint64_t>(elements(), 1));
+    ParallelFor(context_, DivCeil(params, per_task), [&](uint64_t task) {
+      const Context serial;
+      Buffer values;
+      const uint64_t last = std::min(params, (task + 1) * per_task);
+      for (uint64_t p = task * per_task; p < last; ++p) {
+        const Segment segment(source_, layout_, common_, p);
+        const uint64_t bytes = (segment.count() + kLanes) * sizeof(float);
+        if (values.size() < bytes) values = context_.Allocate(bytes);
+        segment.Read(0, segment.count(), values.as<float>());
+        set(p, segment, values.as<float>(), serial);
+      }
+    });
+  }
+  if (hook) hook(0, elements());
+}
+
+// The first value of a channel of this magnitude.
+float Quantizer::FirstExtreme(uint64_t param, float magnitude) const {
+  const Segment segment(source_, layout_, common_, param);
+  std::vector<float> values(kChunk + kLanes);
+  for (uint64_t at = 0; at < segment.count(); at += kChunk) {
+    const size_t n =
+        static_cast<size_t>(std::min<uint64_t>(segment.count() - at, kChunk));
+    segment.Read(at, n, values.data());
+    for (size_t i = 0; i < n; ++i) {
+      if (std::fabs(values[i]) == magnitude) return values[i];
+    }
+  }
+  return magnitude;
 }
 
 // Long runs, one after another: each is cut into chunks for the threads, whose
 // partial results are merged in order.
-void Quantizer::ReduceRuns(float* scales, int32_t* zero_points,
+void Quantizer::ReduceRuns(float* scales, int8_t* zero_points,
                            const PassHook& hook) {
-  const Statistic statistic = format_.statistic(config_.scheme());
+  const Statistic statistic = StatisticOf(format_, config_.variant());
   const bool direct = source_.direct();
   const float* floats = reinterpret_cast<const float*>(source_.data);
   const uint64_t n = elements();
@@ -246,7 +397,7 @@ void Quantizer::ReduceRuns(float* scales, int32_t* zero_points,
         }
       });
       for (uint64_t c = 0; c < chunks; ++c) total.Merge(partials[c]);
-      if (!total.finite()) CheckFinite(array_, wave, wave_end);
+      if (!total.finite()) FailNotFinite(wave, wave_end);
       if (hook) hook(wave, wave_end);
     }
     SetParams(p, total, end - begin, scales, zero_points);
@@ -256,10 +407,12 @@ void Quantizer::ReduceRuns(float* scales, int32_t* zero_points,
 // Channels whose elements are spread: each task takes a few of them, adds up
 // their columns over the outer dimensions, then each channel's columns in
 // chunks.
-void Quantizer::ReduceChannels(float* scales, int32_t* zero_points,
+void Quantizer::ReduceChannels(float* scales, int8_t* zero_points,
                                const PassHook& hook) {
   const uint64_t channels = layout_.channels, inner = layout_.inner;
   const uint64_t per_task = std::max<uint64_t>(1, kChunk / inner);
+  const bool extreme =
+      StatisticOf(format_, config_.variant()) == Statistic::kExtreme;
   const bool direct = source_.direct();
   const float* floats = reinterpret_cast<const float*>(source_.data);
   ParallelFor(context_, DivCeil(channels, per_task), [&](uint64_t task) {
@@ -307,7 +460,12 @@ void Quantizer::ReduceChannels(float* scales, int32_t* zero_points,
       }
     }
     for (uint64_t c = first; c < last; ++c) {
-      if (!totals[c - first].finite()) CheckFinite(array_, 0, elements());
+      Partial& total = totals[c - first];
+      if (!total.finite()) FailNotFinite(0, elements());
+      total.extreme = total.max > -total.min   ? total.max
+                      : total.max < -total.min ? total.min
+                      : extreme                ? FirstExtreme(c, total.max)
+                                               : 0.0f;
       SetParams(c, totals[c - first], layout_.outer * inner, scales,
                 zero_points);
     }
@@ -315,47 +473,103 @@ void Quantizer::ReduceChannels(float* scales, int32_t* zero_points,
   if (hook) hook(0, elements());
 }
 
-void QuantizeInto(const Context& context, const Config& config,
-                  const ArrayView& array, uint8_t* codes, float* scales,
-                  int32_t* zero_points) {
-  Quantizer quantizer(context, config, array);
-  if (!quantizer.one_pass() || quantizer.elements() == 0) {
-    quantizer.FindParams(scales, zero_points, nullptr);
+namespace {
+
+// Codes and parameters of the whole array; scales as they are stored.
+void QuantizeAll(const Context& context, const Config& config,
+                 Quantizer* quantizer, uint8_t* codes, uint8_t* scales,
+                 int8_t* zero_points) {
+  const QuantizedSizes& sizes = quantizer->sizes();
+  Buffer floats;
+  float* working = reinterpret_cast<float*>(scales);
+  const bool stored_otherwise =
+      config.double_quant() || config.scale_dtype() != ScaleDType::kF32;
+  if (stored_otherwise) {
+    floats = context.Allocate(sizes.scales * sizeof(float));
+    working = floats.as<float>();
   }
-  quantizer.Encode(0, quantizer.num_blocks(), codes, scales, zero_points);
+  if (!quantizer->one_pass() || quantizer->elements() == 0) {
+    quantizer->FindParams(working, zero_points, nullptr);
+  }
+  quantizer->Encode(0, quantizer->num_blocks(), codes, working, zero_points);
+  if (stored_otherwise) StoreScales(config, working, sizes.scales, scales);
+}
+
+}  // namespace
+
+void QuantizeInto(const Context& context, const Config& config,
+                  const ArrayView& array, uint8_t* codes, uint8_t* scales,
+                  int8_t* zero_points) {
+  if (config.outlier_threshold() != 0.0f) {
+    Fail(Code::kUnsupported,
+         "outlier_threshold = %g: how many outliers there are depends on the "
+         "data, so they need a tensor of the library's own",
+         static_cast<double>(config.outlier_threshold()));
+  }
+  Quantizer quantizer(context, config, array);
+  QuantizeAll(context, config, &quantizer, codes, scales, zero_points);
 }
 
 std::unique_ptr<QuantizedTensor> Quantize(const Context& context,
                                           const Config& config,
                                           const ArrayView& array) {
-  auto tensor = std::make_unique<QuantizedTensor>(context, config, array.shape);
-  QuantizeInto(context, config, array, tensor->mutable_codes(),
-               tensor->mutable_scales(), tensor->mutable_zero_points());
+  Quantizer quantizer(context, config, array);
+  quantizer.FindOutlierColumns(nullptr);
+  const OutlierColumns& outliers = quantizer.outliers();
+  auto tensor = std::make_unique<QuantizedTensor>(
+      context, config, array.shape, outliers.columns.size(), outliers.dtype);
+  QuantizeAll(context, config, &quantizer, tensor->mutable_codes(),
+              tensor->mutable_scales(), tensor->mutable_zero_points());
+  std::copy(outliers.columns.begin(), outliers.columns.end(),
+            tensor->mutable_outlier_columns());
+  quantizer.CopyOutliers(tensor->mutable_outlier_values());
   return tensor;
 }
 
 Dequantizer::Dequantizer(const Context& context, const QuantizedTensor& tensor)
-    : Dequantizer(context, tensor.format(), tensor.layout(),
-                  {tensor.parts().codes, tensor.parts().scales,
-                   tensor.sizes().zero_points != 0 ? tensor.parts().zero_points
-                                                   : nullptr},
-                  0, 0) {}
+    : context_(context),
+      kernels_(tensor.format().kernels()),
+      stored_(tensor.scales()),
+      outliers_(tensor.parts().outliers) {
+  args_.codes = tensor.parts().codes;
+  if (tensor.sizes().zero_points != 0) {
+    args_.zero_points = tensor.parts().zero_points;
+  }
+  if (stored_.plain()) {
+    args_.scales = reinterpret_cast<const float*>(stored_.data);
+  } else if (!tensor.layout().contiguous) {
+    // Parameters that repeat along a row are wanted again and again.
+    all_scales_ = context.Allocate(4 * stored_.count);
+    stored_.Read(0, stored_.count, all_scales_.as<float>());
+    args_.scales = all_scales_.as<float>();
+  }
+  Finish(tensor.config(), tensor.shape(), tensor.layout());
+}
 
-Dequantizer::Dequantizer(const Context& context, const Format& format,
-                         const Layout& layout, const TensorParts& parts,
-                         uint64_t code_base, uint64_t param_base)
-    : context_(context), kernels_(format.kernels()) {
+Dequantizer::Dequantizer(const Context& context, const Config& config,
+                         const Shape& shape, const Layout& layout,
+                         const TensorSlice& slice)
+    : context_(context),
+      kernels_(FormatOf(config).kernels()),
+      outliers_(slice.outliers) {
+  args_.codes = slice.codes;
+  args_.code_base = slice.code_base;
+  args_.scales = slice.scales;
+  args_.zero_points = slice.zero_points;
+  args_.param_base = slice.param_base;
+  Finish(config, shape, layout);
+}
+
+void Dequantizer::Finish(const Config& config, const Shape& shape,
+                         const Layout& layout) {
   args_.layout = &layout;
   args_.common = &GetCommonKernels();
-  args_.packing = &GetPackingKernels(format.packing);
-  args_.format = &format;
-  args_.codes = parts.codes;
-  args_.code_base = code_base;
-  args_.scales = parts.scales;
-  args_.zero_points = parts.zero_points;
-  args_.param_base = param_base;
+  args_.format = &FormatOf(config);
+  args_.packing = PackingOf(*args_.format, config);
+  args_.rule = RuleOf(*args_.format, config.variant());
+  features_ = shape.rank == 0 ? 1 : shape.dims[shape.rank - 1];
   if (layout.per_element && layout.columns != 0 && layout.rows != 0) {
-    element_params_ = ElementTables::Allocate(context, layout);
+    element_params_ = ElementTables::Allocate(context_, layout);
     args_.elements = ElementTables::Fill(
         layout, args_.scales, args_.zero_points, element_params_.as<float>());
   }
@@ -370,7 +584,9 @@ void Dequantizer::Decode(uint64_t begin, uint64_t count, DType dtype,
   args.dtype = dtype;
   args.out = out;
   args.stream = stream;
+  args.stored = &stored_;
   kernels_.decode(args);
+  ScatterOutliers(outliers_, features_, begin, count, dtype, out);
 }
 
 void Dequantizer::DecodeParallel(uint64_t begin, uint64_t count, DType dtype,

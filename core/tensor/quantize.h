@@ -12,6 +12,7 @@
 #include "core/base/context.h"
 #include "core/base/shape.h"
 #include "core/kernels/traversal.h"
+#include "core/tensor/outliers.h"
 #include "core/tensor/tensor.h"
 
 namespace bnq {
@@ -38,12 +39,18 @@ class Quantizer {
   const QuantizedSizes& sizes() const { return sizes_; }
   uint64_t elements() const { return array_.shape.elements(); }
 
+  // Finds the outlier columns, if config asks for any; before all else.
+  void FindOutlierColumns(const PassHook& hook);
+  const OutlierColumns& outliers() const { return outliers_; }
+  // The outliers' values of the whole array.
+  void CopyOutliers(uint8_t* values) const;
+
   // Parameters are found along with the codes, in one pass over memory. If
   // not, FindParams comes first.
-  bool one_pass() const { return one_pass_; }
-  // All parameters, where they are not found along with the codes.
-  // NON_FINITE names the first index.
-  void FindParams(float* scales, int32_t* zero_points, const PassHook& hook);
+  bool one_pass() const { return one_pass_ && !params_found_; }
+  // All parameters, as float32; always possible. NON_FINITE names the first
+  // index.
+  void FindParams(float* scales, int8_t* zero_points, const PassHook& hook);
 
   // Blocks, in row-major order. A slice of them covers contiguous elements,
   // bytes of codes and, in one pass, parameters.
@@ -54,14 +61,21 @@ class Quantizer {
   // Blocks [begin, end). codes is where CodeByteOf(begin) goes; scales and zero
   // points where ParamOf(begin) goes in one pass, else all those found.
   void Encode(uint64_t begin, uint64_t end, uint8_t* codes, float* scales,
-              int32_t* zero_points);
+              int8_t* zero_points);
 
  private:
-  void ReduceRuns(float* scales, int32_t* zero_points, const PassHook& hook);
-  void ReduceChannels(float* scales, int32_t* zero_points,
-                      const PassHook& hook);
+  bool searches() const;
+  void ReduceRuns(float* scales, int8_t* zero_points, const PassHook& hook);
+  void ReduceShortRuns(float* scales, int8_t* zero_points,
+                       const PassHook& hook);
+  void ReduceChannels(float* scales, int8_t* zero_points, const PassHook& hook);
+  void SearchSegments(float* scales, int8_t* zero_points, const PassHook& hook);
+  float FirstExtreme(uint64_t param, float magnitude) const;
   void SetParams(uint64_t index, const Partial& partial, uint64_t count,
-                 float* scales, int32_t* zero_points) const;
+                 float* scales, int8_t* zero_points) const;
+  void SetParams(uint64_t index, Params params, float* scales,
+                 int8_t* zero_points) const;
+  [[noreturn]] void FailNotFinite(uint64_t begin, uint64_t end) const;
 
   const Context& context_;
   Config config_;
@@ -72,28 +86,40 @@ class Quantizer {
   QuantizedSizes sizes_;
   const CommonKernels& common_;
   bool one_pass_ = false;
+  bool params_found_ = false;
+  OutlierColumns outliers_;
   uint64_t block_rows_ = 1, block_columns_ = 1, blocks_per_row_ = 1;
   uint64_t num_blocks_ = 0;
   Buffer element_params_;
 };
 
-// The whole array into memory of these sizes.
+// The whole array into memory of these sizes; scales are aligned to 4 bytes.
+// UNSUPPORTED with outliers.
 void QuantizeInto(const Context& context, const Config& config,
-                  const ArrayView& array, uint8_t* codes, float* scales,
-                  int32_t* zero_points);
+                  const ArrayView& array, uint8_t* codes, uint8_t* scales,
+                  int8_t* zero_points);
 std::unique_ptr<QuantizedTensor> Quantize(const Context& context,
                                           const Config& config,
                                           const ArrayView& array);
+
+// A slice of a tensor that is being quantized: its parts begin at byte
+// code_base of the tensor's codes and at parameter param_base (0 where elements
+// have parameters of their own). Scales are those that decode.
+struct TensorSlice {
+  const uint8_t* codes = nullptr;
+  uint64_t code_base = 0;
+  const float* scales = nullptr;
+  const int8_t* zero_points = nullptr;
+  uint64_t param_base = 0;
+  Outliers outliers;  // of the whole tensor
+};
 
 // Dequantizes any run of a tensor's elements.
 class Dequantizer {
  public:
   Dequantizer(const Context& context, const QuantizedTensor& tensor);
-  // A slice of a tensor: parts begin at byte code_base of its codes and at
-  // parameter param_base (0 where elements have parameters of their own).
-  Dequantizer(const Context& context, const Format& format,
-              const Layout& layout, const TensorParts& parts,
-              uint64_t code_base, uint64_t param_base);
+  Dequantizer(const Context& context, const Config& config, const Shape& shape,
+              const Layout& layout, const TensorSlice& slice);
   // Elements [begin, begin + count), in row-major order, on this thread.
   void Decode(uint64_t begin, uint64_t count, DType dtype, bool stream,
               uint8_t* out) const;
@@ -102,10 +128,15 @@ class Dequantizer {
                       uint8_t* out) const;
 
  private:
+  void Finish(const Config& config, const Shape& shape, const Layout& layout);
+
   const Context& context_;
   const Kernels& kernels_;
   DecodeArgs args_;
-  Buffer element_params_;
+  StoredScales stored_;
+  Outliers outliers_;
+  uint64_t features_ = 1;
+  Buffer element_params_, all_scales_;
 };
 
 // Fails with NON_FINITE naming the first such element in [begin, end), if any.

@@ -214,7 +214,8 @@ TEST_F(Misuse, OutOfRange) {
 
   int32_t id = 0;
   Expect(bnq_format_at(99, &id), bad, "index = 99");
-  Expect(bnq_format_id("nf5", &id), BNQ_ERROR_NOT_FOUND, "ternary, int8, none");
+  Expect(bnq_format_id("nf5", &id), BNQ_ERROR_NOT_FOUND,
+         "ternary, int8, int4, nf4, fp4, f16, bf16, none");
   Expect(bnq_format_property(1, 99, &value), BNQ_ERROR_UNSUPPORTED, "99");
   Expect(bnq_format_property(99, 1, &value), BNQ_ERROR_NOT_FOUND, "99");
   Expect(bnq_option_bounds(99, nullptr, nullptr, nullptr, nullptr),
@@ -303,42 +304,42 @@ TEST_F(Misuse, BuffersOfOtherSizes) {
   const bnq_status bad = BNQ_ERROR_INVALID_ARGUMENT;
   uint8_t codes[3] = {0xFF, 0, 0};
   float scales[3] = {1, 1, 1};
-  int32_t zero = 0;
+  int8_t zero = 0;
   bnq_tensor* tensor = nullptr;
+  Expect(bnq_quantize(context_, config_, &array_, codes, 2, scales, 12, nullptr,
+                      0),
+         bad, "code_bytes = 2, must be 3");
+  Expect(bnq_quantize(context_, config_, &array_, codes, 3, scales, 13, nullptr,
+                      0),
+         bad, "scale_bytes = 13, must be 12");
   Expect(
-      bnq_quantize(context_, config_, &array_, codes, 2, scales, 3, nullptr, 0),
-      bad, "code_bytes = 2, must be 3");
-  Expect(
-      bnq_quantize(context_, config_, &array_, codes, 3, scales, 4, nullptr, 0),
-      bad, "scale_count = 4, must be 3");
-  Expect(
-      bnq_quantize(context_, config_, &array_, codes, 3, scales, 3, &zero, 1),
+      bnq_quantize(context_, config_, &array_, codes, 3, scales, 12, &zero, 1),
       bad, "zero_point_count = 1, must be 0");
-  Expect(bnq_quantize(context_, config_, &array_, nullptr, 3, scales, 3,
+  Expect(bnq_quantize(context_, config_, &array_, nullptr, 3, scales, 12,
                       nullptr, 0),
          bad, "codes is NULL");
-  Expect(bnq_tensor_create(context_, config_, 2, shape_, codes, 3, scales, 3,
+  Expect(bnq_tensor_create(context_, config_, 2, shape_, codes, 3, scales, 12,
                            nullptr, 0, 2, &tensor),
          bad, "flags = 2");
-  Expect(bnq_tensor_create(context_, config_, 2, shape_, codes, 3, scales, 3,
+  Expect(bnq_tensor_create(context_, config_, 2, shape_, codes, 3, scales, 12,
                            nullptr, 0, 0, &tensor),
          bad, "element 0 = 3, must be 0 to 2");
   codes[0] = 0;
   scales[1] = INFINITY;
-  Expect(bnq_tensor_create(context_, config_, 2, shape_, codes, 3, scales, 3,
+  Expect(bnq_tensor_create(context_, config_, 2, shape_, codes, 3, scales, 12,
                            nullptr, 0, 0, &tensor),
          bad, "scale 1 = inf");
   const int8_t wrong[12] = {0, 0, 0, 0, 0, 2};
   Expect(bnq_pack(context_, config_, 2, shape_, wrong, 12, codes, 3), bad,
          "element 5 = 2, must be -1 to 1");
-  ASSERT_EQ(bnq_config_set_text(config_, "format", "int8"), BNQ_OK);
+  ASSERT_EQ(bnq_config_set_text(config_, "format", "int4"), BNQ_OK);
   ASSERT_EQ(bnq_config_set_text(config_, "scheme", "asymmetric"), BNQ_OK);
   ASSERT_EQ(bnq_config_set_text(config_, "granularity", "tensor"), BNQ_OK);
-  const uint8_t bytes[12] = {};
-  zero = 128;
-  Expect(bnq_tensor_create(context_, config_, 2, shape_, bytes, 12, scales, 1,
+  const uint8_t bytes[6] = {};
+  zero = 8;
+  Expect(bnq_tensor_create(context_, config_, 2, shape_, bytes, 6, scales, 4,
                            &zero, 1, 0, &tensor),
-         bad, "zero point 0 = 128, must be -128 to 127");
+         bad, "zero point 0 = 8, must be -8 to 7");
 }
 
 TEST_F(Misuse, RunnerThatFails) {

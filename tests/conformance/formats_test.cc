@@ -21,23 +21,28 @@ namespace bnq {
 namespace HWY_NAMESPACE {
 namespace {
 struct BrokenCodec {
-  template <class D>
+  static constexpr bool kRounds = false;
+  template <class D, Rounding>
   struct Encoder {
-    Encoder(D d, hn::Vec<D> inv, hn::Vec<D> /*zero_point*/, CodeRange range)
+    Encoder(D d, const CodeRule& rule, hn::Vec<D> inv, hn::Vec<D> /*zero*/)
         : inv_scale(inv),
-          lo(hn::Set(d, static_cast<float>(range.lo))),
-          hi(hn::Set(d, static_cast<float>(range.hi))) {}
-    hn::Vec<hn::RebindToSigned<D>> operator()(D /*d*/, hn::Vec<D> x) const {
+          lo(hn::Set(d, static_cast<float>(rule.range.lo))),
+          hi(hn::Set(d, static_cast<float>(rule.range.hi))) {}
+    hn::Vec<hn::RebindToSigned<D>> operator()(D /*d*/, hn::Vec<D> x,
+                                              const uint32_t*) const {
       return hn::ConvertTo(hn::RebindToSigned<D>(),
                            hn::Min(hn::Max(hn::Mul(x, inv_scale), lo), hi));
     }
     hn::Vec<D> inv_scale, lo, hi;
   };
   template <class D>
-  static hn::Vec<D> Decode(D d, hn::Vec<hn::RebindToSigned<D>> code,
-                           hn::Vec<D> scale, hn::Vec<D> /*zero_point*/) {
-    return hn::Mul(hn::ConvertTo(d, code), scale);
-  }
+  struct Decoder {
+    Decoder(D, const CodeRule&) {}
+    hn::Vec<D> operator()(D d, hn::Vec<hn::RebindToSigned<D>> code,
+                          hn::Vec<D> scale, hn::Vec<D> /*zero_point*/) const {
+      return hn::Mul(hn::ConvertTo(d, code), scale);
+    }
+  };
 };
 }  // namespace
 const Kernels& BrokenKernels() { return *MakeKernels<BrokenCodec>(); }
@@ -61,9 +66,7 @@ struct Case {
 // What differs between `format`'s kernels and the reference, or "".
 std::string Difference(const Context& context, const Format& format,
                        const Case& c, const std::vector<float>& values,
-                       size_t misalign) {
-  const Reference expected =
-      ReferenceQuantize(format, c.config, c.shape, values);
+                       const Reference& expected, size_t misalign) {
   const uint64_t n = values.size();
 
   // The input ends where its memory does; outputs are followed by canaries.
@@ -74,9 +77,13 @@ std::string Difference(const Context& context, const Format& format,
   array.shape = c.shape;
   std::vector<uint8_t> codes(expected.packed.size() + misalign + 64, kCanary);
   std::vector<float> scales(expected.scales.size() + 16, -77.0f);
-  std::vector<int32_t> zeros(expected.zero_points.size() + 16, -77);
+  std::vector<int8_t> zeros(expected.zero_points.size() + 16, -77);
 
   Quantizer quantizer(context, format, c.config, array);
+  quantizer.FindOutlierColumns(nullptr);
+  if (quantizer.outliers().columns != expected.outlier_columns) {
+    return "outlier columns";
+  }
   const QuantizedSizes sizes = quantizer.sizes();
   if (sizes.code_bytes != expected.packed.size() ||
       sizes.scales != expected.scales.size() ||
@@ -118,14 +125,18 @@ std::string Difference(const Context& context, const Format& format,
 
 std::string DecodeDifference(const Context& context, const Case& c,
                              const std::vector<float>& values,
-                             size_t misalign) {
+                             const Reference& expected, size_t misalign) {
   const Format& format = FormatOf(c.config);
-  const Reference expected =
-      ReferenceQuantize(format, c.config, c.shape, values);
-  const QuantizedTensor tensor(c.config, c.shape,
-                               {expected.packed.data(), expected.scales.data(),
-                                expected.zero_points.data()},
-                               nullptr);
+  TensorParts parts;
+  parts.codes = expected.packed.data();
+  parts.scales = reinterpret_cast<const uint8_t*>(expected.scale_bytes.data());
+  parts.zero_points = expected.zero_points.data();
+  parts.outliers.columns = expected.outlier_columns.data();
+  parts.outliers.count = expected.outlier_columns.size();
+  parts.outliers.values =
+      reinterpret_cast<const uint8_t*>(expected.outlier_values.data());
+  const QuantizedTensor tensor(c.config, c.shape, parts, nullptr);
+  tensor.Validate();
   const Dequantizer dequantizer(context, tensor);
   const uint64_t n = values.size();
   for (DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
@@ -161,6 +172,7 @@ std::string DecodeDifference(const Context& context, const Case& c,
       }
     }
   }
+  if (format.packing == Packing::kBits16) return "";
   std::vector<int8_t> codes(n);
   UnpackCodes(tensor, 0, n, codes.data());
   for (uint64_t i = 0; i < n; ++i) {
@@ -175,65 +187,105 @@ Shape MakeShape(std::vector<uint64_t> dims) {
   return Shape::Make(static_cast<int32_t>(dims.size()), dims.data());
 }
 
-// Every combination of options that the format supports, for a shape.
+// What can be asked of a format besides who shares a scale.
+const char* const kVariants[] = {
+    "rounding=half_away",
+    "rounding=half_up",
+    "rounding=floor",
+    "rounding=ceil",
+    "rounding=toward_zero",
+    "rounding=stochastic,seed=7",
+    "rounding=stochastic,seed=1234567890123",
+    "scale_rule=absmax",
+    "scale_rule=absmean",
+    "scale_rule=percentile,percentile=90",
+    "scale_rule=mse",
+    "scale_rule=mse,rounding=half_away",
+    "symmetric_range=full",
+    "symmetric_range=extreme,rounding=half_up",
+    "symmetric_range=extreme,scale_rule=mse",
+    "scale_dtype=f16",
+    "scale_dtype=bf16",
+    "double_quant=on",
+    "packing=base3",
+    "packing=base3,scale_rule=mse,scale_dtype=f16",
+    "granularity=token,outlier_threshold=1.5",
+    "granularity=token,outlier_threshold=0.5,rounding=stochastic",
+};
+
+bool Supported(const Format& format, const Config& config) {
+  try {
+    CheckSupported(format, config);
+    return true;
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), Code::kUnsupported) << e.message();
+    return false;
+  }
+}
+
+// Every way of sharing scales, for a shape, and every variant that the format
+// supports with one of these ways, which `turn` chooses.
 std::vector<Case> Cases(const Format& format, const Shape& shape,
-                        const std::vector<uint64_t>& groups) {
-  std::vector<Case> cases;
-  for (int asymmetric = 0; asymmetric <= (format.asymmetric ? 1 : 0);
-       ++asymmetric) {
-    Config base;
-    base.SetText("format", format.name);
-    base.SetText("scheme", asymmetric ? "asymmetric" : "symmetric");
-    const std::string name = std::string(format.name) +
-                             (asymmetric ? " asymmetric " : " ") +
-                             shape.ToString();
-    Config tensor = base;
-    tensor.SetText("granularity", "tensor");
-    cases.push_back({tensor, shape, name + " tensor"});
-    Config clipped = tensor;
-    clipped.SetText("clip", "0.75");
-    clipped.SetText("non_finite", "zero");
-    cases.push_back({clipped, shape, name + " tensor clipped"});
-    for (int axis = 0; axis < shape.rank; ++axis) {
-      Config channel = base;
-      channel.SetText("granularity", "channel");
-      channel.SetText("axis", std::to_string(axis - (axis % 2) * shape.rank));
-      cases.push_back(
-          {channel, shape, name + " channel " + std::to_string(axis)});
+                        const std::vector<uint64_t>& groups, uint32_t turn) {
+  std::vector<std::string> sharings = {
+      "granularity=tensor", "granularity=token",
+      "granularity=tensor,clip=0.75,non_finite=zero"};
+  for (int axis = 0; axis < shape.rank; ++axis) {
+    sharings.push_back("granularity=channel,axis=" +
+                       std::to_string(axis - (axis % 2) * shape.rank));
+  }
+  for (uint64_t group : groups) {
+    if (group < format.min_group) continue;
+    for (const char* way : {"group", "block"}) {
+      sharings.push_back(std::string("granularity=") + way +
+                         ",group_size=" + std::to_string(group));
     }
-    for (uint64_t group : groups) {
-      if (group < format.min_group) continue;
-      Config grouped = base;
-      grouped.SetText("granularity", "group");
-      grouped.SetText("group_size", std::to_string(group));
-      cases.push_back(
-          {grouped, shape, name + " group " + std::to_string(group)});
+  }
+  if (!format.Has(kScaled)) sharings.resize(3);
+  std::vector<Case> cases;
+  const auto add = [&](const std::string& text) {
+    const Config config =
+        Config::FromText(std::string("format=") + format.name + "," + text);
+    if (Supported(format, config)) {
+      cases.push_back({config, shape, text + " " + shape.ToString()});
+    }
+  };
+  for (const char* scheme : {"symmetric", "asymmetric"}) {
+    for (const std::string& sharing : sharings) {
+      add(sharing + ",scheme=" + scheme);
+    }
+    for (const char* variant : kVariants) {
+      add(sharings[turn++ % sharings.size()] + "," + variant +
+          ",scheme=" + scheme);
     }
   }
   return cases;
 }
 
+// Each case with values of its own, against the reference, on every target.
 void RunCases(const std::vector<Shape>& shapes,
               const std::vector<uint64_t>& groups, size_t alignments) {
   const Context context;
-  ForEachTarget([&] {
-    uint32_t seed = 0;
-    for (int f = 0; f < NumFormats(); ++f) {
-      const Format& format = FormatAt(f);
-      for (const Shape& shape : shapes) {
-        for (const Case& c : Cases(format, shape, groups)) {
+  uint32_t seed = 0;
+  for (int f = 0; f < NumFormats(); ++f) {
+    const Format& format = FormatAt(f);
+    for (const Shape& shape : shapes) {
+      for (const Case& c : Cases(format, shape, groups, seed)) {
+        const std::vector<float> values = HardValues(shape.elements(), seed++);
+        const Reference expected =
+            ReferenceQuantize(format, c.config, shape, values);
+        ForEachTarget([&] {
           for (size_t a = 0; a < alignments; ++a) {
-            const std::vector<float> values =
-                HardValues(shape.elements(), seed++);
-            ASSERT_EQ(Difference(context, format, c, values, a), "")
-                << c.name << ", alignment " << a << ", seed " << seed - 1;
-            ASSERT_EQ(DecodeDifference(context, c, values, a), "")
-                << c.name << ", alignment " << a << ", seed " << seed - 1;
+            ASSERT_EQ(Difference(context, format, c, values, expected, a), "")
+                << format.name << " " << c.name << ", alignment " << a;
+            ASSERT_EQ(DecodeDifference(context, c, values, expected, a), "")
+                << format.name << " " << c.name << ", alignment " << a;
           }
-        }
+        });
+        if (testing::Test::HasFatalFailure()) return;
       }
     }
-  });
+  }
 }
 
 TEST(Formats, LengthsAroundVectorsAndGroups) {
@@ -271,10 +323,14 @@ TEST(Formats, BlocksAndThreads) {
     const Format& format = FormatAt(f);
     for (const Shape& shape : {MakeShape({3, 70001}), MakeShape({400, 333}),
                                MakeShape({200000}), MakeShape({2, 70, 1001})}) {
-      for (const Case& c : Cases(format, shape, {128, 333, 66000, 70000})) {
+      for (const Case& c :
+           Cases(format, shape, {128, 333, 66000, 70000}, seed)) {
         const std::vector<float> values = HardValues(shape.elements(), seed++);
+        const Reference expected =
+            ReferenceQuantize(format, c.config, shape, values);
         for (const Context* context : {&serial, &two, &eight}) {
-          ASSERT_EQ(Difference(*context, format, c, values, 0), "") << c.name;
+          ASSERT_EQ(Difference(*context, format, c, values, expected, 0), "")
+              << format.name << " " << c.name;
         }
       }
     }
@@ -286,10 +342,16 @@ TEST(Formats, BrokenCodecIsCaught) {
   Format broken = FormatAt(0);
   broken.kernels = bnq::HWY_NAMESPACE::BrokenKernels;
   const Shape shape = MakeShape({2, 77});
-  for (const Case& c : Cases(broken, shape, {5, 32})) {
+  for (const Case& c : Cases(broken, shape, {5, 32}, 0)) {
+    // It is right where truncation is asked for, and knows nothing else.
+    if (c.config.rounding() != Rounding::kHalfEven) continue;
     const std::vector<float> values = HardValues(shape.elements(), 4);
-    EXPECT_NE(Difference(Context(), broken, c, values, 0), "") << c.name;
-    EXPECT_EQ(Difference(Context(), FormatAt(0), c, values, 0), "") << c.name;
+    const Reference expected =
+        ReferenceQuantize(broken, c.config, shape, values);
+    EXPECT_NE(Difference(Context(), broken, c, values, expected, 0), "")
+        << c.name;
+    EXPECT_EQ(Difference(Context(), FormatAt(0), c, values, expected, 0), "")
+        << c.name;
   }
 }
 
@@ -300,7 +362,8 @@ TEST(Formats, InputTypes) {
     for (int f = 0; f < NumFormats(); ++f) {
       for (uint64_t n : {1, 15, 33, 4097, 9000}) {
         const Shape shape = MakeShape({2, n});
-        for (const Case& c : Cases(FormatAt(f), shape, {7, 128, 5000})) {
+        for (const Case& c : Cases(FormatAt(f), shape, {7, 128, 5000},
+                                   static_cast<uint32_t>(n))) {
           const std::vector<float> wide = HardValues(2 * n, 5);
           for (DType dtype : {DType::kF16, DType::kBF16, DType::kF64}) {
             std::vector<float> rounded(wide.size());
@@ -330,9 +393,9 @@ TEST(Formats, InputTypes) {
                       std::memcmp(tensor->parts().codes, expected.packed.data(),
                                   expected.packed.size()))
                 << c.name << " " << Info(dtype).name;
-            ASSERT_EQ(
-                0, std::memcmp(tensor->parts().scales, expected.scales.data(),
-                               4 * expected.scales.size()))
+            ASSERT_EQ(0, std::memcmp(tensor->parts().scales,
+                                     expected.scale_bytes.data(),
+                                     expected.num_scale_bytes))
                 << c.name << " " << Info(dtype).name;
           }
         }
@@ -348,7 +411,7 @@ TEST(Formats, NonFinite) {
   ForEachTarget([&] {
     for (int f = 0; f < NumFormats(); ++f) {
       const Shape shape = MakeShape({3, 25001});
-      for (Case& c : Cases(FormatAt(f), shape, {5, 128, 20000})) {
+      for (Case& c : Cases(FormatAt(f), shape, {5, 128, 20000}, 0)) {
         c.config.SetText("non_finite", "error");
         for (uint64_t at :
              {uint64_t{0}, uint64_t{25003}, shape.elements() - 1}) {

@@ -57,12 +57,12 @@ TEST(Plan, FirstMatchDecides) {
   plan.Add("*norm*", 0, std::nullopt);
   plan.Add("head.*", 2, second);
   plan.Add("*", 2, first);
-  EXPECT_EQ(plan.Match("layer.norm.weight", 2), nullptr);
-  ASSERT_NE(plan.Match("head.weight", 2), nullptr);
-  EXPECT_EQ(plan.Match("head.weight", 2)->format(), second.format());
-  EXPECT_EQ(plan.Match("head.bias", 1), nullptr);
-  ASSERT_NE(plan.Match("fc.weight", 3), nullptr);
-  EXPECT_EQ(plan.Match("fc.weight", 3)->format(), first.format());
+  EXPECT_EQ(plan.Match("layer.norm.weight", 2).config, nullptr);
+  ASSERT_NE(plan.Match("head.weight", 2).config, nullptr);
+  EXPECT_EQ(plan.Match("head.weight", 2).config->format(), second.format());
+  EXPECT_EQ(plan.Match("head.bias", 1).config, nullptr);
+  ASSERT_NE(plan.Match("fc.weight", 3).config, nullptr);
+  EXPECT_EQ(plan.Match("fc.weight", 3).config->format(), first.format());
 }
 
 }  // namespace

@@ -1,7 +1,12 @@
 #include "tests/support/reference.h"
 
+#include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <cstring>
+
+#include "core/tensor/scales.h"
+#include "core/tensor/search.h"
 
 namespace bnq_test {
 namespace {
@@ -11,23 +16,26 @@ using bnq::Format;
 using bnq::Granularity;
 using bnq::Params;
 using bnq::Range;
+using bnq::ScaleRule;
 using bnq::Scheme;
 using bnq::Shape;
 using bnq::Statistic;
+using bnq::Variant;
 
-// The sum that core/kernels/common.h defines: chunks of 4096, in each 16 lanes,
-// added pairwise from the outside in.
-double OrderedSum(const std::vector<double>& terms) {
+// The sum that core/kernels/common.h defines: chunks of 4096, in each 16 lanes
+// of T, added pairwise from the outside in.
+template <class T>
+double OrderedSum(const std::vector<T>& terms) {
   double total = 0.0;
   for (size_t begin = 0; begin < terms.size(); begin += 4096) {
-    double lanes[16] = {};
+    T lanes[16] = {};
     for (size_t i = begin; i < terms.size() && i < begin + 4096; ++i) {
       lanes[(i - begin) % 16] += terms[i];
     }
     for (int half = 8; half > 0; half /= 2) {
       for (int l = 0; l < half; ++l) lanes[l] += lanes[l + half];
     }
-    total += lanes[0];
+    total += static_cast<double>(lanes[0]);
   }
   return total;
 }
@@ -48,11 +56,17 @@ std::vector<Segment> Segments(const Config& config, const Shape& shape) {
     segments[0].columns = n;
     return segments;
   }
-  if (config.granularity() == Granularity::kGroup) {
-    const uint64_t columns = shape.columns();
-    for (uint64_t row = 0; n != 0 && row < shape.rows(); ++row) {
+  if (config.granularity() != Granularity::kChannel) {
+    const bool token = config.granularity() == Granularity::kToken;
+    const bool block = config.granularity() == Granularity::kBlock;
+    const uint64_t columns =
+        token   ? shape.rank == 0 ? 1 : shape.dims[shape.rank - 1]
+          : block ? n
+                : shape.columns();
+    const uint64_t group = token ? columns : config.group_size();
+    for (uint64_t row = 0; n != 0 && row < n / columns; ++row) {
       for (uint64_t c = 0; c < columns; ++c) {
-        if (c % config.group_size() == 0) segments.emplace_back();
+        if (c % group == 0) segments.emplace_back();
         segments.back().elements.push_back(row * columns + c);
         ++segments.back().columns;
       }
@@ -86,11 +100,17 @@ Range RangeOf(Statistic statistic, const Segment& segment,
     range.lo = -range.hi;
     return range;
   }
-  float lo = x[segment.elements[0]], hi = lo, absmax = 0.0f;
+  float lo = x[segment.elements[0]], hi = lo, absmax = 0.0f, extreme = 0.0f;
   for (uint64_t i : segment.elements) {
     lo = std::fmin(lo, x[i]);
     hi = std::fmax(hi, x[i]);
+    if (std::fabs(x[i]) > absmax) extreme = x[i];
     absmax = std::fmax(absmax, std::fabs(x[i]));
+  }
+  if (statistic == Statistic::kExtreme) {
+    range.lo = extreme < 0.0f ? extreme : 0.0f;
+    range.hi = extreme > 0.0f ? extreme : 0.0f;
+    return range;
   }
   if (statistic == Statistic::kAbsMax) {
     lo = -absmax;
@@ -101,7 +121,145 @@ Range RangeOf(Statistic statistic, const Segment& segment,
   return range;
 }
 
+// The value of the rank-th of the segment, 1 the least, of x or of |x|.
+float OfRank(const Segment& segment, const std::vector<float>& x, uint64_t rank,
+             bool magnitude) {
+  std::vector<float> sorted;
+  for (uint64_t i : segment.elements) {
+    sorted.push_back(magnitude ? std::fabs(x[i]) : x[i]);
+  }
+  std::sort(sorted.begin(), sorted.end());
+  return sorted[rank - 1];
+}
+
+Params SegmentParams(const Format& format, const Config& config,
+                     const Segment& segment, const std::vector<float>& x) {
+  const Variant variant = config.variant();
+  Variant plain = variant, absmax = variant;
+  plain.scale_rule = ScaleRule::kDefault;
+  absmax.scale_rule = ScaleRule::kAbsMax;
+  const uint64_t n = segment.elements.size();
+  if (variant.scale_rule == ScaleRule::kPercentile) {
+    if (n == 0) return Params();
+    Range range;
+    const double p = config.percentile();
+    if (variant.scheme == Scheme::kAsymmetric) {
+      const uint64_t cut =
+          static_cast<uint64_t>((100.0 - p) / 200.0 * static_cast<double>(n));
+      range.lo = OfRank(segment, x, std::min(cut + 1, n), false);
+      range.hi = OfRank(segment, x, n - std::min(cut, n - 1), false);
+    } else {
+      const double rank = std::ceil(p / 100.0 * static_cast<double>(n));
+      range.hi = OfRank(
+          segment, x, std::max<uint64_t>(static_cast<uint64_t>(rank), 1), true);
+      range.lo = -range.hi;
+    }
+    return bnq::ParamsOf(format, variant, range);
+  }
+  if (variant.scale_rule != ScaleRule::kMse) {
+    return bnq::ParamsOf(
+        format, variant,
+        RangeOf(bnq::StatisticOf(format, variant), segment, x));
+  }
+  const Range widest = RangeOf(bnq::StatisticOf(format, absmax), segment, x);
+  const float greatest = std::fmax(-widest.lo, widest.hi);
+  if (greatest == 0.0f) return Params();
+  const float unit =
+      1.0f / std::fmin(std::fmax(greatest, FLT_MIN), FLT_MAX / 8.0f);
+  Variant fitted = variant;
+  if (fitted.rounding == bnq::Rounding::kStochastic) {
+    fitted.rounding = bnq::Rounding::kHalfEven;
+  }
+  // What kernels/traversal.h defines FitSums to be.
+  const bnq::FitFunction fit = [&](const std::vector<Params>& candidates,
+                                   std::vector<bnq::FitSums>* sums) {
+    for (size_t c = 0; c < candidates.size(); ++c) {
+      std::vector<float> error, xq, qq;
+      Params one = candidates[c];
+      one.scale = 1.0f;
+      for (uint64_t i : segment.elements) {
+        const int32_t code = format.encode(x[i], candidates[c], fitted, 0);
+        const float e = (x[i] - format.decode(code, candidates[c])) * unit;
+        const float q = format.decode(code, one);
+        error.push_back(e * e);
+        xq.push_back(x[i] * unit * q);
+        qq.push_back(q * q);
+      }
+      (*sums)[c].error = OrderedSum(error);
+      (*sums)[c].xq = OrderedSum(xq) / static_cast<double>(unit);
+      (*sums)[c].qq = OrderedSum(qq);
+    }
+  };
+  return bnq::SearchParams(format, variant,
+                           RangeOf(bnq::StatisticOf(format, plain), segment, x),
+                           widest, fit);
+}
+
+// Codes of rows to bytes, bit by bit or digit by digit.
+std::vector<uint8_t> PackRows(const Format& format, bnq::Packing packing,
+                              const std::vector<int32_t>& codes, uint64_t rows,
+                              uint64_t columns) {
+  std::vector<uint8_t> out;
+  const auto stored = [&](uint64_t row, uint64_t column) {
+    const int32_t code =
+        column < columns ? codes[row * columns + column] : format.padding;
+    return static_cast<uint32_t>(code + format.bias);
+  };
+  for (uint64_t row = 0; row < rows; ++row) {
+    for (uint64_t c = 0; c < columns;) {
+      uint32_t unit = 0;
+      switch (packing) {
+        case bnq::Packing::kBits16:
+          unit = stored(row, c++);
+          out.push_back(static_cast<uint8_t>(unit));
+          out.push_back(static_cast<uint8_t>(unit >> 8));
+          continue;
+        case bnq::Packing::kBits8:
+          unit = stored(row, c++);
+          break;
+        case bnq::Packing::kBits4:
+          unit = stored(row, c) + 16 * stored(row, c + 1);
+          c += 2;
+          break;
+        case bnq::Packing::kBits4High:
+          unit = 16 * stored(row, c) + stored(row, c + 1);
+          c += 2;
+          break;
+        case bnq::Packing::kBits2:
+          for (int k = 3; k >= 0; --k) {
+            unit = 4 * unit + stored(row, c + static_cast<uint64_t>(k));
+          }
+          c += 4;
+          break;
+        case bnq::Packing::kBase3:
+          for (int k = 0; k < 5; ++k) unit = 3 * unit + stored(row, c++);
+          unit = (unit * 256 + 242) / 243;
+          break;
+      }
+      out.push_back(static_cast<uint8_t>(unit));
+    }
+  }
+  return out;
+}
+
 }  // namespace
+
+uint32_t ReferenceRandom(uint64_t seed, uint64_t index) {
+  uint32_t c[4] = {static_cast<uint32_t>(index / 4),
+                   static_cast<uint32_t>(index / 4 >> 32), 0, 0};
+  uint32_t k[2] = {static_cast<uint32_t>(seed),
+                   static_cast<uint32_t>(seed >> 32)};
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t a = 0xD2511F53ull * c[0], b = 0xCD9E8D57ull * c[2];
+    const uint32_t next[4] = {
+        static_cast<uint32_t>(b >> 32) ^ c[1] ^ k[0], static_cast<uint32_t>(b),
+        static_cast<uint32_t>(a >> 32) ^ c[3] ^ k[1], static_cast<uint32_t>(a)};
+    std::memcpy(c, next, sizeof c);
+    k[0] += 0x9E3779B9u;
+    k[1] += 0xBB67AE85u;
+  }
+  return c[index % 4];
+}
 
 Reference ReferenceQuantize(const Format& format, const Config& config,
                             const Shape& shape,
@@ -115,33 +273,76 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
       v = std::fmax(std::fmin(v, config.clip()), -config.clip());
     }
   }
-  const Scheme scheme = config.scheme();
+  const Variant variant = config.variant();
+  const bool asymmetric = config.scheme() == Scheme::kAsymmetric;
+  const uint64_t features = shape.rank == 0 ? 1 : shape.dims[shape.rank - 1];
   Reference out;
   out.codes.resize(x.size());
   out.values.resize(x.size());
-  for (const Segment& segment : Segments(config, shape)) {
-    const Params params =
-        format.params(RangeOf(format.statistic(scheme), segment, x), scheme);
-    out.scales.push_back(params.scale);
-    if (scheme == Scheme::kAsymmetric) {
-      out.zero_points.push_back(params.zero_point);
+  // What statistics see, and which columns have no codes.
+  std::vector<float> small = x;
+  std::vector<bool> left_out(features, false);
+  if (config.outlier_threshold() != 0.0f) {
+    for (uint64_t i = 0; i < x.size(); ++i) {
+      if (std::fabs(x[i]) < config.outlier_threshold()) continue;
+      small[i] = 0.0f;
+      left_out[i % features] = true;
     }
+  }
+  std::vector<Segment> segments;
+  if (format.Has(bnq::kScaled)) {
+    segments = Segments(config, shape);
+  } else {
+    segments.resize(1);
+    for (uint64_t i = 0; i < x.size(); ++i) segments[0].elements.push_back(i);
+  }
+  std::vector<Params> params;
+  for (const Segment& segment : segments) {
+    Params p;
+    if (format.Has(bnq::kScaled)) {
+      p = SegmentParams(format, config, segment, small);
+      out.scales.push_back(p.scale);
+      if (asymmetric) {
+        out.zero_points.push_back(static_cast<int8_t>(p.zero_point));
+      }
+    }
+    params.push_back(p);
     for (uint64_t i : segment.elements) {
-      out.codes[i] = format.encode(x[i], params, scheme);
-      out.values[i] = format.decode(out.codes[i], params);
+      out.codes[i] = left_out[i % features]
+                         ? p.zero_point
+                         : format.encode(small[i], p, variant,
+                                         ReferenceRandom(config.seed(), i));
     }
   }
-  const uint64_t bits = bnq::CodeBits(format.packing);
-  const uint64_t columns = shape.columns();
-  const uint64_t row_bytes = (columns * bits + 7) / 8;
-  out.packed.assign(shape.rows() * row_bytes, 0);
-  for (uint64_t i = 0; i < x.size(); ++i) {
-    const uint64_t bit = i % columns * bits;
-    const uint32_t stored =
-        static_cast<uint32_t>(out.codes[i] + format.bias) & ((1u << bits) - 1);
-    out.packed[i / columns * row_bytes + bit / 8] |=
-        static_cast<uint8_t>(stored << bit % 8);
+  // Scales as they are stored, and what they are read as.
+  bnq::StoredScales stored;
+  stored.dtype = config.scale_dtype();
+  stored.double_quant = config.double_quant();
+  stored.count = out.scales.size();
+  out.num_scale_bytes = bnq::StoredScaleBytes(config, stored.count);
+  out.scale_bytes.assign((out.num_scale_bytes + 3) / 4, 0);
+  stored.data = reinterpret_cast<const uint8_t*>(out.scale_bytes.data());
+  bnq::StoreScales(config, out.scales.data(), out.scales.size(),
+                   reinterpret_cast<uint8_t*>(out.scale_bytes.data()));
+  for (size_t s = 0; s < segments.size(); ++s) {
+    if (format.Has(bnq::kScaled)) stored.Read(s, 1, &params[s].scale);
+    for (uint64_t i : segments[s].elements) {
+      out.values[i] = format.decode(out.codes[i], params[s]);
+    }
   }
+  for (uint64_t c = 0; c < features && !x.empty(); ++c) {
+    if (left_out[c]) out.outlier_columns.push_back(static_cast<uint32_t>(c));
+  }
+  for (uint64_t i = 0; i < x.size(); ++i) {
+    if (!left_out[i % features]) continue;
+    out.outlier_values.push_back(ReferenceF16(x[i]));
+    out.values[i] = ReferenceFromF16(out.outlier_values.back());
+  }
+  const bool one_row =
+      format.Has(bnq::kScaled) && config.granularity() == Granularity::kBlock;
+  out.packed = PackRows(format, bnq::PackingOf(format, config), out.codes,
+                        one_row ? (x.empty() ? 0 : 1) : shape.rows(),
+                        one_row ? x.size() : shape.columns());
   return out;
 }
 

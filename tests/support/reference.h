@@ -17,15 +17,22 @@ namespace bnq_test {
 struct Reference {
   std::vector<int32_t> codes;  // one by one
   std::vector<uint8_t> packed;
-  std::vector<float> scales;
-  std::vector<int32_t> zero_points;
+  std::vector<float> scales;          // codes were made with
+  std::vector<uint32_t> scale_bytes;  // as stored, in words for alignment
+  uint64_t num_scale_bytes = 0;
+  std::vector<int8_t> zero_points;
   std::vector<float> values;  // dequantized
+  std::vector<uint32_t> outlier_columns;
+  std::vector<uint16_t> outlier_values;  // float16
 };
 
 // values are those of the array as float32.
 Reference ReferenceQuantize(const bnq::Format& format,
                             const bnq::Config& config, const bnq::Shape& shape,
                             const std::vector<float>& values);
+
+// Word `index` of a seed's stream of Philox4x32-10.
+uint32_t ReferenceRandom(uint64_t seed, uint64_t index);
 
 // float16 and bfloat16 by the definitions of IEEE 754 and of a truncated
 // float32, rounding to nearest even.

@@ -22,7 +22,7 @@ _bnq() {
   fi
   for ((i = 1; i < COMP_CWORD; ++i)); do
     case ${COMP_WORDS[i]} in
-    quantize|dequantize|inspect|verify|diff|info)
+    quantize|dequantize|inspect|verify|diff|presets|info)
       command=${COMP_WORDS[i]}
       break
       ;;
@@ -33,14 +33,26 @@ _bnq() {
     quantize:--threads) return ;;
     quantize:--include) return ;;
     quantize:--exclude) return ;;
+    quantize:--tensor) return ;;
+    quantize:--preset) _bnq_words "default aggressive ternary ternary_per_group_128 ternary_base3 int8_symmetric int8_asymmetric int8_per_channel int8_per_group_128 int8_dynamic int8_dynamic_asymmetric int8_outliers int4_per_group_32 int4_per_group_128 int4_per_group_128_asymmetric int4_mse_per_group_128 nf4 nf4_double_quant fp4 fp4_double_quant f16 bf16"; return ;;
+    quantize:--config) return ;;
     quantize:--option) return ;;
-    quantize:--format) _bnq_words "ternary int8"; return ;;
-    quantize:--granularity) _bnq_words "tensor channel group"; return ;;
+    quantize:--format) _bnq_words "ternary int8 int4 nf4 fp4 f16 bf16 none"; return ;;
+    quantize:--granularity) _bnq_words "tensor channel group token block"; return ;;
     quantize:--group-size) return ;;
     quantize:--axis) return ;;
     quantize:--scheme) _bnq_words "symmetric asymmetric"; return ;;
     quantize:--clip) return ;;
-    quantize:--non-finite) _bnq_words "error zero"; return ;;
+    quantize:--non-finite) _bnq_words "error zero keep"; return ;;
+    quantize:--rounding) _bnq_words "half_even half_away half_up floor ceil toward_zero stochastic"; return ;;
+    quantize:--seed) return ;;
+    quantize:--scale-rule) _bnq_words "default absmax absmean percentile mse"; return ;;
+    quantize:--percentile) return ;;
+    quantize:--symmetric-range) _bnq_words "narrow full extreme"; return ;;
+    quantize:--scale-dtype) _bnq_words "f32 f16 bf16"; return ;;
+    quantize:--double-quant) _bnq_words "off on"; return ;;
+    quantize:--packing) _bnq_words "default base3"; return ;;
+    quantize:--outlier-threshold) return ;;
     dequantize:-o|dequantize:--output) _bnq_files; return ;;
     dequantize:--threads) return ;;
     dequantize:--dtype) _bnq_words "f32 f16 bf16"; return ;;
@@ -48,8 +60,8 @@ _bnq() {
     diff:--threads) return ;;
   esac
   case $command:$cur in
-    :*) _bnq_words "quantize dequantize inspect verify diff info -h --help --version" ;;
-    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --json --threads -q --quiet --include --exclude --compress --option --format --granularity --group-size --axis --scheme --clip --non-finite" ;;
+    :*) _bnq_words "quantize dequantize inspect verify diff presets info -h --help --version" ;;
+    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --json --threads -q --quiet --include --exclude --tensor --compress --preset --config --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold" ;;
     quantize:*) _bnq_files ;;
     dequantize:-*) _bnq_words "-h --help -o --output --dry-run --force --json --threads -q --quiet --dtype" ;;
     dequantize:*) _bnq_files ;;
@@ -59,6 +71,7 @@ _bnq() {
     verify:*) _bnq_files ;;
     diff:-*) _bnq_words "-h --help --json --threads -q --quiet" ;;
     diff:*) _bnq_files ;;
+    presets:-*) _bnq_words "-h --help --json" ;;
     info:-*) _bnq_words "-h --help --json" ;;
   esac
 }

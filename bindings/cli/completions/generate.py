@@ -4,12 +4,13 @@
     generate.py BNQ [DIRECTORY]
 
 BNQ is the program, DIRECTORY where bnq.bash, _bnq and bnq.fish go (default:
-beside this script). Run it after every change of options or formats; a test
-fails where the files are not what it would write.
+beside this script). Run it after every change of options, formats or presets; a
+test fails where the files are not what it would write.
 
 SPDX-License-Identifier: MIT
 """
 
+import json
 import pathlib
 import re
 import subprocess
@@ -21,7 +22,7 @@ NOTE = "# Completions of bnq. Written by generate.py: do not edit."
 
 class Option(NamedTuple):
     names: list  # ["-o", "--output"]
-    value: str  # "FILE", "N", "ternary|int8", ...; "" of a flag
+    value: str  # "FILE", "N", "f32|f16", ...; "" of a flag
     text: str
 
     @property
@@ -61,23 +62,34 @@ def section(text, title):
     return entries
 
 
-def options_of(text):
+def presets(bnq):
+    """Their names: too many for --help to list them."""
+    text = subprocess.run(
+        [bnq, "presets", "--json"], check=True, capture_output=True, text=True
+    ).stdout
+    return [preset["name"] for preset in json.loads(text)["presets"]]
+
+
+def options_of(text, preset_names=()):
     options = []
     for left, right in section(text, "Options"):
         names, _, value = left.partition(" ")
+        if value == "PRESET":
+            value = "|".join(preset_names)
         options.append(Option(names.split(","), value, right))
     return options
 
 
 def read_commands(bnq):
     commands = []
+    preset_names = presets(bnq)
     for name, text in section(help_of(bnq), "Subcommands"):
         help_text = help_of(bnq, name)
         commands.append(
             Command(
                 name,
                 text,
-                options_of(help_text),
+                options_of(help_text, preset_names),
                 bool(section(help_text, "Positionals")),
             )
         )

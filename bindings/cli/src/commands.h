@@ -13,6 +13,7 @@ void AddDequantize(CLI::App& app);
 void AddInspect(CLI::App& app);
 void AddVerify(CLI::App& app);
 void AddDiff(CLI::App& app);
+void AddPresets(CLI::App& app);
 void AddInfo(CLI::App& app);
 
 // "bnq 0.1.0 (libbnq 0.1.0, ABI 1)"

@@ -21,6 +21,7 @@ using Handle = std::unique_ptr<T, Destroyer<destroy>>;
 
 using Context = Handle<bnq_context, bnq_context_destroy>;
 using Config = Handle<bnq_config, bnq_config_destroy>;
+using Tensor = Handle<bnq_tensor, bnq_tensor_destroy>;
 using Plan = Handle<bnq_plan, bnq_plan_destroy>;
 using File = Handle<bnq_file, bnq_file_close>;
 using Report = Handle<bnq_report, bnq_report_destroy>;

@@ -21,6 +21,11 @@ void AddRows(Json& object, const std::vector<Row>& rows, JsonRows kind) {
     tensor["bits_per_weight"] = JsonNumber(row.bits_per_weight);
     tensor["bytes"] = row.bytes;
     tensor[before] = row.bytes_before;
+    if (!row.config.empty()) tensor["config"] = row.config;
+    if (kind == JsonRows::kFile && row.quantized()) {
+      tensor["outlier_columns"] = row.outlier_columns;
+      tensor["saturated_scales"] = row.saturated_scales;
+    }
     for (std::size_t m = 0; m < row.metrics.size(); ++m) {
       const char* name = bnq_metric_name(static_cast<uint32_t>(m));
       if (name != nullptr) tensor[name] = JsonNumber(row.metrics[m]);

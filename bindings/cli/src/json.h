@@ -18,7 +18,7 @@ Json JsonNumber(double value);
 enum class JsonRows {
   // bytes_before and the metrics.
   kReport,
-  // uncompressed_bytes.
+  // uncompressed_bytes, and what is known of quantized tensors.
   kFile,
 };
 

@@ -41,6 +41,7 @@ int Run(int argc, char** argv) {
   AddInspect(app);
   AddVerify(app);
   AddDiff(app);
+  AddPresets(app);
   AddInfo(app);
   app.footer(ExitCodeHelp());
   for (CLI::App* command : app.get_subcommands({})) {

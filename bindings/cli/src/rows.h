@@ -24,6 +24,11 @@ struct Row {
   // As in bnq_compare, NaN where there are none; empty when inspecting.
   std::vector<double> metrics;
   std::string note;
+  // Of quantized tensors, where the command knows: the config as text; how
+  // many columns are kept as outliers; how many scales their type cannot hold.
+  std::string config;
+  uint64_t outlier_columns = 0;
+  uint64_t saturated_scales = 0;
 
   // "ternary", "F32", ...
   std::string type() const;

@@ -15,7 +15,7 @@ from conftest import (
     write_safetensors,
 )
 
-COMMANDS = ["quantize", "dequantize", "inspect", "verify", "diff", "info"]
+COMMANDS = ["quantize", "dequantize", "inspect", "verify", "diff", "presets", "info"]
 
 
 def test_version():
@@ -34,7 +34,7 @@ def test_help():
 
 
 @pytest.mark.parametrize("arguments", [[], ["no-such"], ["inspect"], ["diff", "a"],
-                                       ["verify", "a", "b"], ["info", "x"]])
+                                       ["verify", "a", "b"], ["info", "x"], ["presets", "x"]])
 def test_wrong_usage(arguments):
     result = run(*arguments, code=2)
     assert result.stdout == ""
@@ -51,10 +51,14 @@ def test_info():
     (active,) = [t for t in value["targets"] if t["active"]]
     assert active["supported"] and active["name"] == value["active_target"]
     bits = {f["name"]: f["code_bits"] for f in value["formats"]}
-    assert bits.items() >= {"ternary": 2, "int8": 8}.items()
+    assert bits.items() >= {"ternary": 2, "int8": 8, "int4": 4, "nf4": 4, "f16": 16}.items()
     codes = {f["name"]: (f["min_code"], f["max_code"]) for f in value["formats"]}
     assert codes["ternary"] == (-1, 1)
     assert all(f["description"] for f in value["formats"])
+    integer = {f["name"] for f in value["formats"] if f["integer"]}
+    assert integer >= {"ternary", "int8", "int4"} and not integer & {"nf4", "fp4", "f16"}
+    scaled = {f["name"] for f in value["formats"] if f["scaled"]}
+    assert scaled >= integer | {"nf4", "fp4"} and not scaled & {"f16", "bf16"}
     assert value["metrics"][:5] == ["mse", "mae", "max_error", "sqnr_db", "cosine"]
 
     text = run("info").stdout
@@ -245,5 +249,6 @@ def test_names_are_aligned_by_characters(tmp_path):
 
 def test_full_standard_output(model):
     with open("/dev/full", "w") as full:
-        for arguments in (["inspect", model], ["inspect", model, "--json"], ["info"]):
+        for arguments in (["inspect", model], ["inspect", model, "--json"], ["info"],
+                          ["presets"]):
             assert "standard output" in run(*arguments, code=4, stdout=full).stderr

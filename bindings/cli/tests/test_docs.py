@@ -22,13 +22,18 @@ def commands():
 def test_the_help_is_understood(commands):
     """The generator sees what is there: else the tests below prove nothing."""
     found = {command.name: command for command in commands}
-    assert list(found) == ["quantize", "dequantize", "inspect", "verify", "diff", "info"]
+    assert list(found) == ["quantize", "dequantize", "inspect", "verify", "diff", "presets",
+                           "info"]
     assert all(command.text for command in commands)
     assert not found["info"].takes_files and found["diff"].takes_files
     options = {option.names[-1]: option for option in found["quantize"].options}
     assert options["--output"].names == ["-o", "--output"]
     assert options["--output"].value == "FILE"
-    assert options["--format"].choices == [f["name"] for f in run_json("info")["formats"]]
+    formats = [f["name"] for f in run_json("info")["formats"]]
+    assert options["--format"].choices == [*formats, "none"]
+    presets = [p["name"] for p in run_json("presets")["presets"]]
+    assert options["--preset"].choices == presets and "nf4" in presets
+    assert options["--tensor"].value == "GLOB=CONFIG" and options["--tensor"].repeatable
     assert options["--json"].value == "" and options["--json"].text
     assert options["--include"].repeatable and not options["--format"].repeatable
     for command in commands:
@@ -71,14 +76,18 @@ def test_completion_in_bash(tmp_path):
     def complete(*words):
         return complete_in_bash("bnq", *words, directory=tmp_path)
 
-    assert complete("") == ["quantize", "dequantize", "inspect", "verify", "diff", "info",
-                            "-h", "--help", "--version"]
+    assert complete("") == ["quantize", "dequantize", "inspect", "verify", "diff", "presets",
+                            "info", "-h", "--help", "--version"]
     assert complete("ver") == ["verify"]
     assert complete("quantize", "mod") == ["model.safetensors"]
     assert complete("quantize", "--gr") == ["--granularity", "--group-size"]
-    assert complete("quantize", "x", "--format", "") == ["ternary", "int8"]
-    assert complete("quantize", "x", "--format", "=", "int") == ["int8"]
-    assert complete("quantize", "x", "--format", "=") == ["ternary", "int8"]
+    formats = [*(f["name"] for f in run_json("info")["formats"]), "none"]
+    assert complete("quantize", "x", "--format", "") == formats
+    assert complete("quantize", "x", "--format", "=", "int") == ["int8", "int4"]
+    assert complete("quantize", "x", "--format", "=") == formats
+    assert complete("quantize", "x", "--preset", "nf4") == ["nf4", "nf4_double_quant"]
+    assert complete("quantize", "x", "--double-quant", "") == ["off", "on"]
+    assert complete("presets", "--j") == ["--json"]
     assert complete("quantize", "x", "-o", "m") == ["model.safetensors"]
     assert complete("quantize", "x", "--group-size", "") == []
     assert complete("dequantize", "--dtype", "b") == ["bf16"]
@@ -98,7 +107,8 @@ def test_completion_in_fish(tmp_path):
         return [entry.split("\t")[0] for entry in result.stdout.splitlines()]
 
     assert complete("bnq ver") == ["verify"]
-    assert set(complete("bnq quantize x --format ")) == {"ternary", "int8"}
+    assert set(complete("bnq quantize x --format int")) == {"int8", "int4"}
+    assert set(complete("bnq quantize x --preset nf4")) == {"nf4", "nf4_double_quant"}
     assert complete("bnq quantize x -o mod") == ["model.safetensors"]
     assert complete("bnq dequantize --dt") == ["--dtype"]
     assert complete("bnq info ") == []
@@ -124,8 +134,11 @@ def test_the_man_page_is_complete(commands):
     known = {name for command in commands for option in command.options for name in option.names}
     for name in re.findall(r"(?<![\w-])--[a-z][\w-]*", text):
         assert name in known | {"--version"}, name
-    for format_ in run_json("info")["formats"]:
-        assert format_["name"] in text
+    info = run_json("info")
+    assert all(format_["name"] in text for format_ in info["formats"])
+    for option in info["options"]:
+        for value in option["values"]:
+            assert re.search(rf"\b{value}\b", sections["quantize"]), (option["name"], value)
     for code in range(6):
         assert re.search(rf"^\.B {code}$", text.split("EXIT STATUS")[1], re.MULTILINE)
 

@@ -166,7 +166,7 @@ def test_include_exclude(model, tmp_path, options, expected):
     ],
 )
 def test_the_check_of_globs_agrees_with_the_library(tmp_path, name, glob, matches):
-    """The library's own matching shows in what an exclusion leaves alone."""
+    """What is said beforehand is what is then done."""
     path = write_safetensors(tmp_path / "a.safetensors", {name: np.ones((2, 8), np.float32)})
     excluded = run("quantize", path, "-o", tmp_path / "x", "--dry-run", "--json", "--exclude", glob)
     assert (formats(json.loads(excluded.stdout)) == {}) == matches
@@ -194,7 +194,7 @@ def test_exclude_without_match_warns(model):
 def test_every_format_and_granularity(model, tmp_path):
     info = run_json("info")
     (granularities,) = [o["values"] for o in info["options"] if o["name"] == "granularity"]
-    assert len(granularities) == 3
+    assert set(granularities) == {"tensor", "channel", "group", "token", "block"}
     for format_ in info["formats"]:
         sizes = {}
         for granularity in granularities:
@@ -204,14 +204,20 @@ def test_every_format_and_granularity(model, tmp_path):
             assert formats(value) == dict.fromkeys(MATRICES, format_["name"])
             sizes[granularity] = value["totals"]["bytes"]
             run("verify", out)
-        assert sizes["tensor"] < sizes["channel"] < sizes["group"]
+        if format_["scaled"]:
+            assert sizes["tensor"] < sizes["channel"] < sizes["token"] < sizes["group"]
+            assert sizes["channel"] < sizes["block"] <= sizes["group"]
+        else:
+            assert len(set(sizes.values())) == 1
 
 
 def test_options_reach_the_library(model, tmp_path):
     def tensor(*options):
         value = run_json("quantize", model, "-o", tmp_path / "x.bnq", "--dry-run",
                          "--format", "int8", *options)
-        return by_name(value)["fc.weight"]
+        tensor = by_name(value)["fc.weight"]
+        del tensor["config"]
+        return tensor
 
     plain = tensor()
     assert tensor("--group-size", "10")["bytes"] == 10 * (300 + 30 * 4)
@@ -228,15 +234,23 @@ def test_options_reach_the_library(model, tmp_path):
 def test_every_option_of_the_library_is_offered():
     text = run("quantize", "--help").stdout
     options = run_json("info")["options"]
-    assert len(options) >= 7
+    assert len(options) >= 16
     for option in options:
         (line,) = re.findall(rf"^  --{option['name'].replace('_', '-')} .*(?:\n {{30,}}.*)?",
                              text, re.MULTILINE)
-        assert f"default {option['default']}" in line
+        assert "Library option" not in line
+        if option["default"] == "default":
+            assert "(default: the format's own)" in line
+        else:
+            assert f"default {option['default']})" in line
         if option["values"]:
             assert "|".join(option["values"]) in line
         else:
-            assert f"{option['min']:.9g}" in line
+            assert re.search(rf"\({option['min']:.9g} (to [-\d^]+|or more); default ", line)
+    # Switches and ranges read as people write them.
+    assert "--double-quant off|on" in text
+    assert re.search(r"--seed N +Seed of --rounding stochastic \(0 to 2\^53; default 0\)", text)
+    assert "0 for none (0 or more; default 0)" in text
 
 
 def test_defaults():

@@ -1,7 +1,8 @@
 """Quantizes a safetensors model and shows what it cost.
 
-    python quantize_model.py                               a small random model
-    python quantize_model.py model.safetensors -o model.bnq --format int8
+    python quantize_model.py                               a small random model, every preset
+    python quantize_model.py model.safetensors -o model.bnq --config nf4_double_quant
+    python quantize_model.py model.safetensors --config format=int4,group_size=64
 """
 import argparse
 import pathlib
@@ -36,11 +37,11 @@ def progress(done, total, name):
               end="\n" if done == total else "", file=sys.stderr)
 
 
-def quantize(model, output, format):
-    """Every matrix in `format`, in groups of 64 weights; the rest as it is."""
-    report = bq.quantize_file(model, output, format=format, group_size=64, overwrite=True,
-                              progress=progress, context=bq.Context(threads=0))
-    print(f"{output}, {format}")
+def quantize(model, output, config):
+    """Every matrix as the config says; the rest as it is."""
+    report = bq.quantize_file(model, output, config, overwrite=True, progress=progress,
+                              context=bq.Context(threads=0))
+    print(f"{output}: {config}")
     show(report)
 
     # A .bnq file is a mapping from names to tensors.
@@ -50,21 +51,38 @@ def quantize(model, output, format):
         print(f"{name}: {tensor}\n  first values: {first_row[:4]}\n")
 
 
+def show_presets(model):
+    """What each preset makes of the model, without writing anything."""
+    print(f"{'preset':30} {'bytes':>10} {'least sqnr dB':>13}")
+    for preset in bq.presets():
+        report = bq.quantize_file(model, None, preset.name, dry_run=True)
+        worst = min(row.metrics.sqnr_db for row in report if row.format)
+        print(f"{preset.name:30} {report.bytes_after:10} {worst:13.2f}")
+
+
+def config_argument(text):
+    try:
+        return bq.Config.from_text(text)
+    except bq.BitNetQuantError as error:
+        raise argparse.ArgumentTypeError(str(error))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", nargs="?", type=pathlib.Path)
     parser.add_argument("-o", "--output", type=pathlib.Path)
-    parser.add_argument("--format", default="ternary", choices=[f.name for f in bq.formats()])
+    parser.add_argument("--config", default="default", type=config_argument,
+                        help="a preset, options such as format=int4,group_size=64, or both")
     arguments = parser.parse_args()
     if arguments.model:
         quantize(arguments.model, arguments.output or arguments.model.with_suffix(".bnq"),
-                 arguments.format)
+                 arguments.config)
         return
     with tempfile.TemporaryDirectory() as folder:
         model = pathlib.Path(folder, "model.safetensors")
         make_model(model)
-        for f in bq.formats():
-            quantize(model, pathlib.Path(folder, f"{f.name}.bnq"), f.name)
+        quantize(model, pathlib.Path(folder, "model.bnq"), arguments.config)
+        show_presets(model)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 VECTORS = ROOT / "tests" / "vectors"
+DIGITS = ROOT / "tests" / "models" / "digits.safetensors"
 HEADER = ROOT / "capi" / "include" / "bnq" / "bnq.h"
 
 sys.path.insert(0, str(ROOT / "bindings" / "python" / "src"))

@@ -82,13 +82,57 @@ def test_plan(model, output):
         plan.add("*", INT8, min_rank=9)
     with pytest.raises(ValueError, match="min_rank"):
         plan.add("*", INT8, min_rank=2**32)
-    with pytest.raises(TypeError, match="config must be a Config or None, got str"):
-        plan.add("*", "int8")
+    with pytest.raises(TypeError, match="config must be a Config.*got int"):
+        plan.add("*", 8)
+    with pytest.raises(bq.NotFoundError, match="int9"):
+        plan.add("*", "int9")
+
+
+def test_plan_match():
+    plan = bq.Plan()
+    assert plan.match("any", 2) == (None, None)
+    plan.add("head.*", None)
+    plan.add("*.attn.*", "nf4_double_quant,group_size=128", min_rank=2)
+    plan.add("*.norm.*", bq.Config(format="none"))
+    plan.add("*.weight", INT8, min_rank=2)
+    assert plan.match("head.weight", 2) == bq.PlanMatch(rule=0, config=None)
+    assert plan.match("0.attn.weight", 2) == (
+        1, bq.Config.preset("nf4_double_quant", group_size=128))
+    assert plan.match("0.norm.weight", 1) == (2, None)
+    assert plan.match("0.mlp.weight", 2) == (3, INT8)
+    assert plan.match("0.mlp.weight", 1).rule is None
+    with pytest.raises(ValueError, match="rank"):
+        plan.match("a", 2**32 + 2)  # whose low 32 bits would be a legal 2
+    with pytest.raises(TypeError, match="name must be a str, got int"):
+        plan.match(3, 2)
+
+
+@pytest.mark.parametrize("preset", bq.presets(), ids=lambda preset: preset.name)
+def test_quantize_file_into_every_preset(model, output, preset):
+    bq.quantize_file(model, output, preset.name)
+    with bq.open_file(output) as file:
+        file.verify()
+        for name in ("layer.weight", "head.weight"):
+            expected = bq.quantize(MODEL[name], preset.name)
+            assert file.config(name) == expected.config
+            assert file[name].codes.tobytes() == expected.codes.tobytes()
+            assert np.array_equal(file[name].dequantize(), expected.dequantize())
+
+
+def test_format_none_carries_tensors_through(model, output):
+    bq.quantize_file(model, output, format="none")
+    with bq.open_file(output) as file:
+        for name, array in MODEL.items():
+            assert file.info(name).format is None and np.array_equal(file[name], array)
 
 
 def test_dry_run_writes_nothing(model, output):
     report = bq.quantize_file(model, output, INT8, dry_run=True)
     assert not output.exists()
+    assert list(map(repr, report)) == list(map(repr, bq.quantize_file(
+        model, None, INT8, dry_run=True)))
+    with pytest.raises(bq.InvalidArgumentError, match="output"):
+        bq.quantize_file(model, None, INT8)
     # As text, for NaN is not equal to itself.
     assert list(map(repr, report)) == list(map(repr, bq.quantize_file(model, output, INT8)))
 
@@ -112,6 +156,7 @@ def test_compress_and_overwrite(model, output):
 def test_dequantize_file(model, output, tmp_path, dtype):
     bq.quantize_file(model, output, INT8)
     back = tmp_path / "back.safetensors"
+    assert len(bq.dequantize_file(output, None, dtype, dry_run=True)) == 4
     report = bq.dequantize_file(output, back, dtype)
     assert len(report) == 4
     file = bq.open_file(back)

@@ -19,13 +19,17 @@ def run(*arguments):
 
 def test_without_arguments():
     out = run()
-    for word in ("ternary", "int8", "hidden.weight", "sqnr", "total"):
+    for word in ("format=ternary", "hidden.weight", "sqnr", "total"):
         assert word in out
+    for preset in bq.presets():
+        assert f"\n{preset.name} " in out
 
 
 def test_with_a_model(tmp_path):
     with bq.Writer(tmp_path / "model.safetensors") as writer:
         writer.add("some.weight", np.linspace(-1, 1, 512, dtype=np.float32).reshape(4, 128))
-    out = run(tmp_path / "model.safetensors", "-o", tmp_path / "model.bnq", "--format", "int8")
+    out = run(tmp_path / "model.safetensors", "-o", tmp_path / "model.bnq", "--config",
+              "int8_per_channel,scheme=asymmetric")
     assert "some.weight" in out
-    assert bq.open_file(tmp_path / "model.bnq")["some.weight"].format == "int8"
+    assert bq.open_file(tmp_path / "model.bnq").config("some.weight") == bq.Config(
+        format="int8", granularity="channel", scheme="asymmetric")

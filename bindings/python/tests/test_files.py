@@ -70,7 +70,13 @@ def test_quantized_tensors(tmp_path, compress):
         "ternary": bq.quantize(WEIGHT, format="ternary", group_size=16),
         "int8": bq.quantize(WEIGHT, format="int8", granularity="channel", scheme="asymmetric"),
         "empty": bq.quantize(WEIGHT[:0], format="int8"),
+        "base3": bq.quantize(WEIGHT, "ternary_base3", group_size=16),
+        "int4": bq.quantize(WEIGHT, "int4_per_group_32", scale_dtype="bf16"),
+        "nf4": bq.quantize(WEIGHT, "nf4_double_quant"),
+        "bf16": bq.quantize(WEIGHT, "bf16"),
+        "outliers": bq.quantize(WEIGHT, "int8_outliers", outlier_threshold=2),
     }
+    assert tensors["outliers"].outlier_columns.size
     path = write(tmp_path / "a.bnq", {**tensors, "bias": WEIGHT[0]}, compress=compress,
                  metadata={"b": "2", "a": "grüße"})
     file = bq.open_file(path)
@@ -78,13 +84,19 @@ def test_quantized_tensors(tmp_path, compress):
     for name, tensor in tensors.items():
         found = file[name]
         assert isinstance(found, bq.QuantizedTensor)
-        assert found.config == tensor.config and found.shape == tensor.shape
-        for part in ("codes", "scales", "zero_points"):
+        assert found.config == file.config(name) == tensor.config and found.shape == tensor.shape
+        for part in ("codes", "scales", "scale_data", "zero_points", "outlier_columns",
+                     "outlier_values"):
             assert np.array_equal(getattr(found, part), getattr(tensor, part))
+        assert np.array_equal(found.dequantize(), tensor.dequantize())
         info = file.info(name)
         assert (info.format, info.dtype, info.shape) == (tensor.format, None, tensor.shape)
     with pytest.raises(bq.UnsupportedError, match="int8"):
         file.read("int8")
+    with pytest.raises(bq.UnsupportedError, match="bias"):
+        file.config("bias")
+    with pytest.raises(bq.NotFoundError, match="nothing"):
+        file.config("nothing")
     file.verify()
 
 

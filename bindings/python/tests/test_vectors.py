@@ -1,4 +1,6 @@
 """The shared vectors: what every client of the library must reproduce."""
+import collections
+import pickle
 import subprocess
 import sys
 
@@ -21,6 +23,64 @@ def bits(values):
     return np.array([int(v, 16) for v in values], np.uint32)
 
 
+def to_bf16(values):
+    """float32 values that are exactly bfloat16, as such."""
+    return (values.view(np.uint32) >> 16).astype(np.uint16)
+
+
+CONVERT = {"F32": lambda values: values, "F64": lambda values: values.astype(np.float64),
+           "F16": lambda values: values.astype(np.float16), "BF16": to_bf16}
+
+
+def source(case):
+    """The array of a case, of the case's dtype."""
+    return CONVERT[case.get("dtype", "F32")](floats(case["input"])).reshape(case["shape"])
+
+
+def stored_scales(case):
+    """The bytes of the scales as they are stored."""
+    if "scale_bytes" in case:
+        return np.frombuffer(bytes.fromhex(case["scale_bytes"]), np.uint8)
+    return bits(case["scales"]).view(np.uint8)
+
+
+def keeps_outliers(case):
+    return float(case["config"].get("outlier_threshold", 0)) > 0
+
+
+def check_values(found, case):
+    """That these are the float32 of the case; a NaN may be any."""
+    expected = bits(case["dequantized"])
+    nan = np.isnan(expected.view(np.float32))
+    assert np.isnan(found.ravel()).tolist() == nan.tolist()
+    assert found.ravel().view(np.uint32)[~nan].tolist() == expected[~nan].tolist()
+
+
+def check(tensor, case):
+    """That the tensor is what the case says, whatever there is to see of it."""
+    assert tensor.shape == tuple(case["shape"])
+    if "codes" in case:
+        assert tensor.unpack().ravel().tolist() == case["codes"]
+    else:
+        with pytest.raises(bq.UnsupportedError, match=case["config"]["format"]):
+            tensor.unpack()
+    assert tensor.codes.tobytes().hex() == case["packed"]
+    assert tensor.scales.view(np.uint32).tolist() == bits(case["scales"]).tolist()
+    assert tensor.scale_data.tolist() == stored_scales(case).tolist()
+    assert tensor.zero_points.tolist() == case["zero_points"]
+    assert tensor.outlier_columns.tolist() == case.get("outlier_columns", [])
+    assert tensor.outlier_dtype == case.get("outlier_dtype")
+    assert tensor.outlier_values.tobytes().hex() == case.get("outlier_values", "")
+    values = tensor.dequantize()
+    assert values.shape == tuple(case["shape"])
+    check_values(values, case)
+
+
+def check_error(error, case):
+    assert library().bnq_status_name(error.status).decode() == case["status"]
+    assert case["message"] in str(error)
+
+
 @pytest.fixture(params=[1, 3], ids=["1_thread", "3_threads"])
 def context(request):
     return bq.Context(threads=request.param)
@@ -28,69 +88,146 @@ def context(request):
 
 @by_name("quantize.json")
 def test_quantize(case, context):
-    source = floats(case["input"]).reshape(case["shape"])
-    tensor = bq.quantize(source, bq.Config.from_dict(case["config"]), context=context)
-    assert tensor.shape == tuple(case["shape"])
-    assert tensor.unpack(context=context).ravel().tolist() == case["codes"]
-    assert tensor.codes.tobytes().hex() == case["packed"]
-    assert tensor.scales.view(np.uint32).tolist() == bits(case["scales"]).tolist()
-    assert tensor.zero_points.tolist() == case["zero_points"]
-    values = tensor.dequantize(context=context)
-    assert values.shape == source.shape
-    assert values.ravel().view(np.uint32).tolist() == bits(case["dequantized"]).tolist()
+    tensor = bq.quantize(source(case), bq.Config.from_dict(case["config"]), dtype=case["dtype"],
+                         context=context)
+    check(tensor, case)
+    if "codes" in case:
+        assert tensor.unpack(context=context).ravel().tolist() == case["codes"]
+    check_values(tensor.dequantize(context=context), case)
 
 
 @by_name("quantize.json")
 def test_quantize_into(case):
-    source, config = floats(case["input"]).reshape(case["shape"]), case["config"]
-    sizes = bq.quantized_sizes(case["shape"], **config)
-    assert sizes == (len(case["packed"]) // 2, len(case["scales"]), len(case["zero_points"]))
-    codes = np.empty(sizes.code_bytes, np.uint8)
-    scales = np.empty(sizes.scales, np.float32)
-    zero_points = np.empty(sizes.zero_points, np.int32)
-    bq.quantize_into(source, codes, scales, zero_points, **config)
+    config, expected = case["config"], stored_scales(case)
+    codes = np.empty(len(case["packed"]) // 2, np.uint8)
+    scales = np.empty(expected.size, np.uint8)
+    zero_points = np.empty(len(case["zero_points"]), np.int8)
+
+    def quantize():
+        bq.quantize_into(source(case), codes, scales, zero_points, dtype=case["dtype"], **config)
+
+    if keeps_outliers(case):
+        with pytest.raises(bq.UnsupportedError, match="outlier"):
+            quantize()
+        return
+    assert bq.quantized_sizes(case["shape"], **config) == (
+        codes.size, scales.size, zero_points.size)
+    quantize()
     assert codes.tobytes().hex() == case["packed"]
-    assert scales.view(np.uint32).tolist() == bits(case["scales"]).tolist()
+    assert scales.tolist() == expected.tolist()
     assert zero_points.tolist() == case["zero_points"]
+
+
+def test_batches(context):
+    """All cases of one config and dtype in one call."""
+    batches = {}
+    for case in cases("quantize.json"):
+        if not keeps_outliers(case):
+            batches.setdefault((case["dtype"], *case["config"].items()), []).append(case)
+    assert max(map(len, batches.values())) > 1
+    for (dtype, *config), batch in batches.items():
+        tensors = bq.quantize_batch(map(source, batch), bq.Config.from_dict(dict(config)),
+                                    dtype=dtype, context=context)
+        values = bq.dequantize_batch(tensors, context=context)
+        assert len(tensors) == len(values) == len(batch)
+        for case, tensor, value in zip(batch, tensors, values):
+            check(tensor, case)
+            check_values(value, case)
+
+
+@by_name("quantize.json")
+def test_from_packed(case):
+    zero_points = np.array(case["zero_points"], np.int8)
+    packed = np.frombuffer(bytes.fromhex(case["packed"]), np.uint8)
+
+    def make():
+        return bq.QuantizedTensor.from_packed(packed, stored_scales(case), zero_points,
+                                              shape=case["shape"], **case["config"])
+
+    if keeps_outliers(case):
+        with pytest.raises(bq.UnsupportedError, match="outlier"):
+            make()
+    else:
+        check(make(), case)
 
 
 @by_name("quantize.json")
 def test_from_codes(case):
+    if keeps_outliers(case):
+        return
+    if "codes" not in case:
+        with pytest.raises(bq.UnsupportedError, match=case["config"]["format"]):
+            bq.pack(np.zeros(case["shape"], np.int8), **case["config"])
+        return
     codes = np.array(case["codes"], np.int8).reshape(case["shape"])
-    zero_points = np.array(case["zero_points"], np.int32) if case["zero_points"] else None
     assert bq.pack(codes, **case["config"]).tobytes().hex() == case["packed"]
-    tensor = bq.QuantizedTensor.from_codes(
-        codes, bits(case["scales"]).view(np.float32), zero_points, **case["config"])
-    assert tensor.dequantize().ravel().view(np.uint32).tolist() == bits(
-        case["dequantized"]).tolist()
+    check(bq.QuantizedTensor.from_codes(codes, stored_scales(case),
+                                        np.array(case["zero_points"], np.int8), **case["config"]),
+          case)
+
+
+@by_name("quantize.json")
+def test_pickle(case):
+    tensor = bq.quantize(source(case), bq.Config.from_dict(case["config"]), dtype=case["dtype"])
+    check(pickle.loads(pickle.dumps(tensor)), case)
+
+
+@by_name("quantize.json")
+def test_files(case, tmp_path):
+    tensor = bq.quantize(source(case), bq.Config.from_dict(case["config"]), dtype=case["dtype"])
+    with bq.Writer(tmp_path / "a.bnq", compress=True) as writer:
+        writer.add("a", tensor)
+    with bq.open_file(tmp_path / "a.bnq") as file:
+        check(file["a"], case)
+        assert file.config("a") == file["a"].config == tensor.config
+
+
+def exact_types(values):
+    """The dtypes that hold these float32 values exactly."""
+    held = ["F64"]
+    with np.errstate(over="ignore"):
+        if np.array_equal(values.astype(np.float16).astype(np.float32), values):
+            held.append("F16")
+    if not (values.view(np.uint32) & 0xFFFF).any():
+        held.append("BF16")
+    return held
 
 
 @by_name("quantize.json")
 def test_other_input_types_give_the_same(case):
     """Wherever a type holds the input exactly, the result is that of float32."""
-    source = floats(case["input"]).reshape(case["shape"])
-    inputs = {"F64": source.astype(np.float64)}
-    with np.errstate(over="ignore"):
-        half = source.astype(np.float16)
-    if np.array_equal(half.astype(np.float32), source):
-        inputs["F16"] = half
-    top = (source.view(np.uint32) >> 16).astype(np.uint16)
-    if not (source.view(np.uint32) & 0xFFFF).any():
-        inputs["BF16"] = top
-    for dtype, values in inputs.items():
-        tensor = bq.quantize(values, dtype=dtype, **case["config"])
+    values = floats(case["input"]).reshape(case["shape"])
+    for dtype in exact_types(values):
+        tensor = bq.quantize(CONVERT[dtype](values), dtype=dtype, **case["config"])
         assert tensor.codes.tobytes().hex() == case["packed"], dtype
-        assert tensor.scales.view(np.uint32).tolist() == bits(case["scales"]).tolist(), dtype
+        assert tensor.scale_data.tolist() == stored_scales(case).tolist(), dtype
 
 
 def test_other_input_types_are_all_covered():
-    exact = {"F16": 0, "BF16": 0}
-    for case in cases("quantize.json"):
-        source = floats(case["input"])
-        with np.errstate(over="ignore"):
-            exact["F16"] += np.array_equal(source.astype(np.float16).astype(np.float32), source)
-        exact["BF16"] += not (source.view(np.uint32) & 0xFFFF).any()
-    assert min(exact.values()) > 10, exact
+    counts = collections.Counter(
+        dtype for case in cases("quantize.json") for dtype in exact_types(floats(case["input"])))
+    assert min(counts[dtype] for dtype in ("F16", "BF16")) > 10
+
+
+def test_vectors_cover_what_this_binding_shows():
+    """So that none of the checks above is about nothing."""
+    found = cases("quantize.json")
+    assert {case["config"]["format"] for case in found} >= {f.name for f in bq.formats()}
+    assert any("scale_bytes" in case for case in found)
+    assert any(case.get("outlier_dtype") == "F16" for case in found)
+
+
+@by_name("config.json")
+def test_config_from_text(case):
+    if "canonical" in case:
+        config = bq.Config.from_text(case["text"])
+        assert config.text == case["canonical"]
+        assert bq.Config.from_text(config.text) == config
+        assert bq.Config.from_dict(config.to_dict()) == config
+        return
+    with pytest.raises(bq.BitNetQuantError) as caught:
+        bq.Config.from_text(case["text"])
+    check_error(caught.value, case)
 
 
 @by_name("metrics.json")
@@ -111,10 +248,9 @@ def test_metrics_of_float64(case):
 @by_name("errors.json")
 def test_errors(case, context):
     with pytest.raises(bq.BitNetQuantError) as caught:
-        bq.quantize(floats(case["input"]).reshape(case["shape"]),
-                    bq.Config.from_dict(case["config"]), context=context)
-    assert library().bnq_status_name(caught.value.status).decode() == case["status"]
-    assert case["message"] in str(caught.value)
+        bq.quantize(source(case), bq.Config.from_dict(case["config"]),
+                    dtype=case.get("dtype"), context=context)
+    check_error(caught.value, case)
 
 
 def test_vectors_are_what_the_generator_writes(tmp_path):

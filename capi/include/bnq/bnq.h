@@ -7,7 +7,7 @@
  *   3. registry         data types, formats, metrics, SIMD targets
  *   4. context          threads, allocator, parallel runner, log
  *   5. config           what to quantize into: keyed options with bounds
- *   6. arrays, tensors  quantize, inspect, dequantize
+ *   6. arrays, tensors  quantize, inspect, dequantize, one or a batch
  *   7. metrics          how much was lost
  *   8. files            read and write .safetensors and .bnq
  *   9. plans, conversion, comparison of whole model files
@@ -74,9 +74,8 @@ extern "C" {
 #define BNQ_VERSION_MINOR 1
 #define BNQ_VERSION_PATCH 0
 /* major * 1000000 + minor * 1000 + patch: the encoding of bnq_version(). */
-#define BNQ_VERSION                                        \
-  (BNQ_VERSION_MAJOR * 1000000 + BNQ_VERSION_MINOR * 1000 + \
-   BNQ_VERSION_PATCH)
+#define BNQ_VERSION \
+  (BNQ_VERSION_MAJOR * 1000000 + BNQ_VERSION_MINOR * 1000 + BNQ_VERSION_PATCH)
 /* Also the number in the SONAME. Functions, options and ids are only ever
  * added while it stays the same. */
 #define BNQ_ABI_VERSION 1
@@ -167,17 +166,28 @@ BNQ_API uint32_t bnq_dtype_bits(int32_t dtype);
 enum {
   /* Not quantized: carried through as it is. */
   BNQ_FORMAT_NONE = 0,
-  /* BitNet b1.58: codes -1, 0, +1, scale = mean of |x|; 2 bits a weight. */
+  /* BitNet b1.58: codes -1, 0, +1, scale = mean of |x|; 2 or 1.6 bits a
+   * weight (BNQ_OPT_PACKING). */
   BNQ_FORMAT_TERNARY = 1,
   /* 8-bit integers, symmetric (-127..127) or asymmetric (-128..127). */
-  BNQ_FORMAT_INT8 = 2
+  BNQ_FORMAT_INT8 = 2,
+  /* 4-bit integers, symmetric (-7..7) or asymmetric (-8..7). */
+  BNQ_FORMAT_INT4 = 3,
+  /* 4-bit NormalFloat (QLoRA), as bitsandbytes: codes 0..15. */
+  BNQ_FORMAT_NF4 = 4,
+  /* 4-bit floating point as bitsandbytes (not OCP E2M1): codes 0..15. */
+  BNQ_FORMAT_FP4 = 5,
+  /* IEEE binary16 and bfloat16: no scales, 16 bits a weight. */
+  BNQ_FORMAT_F16 = 6,
+  BNQ_FORMAT_BF16 = 7
 };
 
 /* The formats this library can quantize into, without NONE: ids for index
  * 0 .. bnq_format_count() - 1. INVALID_ARGUMENT for another index. Since 0.1.*/
 BNQ_API uint32_t bnq_format_count(void);
 BNQ_API bnq_status bnq_format_at(uint32_t index, int32_t* out_format);
-/* "ternary", "int8", "none"; NULL for an unknown id. Since 0.1. */
+/* "ternary", "int8", "int4", "nf4", "fp4", "f16", "bf16", "none"; NULL for an
+ * unknown id. Since 0.1. */
 BNQ_API const char* bnq_format_name(int32_t format);
 /* The id of a name. NOT_FOUND lists the known names. Since 0.1. */
 BNQ_API bnq_status bnq_format_id(const char* name, int32_t* out_format);
@@ -186,7 +196,7 @@ BNQ_API const char* bnq_format_description(int32_t format);
 
 /* Properties of a format, for bnq_format_property. */
 enum {
-  /* Bits of one packed code. */
+  /* Bits of one packed code, in the default packing. */
   BNQ_FORMAT_CODE_BITS = 1,
   /* Smallest legal group size. */
   BNQ_FORMAT_MIN_GROUP = 2,
@@ -194,7 +204,13 @@ enum {
   BNQ_FORMAT_ASYMMETRIC = 3,
   /* The least and the greatest code. */
   BNQ_FORMAT_MIN_CODE = 4,
-  BNQ_FORMAT_MAX_CODE = 5
+  BNQ_FORMAT_MAX_CODE = 5,
+  /* 1 where the codes are integers that value = code * scale stands for:
+   * BNQ_OPT_ROUNDING applies, and BNQ_SCALE_RULE_ABSMEAN. */
+  BNQ_FORMAT_INTEGER = 6,
+  /* 1 where values have scales: every option about scales and who shares them
+   * applies; 0 for f16 and bf16. */
+  BNQ_FORMAT_SCALED = 7
 };
 /* UNSUPPORTED for an unknown property, NOT_FOUND for an unknown format. Since
  * 0.1. */
@@ -250,8 +266,7 @@ typedef struct bnq_allocator {
 
 /* A task of the library: the host's runner calls it once for every index. It
  * does not throw or longjmp. */
-typedef void (*bnq_task_fn)(void* task_opaque, uint64_t index,
-                            uint32_t worker);
+typedef void (*bnq_task_fn)(void* task_opaque, uint64_t index, uint32_t worker);
 
 /* A host's own thread pool in place of the built-in one. run calls
  * task(task_opaque, i, w) exactly once for each i in 0 .. count - 1, in any
@@ -312,12 +327,14 @@ typedef struct bnq_config bnq_config;
 
 /* Options. Ids are never reused; an older library answers UNSUPPORTED. */
 enum {
-  /* int: BNQ_FORMAT_*; default ternary. */
+  /* int: BNQ_FORMAT_*; default ternary. With NONE a plan carries tensors
+   * through; an array cannot be quantized into it. */
   BNQ_OPT_FORMAT = 1,
   /* int: BNQ_GRANULARITY_*; default group. */
   BNQ_OPT_GRANULARITY = 2,
-  /* int: columns of a group, from the format's smallest up; default 128. The
-   * last group of a row is short where the size does not divide it. */
+  /* int: columns of a group, or elements of a block, from the format's
+   * smallest up; default 128. The last group of a row, or the last block, is
+   * short where the size does not divide it. */
   BNQ_OPT_GROUP_SIZE = 3,
   /* int: the dimension of per-channel parameters, -8..7, negative from the
    * end; default 0 (the output channels of a weight matrix). */
@@ -327,21 +344,107 @@ enum {
   /* float: values beyond +-clip count as +-clip; 0 (default) for none. */
   BNQ_OPT_CLIP = 6,
   /* int: BNQ_NON_FINITE_*; default error. */
-  BNQ_OPT_NON_FINITE = 7
+  BNQ_OPT_NON_FINITE = 7,
+  /* int: BNQ_ROUNDING_*, of integer formats; default half to even. */
+  BNQ_OPT_ROUNDING = 8,
+  /* int: seed of stochastic rounding, 0 to 2^53; default 0. */
+  BNQ_OPT_SEED = 9,
+  /* int: BNQ_SCALE_RULE_*; default the format's own. */
+  BNQ_OPT_SCALE_RULE = 10,
+  /* float: of BNQ_SCALE_RULE_PERCENTILE, in percent, 0 to 100; default 99.9. */
+  BNQ_OPT_PERCENTILE = 11,
+  /* int: BNQ_SYMMETRIC_RANGE_*, of int8 and int4; default narrow. */
+  BNQ_OPT_SYMMETRIC_RANGE = 12,
+  /* int: BNQ_SCALE_DTYPE_*; default float32. */
+  BNQ_OPT_SCALE_DTYPE = 13,
+  /* int: 1 stores the scales in 8 bits with scales of their own (about 8.13
+   * bits a scale), 0 (default) does not. Only with float32 scales. */
+  BNQ_OPT_DOUBLE_QUANT = 14,
+  /* int: BNQ_PACKING_*; default the format's own. */
+  BNQ_OPT_PACKING = 15,
+  /* float: t > 0 keeps every column of the last dimension in which some |x| >=
+   * t out of the codes, in 16 bits (LLM.int8); 0 (default) keeps none. Of
+   * integer formats with granularity token. */
+  BNQ_OPT_OUTLIER_THRESHOLD = 16
 };
 
 /* How many elements share a scale. */
 enum {
   BNQ_GRANULARITY_TENSOR = 0,
+  /* one index of dimension BNQ_OPT_AXIS */
   BNQ_GRANULARITY_CHANNEL = 1,
-  BNQ_GRANULARITY_GROUP = 2
+  /* BNQ_OPT_GROUP_SIZE columns of a row */
+  BNQ_GRANULARITY_GROUP = 2,
+  /* the last dimension: a token of activations [..., tokens, features] */
+  BNQ_GRANULARITY_TOKEN = 3,
+  /* BNQ_OPT_GROUP_SIZE elements of the flattened array, across rows, whose
+   * codes are then packed as one row: the layout of bitsandbytes */
+  BNQ_GRANULARITY_BLOCK = 4
 };
 /* symmetric: value = code * scale. asymmetric: value = (code - zero point) *
  * scale, over the range of the values and 0. */
 enum { BNQ_SCHEME_SYMMETRIC = 0, BNQ_SCHEME_ASYMMETRIC = 1 };
-/* NaN and infinity in the input: refuse (NON_FINITE names the first index), or
- * count as 0. */
-enum { BNQ_NON_FINITE_ERROR = 0, BNQ_NON_FINITE_ZERO = 1 };
+/* NaN and infinity in the input: refuse (NON_FINITE names the first index),
+ * count as 0, or keep (f16 and bf16 only, which also lets finite values
+ * overflow to infinity; else that is refused as well). */
+enum {
+  BNQ_NON_FINITE_ERROR = 0,
+  BNQ_NON_FINITE_ZERO = 1,
+  BNQ_NON_FINITE_KEEP = 2
+};
+/* How x / scale becomes an integer. -0.5, 0.5, 1.5, 2.5 become: */
+enum {
+  BNQ_ROUNDING_HALF_EVEN = 0,   /* 0, 0, 2, 2 */
+  BNQ_ROUNDING_HALF_AWAY = 1,   /* -1, 1, 2, 3 */
+  BNQ_ROUNDING_HALF_UP = 2,     /* 0, 1, 2, 3 */
+  BNQ_ROUNDING_FLOOR = 3,       /* -1, 0, 1, 2 */
+  BNQ_ROUNDING_CEIL = 4,        /* 0, 1, 2, 3 */
+  BNQ_ROUNDING_TOWARD_ZERO = 5, /* 0, 0, 1, 2 */
+  /* Up with the probability of the fraction: floor(v) + (u < v - floor(v)),
+   * where u is 24 bits of Philox4x32-10 (Salmon et al., SC 2011), keyed by
+   * BNQ_OPT_SEED and counted by the element's index, so the same everywhere. */
+  BNQ_ROUNDING_STOCHASTIC = 6
+};
+/* What a scale is made from, for the elements that share it. */
+enum {
+  /* absmean for ternary, absmax (asymmetric: minimum and maximum) for others */
+  BNQ_SCALE_RULE_DEFAULT = 0,
+  BNQ_SCALE_RULE_ABSMAX = 1,
+  /* ternary: mean |x|; int8, int4: 2 mean|x| / sqrt(greatest code), the start
+   * of LSQ (arXiv:1902.08153). Symmetric integer formats. */
+  BNQ_SCALE_RULE_ABSMEAN = 2,
+  /* The value that BNQ_OPT_PERCENTILE percent of |x| do not exceed (nearest
+   * rank) in place of the greatest; asymmetric: half of the rest is cut at
+   * each end. */
+  BNQ_SCALE_RULE_PERCENTILE = 3,
+  /* The least squared error found by a search that starts at the rules absmax
+   * and default, and so is never worse than them. */
+  BNQ_SCALE_RULE_MSE = 4
+};
+/* The codes and scale of symmetric integers, for q = 127 (int8) or 7 (int4). */
+enum {
+  /* -q..q, absmax / q: nothing is clipped. */
+  BNQ_SYMMETRIC_RANGE_NARROW = 0,
+  /* -q-1..q, absmax / (q + 0.5): PyTorch's; +absmax is clipped. */
+  BNQ_SYMMETRIC_RANGE_FULL = 1,
+  /* -q-1..q, (the first x of the greatest |x|) / (-q - 1), so maybe negative:
+   * ggml's. With the scale rules default, absmax and mse. */
+  BNQ_SYMMETRIC_RANGE_EXTREME = 2
+};
+/* How scales are stored; codes are made with the scale as stored. A scale that
+ * float16 cannot hold becomes its greatest or least positive value, never
+ * infinity or 0 (bnq_tensor_saturated_scales). */
+enum {
+  BNQ_SCALE_DTYPE_F32 = 0,
+  BNQ_SCALE_DTYPE_F16 = 1,
+  BNQ_SCALE_DTYPE_BF16 = 2
+};
+/* How codes become bytes; see bnq_tensor. */
+enum {
+  BNQ_PACKING_DEFAULT = 0,
+  /* Ternary at 1.6 bits: five codes to a byte. */
+  BNQ_PACKING_BASE3 = 1
+};
 
 /* A config with every option at its default. Since 0.1. */
 BNQ_API bnq_status bnq_config_create(bnq_config** out_config);
@@ -364,11 +467,39 @@ BNQ_API bnq_status bnq_config_get_float(const bnq_config* config,
 BNQ_API bnq_status bnq_config_set_text(bnq_config* config, const char* option,
                                        const char* value);
 
+/* Two configs are equal if all their options are: *out_equal is 1 or 0. Since
+ * 0.1. */
+BNQ_API bnq_status bnq_config_equal(const bnq_config* a, const bnq_config* b,
+                                    int32_t* out_equal);
+
+/* The config as text: "format=int4,group_size=64,scale_rule=mse", the format
+ * first, then every option that is not at its default. Into text[size] with
+ * its NUL; *out_size receives the bytes that takes. text may be NULL with size
+ * 0 to ask for them; INVALID_ARGUMENT where size is too small. Either of text
+ * and out_size may be NULL. Since 0.1. */
+BNQ_API bnq_status bnq_config_to_text(const bnq_config* config, char* text,
+                                      uint64_t size, uint64_t* out_size);
+/* The reverse, from option=value items (as bnq_config_set_text) between commas;
+ * blanks around them do not count. The first item may be the name of a preset,
+ * to which the others are then applied: "nf4_double_quant,group_size=128".
+ * NOT_FOUND, INVALID_ARGUMENT. Since 0.1. */
+BNQ_API bnq_status bnq_config_from_text(const char* text,
+                                        bnq_config** out_config);
+
+/* Presets: configs with names. bnq_preset_name and _description are NULL for an
+ * index of bnq_preset_count() or more; bnq_config_from_text makes the config.
+ * Since 0.1. */
+BNQ_API uint32_t bnq_preset_count(void);
+BNQ_API const char* bnq_preset_name(uint32_t index);
+BNQ_API const char* bnq_preset_description(uint32_t index);
+
 /* The options, for index 0 .. bnq_option_count() - 1. Since 0.1. */
 BNQ_API uint32_t bnq_option_count(void);
 BNQ_API bnq_status bnq_option_at(uint32_t index, int32_t* out_option);
 /* "format", "granularity", "group_size", "axis", "scheme", "clip",
- * "non_finite"; NULL for an unknown option. Since 0.1. */
+ * "non_finite", "rounding", "seed", "scale_rule", "percentile",
+ * "symmetric_range", "scale_dtype", "double_quant", "packing",
+ * "outlier_threshold"; NULL for an unknown option. Since 0.1. */
 BNQ_API const char* bnq_option_name(int32_t option);
 BNQ_API bnq_status bnq_option_id(const char* name, int32_t* out_option);
 enum { BNQ_OPTION_INT = 0, BNQ_OPTION_FLOAT = 1 };
@@ -400,11 +531,30 @@ typedef struct bnq_array {
 /* A quantized tensor: codes, scales, zero points, and how they were made.
  * Immutable: any number of threads may use one at once.
  *
- * Codes are packed in rows, each starting on a byte: element j of a row is in
- * bits (j * b) mod 8 and up of byte j * b / 8, for b = 8 (int8) and 2
- * (ternary, stored as code + 1); unused bits of a row's last byte are 0.
- * Parameters: one for the tensor; one for each channel; or for each row its
- * groups in order (rows x ceil(columns / group size)). */
+ * Codes are packed in rows, each starting on a byte (granularity block: the
+ * whole array is one row). Element j of a row is, for
+ *   int8           byte j, two's complement
+ *   ternary        bits 2 (j mod 4) and up of byte j / 4, as code + 1
+ *   ternary base3  digit j mod 5 of byte j / 5, the first the most significant:
+ *                  byte = ceil(v * 256 / 243), v the number of the five
+ *                  base-3 digits code + 1 (ggml's form of it)
+ *   int4           bits 4 (j mod 2) and up of byte j / 2, as code + 8
+ *   nf4, fp4       the high half of byte j / 2 for even j, the low one for odd
+ *   f16, bf16      bytes 2j and 2j + 1, little-endian
+ * and what is left of a row's last byte is 0 (nf4, fp4: the code of value 0).
+ *
+ * Parameters: one for the tensor; one for each channel, token or block; or for
+ * each row its groups in order (rows x ceil(columns / group size)). Scales are
+ * stored as float32, float16 or bfloat16, or double quantized (QLoRA): n codes
+ * of 8 bits, zeros up to a multiple of 4 bytes, then as float32 the greatest
+ * |scale - offset| of each 256 scales, and the offset, the mean of the scales:
+ * scale i = map[code i] * greatest[i / 256] + offset, with the map of
+ * bnq_dynamic_map. Zero points are int8.
+ *
+ * Outliers (BNQ_OPT_OUTLIER_THRESHOLD): the indices, ascending, of k columns of
+ * the last dimension, and their values, [elements / columns, k], as float16, or
+ * bfloat16 where the source is, or where float16 would overflow. Their codes
+ * are 0. */
 typedef struct bnq_tensor bnq_tensor;
 
 /* Quantizes source (F64, F32, F16 or BF16) as config says. The formulas are
@@ -416,35 +566,49 @@ BNQ_API bnq_status bnq_tensor_quantize(bnq_context* context,
                                        bnq_tensor** out_tensor);
 
 /* The sizes of what quantizing an array of this shape gives: bytes of packed
- * codes, number of scales (float32) and of zero points (int32; as many as
- * scales if asymmetric, else 0). Any output may be NULL. Since 0.1. */
+ * codes, bytes of scales as they are stored, and number of zero points (int8;
+ * one for each scale if asymmetric, else 0). Any output may be NULL. Since 0.1.
+ */
 BNQ_API bnq_status bnq_quantized_sizes(const bnq_config* config, int32_t rank,
                                        const uint64_t* shape,
                                        uint64_t* out_code_bytes,
-                                       uint64_t* out_scales,
+                                       uint64_t* out_scale_bytes,
                                        uint64_t* out_zero_points);
 
 /* Quantizes into the caller's buffers, whose sizes must be those above
- * (INVALID_ARGUMENT otherwise); zero_points may be NULL where there are none.
- * What bnq_tensor_quantize computes, without memory of the library's own for
- * the result. The buffers are written even if the call fails. Since 0.1. */
+ * (INVALID_ARGUMENT otherwise); scales must be aligned to 4 bytes; scales and
+ * zero_points may be NULL where there are none. What bnq_tensor_quantize
+ * computes, without memory of the library's own for the result (but with room
+ * for the float32 scales where they are stored otherwise). UNSUPPORTED with
+ * outliers, whose number depends on the data. The buffers are written even if
+ * the call fails. Since 0.1. */
 BNQ_API bnq_status bnq_quantize(bnq_context* context, const bnq_config* config,
                                 const bnq_array* source, uint8_t* codes,
-                                uint64_t code_bytes, float* scales,
-                                uint64_t scale_count, int32_t* zero_points,
+                                uint64_t code_bytes, void* scales,
+                                uint64_t scale_bytes, int8_t* zero_points,
                                 uint64_t zero_point_count);
+/* The same for `count` arrays in one call, shared out among the context's
+ * threads: parameter i of each list is that of bnq_quantize for array i. Lists
+ * of zero points may be NULL where no array has any. An error names the array
+ * (array 3: ...); others may have been written. Since 0.1. */
+BNQ_API bnq_status bnq_quantize_batch(
+    bnq_context* context, const bnq_config* config, uint64_t count,
+    const bnq_array* sources, uint8_t* const* codes, const uint64_t* code_bytes,
+    void* const* scales, const uint64_t* scale_bytes,
+    int8_t* const* zero_points, const uint64_t* zero_point_counts);
 
 /* The tensor borrows the buffers, which must outlive it, instead of copying
  * them. */
 enum { BNQ_TENSOR_BORROW = 1 };
 /* A tensor from packed codes, scales and zero points made elsewhere, of the
- * sizes bnq_quantized_sizes says. Scales must be finite, zero points within
- * the format's codes, packed codes valid (ternary: no code 3): INVALID_ARGUMENT
- * names the index. flags: 0 or BNQ_TENSOR_BORROW. Since 0.1. */
+ * sizes bnq_quantized_sizes says; scales must be aligned to 4 bytes. Scales
+ * must be finite, zero points within the format's codes, packed codes valid
+ * (ternary: no code 3): INVALID_ARGUMENT names the index. flags: 0 or
+ * BNQ_TENSOR_BORROW. UNSUPPORTED with outliers. Since 0.1. */
 BNQ_API bnq_status bnq_tensor_create(
     bnq_context* context, const bnq_config* config, int32_t rank,
     const uint64_t* shape, const uint8_t* codes, uint64_t code_bytes,
-    const float* scales, uint64_t scale_count, const int32_t* zero_points,
+    const void* scales, uint64_t scale_bytes, const int8_t* zero_points,
     uint64_t zero_point_count, int32_t flags, bnq_tensor** out_tensor);
 
 BNQ_API void bnq_tensor_destroy(bnq_tensor* tensor);
@@ -462,16 +626,40 @@ BNQ_API bnq_status bnq_tensor_get_int(const bnq_tensor* tensor, int32_t option,
                                       int64_t* out_value);
 BNQ_API bnq_status bnq_tensor_get_float(const bnq_tensor* tensor,
                                         int32_t option, double* out_value);
-/* The packed codes, scales and zero points, and their number (bytes, floats,
- * integers) into *out_count, which may be NULL. NULL and 0 where there are
- * none. The pointers live as long as the tensor. Since 0.1. */
+/* Those options that say what the tensor is (not how it was made: clip,
+ * rounding, seed, scale rule, ...) as a config. Since 0.1. */
+BNQ_API bnq_status bnq_tensor_config(const bnq_tensor* tensor,
+                                     bnq_config** out_config);
+/* The packed codes, scales and zero points as they are stored, and their number
+ * (bytes, bytes, integers) into *out_count, which may be NULL. NULL and 0 where
+ * there are none. The pointers live as long as the tensor. Since 0.1. */
 BNQ_API const uint8_t* bnq_tensor_codes(const bnq_tensor* tensor,
                                         uint64_t* out_count);
-BNQ_API const float* bnq_tensor_scales(const bnq_tensor* tensor,
-                                       uint64_t* out_count);
-BNQ_API const int32_t* bnq_tensor_zero_points(const bnq_tensor* tensor,
-                                              uint64_t* out_count);
-/* Bytes of codes, scales and zero points together; 0 for NULL. Since 0.1. */
+BNQ_API const void* bnq_tensor_scales(const bnq_tensor* tensor,
+                                      uint64_t* out_bytes);
+BNQ_API const int8_t* bnq_tensor_zero_points(const bnq_tensor* tensor,
+                                             uint64_t* out_count);
+/* The number of scales; 0 for NULL. Since 0.1. */
+BNQ_API uint64_t bnq_tensor_scale_count(const bnq_tensor* tensor);
+/* The scales as float32, however they are stored, into scales[count], where
+ * count is their number (INVALID_ARGUMENT otherwise). Since 0.1. */
+BNQ_API bnq_status bnq_tensor_read_scales(const bnq_tensor* tensor,
+                                          float* scales, uint64_t count);
+/* How many float16 or bfloat16 scales are at the ends of what their type holds,
+ * because the scale was beyond; 0 for NULL. Since 0.1. */
+BNQ_API uint64_t bnq_tensor_saturated_scales(const bnq_tensor* tensor);
+/* The outliers: the indices of their columns, the number of these into
+ * *out_count; and the dtype (BNQ_DTYPE_F16 or _BF16) and address of their
+ * values. Outputs may be NULL. NULL, 0 where there are none. Since 0.1. */
+BNQ_API const uint32_t* bnq_tensor_outlier_columns(const bnq_tensor* tensor,
+                                                   uint64_t* out_count);
+BNQ_API const void* bnq_tensor_outlier_values(const bnq_tensor* tensor,
+                                              int32_t* out_dtype);
+/* The 256 values that 8-bit codes of double quantized scales stand for,
+ * ascending: bitsandbytes' signed dynamic map. Since 0.1. */
+BNQ_API const float* bnq_dynamic_map(void);
+/* Bytes of codes, scales, zero points and outliers together; 0 for NULL. Since
+ * 0.1. */
 BNQ_API uint64_t bnq_tensor_bytes(const bnq_tensor* tensor);
 /* Those bytes times 8 over the number of elements; 0 for an empty tensor.
  * Since 0.1. */
@@ -479,7 +667,8 @@ BNQ_API double bnq_tensor_bits_per_weight(const bnq_tensor* tensor);
 
 /* The codes one by one, in row-major order, into codes[count], where count is
  * the number of elements (INVALID_ARGUMENT otherwise): -1, 0, +1 for ternary,
- * -128..127 for int8. Since 0.1. */
+ * -128..127 for int8, -8..7 for int4, 0..15 for nf4 and fp4. UNSUPPORTED for
+ * f16 and bf16, whose codes do not fit. Since 0.1. */
 BNQ_API bnq_status bnq_tensor_unpack(bnq_context* context,
                                      const bnq_tensor* tensor, int8_t* codes,
                                      uint64_t count);
@@ -491,6 +680,13 @@ BNQ_API bnq_status bnq_pack(bnq_context* context, const bnq_config* config,
                             const int8_t* codes, uint64_t count,
                             uint8_t* packed, uint64_t packed_bytes);
 
+/* The same tensor with its codes in another packing (BNQ_PACKING_*), without
+ * loss, in memory of its own. UNSUPPORTED where the format does not have it.
+ * Since 0.1. */
+BNQ_API bnq_status bnq_tensor_repack(bnq_context* context,
+                                     const bnq_tensor* tensor, int32_t packing,
+                                     bnq_tensor** out_tensor);
+
 /* Dequantizes into out, out_bytes long, which must be exactly elements x the
  * size of dtype (F32, F16 or BF16, rounded to nearest even). Since 0.1. */
 BNQ_API bnq_status bnq_tensor_dequantize(bnq_context* context,
@@ -498,9 +694,19 @@ BNQ_API bnq_status bnq_tensor_dequantize(bnq_context* context,
                                          int32_t dtype, void* out,
                                          uint64_t out_bytes);
 /* The same for row_count rows from row_begin on. Since 0.1. */
-BNQ_API bnq_status bnq_tensor_dequantize_rows(
-    bnq_context* context, const bnq_tensor* tensor, uint64_t row_begin,
-    uint64_t row_count, int32_t dtype, void* out, uint64_t out_bytes);
+BNQ_API bnq_status bnq_tensor_dequantize_rows(bnq_context* context,
+                                              const bnq_tensor* tensor,
+                                              uint64_t row_begin,
+                                              uint64_t row_count, int32_t dtype,
+                                              void* out, uint64_t out_bytes);
+
+/* Dequantizes `count` tensors into as many buffers in one call, shared out
+ * among the context's threads, without memory that grows with the batch. An
+ * error names the tensor (tensor 3: ...). Since 0.1. */
+BNQ_API bnq_status bnq_dequantize_batch(bnq_context* context, uint64_t count,
+                                        const bnq_tensor* const* tensors,
+                                        int32_t dtype, void* const* outs,
+                                        const uint64_t* out_bytes);
 
 /* ------------------------------------------------------------------------ */
 /* 7. Metrics                                                                */
@@ -517,8 +723,8 @@ BNQ_API bnq_status bnq_compare(bnq_context* context, const bnq_array* original,
  * dequantizing it as a whole. Since 0.1. */
 BNQ_API bnq_status bnq_tensor_compare(bnq_context* context,
                                       const bnq_array* original,
-                                      const bnq_tensor* tensor,
-                                      double* metrics, uint32_t metric_count);
+                                      const bnq_tensor* tensor, double* metrics,
+                                      uint32_t metric_count);
 
 /* ------------------------------------------------------------------------ */
 /* 8. Files                                                                  */
@@ -563,11 +769,14 @@ BNQ_API int32_t bnq_file_format(const bnq_file* file, uint64_t index);
 BNQ_API int32_t bnq_file_dtype(const bnq_file* file, uint64_t index);
 BNQ_API uint64_t bnq_file_bytes(const bnq_file* file, uint64_t index);
 BNQ_API uint64_t bnq_file_stored_bytes(const bnq_file* file, uint64_t index);
+/* The options a quantized tensor was made with, as bnq_tensor_config, without
+ * reading its data. UNSUPPORTED where it is a plain array. Since 0.1. */
+BNQ_API bnq_status bnq_file_config(const bnq_file* file, uint64_t index,
+                                   bnq_config** out_config);
 /* The metadata (strings by key, sorted): NULL for an index that is not there.
  * Since 0.1. */
 BNQ_API uint64_t bnq_file_metadata_count(const bnq_file* file);
-BNQ_API const char* bnq_file_metadata_key(const bnq_file* file,
-                                          uint64_t index);
+BNQ_API const char* bnq_file_metadata_key(const bnq_file* file, uint64_t index);
 BNQ_API const char* bnq_file_metadata_value(const bnq_file* file,
                                             uint64_t index);
 
@@ -580,8 +789,7 @@ BNQ_API bnq_status bnq_file_data(const bnq_file* file, uint64_t index,
 /* Reads a plain array's bytes into the caller's buffer of bnq_file_bytes()
  * bytes. UNSUPPORTED where it is quantized. Since 0.1. */
 BNQ_API bnq_status bnq_file_read(bnq_context* context, const bnq_file* file,
-                                 uint64_t index, void* out,
-                                 uint64_t out_bytes);
+                                 uint64_t index, void* out, uint64_t out_bytes);
 /* A quantized tensor of a .bnq file. Where it is not compressed, it uses the
  * mapped file, which stays mapped as long as the tensor lives, even if the
  * file is closed. UNSUPPORTED where it is a plain array. Since 0.1. */
@@ -644,10 +852,18 @@ BNQ_API void bnq_plan_destroy(bnq_plan* plan);
  * rank is min_rank or more (0..8). In the glob * is any bytes, ? any one,
  * [a-z] one of a set and [!a-z] or [^a-z] one not of it (where \ is itself), \
  * elsewhere quotes the next, a [ without ] is itself; the whole name must
- * match. config is copied; NULL leaves matching tensors unquantized. Since
- * 0.1. */
+ * match. config is copied; NULL, or a config of format NONE, leaves matching
+ * tensors unquantized. Since 0.1. */
 BNQ_API bnq_status bnq_plan_add(bnq_plan* plan, const char* glob,
                                 int32_t min_rank, const bnq_config* config);
+
+/* The index of the rule that decides about a tensor of this name and rank (in
+ * the order they were added), or -1 where none does; and a copy of its config,
+ * NULL where it leaves the tensor unquantized. rank is 0 to BNQ_MAX_RANK.
+ * Outputs may be NULL. Since 0.1. */
+BNQ_API bnq_status bnq_plan_match(const bnq_plan* plan, const char* name,
+                                  int32_t rank, int64_t* out_rule,
+                                  bnq_config** out_config);
 
 /* One row for each tensor of a conversion or comparison, sorted by name.
  * Immutable, may be shared. */
@@ -662,11 +878,10 @@ typedef struct bnq_report bnq_report;
  * nothing is left behind. EXISTS where the output exists (unless OVERWRITE) or
  * is also the input, NON_FINITE (names tensor and index), and all others.
  * Since 0.1. */
-BNQ_API bnq_status bnq_quantize_file(bnq_context* context,
-                                     const bnq_plan* plan, const char* input,
-                                     const char* output, int32_t flags,
-                                     bnq_progress_fn progress, void* opaque,
-                                     bnq_report** out_report);
+BNQ_API bnq_status bnq_quantize_file(bnq_context* context, const bnq_plan* plan,
+                                     const char* input, const char* output,
+                                     int32_t flags, bnq_progress_fn progress,
+                                     void* opaque, bnq_report** out_report);
 /* Dequantizes a .bnq file into a safetensors file: quantized tensors become
  * dtype (F32, F16, BF16), the others stay as they are. As above. Since 0.1. */
 BNQ_API bnq_status bnq_dequantize_file(bnq_context* context, const char* input,

@@ -13,7 +13,7 @@ namespace {
 struct Format {
   std::string name, description;
   int64_t code_bits, min_code, max_code, min_group;
-  bool asymmetric;
+  bool asymmetric, integer, scaled;
 };
 
 std::vector<Format> Formats() {
@@ -26,11 +26,12 @@ std::vector<Format> Formats() {
       Check(bnq_format_property(id, which, &value));
       return value;
     };
-    all.push_back({bnq_format_name(id), bnq_format_description(id),
-                   property(BNQ_FORMAT_CODE_BITS),
-                   property(BNQ_FORMAT_MIN_CODE), property(BNQ_FORMAT_MAX_CODE),
-                   property(BNQ_FORMAT_MIN_GROUP),
-                   property(BNQ_FORMAT_ASYMMETRIC) != 0});
+    all.push_back(
+        {bnq_format_name(id), bnq_format_description(id),
+         property(BNQ_FORMAT_CODE_BITS), property(BNQ_FORMAT_MIN_CODE),
+         property(BNQ_FORMAT_MAX_CODE), property(BNQ_FORMAT_MIN_GROUP),
+         property(BNQ_FORMAT_ASYMMETRIC) != 0,
+         property(BNQ_FORMAT_INTEGER) != 0, property(BNQ_FORMAT_SCALED) != 0});
   }
   return all;
 }
@@ -65,13 +66,15 @@ void PrintJsonInfo() {
                                  {"min_code", format.min_code},
                                  {"max_code", format.max_code},
                                  {"min_group", format.min_group},
-                                 {"asymmetric", format.asymmetric}});
+                                 {"asymmetric", format.asymmetric},
+                                 {"integer", format.integer},
+                                 {"scaled", format.scaled}});
   }
   for (uint32_t i = 0; i < bnq_option_count(); ++i) {
     int32_t id = 0, type = 0;
-    double min = 0, max = 0, preset = 0;
+    double min = 0, max = 0, initial = 0;
     Check(bnq_option_at(i, &id));
-    Check(bnq_option_bounds(id, &type, &min, &max, &preset));
+    Check(bnq_option_bounds(id, &type, &min, &max, &initial));
     object["options"].push_back({{"name", bnq_option_name(id)},
                                  {"values", OptionValueNames(id)},
                                  {"min", JsonNumber(min)},

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "../commands.h"
+#include "../config_options.h"
 #include "../failure.h"
 #include "../handles.h"
 #include "../json.h"
@@ -29,6 +30,36 @@ const char* KindName(const bnq_file* file) {
   }
 }
 
+// Outliers and saturated scales are known only from the data, so tensors whose
+// config rules both out are not read.
+void AddDetails(const bnq_file* file, std::vector<Row>& rows) {
+  for (uint64_t i = 0; i < rows.size(); ++i) {
+    Row& row = rows[i];
+    if (!row.quantized()) continue;
+    bnq_config* created = nullptr;
+    Check(bnq_file_config(file, i, &created));
+    const Config config(created);
+    row.config = ConfigText(created);
+
+    int64_t scale_dtype = BNQ_SCALE_DTYPE_F32;
+    double outlier_threshold = 0;
+    Check(bnq_config_get_int(created, BNQ_OPT_SCALE_DTYPE, &scale_dtype));
+    Check(bnq_config_get_float(created, BNQ_OPT_OUTLIER_THRESHOLD,
+                               &outlier_threshold));
+    if (scale_dtype == BNQ_SCALE_DTYPE_F32 && outlier_threshold == 0) continue;
+    bnq_tensor* read = nullptr;
+    Check(bnq_file_tensor(nullptr, file, i, &read));
+    const Tensor tensor(read);
+    row.saturated_scales = bnq_tensor_saturated_scales(read);
+    bnq_tensor_outlier_columns(read, &row.outlier_columns);
+  }
+}
+
+// "" leaves the column out where no tensor has any.
+std::string CountText(uint64_t count) {
+  return count == 0 ? "" : std::to_string(count);
+}
+
 void PrintReport(const Options& options, const bnq_file* file,
                  const std::vector<Row>& rows) {
   std::cout << Printable(options.input) << ": " << KindName(file) << '\n';
@@ -40,10 +71,15 @@ void PrintReport(const Options& options, const bnq_file* file,
                {"shape", Table::kRight},
                {"format", Table::kLeft},
                {"bits/weight", Table::kRight},
-               {"bytes", Table::kRight}});
+               {"bytes", Table::kRight},
+               {"outlier columns", Table::kRight},
+               {"saturated scales", Table::kRight},
+               {"config", Table::kLeft}});
   for (const Row& row : rows) {
     table.Add({Printable(row.name), ShapeText(row.shape), row.type(),
-               FixedText(row.bits_per_weight, 3), BytesText(row.bytes)});
+               FixedText(row.bits_per_weight, 3), BytesText(row.bytes),
+               CountText(row.outlier_columns), CountText(row.saturated_scales),
+               row.config});
   }
   const Totals totals = TotalsOf(rows);
   table.AddRule();
@@ -59,7 +95,8 @@ void Inspect(const Options& options) {
   bnq_file* opened = nullptr;
   Check(bnq_file_open(nullptr, options.input.c_str(), &opened));
   const File file(opened);
-  const std::vector<Row> rows = RowsOf(opened);
+  std::vector<Row> rows = RowsOf(opened);
+  AddDetails(opened, rows);
   if (!options.json) {
     PrintReport(options, opened, rows);
     return;

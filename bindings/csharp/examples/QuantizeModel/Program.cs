@@ -1,8 +1,8 @@
 // Quantizes the matrices of a safetensors model into a .bnq file and prints what it cost:
 //
-//   QuantizeModel model.safetensors model.bnq [option=value]...
+//   QuantizeModel model.safetensors model.bnq [preset] [option=value]...
 //
-// Options are those of the library's registry: format=int8 group_size=64 ...
+// Presets and options are those of the library's registry: nf4 group_size=128 ...
 
 using System;
 using System.Globalization;
@@ -12,15 +12,22 @@ using BitNetQuant;
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args.Length < 2)
 {
-    Console.Error.WriteLine("usage: QuantizeModel MODEL.safetensors OUTPUT.bnq [option=value]...");
+    Console.Error.WriteLine("usage: QuantizeModel MODEL.safetensors OUTPUT.bnq [preset] [option=value]...");
     try
     {
+        Console.Error.WriteLine("options:");
         foreach (OptionInfo option in Library.Options)
         {
             string values = option.ValueNames.IsEmpty
                 ? $"{option.Minimum} to {option.Maximum}"
                 : string.Join(", ", option.ValueNames);
             Console.Error.WriteLine($"  {option.Name}: {values}");
+        }
+
+        Console.Error.WriteLine("presets:");
+        foreach (PresetInfo preset in Library.Presets)
+        {
+            Console.Error.WriteLine($"  {preset.Name}: {preset.Description}");
         }
     }
     catch (NativeLibraryException error)
@@ -40,13 +47,7 @@ Console.CancelKeyPress += (_, pressed) =>
 
 try
 {
-    using var config = new Config();
-    foreach (string argument in args.AsSpan(2))
-    {
-        string[] option = argument.Split('=', 2);
-        config.Set(option[0], option.Length == 2 ? option[1] : "");
-    }
-
+    using Config config = args.Length > 2 ? Config.Parse(string.Join(',', args[2..])) : new Config();
     using var plan = new Plan().Add("*", config, minRank: 2);
     using var context = new Context(threads: 0);
     Console.WriteLine($"libbnq {Library.Version}, {Library.ActiveTarget}, {context.Threads} threads: {config}");

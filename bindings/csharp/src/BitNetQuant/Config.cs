@@ -1,6 +1,4 @@
 using System;
-using System.Globalization;
-using System.Linq;
 using BitNetQuant.Interop;
 
 namespace BitNetQuant;
@@ -8,12 +6,19 @@ namespace BitNetQuant;
 /// <summary>
 /// What to quantize into: a set of options, each with bounds. They are checked one by one when set, and
 /// together when used. The typed properties name the options of this release;
-/// <see cref="Library.Options"/>, <see cref="Set"/> and <see cref="Get"/> reach every option that the loaded
-/// library has.
+/// <see cref="Library.Options"/>, <see cref="Set"/>, <see cref="Get"/> and the text and dictionary forms reach
+/// every option that the loaded library has.
 /// </summary>
-/// <remarks>May be used by several threads at once only while none of them changes it.</remarks>
-/// <example><code>using var config = new Config { Format = Format.Int8, GroupSize = 64 };</code></example>
-public sealed class Config : IDisposable
+/// <remarks>
+/// <para>May be used by several threads at once only while none of them changes it.</para>
+/// <para>Configs are equal if all their options are, so do not change one that is the key of a dictionary. A
+/// disposed config equals only itself.</para>
+/// </remarks>
+/// <example><code>
+/// using var config = new Config { Format = Format.Int8, GroupSize = 64 };
+/// using Config named = Config.Parse("nf4_double_quant,group_size=128");
+/// </code></example>
+public sealed partial class Config : IDisposable
 {
     /// <summary>A config with every option at its default.</summary>
     public Config()
@@ -22,11 +27,14 @@ public sealed class Config : IDisposable
         Handle = handle;
     }
 
-    private Config(ConfigHandle handle) => Handle = handle;
+    internal Config(ConfigHandle handle) => Handle = handle;
 
     internal ConfigHandle Handle { get; }
 
-    /// <summary>The format to quantize into; default <see cref="Format.Ternary"/>.</summary>
+    /// <summary>
+    /// The format to quantize into; default <see cref="Format.Ternary"/>. With <see cref="Format.None"/> a plan
+    /// carries tensors through; an array cannot be quantized into it.
+    /// </summary>
     /// <exception cref="BitNetQuantException">The library does not have it.</exception>
     public Format Format
     {
@@ -43,8 +51,8 @@ public sealed class Config : IDisposable
     }
 
     /// <summary>
-    /// Columns of a group, from <see cref="FormatInfo.MinGroupSize"/> up; default 128. The last group of a row
-    /// is short where the size does not divide it.
+    /// Columns of a group, or elements of a block, from <see cref="FormatInfo.MinGroupSize"/> up; default 128. The
+    /// last group of a row, or the last block, is short where the size does not divide it.
     /// </summary>
     /// <exception cref="InvalidArgumentException">The value is out of bounds.</exception>
     public long GroupSize
@@ -76,13 +84,8 @@ public sealed class Config : IDisposable
     /// <exception cref="InvalidArgumentException">The value is negative or not finite.</exception>
     public double Clip
     {
-        get
-        {
-            Native.Check(NativeMethods.bnq_config_get_float(Handle, NativeMethods.BNQ_OPT_CLIP, out double value));
-            return value;
-        }
-
-        set => Native.Check(NativeMethods.bnq_config_set_float(Handle, NativeMethods.BNQ_OPT_CLIP, value));
+        get => GetFloat(NativeMethods.BNQ_OPT_CLIP);
+        set => SetFloat(NativeMethods.BNQ_OPT_CLIP, value);
     }
 
     /// <summary>What NaN and infinity do; default <see cref="NonFinitePolicy.Error"/>.</summary>
@@ -91,6 +94,83 @@ public sealed class Config : IDisposable
     {
         get => (NonFinitePolicy)GetInteger(NativeMethods.BNQ_OPT_NON_FINITE);
         set => SetInteger(NativeMethods.BNQ_OPT_NON_FINITE, (long)value);
+    }
+
+    /// <summary>How codes are rounded, of integer formats; default <see cref="Rounding.HalfEven"/>.</summary>
+    /// <exception cref="InvalidArgumentException">The value is not one of the enumeration.</exception>
+    public Rounding Rounding
+    {
+        get => (Rounding)GetInteger(NativeMethods.BNQ_OPT_ROUNDING);
+        set => SetInteger(NativeMethods.BNQ_OPT_ROUNDING, (long)value);
+    }
+
+    /// <summary>The seed of <see cref="Rounding.Stochastic"/>, 0 to 2^53; default 0.</summary>
+    /// <exception cref="InvalidArgumentException">The value is out of bounds.</exception>
+    public long Seed
+    {
+        get => GetInteger(NativeMethods.BNQ_OPT_SEED);
+        set => SetInteger(NativeMethods.BNQ_OPT_SEED, value);
+    }
+
+    /// <summary>What scales are made from; default <see cref="ScaleRule.Default"/>.</summary>
+    /// <exception cref="InvalidArgumentException">The value is not one of the enumeration.</exception>
+    public ScaleRule ScaleRule
+    {
+        get => (ScaleRule)GetInteger(NativeMethods.BNQ_OPT_SCALE_RULE);
+        set => SetInteger(NativeMethods.BNQ_OPT_SCALE_RULE, (long)value);
+    }
+
+    /// <summary>Of <see cref="ScaleRule.Percentile"/>, in percent, 0 to 100; default 99.9.</summary>
+    /// <exception cref="InvalidArgumentException">The value is out of bounds.</exception>
+    public double Percentile
+    {
+        get => GetFloat(NativeMethods.BNQ_OPT_PERCENTILE);
+        set => SetFloat(NativeMethods.BNQ_OPT_PERCENTILE, value);
+    }
+
+    /// <summary>The codes of symmetric INT8 and INT4; default <see cref="SymmetricRange.Narrow"/>.</summary>
+    /// <exception cref="InvalidArgumentException">The value is not one of the enumeration.</exception>
+    public SymmetricRange SymmetricRange
+    {
+        get => (SymmetricRange)GetInteger(NativeMethods.BNQ_OPT_SYMMETRIC_RANGE);
+        set => SetInteger(NativeMethods.BNQ_OPT_SYMMETRIC_RANGE, (long)value);
+    }
+
+    /// <summary>How scales are stored; default <see cref="ScaleDataType.Float32"/>.</summary>
+    /// <exception cref="InvalidArgumentException">The value is not one of the enumeration.</exception>
+    public ScaleDataType ScaleDataType
+    {
+        get => (ScaleDataType)GetInteger(NativeMethods.BNQ_OPT_SCALE_DTYPE);
+        set => SetInteger(NativeMethods.BNQ_OPT_SCALE_DTYPE, (long)value);
+    }
+
+    /// <summary>
+    /// Whether scales are stored in 8 bits with scales of their own (QLoRA; about 8.13 bits a scale); default
+    /// false. Only with <see cref="ScaleDataType.Float32"/>.
+    /// </summary>
+    public bool DoubleQuant
+    {
+        get => GetInteger(NativeMethods.BNQ_OPT_DOUBLE_QUANT) != 0;
+        set => SetInteger(NativeMethods.BNQ_OPT_DOUBLE_QUANT, value ? 1 : 0);
+    }
+
+    /// <summary>How codes become bytes; default <see cref="Packing.Default"/>.</summary>
+    /// <exception cref="InvalidArgumentException">The value is not one of the enumeration.</exception>
+    public Packing Packing
+    {
+        get => (Packing)GetInteger(NativeMethods.BNQ_OPT_PACKING);
+        set => SetInteger(NativeMethods.BNQ_OPT_PACKING, (long)value);
+    }
+
+    /// <summary>
+    /// A threshold t > 0 keeps every column of the last dimension in which some |x| >= t out of the codes, in 16 bits
+    /// (LLM.int8); 0 (the default) keeps none. Of integer formats with <see cref="Granularity.Token"/>.
+    /// </summary>
+    /// <exception cref="InvalidArgumentException">The value is negative or not finite.</exception>
+    public double OutlierThreshold
+    {
+        get => GetFloat(NativeMethods.BNQ_OPT_OUTLIER_THRESHOLD);
+        set => SetFloat(NativeMethods.BNQ_OPT_OUTLIER_THRESHOLD, value);
     }
 
     /// <summary>Sets an option by its name and a value's name or number.</summary>
@@ -104,14 +184,7 @@ public sealed class Config : IDisposable
     /// <summary>The value of an option as <see cref="Set"/> takes it.</summary>
     /// <param name="option">A name of <see cref="Library.Options"/>, such as "group_size".</param>
     /// <exception cref="NotFoundException">There is no such option.</exception>
-    public string Get(string option) => OptionInfo.ValueText(
-        OptionInfo.Find(option),
-        GetInteger,
-        id =>
-        {
-            Native.Check(NativeMethods.bnq_config_get_float(Handle, id, out double value));
-            return value;
-        });
+    public string Get(string option) => OptionInfo.ValueText(OptionInfo.Find(option), GetInteger, GetFloat);
 
     /// <summary>A config of its own with the same values.</summary>
     public Config Clone()
@@ -122,25 +195,20 @@ public sealed class Config : IDisposable
 
     /// <summary>The sizes of what quantizing an array of this shape gives.</summary>
     /// <param name="shape">Up to 8 dimensions, each 0 or more.</param>
+    /// <remarks>Without outliers, whose number depends on the data.</remarks>
     /// <exception cref="BitNetQuantException">The config or the shape is not legal, or both do not fit.</exception>
     public unsafe QuantizedSizes GetSizes(ReadOnlySpan<long> shape)
     {
         ulong[] dimensions = Native.Shape(shape);
-        ulong codes, scales, zeroPoints;
+        ulong codeBytes, scaleBytes, zeroPoints;
         fixed (ulong* pointer = dimensions)
         {
             Native.Check(NativeMethods.bnq_quantized_sizes(
-                Handle, dimensions.Length, pointer, &codes, &scales, &zeroPoints));
+                Handle, dimensions.Length, pointer, &codeBytes, &scaleBytes, &zeroPoints));
         }
 
-        return new QuantizedSizes((long)codes, (long)scales, (long)zeroPoints);
+        return new QuantizedSizes((long)codeBytes, (long)scaleBytes, (long)zeroPoints);
     }
-
-    /// <summary>All options, such as "format=int8 granularity=group group_size=128 ...".</summary>
-    public override string ToString() => Handle.IsClosed
-        ? nameof(Config)
-        : string.Join(' ', Library.Options.Select(
-            option => string.Create(CultureInfo.InvariantCulture, $"{option.Name}={Get(option.Name)}")));
 
     /// <summary>Frees the config. Tensors and plans made with it have copies.</summary>
     public void Dispose() => Handle.Dispose();
@@ -151,12 +219,22 @@ public sealed class Config : IDisposable
         return value;
     }
 
+    private double GetFloat(int option)
+    {
+        Native.Check(NativeMethods.bnq_config_get_float(Handle, option, out double value));
+        return value;
+    }
+
     private void SetInteger(int option, long value) =>
         Native.Check(NativeMethods.bnq_config_set_int(Handle, option, value));
+
+    private void SetFloat(int option, double value) =>
+        Native.Check(NativeMethods.bnq_config_set_float(Handle, option, value));
 }
 
 /// <summary>The sizes of a quantized tensor.</summary>
 /// <param name="CodeBytes">Bytes of packed codes.</param>
-/// <param name="Scales">Number of scales.</param>
-/// <param name="ZeroPoints">Number of zero points: as many as scales where the scheme is asymmetric, else 0.</param>
-public readonly record struct QuantizedSizes(long CodeBytes, long Scales, long ZeroPoints);
+/// <param name="ScaleBytes">Bytes of scales as they are stored.</param>
+/// <param name="ZeroPoints">Number of zero points, a byte each: one for each scale where the scheme is asymmetric,
+/// else 0.</param>
+public readonly record struct QuantizedSizes(long CodeBytes, long ScaleBytes, long ZeroPoints);

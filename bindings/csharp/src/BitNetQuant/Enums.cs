@@ -49,14 +49,30 @@ public enum Status
 /// </summary>
 public enum Format
 {
-    /// <summary>Not quantized: carried through as it is.</summary>
+    /// <summary>Not quantized: a plan carries such tensors through as they are.</summary>
     None = NativeMethods.BNQ_FORMAT_NONE,
 
-    /// <summary>BitNet b1.58: codes -1, 0, +1, scale = mean of |x|; 2 bits a weight.</summary>
+    /// <summary>BitNet b1.58: codes -1, 0, +1, scale = mean of |x|; 2 or 1.6 bits a weight
+    /// (<see cref="Packing"/>).</summary>
     Ternary = NativeMethods.BNQ_FORMAT_TERNARY,
 
     /// <summary>8-bit integers, symmetric (-127..127) or asymmetric (-128..127).</summary>
     Int8 = NativeMethods.BNQ_FORMAT_INT8,
+
+    /// <summary>4-bit integers, symmetric (-7..7) or asymmetric (-8..7).</summary>
+    Int4 = NativeMethods.BNQ_FORMAT_INT4,
+
+    /// <summary>4-bit NormalFloat (QLoRA), as bitsandbytes: codes 0..15.</summary>
+    NF4 = NativeMethods.BNQ_FORMAT_NF4,
+
+    /// <summary>4-bit floating point as bitsandbytes (not OCP E2M1): codes 0..15.</summary>
+    FP4 = NativeMethods.BNQ_FORMAT_FP4,
+
+    /// <summary>IEEE half precision: no scales, 16 bits a weight.</summary>
+    Float16 = NativeMethods.BNQ_FORMAT_F16,
+
+    /// <summary>The upper half of a single: no scales, 16 bits a weight.</summary>
+    BFloat16 = NativeMethods.BNQ_FORMAT_BF16,
 }
 
 /// <summary>How many elements share a scale.</summary>
@@ -70,6 +86,13 @@ public enum Granularity
 
     /// <summary><see cref="Config.GroupSize"/> neighbours in a row; the last group of a row may be short.</summary>
     Group = NativeMethods.BNQ_GRANULARITY_GROUP,
+
+    /// <summary>The last dimension: a token of activations [..., tokens, features].</summary>
+    Token = NativeMethods.BNQ_GRANULARITY_TOKEN,
+
+    /// <summary><see cref="Config.GroupSize"/> elements of the flattened array, across rows, whose codes are then
+    /// packed as one row: the layout of bitsandbytes.</summary>
+    Block = NativeMethods.BNQ_GRANULARITY_BLOCK,
 }
 
 /// <summary>Whether codes have a zero point.</summary>
@@ -90,6 +113,95 @@ public enum NonFinitePolicy
 
     /// <summary>They count as 0.</summary>
     Zero = NativeMethods.BNQ_NON_FINITE_ZERO,
+
+    /// <summary>They are kept, and finite values may overflow to infinity; for <see cref="Format.Float16"/> and
+    /// <see cref="Format.BFloat16"/> only.</summary>
+    Keep = NativeMethods.BNQ_NON_FINITE_KEEP,
+}
+
+/// <summary>How x / scale becomes an integer, in formats whose codes are integers.</summary>
+public enum Rounding
+{
+    /// <summary>To nearest, ties to even: -0.5, 0.5, 1.5, 2.5 become 0, 0, 2, 2.</summary>
+    HalfEven = NativeMethods.BNQ_ROUNDING_HALF_EVEN,
+
+    /// <summary>To nearest, ties away from zero: -1, 1, 2, 3.</summary>
+    HalfAway = NativeMethods.BNQ_ROUNDING_HALF_AWAY,
+
+    /// <summary>To nearest, ties up: 0, 1, 2, 3.</summary>
+    HalfUp = NativeMethods.BNQ_ROUNDING_HALF_UP,
+
+    /// <summary>Down: -1, 0, 1, 2.</summary>
+    Floor = NativeMethods.BNQ_ROUNDING_FLOOR,
+
+    /// <summary>Up: 0, 1, 2, 3.</summary>
+    Ceiling = NativeMethods.BNQ_ROUNDING_CEIL,
+
+    /// <summary>Toward zero: 0, 0, 1, 2.</summary>
+    TowardZero = NativeMethods.BNQ_ROUNDING_TOWARD_ZERO,
+
+    /// <summary>Up with the probability of the fraction, from <see cref="Config.Seed"/> and the element's index
+    /// alone, so the same everywhere.</summary>
+    Stochastic = NativeMethods.BNQ_ROUNDING_STOCHASTIC,
+}
+
+/// <summary>What a scale is made from, for the elements that share it.</summary>
+public enum ScaleRule
+{
+    /// <summary>The format's own: the mean of |x| for ternary, <see cref="AbsMax"/> for others.</summary>
+    Default = NativeMethods.BNQ_SCALE_RULE_DEFAULT,
+
+    /// <summary>The greatest |x|; asymmetric: minimum and maximum.</summary>
+    AbsMax = NativeMethods.BNQ_SCALE_RULE_ABSMAX,
+
+    /// <summary>The mean of |x|; for INT8 and INT4, 2 mean|x| / sqrt(greatest code), the start of LSQ. Of symmetric
+    /// integer formats.</summary>
+    AbsMean = NativeMethods.BNQ_SCALE_RULE_ABSMEAN,
+
+    /// <summary>The value that <see cref="Config.Percentile"/> percent of |x| do not exceed; asymmetric: half of the
+    /// rest is cut at each end.</summary>
+    Percentile = NativeMethods.BNQ_SCALE_RULE_PERCENTILE,
+
+    /// <summary>The least squared error found by a search; never worse than <see cref="AbsMax"/> and
+    /// <see cref="Default"/>.</summary>
+    Mse = NativeMethods.BNQ_SCALE_RULE_MSE,
+}
+
+/// <summary>The codes and scale of symmetric integers, where q is 127 (INT8) or 7 (INT4).</summary>
+public enum SymmetricRange
+{
+    /// <summary>Codes -q..q, scale absmax / q: nothing is clipped.</summary>
+    Narrow = NativeMethods.BNQ_SYMMETRIC_RANGE_NARROW,
+
+    /// <summary>Codes -q-1..q, scale absmax / (q + 0.5), as PyTorch: +absmax is clipped.</summary>
+    Full = NativeMethods.BNQ_SYMMETRIC_RANGE_FULL,
+
+    /// <summary>Codes -q-1..q, scale (the first x of the greatest |x|) / (-q - 1), as ggml: maybe negative.</summary>
+    Extreme = NativeMethods.BNQ_SYMMETRIC_RANGE_EXTREME,
+}
+
+/// <summary>How scales are stored. Codes are made with the scale as stored.</summary>
+public enum ScaleDataType
+{
+    /// <summary>Single precision.</summary>
+    Float32 = NativeMethods.BNQ_SCALE_DTYPE_F32,
+
+    /// <summary>Half precision; what it cannot hold becomes its greatest or least positive value
+    /// (<see cref="QuantizedTensor.SaturatedScaleCount"/>).</summary>
+    Float16 = NativeMethods.BNQ_SCALE_DTYPE_F16,
+
+    /// <summary>The upper half of a single.</summary>
+    BFloat16 = NativeMethods.BNQ_SCALE_DTYPE_BF16,
+}
+
+/// <summary>How codes become bytes; the layouts are those of <see cref="QuantizedTensor.Codes"/>.</summary>
+public enum Packing
+{
+    /// <summary>The format's own.</summary>
+    Default = NativeMethods.BNQ_PACKING_DEFAULT,
+
+    /// <summary>Ternary at 1.6 bits: five codes to a byte.</summary>
+    Base3 = NativeMethods.BNQ_PACKING_BASE3,
 }
 
 /// <summary>

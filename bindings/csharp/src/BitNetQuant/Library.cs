@@ -72,7 +72,9 @@ public static unsafe class Library
                     Property(id, NativeMethods.BNQ_FORMAT_MIN_GROUP),
                     Property(id, NativeMethods.BNQ_FORMAT_ASYMMETRIC) != 0,
                     (int)Property(id, NativeMethods.BNQ_FORMAT_MIN_CODE),
-                    (int)Property(id, NativeMethods.BNQ_FORMAT_MAX_CODE)));
+                    (int)Property(id, NativeMethods.BNQ_FORMAT_MAX_CODE),
+                    Property(id, NativeMethods.BNQ_FORMAT_INTEGER) != 0,
+                    Property(id, NativeMethods.BNQ_FORMAT_SCALED) != 0));
             }
 
             return result.ToImmutable();
@@ -94,6 +96,29 @@ public static unsafe class Library
             return result.ToImmutable();
         }
     }
+
+    /// <summary>The configs that have names.</summary>
+    public static ImmutableArray<PresetInfo> Presets
+    {
+        get
+        {
+            var result = ImmutableArray.CreateBuilder<PresetInfo>();
+            for (uint i = 0; i < NativeMethods.bnq_preset_count(); i++)
+            {
+                result.Add(new PresetInfo(
+                    Native.Text(NativeMethods.bnq_preset_name(i)),
+                    Native.Text(NativeMethods.bnq_preset_description(i))));
+            }
+
+            return result.ToImmutable();
+        }
+    }
+
+    /// <summary>
+    /// The 256 values, ascending, that the 8-bit codes of double quantized scales stand for: bitsandbytes' signed
+    /// dynamic map. Valid for ever.
+    /// </summary>
+    public static ReadOnlySpan<float> DynamicMap => new(NativeMethods.bnq_dynamic_map(), 256);
 
     /// <summary>Loads the library now, to fail early; otherwise its first use does.</summary>
     /// <exception cref="NativeLibraryException">It is missing, or its ABI does not fit.</exception>
@@ -140,11 +165,19 @@ public readonly record struct SimdTarget(string Name, bool Supported);
 /// <param name="Format">Its number.</param>
 /// <param name="Name">Its name, such as "ternary".</param>
 /// <param name="Description">One sentence about it.</param>
-/// <param name="CodeBits">Bits of one packed code.</param>
+/// <param name="CodeBits">Bits of one packed code, in the default packing.</param>
 /// <param name="MinGroupSize">The smallest legal <see cref="Config.GroupSize"/>.</param>
 /// <param name="SupportsAsymmetric">Whether <see cref="Scheme.Asymmetric"/> is supported.</param>
 /// <param name="MinCode">The least code.</param>
 /// <param name="MaxCode">The greatest code.</param>
+/// <param name="IsInteger">Whether the codes are integers that value = code * scale stands for, so that
+/// <see cref="Config.Rounding"/> applies.</param>
+/// <param name="IsScaled">Whether values have scales, so that the options about them apply.</param>
 public sealed record FormatInfo(
     Format Format, string Name, string Description, int CodeBits, long MinGroupSize, bool SupportsAsymmetric,
-    int MinCode, int MaxCode);
+    int MinCode, int MaxCode, bool IsInteger, bool IsScaled);
+
+/// <summary>A config with a name, which <see cref="Config.Preset"/> makes.</summary>
+/// <param name="Name">Its name, such as "nf4_double_quant".</param>
+/// <param name="Description">One sentence about it.</param>
+public sealed record PresetInfo(string Name, string Description);

@@ -57,7 +57,8 @@ public sealed unsafe class ModelFile : IDisposable
     /// <exception cref="CorruptFileException">It is truncated, damaged, or no model file.</exception>
     public static ModelFile Open(ReadOnlyMemory<byte> data, Context? context = null)
     {
-        SharedPin memory = new SharedPin(data).AddUser();
+        var memory = new PinnedMemory(data);
+        memory.AddUser();
         try
         {
             Native.Check(NativeMethods.bnq_file_open_memory(
@@ -136,6 +137,19 @@ public sealed unsafe class ModelFile : IDisposable
             ContextHandle.Of(context), _handle, Find(name), out TensorHandle handle));
         handle.Use(_handle.Memory);
         return new QuantizedTensor(handle);
+    }
+
+    /// <summary>
+    /// The options that a tensor was made with, as <see cref="QuantizedTensor.GetConfig"/>, without reading its
+    /// data. The config is the caller's to dispose.
+    /// </summary>
+    /// <param name="name">The tensor's name.</param>
+    /// <exception cref="NotFoundException">There is no such tensor.</exception>
+    /// <exception cref="UnsupportedException">It is a plain array.</exception>
+    public Config GetConfig(string name)
+    {
+        Native.Check(NativeMethods.bnq_file_config(_handle, Find(name), out ConfigHandle config));
+        return new Config(config);
     }
 
     /// <summary>

@@ -24,7 +24,8 @@ public sealed class Plan : IDisposable
     /// <summary>Adds a rule behind the others: matching tensors are quantized.</summary>
     /// <param name="glob">A pattern of the whole name: * any characters, ? any one, [a-z] and [!a-z] sets,
     /// \ quotes the next.</param>
-    /// <param name="config">What to quantize into; copied.</param>
+    /// <param name="config">What to quantize into; copied. With <see cref="Format.None"/> it is as
+    /// <see cref="Skip"/>.</param>
     /// <param name="minRank">The least rank that matches, 0..8.</param>
     /// <returns>This plan.</returns>
     /// <exception cref="InvalidArgumentException">The pattern or the rank is not legal.</exception>
@@ -41,6 +42,18 @@ public sealed class Plan : IDisposable
     /// <exception cref="InvalidArgumentException">The pattern or the rank is not legal.</exception>
     public Plan Skip(string glob, int minRank = 0) => Add(glob, ConfigHandle.None, minRank);
 
+    /// <summary>The rule that decides about a tensor, or null where none does.</summary>
+    /// <param name="name">The tensor's name.</param>
+    /// <param name="rank">Its number of dimensions.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The rank is negative.</exception>
+    public PlanMatch? Match(string name, int rank)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(rank);
+        Native.Check(NativeMethods.bnq_plan_match(
+            Handle, Native.Argument(name), rank, out long rule, out ConfigHandle config));
+        return rule < 0 ? null : new PlanMatch(checked((int)rule), config.IsInvalid ? null : new Config(config));
+    }
+
     /// <summary>Frees the plan.</summary>
     public void Dispose() => Handle.Dispose();
 
@@ -50,3 +63,9 @@ public sealed class Plan : IDisposable
         return this;
     }
 }
+
+/// <summary>A rule of a <see cref="Plan"/> that decides about a tensor.</summary>
+/// <param name="Rule">Its index, in the order of adding.</param>
+/// <param name="Config">A copy of its config, which is the caller's to dispose; null where the rule leaves the tensor
+/// as it is.</param>
+public sealed record PlanMatch(int Rule, Config? Config);

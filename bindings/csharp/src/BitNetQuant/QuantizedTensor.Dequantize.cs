@@ -6,10 +6,13 @@ namespace BitNetQuant;
 // What can be got back from a tensor.
 public sealed unsafe partial class QuantizedTensor
 {
-    /// <summary>The codes one by one, row-major: -1, 0, +1 for ternary, -128..127 for INT8.</summary>
+    /// <summary>The codes one by one, row-major: -1, 0, +1 for ternary, -128..127 for INT8, -8..7 for INT4, 0..15 for
+    /// NF4 and FP4.</summary>
     /// <param name="destination">Exactly <see cref="ElementCount"/> long.</param>
     /// <param name="context">Where to run; null for one thread.</param>
     /// <exception cref="InvalidArgumentException">The destination has another length.</exception>
+    /// <exception cref="UnsupportedException">The format is <see cref="Format.Float16"/> or
+    /// <see cref="Format.BFloat16"/>, whose codes do not fit.</exception>
     public void Unpack(Span<sbyte> destination, Context? context = null)
     {
         fixed (sbyte* pointer = destination)

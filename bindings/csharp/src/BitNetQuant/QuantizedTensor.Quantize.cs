@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.InteropServices;
 using BitNetQuant.Interop;
 
 namespace BitNetQuant;
@@ -71,27 +72,55 @@ public sealed unsafe partial class QuantizedTensor
 
     /// <summary>A tensor from codes, scales and zero points made elsewhere; they are copied.</summary>
     /// <param name="packedCodes">Codes in the layout of <see cref="Codes"/>; <see cref="Pack"/> makes it.</param>
-    /// <param name="scales">The scales, all finite.</param>
+    /// <param name="scales">The scales, all finite; empty for a format without.</param>
     /// <param name="zeroPoints">The zero points; empty where the config's scheme is symmetric.</param>
     /// <param name="shape">Up to 8 dimensions, each 0 or more.</param>
     /// <param name="config">The options the codes were made with.</param>
     /// <param name="context">Where to run; null for one thread.</param>
+    /// <exception cref="ArgumentException">The config stores its scales in another way than as single-precision
+    /// numbers: see <see cref="FromData"/>.</exception>
     /// <exception cref="InvalidArgumentException">A length is not that of <see cref="Config.GetSizes"/>, or a
     /// value is not legal; the message names its index.</exception>
+    /// <exception cref="UnsupportedException">The config asks for outliers.</exception>
     public static QuantizedTensor FromCodes(
-        ReadOnlySpan<byte> packedCodes, ReadOnlySpan<float> scales, ReadOnlySpan<int> zeroPoints,
+        ReadOnlySpan<byte> packedCodes, ReadOnlySpan<float> scales, ReadOnlySpan<sbyte> zeroPoints,
+        ReadOnlySpan<long> shape, Config config, Context? context = null)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        if (config.ScaleDataType != ScaleDataType.Float32 || config.DoubleQuant)
+        {
+            throw new ArgumentException(
+                $"config stores the scales otherwise than as single-precision numbers ({config}); give them to "
+                + $"{nameof(FromData)} as they are stored.", nameof(config));
+        }
+
+        return FromData(packedCodes, MemoryMarshal.AsBytes(scales), zeroPoints, shape, config, context);
+    }
+
+    /// <summary>A tensor from codes, scales and zero points made elsewhere; they are copied.</summary>
+    /// <param name="packedCodes">Codes in the layout of <see cref="Codes"/>; <see cref="Pack"/> makes it.</param>
+    /// <param name="scaleData">The scales in the layout of <see cref="ScaleData"/>, all finite.</param>
+    /// <param name="zeroPoints">The zero points; empty where the config's scheme is symmetric.</param>
+    /// <param name="shape">Up to 8 dimensions, each 0 or more.</param>
+    /// <param name="config">The options the codes were made with, such as <see cref="GetConfig"/>.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <exception cref="InvalidArgumentException">A length is not that of <see cref="Config.GetSizes"/>, or a
+    /// value is not legal; the message names its index.</exception>
+    /// <exception cref="UnsupportedException">The config asks for outliers.</exception>
+    public static QuantizedTensor FromData(
+        ReadOnlySpan<byte> packedCodes, ReadOnlySpan<byte> scaleData, ReadOnlySpan<sbyte> zeroPoints,
         ReadOnlySpan<long> shape, Config config, Context? context = null)
     {
         ArgumentNullException.ThrowIfNull(config);
         ulong[] dimensions = Native.Shape(shape);
         fixed (byte* codes = packedCodes)
-        fixed (float* scale = scales)
-        fixed (int* zeroPoint = zeroPoints)
+        fixed (byte* scales = Aligned(scaleData))
+        fixed (sbyte* zeroPoint = zeroPoints)
         fixed (ulong* pointer = dimensions)
         {
             Native.Check(NativeMethods.bnq_tensor_create(
                 ContextHandle.Of(context), config.Handle, dimensions.Length, pointer,
-                codes, (ulong)packedCodes.Length, scale, (ulong)scales.Length, zeroPoint, (ulong)zeroPoints.Length,
+                codes, (ulong)packedCodes.Length, scales, (ulong)scaleData.Length, zeroPoint, (ulong)zeroPoints.Length,
                 flags: 0, out TensorHandle handle));
             return new QuantizedTensor(handle);
         }
@@ -100,11 +129,13 @@ public sealed unsafe partial class QuantizedTensor
     /// <summary>Packs codes given one by one into the layout of <see cref="Codes"/>.</summary>
     /// <param name="codes">The codes, row-major; as many as the shape has elements.</param>
     /// <param name="shape">Up to 8 dimensions, each 0 or more.</param>
-    /// <param name="config">Of which the format counts.</param>
+    /// <param name="config">Of which the format, the packing and whether there are blocks count.</param>
     /// <param name="context">Where to run; null for one thread.</param>
     /// <exception cref="ArgumentException">Their number is not that of the shape.</exception>
     /// <exception cref="InvalidArgumentException">A code is out of the format's range; the message names its
     /// index.</exception>
+    /// <exception cref="UnsupportedException">The format is <see cref="Format.Float16"/> or
+    /// <see cref="Format.BFloat16"/>, whose codes do not fit.</exception>
     public static byte[] Pack(
         ReadOnlySpan<sbyte> codes, ReadOnlySpan<long> shape, Config config, Context? context = null)
     {
@@ -131,5 +162,21 @@ public sealed unsafe partial class QuantizedTensor
         }
 
         return packed;
+    }
+
+    /// <summary>The same bytes where the library wants them: at a multiple of 4.</summary>
+    private static ReadOnlySpan<byte> Aligned(ReadOnlySpan<byte> scaleData)
+    {
+        fixed (byte* pointer = scaleData)
+        {
+            if ((nuint)pointer % sizeof(float) == 0)
+            {
+                return scaleData;
+            }
+        }
+
+        Span<byte> copy = MemoryMarshal.AsBytes<float>(new float[(scaleData.Length + 3) / sizeof(float)]);
+        scaleData.CopyTo(copy);
+        return copy[..scaleData.Length];
     }
 }

@@ -5,16 +5,16 @@ using BitNetQuant.Interop;
 namespace BitNetQuant;
 
 /// <summary>
-/// A quantized tensor: packed codes, scales, zero points, and the options it was made with. Immutable: any
+/// A quantized tensor: packed codes, scales, zero points, outliers, and the options it was made with. Immutable: any
 /// number of threads may use one at once, until it is disposed.
 /// </summary>
 /// <remarks>
 /// <para>Arrays are row-major and of rank 0 to 8; dimensions of 0 are legal. For the layout of the codes and
 /// for groups an array is a matrix of <see cref="Rows"/> and <see cref="Columns"/>: rank 0 and 1 are one row,
 /// and from rank 2 on the rows are the first dimension, the columns the product of the rest.</para>
-/// <para><see cref="Codes"/>, <see cref="Scales"/> and <see cref="ZeroPoints"/> are views of native memory: they
-/// are valid until the tensor is disposed or collected, so hold it (best with <c>using</c>) for as long as
-/// you use them.</para>
+/// <para><see cref="Codes"/>, <see cref="Scales"/>, <see cref="ScaleData"/>, <see cref="ZeroPoints"/> and
+/// <see cref="Outliers"/> are views of native memory: they are valid until the tensor is disposed or collected, so
+/// hold it (best with <c>using</c>) for as long as you use them.</para>
 /// </remarks>
 public sealed unsafe partial class QuantizedTensor : IDisposable
 {
@@ -28,6 +28,7 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
         Format = (Format)NativeMethods.bnq_tensor_format(handle);
         Rows = checked((long)NativeMethods.bnq_tensor_rows(handle));
         Columns = checked((long)NativeMethods.bnq_tensor_columns(handle));
+        ScaleCount = checked((long)NativeMethods.bnq_tensor_scale_count(handle));
         ByteCount = checked((long)NativeMethods.bnq_tensor_bytes(handle));
         BitsPerWeight = NativeMethods.bnq_tensor_bits_per_weight(handle);
     }
@@ -49,7 +50,10 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     /// <summary>The number of elements.</summary>
     public long ElementCount => Rows * Columns;
 
-    /// <summary>Bytes of codes, scales and zero points together.</summary>
+    /// <summary>The number of scales; 0 for formats without.</summary>
+    public long ScaleCount { get; }
+
+    /// <summary>Bytes of codes, scales, zero points and outliers together.</summary>
     public long ByteCount { get; }
 
     /// <summary>Those bytes times 8 over the number of elements; 0 for an empty tensor.</summary>
@@ -58,7 +62,8 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     /// <summary>How many elements share a scale.</summary>
     public Granularity Granularity => (Granularity)GetInteger(NativeMethods.BNQ_OPT_GRANULARITY);
 
-    /// <summary>Columns of a group, where <see cref="Granularity"/> is <see cref="Granularity.Group"/>.</summary>
+    /// <summary>Columns of a group or elements of a block, where <see cref="Granularity"/> is
+    /// <see cref="Granularity.Group"/> or <see cref="Granularity.Block"/>.</summary>
     public long GroupSize => GetInteger(NativeMethods.BNQ_OPT_GROUP_SIZE);
 
     /// <summary>The dimension of the parameters, where <see cref="Granularity"/> is
@@ -68,10 +73,30 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     /// <summary>Whether there are zero points.</summary>
     public Scheme Scheme => (Scheme)GetInteger(NativeMethods.BNQ_OPT_SCHEME);
 
-    /// <summary>
-    /// The packed codes. Each row starts on a byte; with b bits a code (<see cref="FormatInfo.CodeBits"/>),
-    /// element j of a row is in bits (j * b) mod 8 and up of byte j * b / 8. Ternary codes are stored plus one.
-    /// </summary>
+    /// <summary>How the scales are stored, where <see cref="DoubleQuant"/> is false.</summary>
+    public ScaleDataType ScaleDataType => (ScaleDataType)GetInteger(NativeMethods.BNQ_OPT_SCALE_DTYPE);
+
+    /// <summary>Whether the scales are stored in 8 bits with scales of their own.</summary>
+    public bool DoubleQuant => GetInteger(NativeMethods.BNQ_OPT_DOUBLE_QUANT) != 0;
+
+    /// <summary>How the codes are packed.</summary>
+    public Packing Packing => (Packing)GetInteger(NativeMethods.BNQ_OPT_PACKING);
+
+    /// <summary>The packed codes.</summary>
+    /// <remarks>
+    /// Each row starts on a byte (with <see cref="Granularity.Block"/> the whole array is one row). Element j of a
+    /// row is, for
+    /// <list type="bullet">
+    /// <item>INT8: byte j, two's complement;</item>
+    /// <item>ternary: bits 2 (j mod 4) and up of byte j / 4, as code + 1;</item>
+    /// <item>ternary in <see cref="Packing.Base3"/>: digit j mod 5 of byte j / 5, the first the most significant,
+    /// where byte = ceil(v * 256 / 243) and v is the number of the five base-3 digits code + 1;</item>
+    /// <item>INT4: bits 4 (j mod 2) and up of byte j / 2, as code + 8;</item>
+    /// <item>NF4, FP4: the high half of byte j / 2 for even j, the low one for odd;</item>
+    /// <item>Float16, BFloat16: bytes 2j and 2j + 1, little-endian;</item>
+    /// </list>
+    /// and what is left of a row's last byte is 0 (NF4, FP4: the code of value 0).
+    /// </remarks>
     /// <exception cref="InvalidOperationException">They are longer than a span can be (2 GiB).</exception>
     public ReadOnlySpan<byte> Codes
     {
@@ -83,27 +108,102 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     }
 
     /// <summary>
-    /// The scales: one for the tensor; one for each channel; or for each row those of its groups, in order.
+    /// The scales, however they are stored: one for the tensor; one for each channel, token or block; or for each row
+    /// those of its groups, in order. A view where they are stored in single precision; otherwise a new array each
+    /// time (<see cref="ReadScales"/> fills one of your own).
     /// </summary>
     /// <exception cref="InvalidOperationException">They are more than a span can hold.</exception>
     public ReadOnlySpan<float> Scales
     {
         get
         {
-            float* data = NativeMethods.bnq_tensor_scales(_handle, out ulong count);
-            return new ReadOnlySpan<float>(data, Native.Length(count, nameof(Scales)));
+            int count = Native.Length((ulong)ScaleCount, nameof(Scales));
+            if (ScaleDataType == ScaleDataType.Float32 && !DoubleQuant)
+            {
+                return new ReadOnlySpan<float>(NativeMethods.bnq_tensor_scales(_handle, out _), count);
+            }
+
+            var scales = new float[count];
+            ReadScales(scales);
+            return scales;
         }
     }
 
-    /// <summary>The zero points, one for each scale; empty where the scheme is symmetric.</summary>
-    /// <exception cref="InvalidOperationException">They are more than a span can hold.</exception>
-    public ReadOnlySpan<int> ZeroPoints
+    /// <summary>
+    /// The scales as they are stored, in <see cref="ScaleDataType"/>; or where <see cref="DoubleQuant"/>: n codes of
+    /// 8 bits, zeros up to a multiple of 4 bytes, and as single-precision numbers the greatest |scale - offset| of
+    /// each 256 scales and the offset; scale i = <see cref="Library.DynamicMap"/>[code i] * greatest[i / 256] +
+    /// offset.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">They are longer than a span can be (2 GiB).</exception>
+    public ReadOnlySpan<byte> ScaleData
     {
         get
         {
-            int* data = NativeMethods.bnq_tensor_zero_points(_handle, out ulong count);
-            return new ReadOnlySpan<int>(data, Native.Length(count, nameof(ZeroPoints)));
+            void* data = NativeMethods.bnq_tensor_scales(_handle, out ulong bytes);
+            return new ReadOnlySpan<byte>(data, Native.Length(bytes, nameof(ScaleData)));
         }
+    }
+
+    /// <summary>
+    /// How many <see cref="ScaleDataType.Float16"/> or <see cref="ScaleDataType.BFloat16"/> scales are at the ends of
+    /// what their type holds, because the scale was beyond.
+    /// </summary>
+    public long SaturatedScaleCount => checked((long)NativeMethods.bnq_tensor_saturated_scales(_handle));
+
+    /// <summary>The zero points, one for each scale; empty where the scheme is symmetric.</summary>
+    /// <exception cref="InvalidOperationException">They are more than a span can hold.</exception>
+    public ReadOnlySpan<sbyte> ZeroPoints
+    {
+        get
+        {
+            sbyte* data = NativeMethods.bnq_tensor_zero_points(_handle, out ulong count);
+            return new ReadOnlySpan<sbyte>(data, Native.Length(count, nameof(ZeroPoints)));
+        }
+    }
+
+    /// <summary>The columns kept out of the codes (<see cref="Config.OutlierThreshold"/>); often none.</summary>
+    /// <exception cref="InvalidOperationException">They are more than a span can hold.</exception>
+    public Outliers Outliers
+    {
+        get
+        {
+            uint* columns = NativeMethods.bnq_tensor_outlier_columns(_handle, out ulong count);
+            if (count == 0)
+            {
+                return default;
+            }
+
+            // The last dimension is not 0: it has these columns. That of a scalar is 1.
+            ulong last = Shape.IsEmpty ? 1 : (ulong)Shape[^1];
+            ulong values = (ulong)ElementCount / last * count;
+            void* data = NativeMethods.bnq_tensor_outlier_values(_handle, out int type);
+            return new Outliers(
+                new ReadOnlySpan<uint>(columns, Native.Length(count, nameof(Outliers))),
+                new ReadOnlySpan<ushort>(data, Native.Length(values, nameof(Outliers))),
+                (DataType)type);
+        }
+    }
+
+    /// <summary>Reads the scales, however they are stored.</summary>
+    /// <param name="destination">Exactly <see cref="ScaleCount"/> long.</param>
+    /// <exception cref="InvalidArgumentException">The destination has another length.</exception>
+    public void ReadScales(Span<float> destination)
+    {
+        fixed (float* pointer = destination)
+        {
+            Native.Check(NativeMethods.bnq_tensor_read_scales(_handle, pointer, (ulong)destination.Length));
+        }
+    }
+
+    /// <summary>
+    /// A config of those options that say what the tensor is, and not how it was made (clip, rounding, seed, scale
+    /// rule, ...). It is the caller's to dispose.
+    /// </summary>
+    public Config GetConfig()
+    {
+        Native.Check(NativeMethods.bnq_tensor_config(_handle, out ConfigHandle config));
+        return new Config(config);
     }
 
     /// <summary>The value of an option that the tensor was made with, as <see cref="Config.Get"/>.</summary>
@@ -117,6 +217,20 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
             Native.Check(NativeMethods.bnq_tensor_get_float(_handle, id, out double value));
             return value;
         });
+
+    /// <summary>The same tensor with its codes in another packing, without loss.</summary>
+    /// <param name="packing">The other packing.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <exception cref="UnsupportedException">The format does not have it.</exception>
+    public QuantizedTensor Repack(Packing packing, Context? context = null)
+    {
+        Native.Check(NativeMethods.bnq_tensor_repack(
+            ContextHandle.Of(context), _handle, (int)packing, out TensorHandle repacked));
+
+        // What has not changed may still be this tensor's.
+        repacked.Use(_handle.Memory);
+        return new QuantizedTensor(repacked);
+    }
 
     /// <summary>Frees the tensor, and ends the validity of its spans.</summary>
     public void Dispose() => _handle.Dispose();

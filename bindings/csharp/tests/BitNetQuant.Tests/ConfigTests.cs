@@ -1,5 +1,7 @@
 using System;
+using System.Collections.Generic;
 using System.Globalization;
+using System.Linq;
 using Xunit;
 using static BitNetQuant.Tests.Samples;
 
@@ -19,6 +21,12 @@ public sealed class ConfigTests
         Assert.Equal(Scheme.Symmetric, config.Scheme);
         Assert.Equal(0, config.Clip);
         Assert.Equal(NonFinitePolicy.Error, config.NonFinite);
+        Assert.Equal((Rounding.HalfEven, 0L), (config.Rounding, config.Seed));
+        Assert.Equal((ScaleRule.Default, 99.9), (config.ScaleRule, config.Percentile));
+        Assert.Equal(SymmetricRange.Narrow, config.SymmetricRange);
+        Assert.Equal((ScaleDataType.Float32, false), (config.ScaleDataType, config.DoubleQuant));
+        Assert.Equal(Packing.Default, config.Packing);
+        Assert.Equal(0, config.OutlierThreshold);
     }
 
     [Fact]
@@ -28,6 +36,9 @@ public sealed class ConfigTests
         {
             Format = Format.Int8, Granularity = Granularity.Channel, GroupSize = 64, Axis = -1,
             Scheme = Scheme.Asymmetric, Clip = 1.5, NonFinite = NonFinitePolicy.Zero,
+            Rounding = Rounding.Stochastic, Seed = 1L << 53, ScaleRule = ScaleRule.Percentile, Percentile = 97.5,
+            SymmetricRange = SymmetricRange.Extreme, ScaleDataType = ScaleDataType.BFloat16, DoubleQuant = true,
+            Packing = Packing.Base3, OutlierThreshold = 6,
         };
         using var named = new Config();
         foreach (OptionInfo option in Library.Options)
@@ -44,8 +55,17 @@ public sealed class ConfigTests
         Assert.Equal(Scheme.Asymmetric, named.Scheme);
         Assert.Equal(1.5, named.Clip);
         Assert.Equal(NonFinitePolicy.Zero, named.NonFinite);
-        Assert.Equal(config.ToString(), named.ToString());
-        Assert.Contains("group_size=64", config.ToString(), StringComparison.Ordinal);
+        Assert.Equal((Rounding.Stochastic, 1L << 53), (named.Rounding, named.Seed));
+        Assert.Equal((ScaleRule.Percentile, 97.5), (named.ScaleRule, named.Percentile));
+        Assert.Equal(SymmetricRange.Extreme, named.SymmetricRange);
+        Assert.Equal((ScaleDataType.BFloat16, true), (named.ScaleDataType, named.DoubleQuant));
+        Assert.Equal((Packing.Base3, 6.0), (named.Packing, named.OutlierThreshold));
+        Assert.Equal(config, named);
+
+        // No option is without a property: all of them have left their defaults.
+        Assert.All(
+            Library.Options,
+            option => Assert.Contains($"{option.Name}=", config.ToString(), StringComparison.Ordinal));
     }
 
     // Driven by the registry, so that an option added to the library is tested as well.
@@ -104,11 +124,80 @@ public sealed class ConfigTests
     [Theory]
     [InlineData(Format.Ternary, Scheme.Symmetric, 3 * 2, 3 * 2, 0)]
     [InlineData(Format.Int8, Scheme.Asymmetric, 3 * 5, 3 * 2, 3 * 2)]
+    [InlineData(Format.Int4, Scheme.Asymmetric, 3 * 3, 3 * 2, 3 * 2)]
     public void SizesFollowFromTheShape(Format format, Scheme scheme, long codes, long scales, long zeroPoints)
     {
         using var config = new Config { Format = format, Scheme = scheme, GroupSize = 4 };
 
-        Assert.Equal(new QuantizedSizes(codes, scales, zeroPoints), config.GetSizes([3, 5]));
+        Assert.Equal(new QuantizedSizes(codes, scales * 4, zeroPoints), config.GetSizes([3, 5]));
+        config.ScaleDataType = ScaleDataType.Float16;
+        Assert.Equal(new QuantizedSizes(codes, scales * 2, zeroPoints), config.GetSizes([3, 5]));
+    }
+
+    [Fact]
+    public void PresetsAreFoundByName()
+    {
+        using Config config = Config.Preset("nf4_double_quant");
+
+        Assert.Equal((Format.NF4, Granularity.Block, 64L, true),
+            (config.Format, config.Granularity, config.GroupSize, config.DoubleQuant));
+        var error = Assert.Throws<NotFoundException>(() => Config.Preset("nf4,group_size=128"));
+        Assert.Contains("nf4,group_size=128", error.Message, StringComparison.Ordinal);
+        Assert.Contains("nf4_double_quant", error.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentNullException>(() => Config.Preset(null!));
+    }
+
+    [Fact]
+    public void TextIsTriedWithoutExceptions()
+    {
+        Assert.True(Config.TryParse("int4_per_group_32, scale_rule = mse", out Config? config));
+        using (config)
+        {
+            Assert.Equal((Format.Int4, 32L, ScaleRule.Mse), (config.Format, config.GroupSize, config.ScaleRule));
+        }
+
+        foreach (string? text in new[] { null, "format=int3", "grupo=1", "format=int8\0" })
+        {
+            Assert.False(Config.TryParse(text, out Config? none));
+            Assert.Null(none);
+        }
+
+        Assert.Throws<ArgumentNullException>(() => Config.Parse(null!));
+        Assert.Throws<ArgumentException>(() => Config.Parse("format=int8\0"));
+    }
+
+    [Fact]
+    public void DictionariesHoldEveryOption()
+    {
+        using var config = new Config { Format = Format.Int8, Clip = 0.1, Seed = 7 };
+        Dictionary<string, string> options = config.ToDictionary();
+
+        Assert.Equal(Library.Options.Select(option => option.Name).Order(), options.Keys.Order());
+        Assert.Equal(("int8", "0.1", "7"), (options["format"], options["clip"], options["seed"]));
+        using Config read = Config.FromDictionary(options);
+        Assert.Equal(config, read);
+
+        using Config some = Config.FromDictionary(new Dictionary<string, string> { ["group_size"] = "64" });
+        Assert.Equal((64L, Format.Ternary), (some.GroupSize, some.Format));
+        Assert.Throws<NotFoundException>(
+            () => Config.FromDictionary(new Dictionary<string, string> { ["colour"] = "red" }));
+        Assert.Throws<ArgumentNullException>(() => Config.FromDictionary(null!));
+    }
+
+    [Fact]
+    public void EqualityIsThatOfAllOptions()
+    {
+        using var config = new Config { Format = Format.Int4 };
+        using var same = new Config { Format = Format.Int4 };
+
+        Assert.Equal(config, same);
+        Assert.Equal(config.GetHashCode(), same.GetHashCode());
+        Assert.True(config.Equals((object)same));
+        Assert.False(config.Equals((Config?)null));
+        Assert.False(config.Equals((object)"format=int4"));
+
+        same.Percentile = 50; // an option that is not used is an option
+        Assert.NotEqual(config, same);
     }
 
     [Fact]
@@ -132,5 +221,8 @@ public sealed class ConfigTests
         Assert.Throws<ObjectDisposedException>(() => config.Set("format", "int8"));
         Assert.Throws<ObjectDisposedException>(() => QuantizedTensor.Quantize(Floats(1f), [1], config));
         Assert.Equal("Config", config.ToString());
+        using var alive = new Config();
+        Assert.False(config.Equals(alive) || alive.Equals(config));
+        Assert.True(config.Equals((object)config));
     }
 }

@@ -62,7 +62,29 @@ public sealed class ConversionTests
         Assert.Throws<InvalidArgumentException>(() => plan.Add("*", int8, minRank: 9));
         Assert.Throws<ArgumentNullException>(() => plan.Add("*", null!));
         plan.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => plan.Match("a", 1));
         Assert.Throws<ObjectDisposedException>(() => plan.Skip("*"));
+    }
+
+    [Fact]
+    public void MatchTellsTheRuleAndItsConfig()
+    {
+        using var int4 = Config.Preset("int4_per_group_32");
+        using var none = new Config { Format = Format.None };
+        using var plan = new Plan().Skip("*.bias").Add("head.*", none).Add("layer.*", int4, minRank: 2);
+
+        Assert.Equal(new PlanMatch(0, null), plan.Match("layer.bias", 2));
+        Assert.Equal(new PlanMatch(1, null), plan.Match("head.weight", 2));
+        PlanMatch match = Assert.IsType<PlanMatch>(plan.Match("layer.weight", 2));
+        using (match.Config)
+        {
+            Assert.Equal((2, int4), (match.Rule, match.Config));
+        }
+
+        Assert.Null(plan.Match("layer.weight", 1));
+        Assert.Null(plan.Match("other", 2));
+        Assert.Throws<ArgumentOutOfRangeException>(() => plan.Match("layer.weight", -1));
+        Assert.Throws<ArgumentNullException>(() => plan.Match(null!, 2));
     }
 
     [Theory]

@@ -92,10 +92,15 @@ public sealed partial class HeaderTests
     [Theory]
     [InlineData(typeof(Status), "BNQ_OK|BNQ_ERROR_")]
     [InlineData(typeof(DataType), "BNQ_DTYPE_")]
-    [InlineData(typeof(Format), "BNQ_FORMAT_(?!CODE_BITS|MIN_|MAX_|ASYMMETRIC)")]
+    [InlineData(typeof(Format), "BNQ_FORMAT_(?!CODE_BITS|MIN_|MAX_|ASYMMETRIC|INTEGER|SCALED)")]
     [InlineData(typeof(Granularity), "BNQ_GRANULARITY_")]
     [InlineData(typeof(Scheme), "BNQ_SCHEME_")]
     [InlineData(typeof(NonFinitePolicy), "BNQ_NON_FINITE_")]
+    [InlineData(typeof(Rounding), "BNQ_ROUNDING_")]
+    [InlineData(typeof(ScaleRule), "BNQ_SCALE_RULE_")]
+    [InlineData(typeof(SymmetricRange), "BNQ_SYMMETRIC_RANGE_")]
+    [InlineData(typeof(ScaleDataType), "BNQ_SCALE_DTYPE_")]
+    [InlineData(typeof(Packing), "BNQ_PACKING_")]
     [InlineData(typeof(ModelFileKind), "BNQ_FILE_")]
     [InlineData(typeof(LogLevel), "BNQ_LOG_")]
     public void EnumerationsAreComplete(Type enumeration, string prefix)
@@ -136,7 +141,10 @@ public sealed partial class HeaderTests
         {
             bool frees = function.EndsWith("_destroy", StringComparison.Ordinal)
                 || function.EndsWith("_close", StringComparison.Ordinal);
-            return stars == 2 ? type == handle.MakeByRefType() : type == (frees ? typeof(nint) : handle);
+            bool list = Regex.IsMatch(native, @"\* *const *\*");
+            return list ? type == typeof(nint).MakePointerType()
+                : stars == 2 ? type == handle.MakeByRefType()
+                : type == (frees ? typeof(nint) : handle);
         }
 
         if (target.EndsWith("_fn", StringComparison.Ordinal))

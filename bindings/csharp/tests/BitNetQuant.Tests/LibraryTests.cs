@@ -25,6 +25,15 @@ public sealed class LibraryTests
             (ternary.Name, ternary.CodeBits, ternary.MinCode, ternary.MaxCode, ternary.SupportsAsymmetric));
         Assert.Equal(("int8", 8, -128, 127, true),
             (int8.Name, int8.CodeBits, int8.MinCode, int8.MaxCode, int8.SupportsAsymmetric));
+        Assert.Equal(
+            [Format.Ternary, Format.Int8, Format.Int4],
+            Library.Formats.Where(format => format.IsInteger).Select(format => format.Format).Order());
+        Assert.Equal(
+            [Format.Float16, Format.BFloat16],
+            Library.Formats.Where(format => !format.IsScaled).Select(format => format.Format).Order());
+        Assert.Equal(
+            Enum.GetValues<Format>().Where(format => format != Format.None).Order(),
+            Library.Formats.Select(format => format.Format).Order());
         Assert.All(Library.Formats, format =>
         {
             Assert.Equal(format.Format, Library.FindFormat(format.Name));
@@ -41,11 +50,35 @@ public sealed class LibraryTests
         OptionInfo clip = Library.Options.Single(option => option.Name == "clip");
 
         Assert.True(granularity.IsInteger);
-        Assert.Equal<string>(["tensor", "channel", "group"], granularity.ValueNames);
-        Assert.Equal((0.0, 2.0, 2.0), (granularity.Minimum, granularity.Maximum, granularity.Default));
+        Assert.Equal<string>(["tensor", "channel", "group", "token", "block"], granularity.ValueNames);
+        Assert.Equal((0.0, 4.0, 2.0), (granularity.Minimum, granularity.Maximum, granularity.Default));
         Assert.False(clip.IsInteger);
         Assert.Empty(clip.ValueNames);
         Assert.Equal((0.0, 0.0), (clip.Minimum, clip.Default));
+    }
+
+    [Fact]
+    public void ListsPresets()
+    {
+        Assert.NotEmpty(Library.Presets);
+        Assert.Equal(Library.Presets.Length, Library.Presets.DistinctBy(preset => preset.Name).Count());
+        Assert.All(Library.Presets, preset =>
+        {
+            Assert.NotEmpty(preset.Description);
+            using Config config = Config.Preset(preset.Name);
+            using Config read = Config.Parse(config.ToString());
+            Assert.Equal(config, read);
+        });
+    }
+
+    [Fact]
+    public void DynamicMapAscendsToOne()
+    {
+        float[] map = Library.DynamicMap.ToArray();
+
+        Assert.Equal(256, map.Length);
+        Assert.Equal(map.Order(), map);
+        Assert.Equal((0f, 1f), (map[127], map[255]));
     }
 
     [Fact]

@@ -102,6 +102,12 @@ public sealed class ModelFileTests
         Assert.Equal(original.Scales.ToArray(), copy.Scales.ToArray());
         Assert.Equal(original.ZeroPoints.ToArray(), copy.ZeroPoints.ToArray());
         Assert.Equal(original.GroupSize, copy.GroupSize);
+        using Config read = file.GetConfig("quantized");
+        using Config made = original.GetConfig();
+        Assert.Equal((Format.Int8, Scheme.Asymmetric, 7L), (read.Format, read.Scheme, read.GroupSize));
+        Assert.Equal(made, read);
+        Assert.Throws<UnsupportedException>(() => file.GetConfig("doubles"));
+        Assert.Throws<NotFoundException>(() => file.GetConfig("missing"));
         Assert.Throws<UnsupportedException>(() => file.Read<byte>("quantized"));
         file.Verify();
     }
@@ -164,7 +170,12 @@ public sealed class ModelFileTests
         Assert.Equal(1, memory.Pins);
         Assert.Equal([64, -127], read.Unpack());
 
+        QuantizedTensor repacked = read.Repack(Packing.Default);
         read.Dispose();
+        Assert.Equal(1, memory.Pins);
+        Assert.Equal([64, -127], repacked.Unpack());
+
+        repacked.Dispose();
         Assert.Equal(0, memory.Pins);
 
         Assert.Throws<CorruptFileException>(() => ModelFile.Open(memory.Memory[..20]));

@@ -26,9 +26,15 @@ public sealed class TensorTests
         Assert.Equal((Granularity.Group, 4L, 0), (tensor.Granularity, tensor.GroupSize, tensor.Axis));
         Assert.Equal(Scheme.Asymmetric, tensor.Scheme);
         Assert.Equal(30, tensor.Codes.Length);
-        Assert.Equal(9, tensor.Scales.Length);
+        Assert.Equal((9, 9L), (tensor.Scales.Length, tensor.ScaleCount));
         Assert.Equal(9, tensor.ZeroPoints.Length);
-        Assert.Equal(30 + (9 * 4) + (9 * 4), tensor.ByteCount);
+        Assert.Equal(30 + (9 * 4) + 9, tensor.ByteCount);
+        Assert.Equal((ScaleDataType.Float32, false, Packing.Default),
+            (tensor.ScaleDataType, tensor.DoubleQuant, tensor.Packing));
+        Assert.Equal(MemoryMarshal.AsBytes(tensor.Scales).ToArray(), tensor.ScaleData.ToArray());
+        Assert.Equal(0, tensor.SaturatedScaleCount);
+        Assert.True(tensor.Outliers.IsEmpty);
+        Assert.Null(tensor.Outliers.DataType);
         Assert.Equal(tensor.ByteCount * 8 / 30.0, tensor.BitsPerWeight);
         Assert.Throws<NotFoundException>(() => tensor.GetOption("colour"));
     }
@@ -147,6 +153,9 @@ public sealed class TensorTests
         Assert.Throws<InvalidArgumentException>(() => QuantizedTensor.FromCodes([0b11], [1f], [], [1], config));
         Assert.Throws<InvalidArgumentException>(() => QuantizedTensor.FromCodes([1], [float.NaN], [], [1], config));
         Assert.Throws<InvalidArgumentException>(() => QuantizedTensor.FromCodes([1], [1f, 1f], [], [1], config));
+        Assert.Throws<InvalidArgumentException>(() => QuantizedTensor.FromData([1], [0, 0, 0], [], [1], config));
+        config.DoubleQuant = true;
+        Assert.Throws<ArgumentException>(() => QuantizedTensor.FromCodes([1], [1f, 1f, 1f], [], [1], config));
     }
 
     [Fact]
@@ -173,7 +182,12 @@ public sealed class TensorTests
 
         Assert.Throws<ObjectDisposedException>(() => tensor.Codes.Length);
         Assert.Throws<ObjectDisposedException>(() => tensor.Scales.Length);
+        Assert.Throws<ObjectDisposedException>(() => tensor.ScaleData.Length);
         Assert.Throws<ObjectDisposedException>(() => tensor.ZeroPoints.Length);
+        Assert.Throws<ObjectDisposedException>(() => tensor.Outliers.IsEmpty);
+        Assert.Throws<ObjectDisposedException>(() => tensor.Repack(Packing.Base3));
+        Assert.Throws<ObjectDisposedException>(() => tensor.GetConfig());
+        Assert.Throws<ObjectDisposedException>(() => QuantizedTensor.DequantizeBatch([tensor]));
         Assert.Throws<ObjectDisposedException>(() => tensor.ToArray());
         Assert.Throws<ObjectDisposedException>(() => tensor.Unpack());
         Assert.Throws<ObjectDisposedException>(() => tensor.Compare(Exact));

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using BitNetQuant.Interop;
 using Xunit;
@@ -15,6 +16,7 @@ public sealed class VectorTests
     private static readonly Dictionary<string, JsonElement> Quantize = Load("quantize.json");
     private static readonly Dictionary<string, JsonElement> MetricCases = Load("metrics.json");
     private static readonly Dictionary<string, JsonElement> Errors = Load("errors.json");
+    private static readonly Dictionary<string, JsonElement> ConfigTexts = Load("config.json");
 
     public static TheoryData<string> QuantizeCases => new(Quantize.Keys);
 
@@ -22,29 +24,58 @@ public sealed class VectorTests
 
     public static TheoryData<string> ErrorCases => new(Errors.Keys);
 
+    public static TheoryData<string> ConfigTextCases => new(ConfigTexts.Keys);
+
     [Theory]
     [MemberData(nameof(QuantizeCases))]
     public void QuantizesToTheVector(string name)
     {
         JsonElement test = Quantize[name];
         long[] shape = Shape(test);
-        float[] input = Floats(test.GetProperty("input"));
+        SourceArray source = Source(test);
         using Config config = ConfigOf(test);
-        Assert.Equal("F32", test.GetProperty("dtype").GetString());
 
-        using QuantizedTensor tensor = QuantizedTensor.Quantize(input, shape, config);
+        using QuantizedTensor tensor = QuantizedTensor.Quantize(Bytes(test), source.DataType, shape, config);
         RequireVector(test, tensor);
 
-        // The same when the values come as double, and when the codes come from outside.
-        using QuantizedTensor fromDouble = QuantizedTensor.Quantize(
-            Array.ConvertAll(input, value => (double)value), shape, config);
-        RequireVector(test, fromDouble);
+        // The same when single-precision values come as double.
+        if (source.DataType == DataType.Float32)
+        {
+            using QuantizedTensor fromDouble = QuantizedTensor.Quantize(
+                Array.ConvertAll(Floats(test.GetProperty("input")), value => (double)value), shape, config);
+            RequireVector(test, fromDouble);
+        }
 
-        byte[] packed = QuantizedTensor.Pack(Codes(test), shape, config);
-        Assert.Equal(Convert.FromHexString(test.GetProperty("packed").GetString()!), packed);
-        using QuantizedTensor fromCodes = QuantizedTensor.FromCodes(
-            packed, FloatBits(test.GetProperty("scales")), ZeroPoints(test), shape, config);
-        RequireVector(test, fromCodes);
+        if (test.TryGetProperty("codes", out _))
+        {
+            Assert.Equal(Hex(test, "packed"), QuantizedTensor.Pack(Codes(test), shape, config));
+        }
+        else if (tensor.ElementCount > 0)
+        {
+            Assert.Throws<UnsupportedException>(() => tensor.Unpack());
+        }
+
+        // What depends on the data cannot be made in parts, nor in a batch.
+        if (config.OutlierThreshold > 0)
+        {
+            Assert.Throws<UnsupportedException>(() => QuantizedTensor.QuantizeBatch([source], config));
+            return;
+        }
+
+        // The same from parts, by the config given and by the one that the tensor has, and in a batch.
+        using QuantizedTensor fromParts = FromParts(test, config);
+        RequireVector(test, fromParts);
+        using Config stored = tensor.GetConfig();
+        using QuantizedTensor fromStored = QuantizedTensor.FromData(
+            tensor.Codes, tensor.ScaleData, tensor.ZeroPoints, shape, stored);
+        RequireVector(test, fromStored, config: stored);
+        foreach (QuantizedTensor one in QuantizedTensor.QuantizeBatch([source, source], config))
+        {
+            using (one)
+            {
+                RequireVector(test, one);
+            }
+        }
     }
 
     [Theory]
@@ -71,7 +102,7 @@ public sealed class VectorTests
 
     [Theory]
     [MemberData(nameof(ErrorCases))]
-    public unsafe void RefusesAsTheVectorSays(string name)
+    public void RefusesAsTheVectorSays(string name)
     {
         JsonElement test = Errors[name];
 
@@ -81,22 +112,78 @@ public sealed class VectorTests
             QuantizedTensor.Quantize(Floats(test.GetProperty("input")), Shape(test), config).Dispose();
         });
 
+        RequireError(test, error);
+    }
+
+    [Theory]
+    [MemberData(nameof(ConfigTextCases))]
+    public void ReadsConfigsAsTheVectorSays(string name)
+    {
+        JsonElement test = ConfigTexts[name];
+        string text = test.GetProperty("text").GetString()!;
+        if (test.TryGetProperty("canonical", out JsonElement canonical))
+        {
+            using Config config = Config.Parse(text);
+            Assert.Equal(canonical.GetString(), config.ToString());
+            using Config again = Config.Parse(config.ToString());
+            Assert.Equal(config, again);
+            using Config fromDictionary = Config.FromDictionary(config.ToDictionary());
+            Assert.Equal(config, fromDictionary);
+        }
+        else
+        {
+            RequireError(test, Assert.ThrowsAny<BitNetQuantException>(() => Config.Parse(text)));
+            Assert.False(Config.TryParse(text, out _));
+        }
+    }
+
+    private static unsafe void RequireError(JsonElement test, BitNetQuantException error)
+    {
         Assert.Equal(
             test.GetProperty("status").GetString(), Native.Text(NativeMethods.bnq_status_name((int)error.Status)));
         Assert.Contains(test.GetProperty("message").GetString()!, error.Message, StringComparison.Ordinal);
     }
 
-    private static void RequireVector(JsonElement test, QuantizedTensor tensor)
+    private static void RequireVector(JsonElement test, QuantizedTensor tensor, Config? config = null)
     {
         Assert.Equal<long>(Shape(test), tensor.Shape);
-        Assert.Equal(Codes(test), tensor.Unpack());
-        Assert.Equal(test.GetProperty("packed").GetString(), Convert.ToHexString(tensor.Codes), ignoreCase: true);
-        Assert.Equal(Bits(FloatBits(test.GetProperty("scales"))), Bits(tensor.Scales.ToArray()));
-        Assert.Equal(ZeroPoints(test), tensor.ZeroPoints.ToArray());
-        Assert.Equal(Bits(FloatBits(test.GetProperty("dequantized"))), Bits(tensor.ToArray()));
-        foreach (JsonProperty option in test.GetProperty("config").EnumerateObject())
+        if (test.TryGetProperty("codes", out _))
         {
-            Assert.Equal(option.Value.GetString(), tensor.GetOption(option.Name));
+            Assert.Equal(Codes(test), tensor.Unpack());
+        }
+
+        Assert.Equal(Hex(test, "packed"), tensor.Codes.ToArray());
+        float[] scales = FloatBits(test.GetProperty("scales"));
+        Assert.Equal(Bits(scales), Bits(tensor.Scales.ToArray()));
+        Assert.Equal(scales.Length, tensor.ScaleCount);
+        byte[] scaleData = test.TryGetProperty("scale_bytes", out _)
+            ? Hex(test, "scale_bytes")
+            : MemoryMarshal.AsBytes<float>(scales).ToArray();
+        Assert.Equal(scaleData, tensor.ScaleData.ToArray());
+        Assert.Equal(ZeroPoints(test), tensor.ZeroPoints.ToArray());
+        RequireOutliers(test, tensor.Outliers);
+        Assert.Equal(Bits(FloatBits(test.GetProperty("dequantized"))), Bits(tensor.ToArray()));
+        using Config made = config?.Clone() ?? ConfigOf(test);
+        foreach (OptionInfo option in Library.Options)
+        {
+            Assert.Equal((option.Name, made.Get(option.Name)), (option.Name, tensor.GetOption(option.Name)));
+        }
+    }
+
+    private static void RequireOutliers(JsonElement test, Outliers outliers)
+    {
+        if (!test.TryGetProperty("outlier_columns", out JsonElement columns))
+        {
+            Assert.True(outliers.IsEmpty);
+            return;
+        }
+
+        Assert.Equal(columns.EnumerateArray().Select(column => column.GetUInt32()), outliers.Columns.ToArray());
+        Assert.Equal(Hex(test, "outlier_values"), MemoryMarshal.AsBytes(outliers.Values).ToArray());
+        if (columns.GetArrayLength() > 0)
+        {
+            Assert.Equal(
+                Library.FindDataType(test.GetProperty("outlier_dtype").GetString()!), Assert.NotNull(outliers.DataType));
         }
     }
 
@@ -138,7 +225,7 @@ public sealed class VectorTests
         {
             "inf" => double.PositiveInfinity,
             "-inf" => double.NegativeInfinity,
-            "nan" => double.NaN,
+            "nan" => BitConverter.UInt32BitsToSingle(0x7FC00000), // float.NaN has the sign bit
             var text => throw new InvalidDataException($"\"{text}\" is not a number of a test vector."),
         };
 
@@ -150,8 +237,38 @@ public sealed class VectorTests
             uint.Parse(element.GetString()!, NumberStyles.HexNumber, CultureInfo.InvariantCulture)))
         .ToArray();
 
-    // Compared as bits, so that -0 is not 0.
-    private static uint[] Bits(float[] values) => Array.ConvertAll(values, BitConverter.SingleToUInt32Bits);
+    // Compared as bits, so that -0 is not 0; but one NaN is as good as another.
+    private static uint[] Bits(float[] values) => Array.ConvertAll(
+        values, value => BitConverter.SingleToUInt32Bits(float.IsNaN(value) ? float.NaN : value));
+
+    private static byte[] Hex(JsonElement test, string member) =>
+        Convert.FromHexString(test.GetProperty(member).GetString()!);
+
+    /// <summary>The input in the type of the case. Its numbers are exact in that type.</summary>
+    private static byte[] Bytes(JsonElement test)
+    {
+        float[] input = Floats(test.GetProperty("input"));
+        return Library.FindDataType(test.GetProperty("dtype").GetString()!) switch
+        {
+            DataType.Float32 => MemoryMarshal.AsBytes<float>(input).ToArray(),
+            DataType.Float64 => MemoryMarshal.AsBytes<double>(Array.ConvertAll(input, value => (double)value)).ToArray(),
+            DataType.Float16 => MemoryMarshal.AsBytes<Half>(Array.ConvertAll(input, value => (Half)value)).ToArray(),
+            DataType.BFloat16 => MemoryMarshal.AsBytes<ushort>(
+                Array.ConvertAll(input, value => (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16))).ToArray(),
+            var type => throw new InvalidDataException($"{type} is not a type of a test vector."),
+        };
+    }
+
+    private static SourceArray Source(JsonElement test) => SourceArray.Of<byte>(
+        Bytes(test), Library.FindDataType(test.GetProperty("dtype").GetString()!), Shape(test));
+
+    /// <summary>A tensor from what the case says its parts are.</summary>
+    private static QuantizedTensor FromParts(JsonElement test, Config config) =>
+        test.TryGetProperty("scale_bytes", out _)
+            ? QuantizedTensor.FromData(
+                Hex(test, "packed"), Hex(test, "scale_bytes"), ZeroPoints(test), Shape(test), config)
+            : QuantizedTensor.FromCodes(
+                Hex(test, "packed"), FloatBits(test.GetProperty("scales")), ZeroPoints(test), Shape(test), config);
 
     private static long[] Shape(JsonElement test) =>
         test.GetProperty("shape").EnumerateArray().Select(element => element.GetInt64()).ToArray();
@@ -159,6 +276,6 @@ public sealed class VectorTests
     private static sbyte[] Codes(JsonElement test) =>
         test.GetProperty("codes").EnumerateArray().Select(element => element.GetSByte()).ToArray();
 
-    private static int[] ZeroPoints(JsonElement test) =>
-        test.GetProperty("zero_points").EnumerateArray().Select(element => element.GetInt32()).ToArray();
+    private static sbyte[] ZeroPoints(JsonElement test) =>
+        test.GetProperty("zero_points").EnumerateArray().Select(element => element.GetSByte()).ToArray();
 }

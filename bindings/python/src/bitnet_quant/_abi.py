@@ -45,6 +45,8 @@ FORMAT_MIN_GROUP = 2
 FORMAT_ASYMMETRIC = 3
 FORMAT_MIN_CODE = 4
 FORMAT_MAX_CODE = 5
+FORMAT_INTEGER = 6
+FORMAT_SCALED = 7
 OPTION_INT = 0
 OPTION_FLOAT = 1
 LOG_WARNING = 1
@@ -121,7 +123,10 @@ _context, _config, _tensor = POINTER(bnq_context), POINTER(bnq_config), POINTER(
 _file, _writer, _plan = POINTER(bnq_file), POINTER(bnq_writer), POINTER(bnq_plan)
 _report, _array = POINTER(bnq_report), POINTER(bnq_array)
 _i32p, _i64p, _u64p, _f64p = POINTER(i32), POINTER(i64), POINTER(u64), POINTER(f64)
-_i8p, _u8p, _f32p = POINTER(i8), POINTER(u8), POINTER(f32)
+_i8p, _u8p, _u32p, _f32p = POINTER(i8), POINTER(u8), POINTER(u32), POINTER(f32)
+# Lists of pointers, for batches.
+_tensors, _addresses = POINTER(_tensor), POINTER(address)
+_i8pp, _u8pp = POINTER(_i8p), POINTER(_u8p)
 
 #: Name -> (type of the result, types of the parameters), in the header's order.
 PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
@@ -163,6 +168,12 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_config_get_int": (status, [_config, i32, _i64p]),
     "bnq_config_get_float": (status, [_config, i32, _f64p]),
     "bnq_config_set_text": (status, [_config, text, text]),
+    "bnq_config_equal": (status, [_config, _config, _i32p]),
+    "bnq_config_to_text": (status, [_config, text, u64, _u64p]),
+    "bnq_config_from_text": (status, [text, POINTER(_config)]),
+    "bnq_preset_count": (u32, []),
+    "bnq_preset_name": (text, [u32]),
+    "bnq_preset_description": (text, [u32]),
     "bnq_option_count": (u32, []),
     "bnq_option_at": (status, [u32, _i32p]),
     "bnq_option_name": (text, [i32]),
@@ -172,9 +183,11 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     # Arrays and tensors
     "bnq_tensor_quantize": (status, [_context, _config, _array, POINTER(_tensor)]),
     "bnq_quantized_sizes": (status, [_config, i32, _u64p, _u64p, _u64p, _u64p]),
-    "bnq_quantize": (status, [_context, _config, _array, _u8p, u64, _f32p, u64, _i32p, u64]),
-    "bnq_tensor_create": (status, [_context, _config, i32, _u64p, _u8p, u64, _f32p, u64,
-                                   _i32p, u64, i32, POINTER(_tensor)]),
+    "bnq_quantize": (status, [_context, _config, _array, _u8p, u64, address, u64, _i8p, u64]),
+    "bnq_quantize_batch": (status, [_context, _config, u64, _array, _u8pp, _u64p, _addresses,
+                                    _u64p, _i8pp, _u64p]),
+    "bnq_tensor_create": (status, [_context, _config, i32, _u64p, _u8p, u64, address, u64,
+                                   _i8p, u64, i32, POINTER(_tensor)]),
     "bnq_tensor_destroy": (None, [_tensor]),
     "bnq_tensor_format": (i32, [_tensor]),
     "bnq_tensor_shape": (i32, [_tensor, _u64p]),
@@ -182,15 +195,24 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_tensor_columns": (u64, [_tensor]),
     "bnq_tensor_get_int": (status, [_tensor, i32, _i64p]),
     "bnq_tensor_get_float": (status, [_tensor, i32, _f64p]),
+    "bnq_tensor_config": (status, [_tensor, POINTER(_config)]),
     "bnq_tensor_codes": (_u8p, [_tensor, _u64p]),
-    "bnq_tensor_scales": (_f32p, [_tensor, _u64p]),
-    "bnq_tensor_zero_points": (_i32p, [_tensor, _u64p]),
+    "bnq_tensor_scales": (address, [_tensor, _u64p]),
+    "bnq_tensor_zero_points": (_i8p, [_tensor, _u64p]),
+    "bnq_tensor_scale_count": (u64, [_tensor]),
+    "bnq_tensor_read_scales": (status, [_tensor, _f32p, u64]),
+    "bnq_tensor_saturated_scales": (u64, [_tensor]),
+    "bnq_tensor_outlier_columns": (_u32p, [_tensor, _u64p]),
+    "bnq_tensor_outlier_values": (address, [_tensor, _i32p]),
+    "bnq_dynamic_map": (_f32p, []),
     "bnq_tensor_bytes": (u64, [_tensor]),
     "bnq_tensor_bits_per_weight": (f64, [_tensor]),
     "bnq_tensor_unpack": (status, [_context, _tensor, _i8p, u64]),
     "bnq_pack": (status, [_context, _config, i32, _u64p, _i8p, u64, _u8p, u64]),
+    "bnq_tensor_repack": (status, [_context, _tensor, i32, POINTER(_tensor)]),
     "bnq_tensor_dequantize": (status, [_context, _tensor, i32, address, u64]),
     "bnq_tensor_dequantize_rows": (status, [_context, _tensor, u64, u64, i32, address, u64]),
+    "bnq_dequantize_batch": (status, [_context, u64, _tensors, i32, _addresses, _u64p]),
     # Metrics
     "bnq_compare": (status, [_context, _array, _array, _f64p, u32]),
     "bnq_tensor_compare": (status, [_context, _array, _tensor, _f64p, u32]),
@@ -207,6 +229,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_file_dtype": (i32, [_file, u64]),
     "bnq_file_bytes": (u64, [_file, u64]),
     "bnq_file_stored_bytes": (u64, [_file, u64]),
+    "bnq_file_config": (status, [_file, u64, POINTER(_config)]),
     "bnq_file_metadata_count": (u64, [_file]),
     "bnq_file_metadata_key": (text, [_file, u64]),
     "bnq_file_metadata_value": (text, [_file, u64]),
@@ -224,6 +247,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_plan_create": (status, [POINTER(_plan)]),
     "bnq_plan_destroy": (None, [_plan]),
     "bnq_plan_add": (status, [_plan, text, i32, _config]),
+    "bnq_plan_match": (status, [_plan, text, i32, _i64p, POINTER(_config)]),
     "bnq_quantize_file": (status, [_context, _plan, text, text, i32, bnq_progress_fn, address,
                                    POINTER(_report)]),
     "bnq_dequantize_file": (status, [_context, text, text, i32, i32, bnq_progress_fn, address,

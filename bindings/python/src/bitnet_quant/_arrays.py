@@ -68,7 +68,7 @@ class ArrayArgument:
     byte, so that the array holds packed bytes.
     """
 
-    __slots__ = ("array", "shape", "dtype", "_shape", "_as_parameter_")
+    __slots__ = ("array", "shape", "dtype", "struct", "_shape", "_as_parameter_")
 
     def __init__(self, value: Any, what: str, *, dtype: Optional[DTypeLike] = None,
                  copy: bool = False, shape: Optional[tuple[int, ...]] = None) -> None:
@@ -94,8 +94,9 @@ class ArrayArgument:
             raise ValueError(f"{what} holds {self.array.nbytes} bytes, but {self.dtype} elements "
                              f"of shape {self.shape} take {bits / 8:g}")
         self._shape = shape_argument(self.shape)
-        self._as_parameter_ = ctypes.byref(_abi.bnq_array(
-            self.array.ctypes.data, self._shape, number, len(self.shape)))
+        self.struct = _abi.bnq_array(self.array.ctypes.data, self._shape, number,
+                                     len(self.shape))
+        self._as_parameter_ = ctypes.byref(self.struct)
 
 
 def borrow(value: Any, what: str, *, copy: bool = False, native: Any = None
@@ -154,14 +155,18 @@ def output(out: Any, what: str, shape: tuple[int, ...], native: np.dtype[Any]
     return out
 
 
-def new_or(out: Any, shape: tuple[int, ...], native: np.dtype[Any]) -> np.ndarray[Any, Any]:
+def new_or(out: Any, shape: tuple[int, ...], native: np.dtype[Any], what: str = "out"
+           ) -> np.ndarray[Any, Any]:
     """The array for a result: a new one where the caller gave no `out`."""
-    return np.empty(shape, native) if out is None else output(out, "out", shape, native)
+    return np.empty(shape, native) if out is None else output(out, what, shape, native)
 
 
 def pointer(array: Optional[np.ndarray[Any, Any]], kind: Any) -> Any:
-    """The array's data as a pointer to `kind`; NULL for None."""
-    return None if array is None else ctypes.cast(array.ctypes.data, ctypes.POINTER(kind))
+    """The array's data as a pointer to `kind`, or void*; NULL for None."""
+    if array is None:
+        return None
+    address = ctypes.c_void_p(array.ctypes.data)
+    return address if kind is None else ctypes.cast(address, ctypes.POINTER(kind))
 
 
 def check_shape(shape: Any) -> tuple[int, ...]:
@@ -186,17 +191,22 @@ class _Memory:
     __slots__ = ("__array_interface__", "_owner")
 
     def __init__(self, address: int, shape: tuple[int, ...], native: np.dtype[Any],
-                 owner: Handle) -> None:
+                 owner: Optional[Handle]) -> None:
         self.__array_interface__ = {
             "version": 3, "typestr": native.str, "shape": shape, "data": (address, True)}
         self._owner = owner
 
 
-def view(address: Optional[int], shape: tuple[int, ...], native: np.dtype[Any], owner: Handle
-         ) -> np.ndarray[Any, Any]:
-    """A read-only array over memory that lives as long as `owner`."""
+def view(address: Optional[int], shape: tuple[int, ...], native: np.dtype[Any],
+         owner: Optional[Handle]) -> np.ndarray[Any, Any]:
+    """A read-only array over memory that lives as long as `owner`; for ever, if
+    there is none."""
     if not address:
-        empty = np.empty(shape, native)
-        empty.flags.writeable = False
-        return empty
+        return read_only(np.empty(shape, native))
     return np.asarray(_Memory(address, shape, native, owner))
+
+
+def read_only(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """`array`, which shows what cannot be changed by writing to it."""
+    array.flags.writeable = False
+    return array

@@ -2,22 +2,27 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Callable, Mapping, Optional, Union
+from typing import Any, Mapping, Optional, Union
 
 from . import _abi, registry
 from ._handles import Handle, create, encode, integer
 from ._loader import library
+from .errors import NotFoundError
 
 OptionValue = Union[str, int, float]
 
 
 class Config:
-    """A set of options, given as keywords: Config(format="int8", group_size=64).
+    """A set of options, given as keywords: Config(format="int4", group_size=64).
 
     The options are those the loaded library has (`options()` lists them with
     their bounds and defaults); those not given are at their defaults. Values are
-    numbers or, where they have names, names. A config does not change once made;
-    `replace` makes another. Options are attributes: config.group_size.
+    numbers or, where they have names, names; those that are on or off are bool.
+    A config does not change once made; `replace` makes another. Options are
+    attributes: config.group_size.
+
+    Also made from a preset's name (`Config.preset`), a dictionary, or text
+    (`Config.from_text`). Functions that take a config take such text, too.
 
     An unknown option raises NotFoundError, a bad value InvalidArgumentError or
     TypeError. Whether a format supports a combination shows when it is used.
@@ -25,13 +30,49 @@ class Config:
 
     __slots__ = ("_handle", "__weakref__")
 
+    _handle: Handle
+
     def __init__(self, **options: OptionValue) -> None:
-        lib = library()
-        self._handle = create(_abi.bnq_config, lib.bnq_config_create,
+        self._handle = create(_abi.bnq_config, library().bnq_config_create,
                               destroy="bnq_config_destroy")
         self._set(options)
 
+    @classmethod
+    def _own(cls, handle: Handle) -> Config:
+        config = object.__new__(cls)
+        config._handle = handle
+        return config
+
+    @classmethod
+    def preset(cls, name: str, **options: OptionValue) -> Config:
+        """The preset of that name (`presets()` lists them), with some options
+        changed: Config.preset("nf4_double_quant", group_size=128). NotFoundError."""
+        known = [preset.name for preset in registry.presets()]
+        if name not in known:  # from_text would take any text
+            raise NotFoundError(f"unknown preset {name!r}; known are {', '.join(known)}")
+        config = cls.from_text(name)
+        config._set(options)
+        return config
+
+    @classmethod
+    def from_text(cls, text: str) -> Config:
+        """A config from option=value items between commas, the first of which may be
+        the name of a preset: "format=int4,group_size=64", "nf4,group_size=128"."""
+        return cls._own(create(_abi.bnq_config, library().bnq_config_from_text,
+                               encode(text, "text"), destroy="bnq_config_destroy"))
+
+    @property
+    def text(self) -> str:
+        """The reverse of from_text: the format, then every option that is not at its
+        default. Equal configs have equal text."""
+        size = ctypes.c_uint64()
+        library().bnq_config_to_text(self._handle, None, 0, ctypes.byref(size))
+        buffer = ctypes.create_string_buffer(size.value)
+        library().bnq_config_to_text(self._handle, buffer, size.value, None)
+        return buffer.value.decode("utf-8")
+
     def _set(self, options: Mapping[str, OptionValue]) -> None:
+        # Only of a config that nobody has seen yet.
         lib = library()
         for name, value in options.items():
             if isinstance(value, str):
@@ -48,73 +89,93 @@ class Config:
                 raise TypeError(f"{name} must be a str or {option.type.__name__}, got {value!r}"
                                 ) from None
 
+    def _get(self, option: registry.Option) -> OptionValue:
+        if option.type is float:
+            real = ctypes.c_double()
+            library().bnq_config_get_float(self._handle, option.id, ctypes.byref(real))
+            return real.value
+        number = self._number(option)
+        if option.type is bool:
+            return bool(number)
+        name = library().bnq_option_value_name(option.id, number)
+        return number if name is None else str(name.decode())
+
+    def _number(self, option: registry.Option) -> int:
+        """The value of an option that is not a float, as the library counts it."""
+        number = ctypes.c_int64()
+        library().bnq_config_get_int(self._handle, option.id, ctypes.byref(number))
+        return number.value
+
     def replace(self, **options: OptionValue) -> Config:
         """This config with some options changed."""
-        clone = object.__new__(Config)
-        clone._handle = create(_abi.bnq_config, library().bnq_config_clone, self._handle,
-                               destroy="bnq_config_destroy")
+        clone = self._own(create(_abi.bnq_config, library().bnq_config_clone, self._handle,
+                                 destroy="bnq_config_destroy"))
         clone._set(options)
         return clone
 
     def to_dict(self) -> dict[str, OptionValue]:
-        """Every option by name, with names for values that have them."""
-        lib = library()
-        return read_options(lib.bnq_config_get_int, lib.bnq_config_get_float, self._handle)
+        """Every option by name, with names for values that have them: text, numbers
+        and bool only, as for JSON."""
+        return {option.name: self._get(option) for option in registry.options()}
 
     @classmethod
     def from_dict(cls, options: Mapping[str, OptionValue]) -> Config:
-        """The reverse of to_dict; options left out are at their defaults."""
-        return cls(**options)
+        """The reverse of to_dict. Options left out are at their defaults, or as in the
+        preset that the key "preset" names: {"preset": "nf4", "group_size": 128}."""
+        if "preset" not in options:
+            return cls(**options)
+        changes = dict(options)
+        name = changes.pop("preset")
+        if not isinstance(name, str):
+            raise TypeError(f"preset must be a str, got {name!r}")
+        return cls.preset(name, **changes)
 
     def __getattr__(self, name: str) -> Any:
         # Only reached for what is not an attribute. Private names never are
         # options; asking for one must not load the library (copy, pickle do).
         if not name.startswith("_"):
-            options = self.to_dict()
-            if name in options:
-                return options[name]
+            for option in registry.options():
+                if option.name == name:
+                    return self._get(option)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute or option {name!r}")
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self.to_dict()]
+        return [*super().__dir__(), *(option.name for option in registry.options())]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Config):
             return NotImplemented
-        return self.to_dict() == other.to_dict()
+        equal = ctypes.c_int32()
+        library().bnq_config_equal(self._handle, other._handle, ctypes.byref(equal))
+        return bool(equal.value)
 
     def __hash__(self) -> int:
-        return hash(tuple(self.to_dict().items()))
+        return hash(self.text)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Config.from_dict, (self.to_dict(),)
 
+    def __str__(self) -> str:
+        return self.text
+
     def __repr__(self) -> str:
-        return f"Config({', '.join(f'{k}={v!r}' for k, v in self.to_dict().items())})"
+        shown = ((option.name, self._get(option), option.default) for option in registry.options())
+        return "Config({})".format(", ".join(
+            f"{name}={value!r}" for name, value, default in shown
+            if value != default or name == "format"))
 
 
-def read_options(get_int: Callable[..., int], get_float: Callable[..., int], handle: Handle
-                 ) -> dict[str, OptionValue]:
-    """Every option of a config or a tensor, through its getters."""
-    values: dict[str, OptionValue] = {}
-    for option in registry.options():
-        if option.type is float:
-            real = ctypes.c_double()
-            get_float(handle, option.id, ctypes.byref(real))
-            values[option.name] = real.value
-        else:
-            number = ctypes.c_int64()
-            get_int(handle, option.id, ctypes.byref(number))
-            name = library().bnq_option_value_name(option.id, number.value)
-            values[option.name] = number.value if name is None else name.decode()
-    return values
+#: What functions take for a config: one, or its text.
+ConfigLike = Union[Config, str]
 
 
-def as_config(config: Optional[Config], options: Mapping[str, OptionValue]) -> Config:
+def as_config(config: Optional[ConfigLike], options: Mapping[str, OptionValue]) -> Config:
     """`config` (default: the defaults) with `options` changed."""
     if config is None:
         return Config(**options)
+    if isinstance(config, str):
+        config = Config.from_text(config)
     if not isinstance(config, Config):
-        raise TypeError(f"config must be a Config, got {type(config).__name__}; "
-                        "options are given as keywords: format='int8'")
+        raise TypeError("config must be a Config, or its text such as a preset's name, got "
+                        f"{type(config).__name__}; options are given as keywords: format='int8'")
     return config.replace(**options) if options else config

@@ -1,6 +1,7 @@
 """Whole model files: which tensor becomes what, conversion, comparison."""
 from __future__ import annotations
 
+import ctypes
 from typing import Any, NamedTuple, Optional, Sequence, Union, overload
 
 from . import _abi, registry
@@ -10,9 +11,19 @@ from ._handles import (Handle, StrPath, create, decode, encode, encode_path, int
                        read_shape)
 from ._loader import library
 from .comparison import Metrics, read_metrics
-from .config import Config, OptionValue, as_config
+from .config import Config, ConfigLike, OptionValue, as_config
 from .files import write_flags
 from .progress import Progress, reporting
+
+
+class PlanMatch(NamedTuple):
+    """What a plan decides about a tensor."""
+
+    #: The index of the rule that decides, in the order they were added; None where
+    #: none does.
+    rule: Optional[int]
+    #: What to quantize into; None where the tensor stays as it is.
+    config: Optional[Config]
 
 
 class Plan:
@@ -22,7 +33,8 @@ class Plan:
 
         plan = Plan()
         plan.add("lm_head.*", None)
-        plan.add("*.weight", Config(format="int8"), min_rank=2)
+        plan.add("*.attn.*", "int8_per_channel", min_rank=2)
+        plan.add("*.weight", Config(format="int4", group_size=64), min_rank=2)
     """
 
     __slots__ = ("_handle", "__weakref__")
@@ -31,15 +43,23 @@ class Plan:
         self._handle = create(_abi.bnq_plan, library().bnq_plan_create,
                               destroy="bnq_plan_destroy")
 
-    def add(self, glob: str, config: Optional[Config], *, min_rank: int = 0) -> None:
+    def add(self, glob: str, config: Optional[ConfigLike], *, min_rank: int = 0) -> None:
         """Adds a rule behind the others, for tensors of rank `min_rank` (0 to 8) or
         more whose whole name matches `glob`: * is any characters, ? any one, [a-z]
-        and [!a-z] sets, and \\ quotes the next. None leaves them unquantized."""
-        if config is not None and not isinstance(config, Config):
-            raise TypeError(f"config must be a Config or None, got {type(config).__name__}")
+        and [!a-z] sets, and \\ quotes the next. `config` is a Config or its text;
+        None, or the format "none", leaves them unquantized."""
         library().bnq_plan_add(self._handle, encode(glob, "glob"),
                                integer(min_rank, "min_rank", 32),
-                               None if config is None else config._handle)
+                               None if config is None else as_config(config, {})._handle)
+
+    def match(self, name: str, rank: int) -> PlanMatch:
+        """What becomes of a tensor of that name and rank."""
+        rule, config = ctypes.c_int64(), ctypes.POINTER(_abi.bnq_config)()
+        library().bnq_plan_match(self._handle, encode(name, "name"), integer(rank, "rank", 32),
+                                 ctypes.byref(rule), ctypes.byref(config))
+        return PlanMatch(
+            None if rule.value < 0 else rule.value,
+            Config._own(Handle(config, library().bnq_config_destroy)) if config else None)
 
 
 class ReportRow(NamedTuple):
@@ -125,18 +145,23 @@ def _run(function: str, progress: Optional[Progress], *arguments: Any) -> Report
     return reports[0]
 
 
-def quantize_file(input: StrPath, output: StrPath, plan: Union[Plan, Config, None] = None, *,
-                  overwrite: bool = False, compress: bool = False, dry_run: bool = False,
+def _output(path: Optional[StrPath]) -> Optional[bytes]:
+    return None if path is None else encode_path(path, "output")
+
+
+def quantize_file(input: StrPath, output: Optional[StrPath],
+                  plan: Union[Plan, ConfigLike, None] = None, *, overwrite: bool = False,
+                  compress: bool = False, dry_run: bool = False,
                   progress: Optional[Progress] = None,
                   context: Optional[contexts.Context] = None, **options: OptionValue) -> Report:
     """Quantizes a model (safetensors, or the index of a sharded one) into a .bnq
     file, slice by slice: memory does not grow with the model.
 
-    plan: which tensor gets which config; a Config (or options as keywords) stands
-        for all tensors of rank 2 and more.
+    plan: which tensor gets which config; a Config, its text, or options as keywords
+        stand for all tensors of rank 2 and more.
     overwrite: replace an existing output, rather than raise ExistsError.
     compress: DEFLATE the output's data.
-    dry_run: do everything but write.
+    dry_run: do everything but write; `output` may then be None.
     progress: called with bytes done, bytes in all and a tensor's name. If it
         raises, the operation stops and the exception comes out of here unchanged;
         returning False raises CancelledError.
@@ -151,18 +176,18 @@ def quantize_file(input: StrPath, output: StrPath, plan: Union[Plan, Config, Non
     elif options:
         raise TypeError(f"options ({', '.join(options)}) and a Plan exclude each other")
     return _run("bnq_quantize_file", progress, contexts.handle(context), plan._handle,
-                encode_path(input, "input"), encode_path(output, "output"),
+                encode_path(input, "input"), _output(output),
                 write_flags(overwrite, compress, dry_run))
 
 
-def dequantize_file(input: StrPath, output: StrPath, dtype: DTypeLike = "F32", *,
+def dequantize_file(input: StrPath, output: Optional[StrPath], dtype: DTypeLike = "F32", *,
                     overwrite: bool = False, dry_run: bool = False,
                     progress: Optional[Progress] = None,
                     context: Optional[contexts.Context] = None) -> Report:
     """Dequantizes a .bnq file into a safetensors file: quantized tensors become
     float32, float16 or bfloat16, others stay as they are. As quantize_file."""
     return _run("bnq_dequantize_file", progress, contexts.handle(context),
-                encode_path(input, "input"), encode_path(output, "output"), dtype_id(dtype),
+                encode_path(input, "input"), _output(output), dtype_id(dtype),
                 write_flags(overwrite, dry_run=dry_run))
 
 

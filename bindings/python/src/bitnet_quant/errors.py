@@ -75,7 +75,7 @@ class NonFiniteError(BitNetQuantError, ValueError):
 
 
 class NotFoundError(BitNetQuantError, KeyError):
-    """No tensor, format, option or data type of that name."""
+    """No tensor, format, option, preset or data type of that name."""
 
     status = _abi.ERROR_NOT_FOUND
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 import ctypes
 import math
 import os
+import pathlib
+import tempfile
 from types import TracebackType
 from typing import Any, Iterator, Mapping, NamedTuple, Optional, Union
 
@@ -11,9 +13,10 @@ import numpy as np
 
 from . import _abi, registry
 from . import context as contexts
-from ._arrays import ArrayArgument, DTypeLike, holder, new_or, view
+from ._arrays import ArrayArgument, DTypeLike, holder, new_or, read_only, view
 from ._handles import Handle, StrPath, create, decode, encode, encode_path, read_shape
 from ._loader import library
+from .config import Config
 from .errors import NotFoundError, UnsupportedError
 from .progress import Progress, reporting
 from .tensor import QuantizedTensor
@@ -110,6 +113,12 @@ class File(Mapping[str, Entry]):
         """What the file says about a tensor. NotFoundError (a KeyError)."""
         return self._info(self._handle, self._find(name))
 
+    def config(self, name: str) -> Config:
+        """The options of a quantized tensor, as QuantizedTensor.config, without
+        reading its data. UnsupportedError where it is a plain array."""
+        return Config._own(create(_abi.bnq_config, library().bnq_file_config, self._handle,
+                                  self._find(name), destroy="bnq_config_destroy"))
+
     def read(self, name: str, *, out: Optional[np.ndarray[Any, Any]] = None
              ) -> np.ndarray[Any, Any]:
         """A plain array, read into memory of its own (or `out`) and checked against
@@ -145,9 +154,7 @@ class File(Mapping[str, Entry]):
         try:
             lib.bnq_file_data(handle, index, ctypes.byref(data), ctypes.byref(size))
         except UnsupportedError:  # compressed
-            values = self.read(name)
-            values.flags.writeable = False
-            return values
+            return read_only(self.read(name))
         return view(data.value, *_held(info), handle)
 
     def __iter__(self) -> Iterator[str]:
@@ -307,6 +314,22 @@ class Writer:
             self.abandon()
         elif self._handle is not None:
             self.finish()
+
+
+def tensor_to_bytes(tensor: QuantizedTensor) -> bytes:
+    """A tensor as the bytes of a .bnq file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "tensor.bnq")
+        with Writer(path) as writer:
+            writer.add("tensor", tensor)
+        return path.read_bytes()
+
+
+def tensor_from_bytes(data: bytes) -> QuantizedTensor:
+    """The reverse of tensor_to_bytes."""
+    tensor = File(data)["tensor"]
+    assert isinstance(tensor, QuantizedTensor)
+    return tensor
 
 
 def write_flags(overwrite: bool, compress: bool = False, dry_run: bool = False) -> int:

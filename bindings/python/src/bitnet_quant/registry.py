@@ -16,7 +16,7 @@ class Format(NamedTuple):
     name: str
     id: int
     description: str
-    #: Bits of one packed code.
+    #: Bits of one packed code, in the default packing.
     code_bits: int
     #: The smallest legal group size.
     min_group: int
@@ -24,6 +24,11 @@ class Format(NamedTuple):
     asymmetric: bool
     min_code: int
     max_code: int
+    #: Whether codes are integers that code * scale stands for, so that the options
+    #: about rounding apply.
+    integer: bool
+    #: Whether values have scales, so that the options about scales apply.
+    scaled: bool
 
 
 class Option(NamedTuple):
@@ -31,7 +36,7 @@ class Option(NamedTuple):
 
     name: str
     id: int
-    #: int or float.
+    #: int, float or bool.
     type: type
     #: Inclusive bounds.
     min: Union[int, float]
@@ -40,6 +45,13 @@ class Option(NamedTuple):
     default: Union[int, float, str]
     #: The names of the values where they have names, else empty.
     values: tuple[str, ...]
+
+
+class Preset(NamedTuple):
+    """A config with a name, which Config.preset makes."""
+
+    name: str
+    description: str
 
 
 class Target(NamedTuple):
@@ -73,7 +85,8 @@ def _format(number: int) -> Format:
         decode(library().bnq_format_name(number)), number,
         decode(library().bnq_format_description(number)), get(_abi.FORMAT_CODE_BITS),
         get(_abi.FORMAT_MIN_GROUP), bool(get(_abi.FORMAT_ASYMMETRIC)),
-        get(_abi.FORMAT_MIN_CODE), get(_abi.FORMAT_MAX_CODE))
+        get(_abi.FORMAT_MIN_CODE), get(_abi.FORMAT_MAX_CODE),
+        bool(get(_abi.FORMAT_INTEGER)), bool(get(_abi.FORMAT_SCALED)))
 
 
 @functools.lru_cache(maxsize=None)
@@ -88,6 +101,13 @@ def option(name: str) -> Option:
     number = ctypes.c_int32()
     library().bnq_option_id(encode(name, "option"), ctypes.byref(number))
     return next(known for known in options() if known.id == number.value)
+
+
+def presets() -> tuple[Preset, ...]:
+    """The configs the library has names for."""
+    return tuple(Preset(decode(library().bnq_preset_name(index)),
+                        decode(library().bnq_preset_description(index)))
+                 for index in range(library().bnq_preset_count()))
 
 
 def _option(number: int) -> Option:
@@ -105,8 +125,11 @@ def _option(number: int) -> Option:
     # The bounds of ids leave room for more of them than there are.
     last = min(high, low + 0xFFFF)
     names = (library().bnq_option_value_name(number, value) for value in range(low, last + 1))
-    return Option(name, number, int, low, high, decode(named),
-                  tuple(decode(value) for value in names if value is not None))
+    values = tuple(decode(value) for value in names if value is not None)
+    if values == ("off", "on"):
+        # A str would be true in either case.
+        return Option(name, number, bool, low, high, bool(default), ())
+    return Option(name, number, int, low, high, decode(named), values)
 
 
 def metrics() -> tuple[str, ...]:

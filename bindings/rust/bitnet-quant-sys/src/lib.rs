@@ -1,4 +1,5 @@
-//! The C ABI of libbnq: `<bnq/bnq.h>`, declared by hand in this one file.
+//! The C ABI of libbnq: `<bnq/bnq.h>`, declared by hand: the constants in
+//! `ids.rs`, types and functions here.
 //!
 //! Declarations only. Conventions (ownership, errors, threads, shapes) are those
 //! at the top of the header, and each function's full contract stands beside its
@@ -14,124 +15,12 @@
 use std::marker::{PhantomData, PhantomPinned};
 use std::os::raw::{c_char, c_void};
 
-// 2. Version, status ---------------------------------------------------------
+mod ids;
 
-/// Major version of the header these declarations follow.
-pub const BNQ_VERSION_MAJOR: u32 = 0;
-/// Minor version of the header these declarations follow.
-pub const BNQ_VERSION_MINOR: u32 = 1;
-/// Patch version of the header these declarations follow.
-pub const BNQ_VERSION_PATCH: u32 = 0;
-/// `major * 1000000 + minor * 1000 + patch`.
-pub const BNQ_VERSION: u32 =
-    BNQ_VERSION_MAJOR * 1_000_000 + BNQ_VERSION_MINOR * 1_000 + BNQ_VERSION_PATCH;
-/// The ABI these declarations follow.
-pub const BNQ_ABI_VERSION: u32 = 1;
+pub use ids::*;
 
 /// [`BNQ_OK`] or one of `BNQ_ERROR_*`.
 pub type bnq_status = i32;
-/// Success.
-pub const BNQ_OK: bnq_status = 0;
-/// A parameter is NULL, out of its range or contradicts another.
-pub const BNQ_ERROR_INVALID_ARGUMENT: bnq_status = 1;
-/// Legal, but this library or this format cannot do it.
-pub const BNQ_ERROR_UNSUPPORTED: bnq_status = 2;
-/// An allocation failed.
-pub const BNQ_ERROR_OUT_OF_MEMORY: bnq_status = 3;
-/// A file is truncated, damaged, or says what cannot be.
-pub const BNQ_ERROR_CORRUPT_FILE: bnq_status = 4;
-/// The system could not open, read, write or rename a file.
-pub const BNQ_ERROR_IO: bnq_status = 5;
-/// A result was asked for before there was any data.
-pub const BNQ_ERROR_NO_DATA: bnq_status = 6;
-/// A callback asked to stop.
-pub const BNQ_ERROR_CANCELLED: bnq_status = 7;
-/// A defect of the library.
-pub const BNQ_ERROR_INTERNAL: bnq_status = 8;
-/// NaN or infinity in values to be quantized.
-pub const BNQ_ERROR_NON_FINITE: bnq_status = 9;
-/// No file, tensor, format, option or data type of that name.
-pub const BNQ_ERROR_NOT_FOUND: bnq_status = 10;
-/// The output exists and may not be overwritten, or is also the input.
-pub const BNQ_ERROR_EXISTS: bnq_status = 11;
-
-// 3. Registry ----------------------------------------------------------------
-
-/// 32-bit float.
-pub const BNQ_DTYPE_F32: i32 = 1;
-/// IEEE half.
-pub const BNQ_DTYPE_F16: i32 = 2;
-/// bfloat16.
-pub const BNQ_DTYPE_BF16: i32 = 3;
-/// 64-bit float.
-pub const BNQ_DTYPE_F64: i32 = 4;
-/// 8-bit signed integer.
-pub const BNQ_DTYPE_I8: i32 = 5;
-/// 8-bit unsigned integer.
-pub const BNQ_DTYPE_U8: i32 = 6;
-/// 16-bit signed integer.
-pub const BNQ_DTYPE_I16: i32 = 7;
-/// 16-bit unsigned integer.
-pub const BNQ_DTYPE_U16: i32 = 8;
-/// 32-bit signed integer.
-pub const BNQ_DTYPE_I32: i32 = 9;
-/// 32-bit unsigned integer.
-pub const BNQ_DTYPE_U32: i32 = 10;
-/// 64-bit signed integer.
-pub const BNQ_DTYPE_I64: i32 = 11;
-/// 64-bit unsigned integer.
-pub const BNQ_DTYPE_U64: i32 = 12;
-/// One byte, 0 or 1.
-pub const BNQ_DTYPE_BOOL: i32 = 13;
-/// Complex of two 32-bit floats.
-pub const BNQ_DTYPE_C64: i32 = 14;
-/// 8-bit float.
-pub const BNQ_DTYPE_F8_E4M3: i32 = 15;
-/// 8-bit float.
-pub const BNQ_DTYPE_F8_E5M2: i32 = 16;
-/// 8-bit exponent.
-pub const BNQ_DTYPE_F8_E8M0: i32 = 17;
-/// 8-bit float.
-pub const BNQ_DTYPE_F8_E4M3FNUZ: i32 = 18;
-/// 8-bit float.
-pub const BNQ_DTYPE_F8_E5M2FNUZ: i32 = 19;
-/// 6-bit float.
-pub const BNQ_DTYPE_F6_E2M3: i32 = 20;
-/// 6-bit float.
-pub const BNQ_DTYPE_F6_E3M2: i32 = 21;
-/// 4-bit float.
-pub const BNQ_DTYPE_F4: i32 = 22;
-
-/// Not quantized: carried through as it is.
-pub const BNQ_FORMAT_NONE: i32 = 0;
-/// BitNet b1.58: codes -1, 0, +1; 2 bits a weight.
-pub const BNQ_FORMAT_TERNARY: i32 = 1;
-/// 8-bit integers.
-pub const BNQ_FORMAT_INT8: i32 = 2;
-
-/// Property: bits of one packed code.
-pub const BNQ_FORMAT_CODE_BITS: i32 = 1;
-/// Property: smallest legal group size.
-pub const BNQ_FORMAT_MIN_GROUP: i32 = 2;
-/// Property: 1 where [`BNQ_SCHEME_ASYMMETRIC`] is supported, else 0.
-pub const BNQ_FORMAT_ASYMMETRIC: i32 = 3;
-/// Property: the least code.
-pub const BNQ_FORMAT_MIN_CODE: i32 = 4;
-/// Property: the greatest code.
-pub const BNQ_FORMAT_MAX_CODE: i32 = 5;
-
-/// Position of the mean squared error.
-pub const BNQ_METRIC_MSE: usize = 0;
-/// Position of the mean absolute error.
-pub const BNQ_METRIC_MAE: usize = 1;
-/// Position of the greatest absolute error.
-pub const BNQ_METRIC_MAX_ERROR: usize = 2;
-/// Position of the signal to quantization noise ratio in dB.
-pub const BNQ_METRIC_SQNR_DB: usize = 3;
-/// Position of the cosine similarity.
-pub const BNQ_METRIC_COSINE: usize = 4;
-/// Number of metrics listed here.
-pub const BNQ_METRIC_COUNT: usize = 5;
 
 // 4. Context -----------------------------------------------------------------
 
@@ -202,10 +91,6 @@ pub struct bnq_runner {
     pub workers: u32,
 }
 
-/// Messages about what may not be meant so.
-pub const BNQ_LOG_WARNING: i32 = 1;
-/// Warnings, and messages about what is done.
-pub const BNQ_LOG_INFO: i32 = 2;
 /// Receives a line of text without a newline, on the thread that called the
 /// library.
 pub type bnq_log_fn =
@@ -215,42 +100,6 @@ pub type bnq_log_fn =
 pub type bnq_progress_fn = Option<
     unsafe extern "C" fn(opaque: *mut c_void, done: u64, total: u64, item: *const c_char) -> i32,
 >;
-
-// 5. Config ------------------------------------------------------------------
-
-/// int: `BNQ_FORMAT_*`.
-pub const BNQ_OPT_FORMAT: i32 = 1;
-/// int: `BNQ_GRANULARITY_*`.
-pub const BNQ_OPT_GRANULARITY: i32 = 2;
-/// int: columns of a group.
-pub const BNQ_OPT_GROUP_SIZE: i32 = 3;
-/// int: the dimension of per-channel parameters, -8..7.
-pub const BNQ_OPT_AXIS: i32 = 4;
-/// int: `BNQ_SCHEME_*`.
-pub const BNQ_OPT_SCHEME: i32 = 5;
-/// float: values beyond +-clip count as +-clip; 0 for none.
-pub const BNQ_OPT_CLIP: i32 = 6;
-/// int: `BNQ_NON_FINITE_*`.
-pub const BNQ_OPT_NON_FINITE: i32 = 7;
-
-/// One scale for the tensor.
-pub const BNQ_GRANULARITY_TENSOR: i32 = 0;
-/// One scale for each index along the axis.
-pub const BNQ_GRANULARITY_CHANNEL: i32 = 1;
-/// One scale for each group of a row.
-pub const BNQ_GRANULARITY_GROUP: i32 = 2;
-/// value = code * scale.
-pub const BNQ_SCHEME_SYMMETRIC: i32 = 0;
-/// value = (code - zero point) * scale.
-pub const BNQ_SCHEME_ASYMMETRIC: i32 = 1;
-/// Refuse NaN and infinity.
-pub const BNQ_NON_FINITE_ERROR: i32 = 0;
-/// Count NaN and infinity as 0.
-pub const BNQ_NON_FINITE_ZERO: i32 = 1;
-/// An integer option.
-pub const BNQ_OPTION_INT: i32 = 0;
-/// A float option.
-pub const BNQ_OPTION_FLOAT: i32 = 1;
 
 // 6. Arrays and tensors ------------------------------------------------------
 
@@ -267,26 +116,6 @@ pub struct bnq_array {
     /// 0 to [`BNQ_MAX_RANK`].
     pub rank: i32,
 }
-
-/// The greatest rank.
-pub const BNQ_MAX_RANK: usize = 8;
-/// The tensor borrows the buffers instead of copying them.
-pub const BNQ_TENSOR_BORROW: i32 = 1;
-
-// 8. Files -------------------------------------------------------------------
-
-/// A `.safetensors` file.
-pub const BNQ_FILE_SAFETENSORS: i32 = 1;
-/// A `.bnq` file.
-pub const BNQ_FILE_BNQ: i32 = 2;
-/// The index of a sharded safetensors model.
-pub const BNQ_FILE_SAFETENSORS_INDEX: i32 = 3;
-/// Replace an existing output.
-pub const BNQ_WRITE_OVERWRITE: i32 = 1;
-/// DEFLATE the chunks of a `.bnq` file.
-pub const BNQ_WRITE_COMPRESS: i32 = 2;
-/// Do everything but write.
-pub const BNQ_WRITE_DRY_RUN: i32 = 4;
 
 // Functions ------------------------------------------------------------------
 
@@ -316,7 +145,7 @@ extern "C" {
     pub fn bnq_format_count() -> u32;
     /// Id of the format at an index.
     pub fn bnq_format_at(index: u32, out_format: *mut i32) -> bnq_status;
-    /// "ternary", "int8", "none"; NULL for an unknown id.
+    /// "ternary", "int8", ...; NULL for an unknown id.
     pub fn bnq_format_name(format: i32) -> *const c_char;
     /// Id of a format's name.
     pub fn bnq_format_id(name: *const c_char, out_format: *mut i32) -> bnq_status;
@@ -384,6 +213,25 @@ extern "C" {
     pub fn bnq_config_set_text(
         config: *mut bnq_config, option: *const c_char, value: *const c_char,
     ) -> bnq_status;
+    /// Whether all options are equal: 1 or 0.
+    pub fn bnq_config_equal(
+        a: *const bnq_config, b: *const bnq_config, out_equal: *mut i32,
+    ) -> bnq_status;
+    /// "format=int4,group_size=64" into `text[size]`, with its NUL; NULL and 0 to ask for
+    /// the bytes that takes.
+    pub fn bnq_config_to_text(
+        config: *const bnq_config, text: *mut c_char, size: u64, out_size: *mut u64,
+    ) -> bnq_status;
+    /// The reverse; the first item may be the name of a preset.
+    pub fn bnq_config_from_text(
+        text: *const c_char, out_config: *mut *mut bnq_config,
+    ) -> bnq_status;
+    /// Number of presets.
+    pub fn bnq_preset_count() -> u32;
+    /// Name of a preset; NULL for another index.
+    pub fn bnq_preset_name(index: u32) -> *const c_char;
+    /// One sentence about a preset; NULL for another index.
+    pub fn bnq_preset_description(index: u32) -> *const c_char;
     /// Number of options.
     pub fn bnq_option_count() -> u32;
     /// Id of the option at an index.
@@ -407,22 +255,30 @@ extern "C" {
         context: *mut bnq_context, config: *const bnq_config, source: *const bnq_array,
         out_tensor: *mut *mut bnq_tensor,
     ) -> bnq_status;
-    /// Sizes of what quantizing an array of this shape gives; any output may be NULL.
+    /// Sizes of what quantizing an array of this shape gives: bytes, bytes, number; any
+    /// output may be NULL.
     pub fn bnq_quantized_sizes(
         config: *const bnq_config, rank: i32, shape: *const u64, out_code_bytes: *mut u64,
-        out_scales: *mut u64, out_zero_points: *mut u64,
+        out_scale_bytes: *mut u64, out_zero_points: *mut u64,
     ) -> bnq_status;
     /// Quantizes into the caller's buffers of exactly those sizes.
     pub fn bnq_quantize(
         context: *mut bnq_context, config: *const bnq_config, source: *const bnq_array,
-        codes: *mut u8, code_bytes: u64, scales: *mut f32, scale_count: u64, zero_points: *mut i32,
-        zero_point_count: u64,
+        codes: *mut u8, code_bytes: u64, scales: *mut c_void, scale_bytes: u64,
+        zero_points: *mut i8, zero_point_count: u64,
+    ) -> bnq_status;
+    /// The same for `count` arrays, with lists of the buffers.
+    pub fn bnq_quantize_batch(
+        context: *mut bnq_context, config: *const bnq_config, count: u64,
+        sources: *const bnq_array, codes: *const *mut u8, code_bytes: *const u64,
+        scales: *const *mut c_void, scale_bytes: *const u64, zero_points: *const *mut i8,
+        zero_point_counts: *const u64,
     ) -> bnq_status;
     /// A tensor from packed codes, scales and zero points made elsewhere.
     pub fn bnq_tensor_create(
         context: *mut bnq_context, config: *const bnq_config, rank: i32, shape: *const u64,
-        codes: *const u8, code_bytes: u64, scales: *const f32, scale_count: u64,
-        zero_points: *const i32, zero_point_count: u64, flags: i32,
+        codes: *const u8, code_bytes: u64, scales: *const c_void, scale_bytes: u64,
+        zero_points: *const i8, zero_point_count: u64, flags: i32,
         out_tensor: *mut *mut bnq_tensor,
     ) -> bnq_status;
     /// Frees a tensor; NULL is fine.
@@ -443,13 +299,34 @@ extern "C" {
     pub fn bnq_tensor_get_float(
         tensor: *const bnq_tensor, option: i32, out_value: *mut f64,
     ) -> bnq_status;
+    /// The options that say what the tensor is, as a config.
+    pub fn bnq_tensor_config(
+        tensor: *const bnq_tensor, out_config: *mut *mut bnq_config,
+    ) -> bnq_status;
     /// Packed codes and their number of bytes.
     pub fn bnq_tensor_codes(tensor: *const bnq_tensor, out_count: *mut u64) -> *const u8;
-    /// Scales and their number.
-    pub fn bnq_tensor_scales(tensor: *const bnq_tensor, out_count: *mut u64) -> *const f32;
+    /// Scales as they are stored and their number of bytes.
+    pub fn bnq_tensor_scales(tensor: *const bnq_tensor, out_bytes: *mut u64) -> *const c_void;
     /// Zero points and their number.
-    pub fn bnq_tensor_zero_points(tensor: *const bnq_tensor, out_count: *mut u64) -> *const i32;
-    /// Bytes of codes, scales and zero points together; 0 for NULL.
+    pub fn bnq_tensor_zero_points(tensor: *const bnq_tensor, out_count: *mut u64) -> *const i8;
+    /// Number of scales; 0 for NULL.
+    pub fn bnq_tensor_scale_count(tensor: *const bnq_tensor) -> u64;
+    /// The scales as float32, however they are stored.
+    pub fn bnq_tensor_read_scales(
+        tensor: *const bnq_tensor, scales: *mut f32, count: u64,
+    ) -> bnq_status;
+    /// Number of 16-bit scales at the ends of what their type holds; 0 for NULL.
+    pub fn bnq_tensor_saturated_scales(tensor: *const bnq_tensor) -> u64;
+    /// Indices of outlier columns and their number; NULL and 0 where there are none.
+    pub fn bnq_tensor_outlier_columns(tensor: *const bnq_tensor, out_count: *mut u64)
+        -> *const u32;
+    /// Values of the outliers and their data type; NULL and 0 where there are none.
+    pub fn bnq_tensor_outlier_values(
+        tensor: *const bnq_tensor, out_dtype: *mut i32,
+    ) -> *const c_void;
+    /// The 256 values that 8-bit codes of double quantized scales stand for.
+    pub fn bnq_dynamic_map() -> *const f32;
+    /// Bytes of codes, scales, zero points and outliers together; 0 for NULL.
     pub fn bnq_tensor_bytes(tensor: *const bnq_tensor) -> u64;
     /// Those bytes times 8 over the number of elements.
     pub fn bnq_tensor_bits_per_weight(tensor: *const bnq_tensor) -> f64;
@@ -462,6 +339,11 @@ extern "C" {
         context: *mut bnq_context, config: *const bnq_config, rank: i32, shape: *const u64,
         codes: *const i8, count: u64, packed: *mut u8, packed_bytes: u64,
     ) -> bnq_status;
+    /// The same tensor with its codes in another packing (`BNQ_PACKING_*`).
+    pub fn bnq_tensor_repack(
+        context: *mut bnq_context, tensor: *const bnq_tensor, packing: i32,
+        out_tensor: *mut *mut bnq_tensor,
+    ) -> bnq_status;
     /// Dequantizes all into `out`, of exactly the size needed.
     pub fn bnq_tensor_dequantize(
         context: *mut bnq_context, tensor: *const bnq_tensor, dtype: i32, out: *mut c_void,
@@ -471,6 +353,11 @@ extern "C" {
     pub fn bnq_tensor_dequantize_rows(
         context: *mut bnq_context, tensor: *const bnq_tensor, row_begin: u64, row_count: u64,
         dtype: i32, out: *mut c_void, out_bytes: u64,
+    ) -> bnq_status;
+    /// Dequantizes `count` tensors into as many buffers.
+    pub fn bnq_dequantize_batch(
+        context: *mut bnq_context, count: u64, tensors: *const *const bnq_tensor, dtype: i32,
+        outs: *const *mut c_void, out_bytes: *const u64,
     ) -> bnq_status;
 
     // 7. Metrics
@@ -518,6 +405,10 @@ extern "C" {
     pub fn bnq_file_bytes(file: *const bnq_file, index: u64) -> u64;
     /// Bytes of the data as stored; 0 for another index.
     pub fn bnq_file_stored_bytes(file: *const bnq_file, index: u64) -> u64;
+    /// The options a quantized tensor was made with, as [`bnq_tensor_config`].
+    pub fn bnq_file_config(
+        file: *const bnq_file, index: u64, out_config: *mut *mut bnq_config,
+    ) -> bnq_status;
     /// Number of metadata entries.
     pub fn bnq_file_metadata_count(file: *const bnq_file) -> u64;
     /// Key of an entry; NULL for another index.
@@ -574,6 +465,12 @@ extern "C" {
     /// Adds a rule behind the others; a NULL config leaves tensors unquantized.
     pub fn bnq_plan_add(
         plan: *mut bnq_plan, glob: *const c_char, min_rank: i32, config: *const bnq_config,
+    ) -> bnq_status;
+    /// Index of the rule that decides about a tensor, or -1, and a copy of its config or
+    /// NULL; outputs may be NULL.
+    pub fn bnq_plan_match(
+        plan: *const bnq_plan, name: *const c_char, rank: i32, out_rule: *mut i64,
+        out_config: *mut *mut bnq_config,
     ) -> bnq_status;
     /// Quantizes a model file into a `.bnq` file.
     pub fn bnq_quantize_file(

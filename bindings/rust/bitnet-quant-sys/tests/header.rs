@@ -18,7 +18,8 @@ fn header() -> String {
 }
 
 fn declarations() -> String {
-    strip_comments(include_str!("../src/lib.rs"), "//", "\n")
+    let files = [include_str!("../src/ids.rs"), include_str!("../src/lib.rs")];
+    strip_comments(&files.concat(), "//", "\n")
 }
 
 fn strip_comments(text: &str, open: &str, close: &str) -> String {
@@ -70,37 +71,33 @@ fn bracketed(text: &str) -> &str {
     panic!("unbalanced: {:.60}", text)
 }
 
-/// `const char*` -> `*const c_char`, `bnq_file**` -> `*mut *mut bnq_file`.
+/// `const char*` -> `*const c_char`, `bnq_file**` -> `*mut *mut bnq_file`,
+/// `void* const*` -> `*const *mut c_void`: a `const` before the base qualifies it,
+/// one behind a star that pointer.
 fn rust_type(c: &str) -> String {
-    let stars = c.matches('*').count();
-    let base = words(&c.replace('*', " "));
-    let (constant, base) = match base.strip_prefix("const ") {
+    let mut levels = c.split('*').map(words);
+    let base = levels.next().expect("a base type");
+    let (mut constant, base) = match base.strip_prefix("const ") {
         Some(base) => (true, base),
         None => (false, &base[..]),
     };
-    let base = match base {
-        "char" => "c_char",
-        "void" if stars == 0 => "()",
-        "void" => "c_void",
-        "float" => "f32",
-        "double" => "f64",
+    let mut ty = match base {
+        "char" => "c_char".to_string(),
+        "void" if !c.contains('*') => "()".to_string(),
+        "void" => "c_void".to_string(),
+        "float" => "f32".to_string(),
+        "double" => "f64".to_string(),
         fixed if fixed.ends_with("_t") => {
             let bits = fixed.trim_start_matches("uint").trim_start_matches("int");
-            let bits = bits.trim_end_matches("_t");
-            return pointers(stars, constant, &format!("{}{}", &fixed[..1], bits));
+            format!("{}{}", &fixed[..1], bits.trim_end_matches("_t"))
         }
-        other => other,
+        other => other.to_string(),
     };
-    pointers(stars, constant, base)
-}
-
-/// In C a leading `const` qualifies the innermost pointee only.
-fn pointers(stars: usize, constant: bool, base: &str) -> String {
-    let inner = if constant { "*const " } else { "*mut " };
-    match stars {
-        0 => base.to_string(),
-        n => "*mut ".repeat(n - 1) + inner + base,
+    for level in levels {
+        ty = format!("*{} {}", if constant { "const" } else { "mut" }, ty);
+        constant = level == "const";
     }
+    ty
 }
 
 fn c_parameters(list: &str) -> Vec<String> {
@@ -192,6 +189,21 @@ fn rust_constants(source: &str) -> BTreeMap<String, i64> {
         }
     }
     constants
+}
+
+#[test]
+fn c_types_become_rust_types() {
+    for (c, rust) in [
+        ("void", "()"),
+        ("uint64_t", "u64"),
+        ("const char*", "*const c_char"),
+        ("bnq_file**", "*mut *mut bnq_file"),
+        ("const void**", "*mut *const c_void"),
+        ("void* const*", "*const *mut c_void"),
+        ("const bnq_tensor* const*", "*const *const bnq_tensor"),
+    ] {
+        assert_eq!(rust_type(c), rust, "{}", c);
+    }
 }
 
 #[test]

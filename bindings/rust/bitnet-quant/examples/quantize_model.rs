@@ -1,9 +1,11 @@
 //! Quantizes a model and prints what became of each tensor.
 //!
-//! `cargo run --example quantize_model -- model.safetensors model.bnq [format]`
+//! `cargo run --example quantize_model -- model.safetensors model.bnq [config]`
+//!
+//! The config is a preset, options, or both: `int4_per_group_128,scale_rule=mse`.
 
 use bitnet_quant::{
-    check_library, formats, quantize_file, Config, Context, Plan, Report, WriteOptions,
+    check_library, presets, quantize_file, Config, Context, Plan, Report, WriteOptions,
 };
 use std::env;
 use std::error::Error;
@@ -21,24 +23,22 @@ fn main() {
 fn run() -> Result<(), Box<dyn Error>> {
     check_library()?;
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let (input, output, format) = match &arguments[..] {
-        [input, output] => (input, output, "int8"),
-        [input, output, format] => (input, output, &format[..]),
+    let (input, output, config) = match &arguments[..] {
+        [input, output] => (input, output, "int4_mse_per_group_128"),
+        [input, output, config] => (input, output, &config[..]),
         _ => {
-            let names: Vec<_> = formats().iter().map(|format| format.name()).collect();
+            let names: Vec<_> = presets().iter().map(|preset| preset.name).collect();
             return Err(format!(
-                "usage: quantize_model IN.safetensors OUT.bnq [{}]",
-                names.join("|")
+                "usage: quantize_model IN.safetensors OUT.bnq [CONFIG]\npresets: {}",
+                names.join(" ")
             )
             .into());
         }
     };
 
     // Weight matrices; biases and the like are carried through.
-    let config = Config::builder()
-        .format(format.parse()?)
-        .group_size(64)
-        .build()?;
+    let config: Config = config.parse()?;
+    eprintln!("{}", config);
     let mut plan = Plan::new()?;
     plan.add("*", 2, &config)?;
 

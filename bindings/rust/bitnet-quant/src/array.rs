@@ -14,7 +14,7 @@ mod sealed {
 
 /// A Rust type that array elements can be given and read as. Every bit pattern is
 /// a value of it.
-pub trait Element: Copy + sealed::Sealed + 'static {
+pub trait Element: Copy + Send + Sync + sealed::Sealed + 'static {
     /// Its data type.
     const DTYPE: DType;
 }
@@ -42,9 +42,16 @@ elements! {
 }
 
 /// The bytes of elements.
-fn bytes<T: Element>(elements: &[T]) -> &[u8] {
+pub(crate) fn bytes<T: Element>(elements: &[T]) -> &[u8] {
     // SAFETY: elements are numbers, without padding; u8 has no alignment.
     unsafe { slice::from_raw_parts(elements.as_ptr().cast(), size_of_val(elements)) }
+}
+
+/// The same to be written.
+pub(crate) fn bytes_mut<T: Element>(elements: &mut [T]) -> &mut [u8] {
+    let size = size_of_val(elements);
+    // SAFETY: as above; every bit pattern is a value of the elements.
+    unsafe { slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), size) }
 }
 
 /// A view of an array: row-major, contiguous, of rank 0 (one element) to 8. Empty
@@ -144,14 +151,23 @@ impl<'a> ArrayView<'a> {
         self.bytes
     }
 
-    /// Runs a native call with the array's C view, which lives for that call.
-    pub(crate) fn with_raw<R>(&self, call: impl FnOnce(*const sys::bnq_array) -> R) -> R {
-        call(&sys::bnq_array {
+    /// The array's C view, which points into this one.
+    pub(crate) fn raw(&self) -> sys::bnq_array {
+        sys::bnq_array {
             data: self.bytes.as_ptr().cast(),
             shape: self.shape.as_ptr(),
             dtype: self.dtype.id(),
             rank: self.shape.rank(),
-        })
+        }
+    }
+
+    /// Runs a native call with the array's C view, which lives for that call.
+    pub(crate) fn with_raw<R>(&self, call: impl FnOnce(*const sys::bnq_array) -> R) -> R {
+        call(&self.raw())
+    }
+
+    pub(crate) fn dimensions(&self) -> &Shape {
+        &self.shape
     }
 }
 
@@ -184,14 +200,9 @@ pub struct Output<'a> {
 
 impl<'a> Output<'a> {
     fn new<T: Element>(out: &'a mut [T], dtype: DType) -> Output<'a> {
-        let length = out.len();
-        let bytes = size_of_val(out);
-        // SAFETY: elements are numbers, without padding, of which every bit pattern
-        // is valid; u8 has no alignment.
-        let data = unsafe { slice::from_raw_parts_mut(out.as_mut_ptr().cast(), bytes) };
         Output {
-            data,
-            length,
+            length: out.len(),
+            data: bytes_mut(out),
             dtype,
         }
     }
@@ -201,6 +212,10 @@ impl<'a> Output<'a> {
     pub fn from_bits(out: &'a mut [u16], dtype: DType) -> Result<Output<'a>> {
         check_half(dtype)?;
         Ok(Output::new(out, dtype))
+    }
+
+    pub(crate) fn dtype(&self) -> DType {
+        self.dtype
     }
 
     /// Checks that there is room for exactly so many elements; their data type and

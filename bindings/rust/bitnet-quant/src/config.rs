@@ -1,17 +1,31 @@
 //! What to quantize into.
 
-use crate::error::{check, Result};
-use crate::ffi::{self, Handle};
-use crate::option::{self, Choice, ConfigOption, Granularity, NonFinite, OptionValue, Scheme};
+use crate::choice::{
+    Choice, Granularity, NonFinite, Packing, Rounding, ScaleDType, ScaleRule, Scheme,
+    SymmetricRange,
+};
+use crate::error::{check, Error, Result};
+use crate::ffi::{self, length, Handle};
+use crate::library::expect_library;
+use crate::option::{self, ConfigOption, OptionValue};
 use crate::registry::Format;
 use bitnet_quant_sys as sys;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::os::raw::c_char;
+use std::ptr;
+use std::str::FromStr;
 
 /// What to quantize into: a set of options, unchangeable once built.
 ///
 /// Options are checked one by one when set and together when used: a format may
 /// not support an otherwise legal combination
-/// ([`Error::Unsupported`](crate::Error::Unsupported)).
+/// ([`Error::Unsupported`](crate::Error::Unsupported)). Configs are equal if all
+/// their options are.
+///
+/// A config has a text form, `option=value` items between commas, the format first
+/// and then every option that is not at its default. The reverse also takes the name
+/// of a preset ([`presets`]) as the first item.
 ///
 /// ```
 /// use bitnet_quant::{Config, Format, Granularity};
@@ -23,6 +37,10 @@ use std::fmt;
 ///     .set("scheme", "asymmetric") // any option, by name
 ///     .build()?;
 /// assert_eq!(config.group_size()?, 64);
+///
+/// let config: Config = "nf4_double_quant,group_size=128".parse()?;
+/// assert_eq!(config.format()?, Format::NF4);
+/// assert_eq!(config.to_string().parse::<Config>()?, config);
 /// # Ok::<(), bitnet_quant::Error>(())
 /// ```
 pub struct Config {
@@ -43,6 +61,58 @@ impl Config {
         Ok(Config { handle })
     }
 
+    /// The preset of that name; see [`presets`].
+    /// [`NotFound`](crate::Error::NotFound) lists them.
+    pub fn preset(name: &str) -> Result<Config> {
+        let presets = presets();
+        match presets.iter().find(|preset| preset.name == name) {
+            Some(preset) => preset.config(),
+            None => {
+                let names: Vec<_> = presets.iter().map(|preset| preset.name).collect();
+                Err(Error::NotFound(format!(
+                    "preset: {:?} is none; {} are accepted",
+                    name,
+                    names.join(", ")
+                )))
+            }
+        }
+    }
+
+    /// From options by name with values by name or number, as in
+    /// [`ConfigBuilder::set`]: a `&BTreeMap<String, String>`, or any other pairs.
+    pub fn from_map<K, V>(options: impl IntoIterator<Item = (K, V)>) -> Result<Config>
+    where
+        K: AsRef<str>,
+        V: fmt::Display,
+    {
+        let set =
+            |builder: ConfigBuilder, (option, value): (K, V)| builder.set(option.as_ref(), value);
+        options.into_iter().fold(Config::builder(), set).build()
+    }
+
+    /// The format, and every option that is not at its default, by name with the name
+    /// or number of its value: the items of the text form.
+    pub fn to_map(&self) -> Result<BTreeMap<String, String>> {
+        let text = self.to_text()?;
+        let items = text.split(',').filter_map(|item| item.split_once('='));
+        Ok(items.map(|(k, v)| (k.to_string(), v.to_string())).collect())
+    }
+
+    fn to_text(&self) -> Result<String> {
+        let mut size = 0;
+        // SAFETY: a live config, no buffer, and a place for its size.
+        check(unsafe { sys::bnq_config_to_text(self.raw(), ptr::null_mut(), 0, &mut size) })?;
+        let mut text = vec![0 as c_char; length(size)];
+        // SAFETY: a live config and a buffer of that size.
+        check(unsafe {
+            sys::bnq_config_to_text(self.raw(), text.as_mut_ptr(), size, ptr::null_mut())
+        })?;
+        // SAFETY: a C string was written into it.
+        Ok(unsafe { ffi::text(text.as_ptr()) }
+            .unwrap_or("")
+            .to_string())
+    }
+
     /// Starts from the defaults.
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder {
@@ -61,6 +131,10 @@ impl Config {
         // SAFETY: a live config and a place for the handle.
         let handle = Handle::create(|out| unsafe { sys::bnq_config_clone(self.raw(), out) })?;
         Ok(Config { handle })
+    }
+
+    pub(crate) fn from_handle(handle: Handle<sys::bnq_config>) -> Config {
+        Config { handle }
     }
 
     pub(crate) fn raw(&self) -> *const sys::bnq_config {
@@ -89,6 +163,13 @@ impl Config {
         Ok(value)
     }
 
+    fn float(&self, option: ConfigOption) -> Result<f64> {
+        let mut value = 0.0;
+        // SAFETY: a live config and a place for the value.
+        check(unsafe { sys::bnq_config_get_float(self.raw(), option.id(), &mut value) })?;
+        Ok(value)
+    }
+
     /// The format.
     pub fn format(&self) -> Result<Format> {
         self.choice()
@@ -99,7 +180,7 @@ impl Config {
         self.choice()
     }
 
-    /// Columns of a group.
+    /// Columns of a group, or elements of a block.
     pub fn group_size(&self) -> Result<u64> {
         Ok(self.int(ConfigOption::GROUP_SIZE)? as u64)
     }
@@ -116,15 +197,57 @@ impl Config {
 
     /// Values beyond +-clip count as +-clip; 0 for none.
     pub fn clip(&self) -> Result<f64> {
-        let mut value = 0.0;
-        // SAFETY: a live config and a place for the value.
-        check(unsafe { sys::bnq_config_get_float(self.raw(), sys::BNQ_OPT_CLIP, &mut value) })?;
-        Ok(value)
+        self.float(ConfigOption::CLIP)
     }
 
     /// What NaN and infinity do.
     pub fn non_finite(&self) -> Result<NonFinite> {
         self.choice()
+    }
+
+    /// How x / scale becomes an integer.
+    pub fn rounding(&self) -> Result<Rounding> {
+        self.choice()
+    }
+
+    /// The seed of stochastic rounding.
+    pub fn seed(&self) -> Result<u64> {
+        Ok(self.int(ConfigOption::SEED)? as u64)
+    }
+
+    /// What a scale is made from.
+    pub fn scale_rule(&self) -> Result<ScaleRule> {
+        self.choice()
+    }
+
+    /// The percentage of [`ScaleRule::Percentile`].
+    pub fn percentile(&self) -> Result<f64> {
+        self.float(ConfigOption::PERCENTILE)
+    }
+
+    /// The codes and scale of symmetric integers.
+    pub fn symmetric_range(&self) -> Result<SymmetricRange> {
+        self.choice()
+    }
+
+    /// How scales are stored.
+    pub fn scale_dtype(&self) -> Result<ScaleDType> {
+        self.choice()
+    }
+
+    /// Whether scales are stored in 8 bits with scales of their own.
+    pub fn double_quant(&self) -> Result<bool> {
+        Ok(self.int(ConfigOption::DOUBLE_QUANT)? != 0)
+    }
+
+    /// How codes become bytes.
+    pub fn packing(&self) -> Result<Packing> {
+        self.choice()
+    }
+
+    /// Columns with some |x| at or above it are outliers; 0 for none.
+    pub fn outlier_threshold(&self) -> Result<f64> {
+        self.float(ConfigOption::OUTLIER_THRESHOLD)
     }
 }
 
@@ -134,6 +257,41 @@ impl Clone for Config {
     fn clone(&self) -> Config {
         self.try_clone()
             .unwrap_or_else(|error| panic!("copying a config: {}", error))
+    }
+}
+
+impl PartialEq for Config {
+    fn eq(&self, other: &Config) -> bool {
+        let mut equal = 0;
+        // SAFETY: live configs and a place for the answer.
+        check(unsafe { sys::bnq_config_equal(self.raw(), other.raw(), &mut equal) })
+            .expect("live configs can be compared");
+        equal != 0
+    }
+}
+
+// No option can be NaN.
+impl Eq for Config {}
+
+impl FromStr for Config {
+    type Err = Error;
+
+    /// From the text form; blanks around its items do not count.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::Error::NotFound) for an unknown option or preset,
+    /// [`InvalidArgument`](crate::Error::InvalidArgument) for a bad value.
+    fn from_str(text: &str) -> Result<Config> {
+        let text = ffi::c_string("config", text)?;
+        // SAFETY: a C string and a place for the handle.
+        Handle::create(|out| unsafe { sys::bnq_config_from_text(text.as_ptr(), out) })
+            .map(Config::from_handle)
+    }
+}
+
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.to_text().map_err(|_| fmt::Error)?)
     }
 }
 
@@ -166,7 +324,18 @@ impl ConfigBuilder {
         self.then(|raw| check(unsafe { sys::bnq_config_set_int(raw, option.id(), value) }))
     }
 
-    /// The format; ternary by default.
+    /// Beyond i64 the library names the bound and refuses, as for any other.
+    fn unsigned(self, option: ConfigOption, value: u64) -> ConfigBuilder {
+        self.int(option, i64::try_from(value).unwrap_or(i64::MAX))
+    }
+
+    fn float(self, option: ConfigOption, value: f64) -> ConfigBuilder {
+        // SAFETY: a live config that nobody else has.
+        self.then(|raw| check(unsafe { sys::bnq_config_set_float(raw, option.id(), value) }))
+    }
+
+    /// The format; ternary by default. With [`Format::NONE`] a
+    /// [`Plan`](crate::Plan) carries tensors through.
     pub fn format(self, format: Format) -> ConfigBuilder {
         self.int(ConfigOption::FORMAT, i64::from(format.id()))
     }
@@ -176,14 +345,11 @@ impl ConfigBuilder {
         self.int(ConfigOption::GRANULARITY, granularity as i64)
     }
 
-    /// Columns of a group, from the format's smallest up; 128 by default. The last
-    /// group of a row is short where the size does not divide it.
-    pub fn group_size(self, columns: u64) -> ConfigBuilder {
-        // Beyond i64 the library names the bound and refuses, as for any other.
-        self.int(
-            ConfigOption::GROUP_SIZE,
-            i64::try_from(columns).unwrap_or(i64::MAX),
-        )
+    /// Columns of a group, or elements of a block, from the format's smallest up; 128
+    /// by default. The last group of a row, or the last block, is short where the size
+    /// does not divide it.
+    pub fn group_size(self, size: u64) -> ConfigBuilder {
+        self.unsigned(ConfigOption::GROUP_SIZE, size)
     }
 
     /// The dimension of per-channel parameters, -8 to 7, negative from the end; 0
@@ -199,13 +365,60 @@ impl ConfigBuilder {
 
     /// Values beyond +-clip count as +-clip; 0 (the default) for none.
     pub fn clip(self, clip: f64) -> ConfigBuilder {
-        // SAFETY: a live config that nobody else has.
-        self.then(|raw| check(unsafe { sys::bnq_config_set_float(raw, sys::BNQ_OPT_CLIP, clip) }))
+        self.float(ConfigOption::CLIP, clip)
     }
 
     /// What NaN and infinity in the input do; an error by default.
     pub fn non_finite(self, policy: NonFinite) -> ConfigBuilder {
         self.int(ConfigOption::NON_FINITE, policy as i64)
+    }
+
+    /// How x / scale becomes an integer, of integer formats; half to even by default.
+    pub fn rounding(self, rounding: Rounding) -> ConfigBuilder {
+        self.int(ConfigOption::ROUNDING, rounding as i64)
+    }
+
+    /// The seed of [`Rounding::Stochastic`], 0 (the default) to 2^53.
+    pub fn seed(self, seed: u64) -> ConfigBuilder {
+        self.unsigned(ConfigOption::SEED, seed)
+    }
+
+    /// What a scale is made from; the format's own rule by default.
+    pub fn scale_rule(self, rule: ScaleRule) -> ConfigBuilder {
+        self.int(ConfigOption::SCALE_RULE, rule as i64)
+    }
+
+    /// The percentage of [`ScaleRule::Percentile`], 0 to 100; 99.9 by default.
+    pub fn percentile(self, percent: f64) -> ConfigBuilder {
+        self.float(ConfigOption::PERCENTILE, percent)
+    }
+
+    /// The codes and scale of symmetric int8 and int4; narrow by default.
+    pub fn symmetric_range(self, range: SymmetricRange) -> ConfigBuilder {
+        self.int(ConfigOption::SYMMETRIC_RANGE, range as i64)
+    }
+
+    /// How scales are stored; as `f32` by default.
+    pub fn scale_dtype(self, dtype: ScaleDType) -> ConfigBuilder {
+        self.int(ConfigOption::SCALE_DTYPE, dtype as i64)
+    }
+
+    /// Whether scales are stored in 8 bits with scales of their own (QLoRA), about 8.13
+    /// bits a scale. Only with [`ScaleDType::F32`].
+    pub fn double_quant(self, on: bool) -> ConfigBuilder {
+        self.int(ConfigOption::DOUBLE_QUANT, on.into())
+    }
+
+    /// How codes become bytes; the format's own packing by default.
+    pub fn packing(self, packing: Packing) -> ConfigBuilder {
+        self.int(ConfigOption::PACKING, packing as i64)
+    }
+
+    /// Keeps every column of the last dimension in which some |x| is at or above
+    /// `threshold` out of the codes, in 16 bits (LLM.int8); 0 (the default) keeps none.
+    /// Of integer formats with [`Granularity::Token`].
+    pub fn outlier_threshold(self, threshold: f64) -> ConfigBuilder {
+        self.float(ConfigOption::OUTLIER_THRESHOLD, threshold)
     }
 
     /// Any option of the library by its name, and its value by name or number:
@@ -230,5 +443,41 @@ impl ConfigBuilder {
     /// [`OutOfMemory`](crate::Error::OutOfMemory).
     pub fn build(self) -> Result<Config> {
         self.config
+    }
+}
+
+/// A config with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Preset {
+    /// Its name, for example "int4_per_group_128".
+    pub name: &'static str,
+    /// One sentence about it.
+    pub description: &'static str,
+}
+
+impl Preset {
+    /// The config.
+    pub fn config(&self) -> Result<Config> {
+        self.name.parse()
+    }
+}
+
+/// The presets of the library.
+///
+/// # Panics
+/// If the loaded library does not fit; see [`check_library`](crate::check_library).
+pub fn presets() -> Vec<Preset> {
+    expect_library();
+    // SAFETY: names of the registry live for ever; any index is accepted.
+    unsafe {
+        (0..sys::bnq_preset_count())
+            .filter_map(|index| {
+                Some(Preset {
+                    name: ffi::text(sys::bnq_preset_name(index))?,
+                    description: ffi::text(sys::bnq_preset_description(index))?,
+                })
+            })
+            .collect()
     }
 }

@@ -56,6 +56,16 @@ macro_rules! statuses {
                 }
             }
 
+            /// The same error about one item of several: its text begins with `item`.
+            pub(crate) fn of(self, item: &str) -> Error {
+                match self.status() {
+                    Some(status) => {
+                        Error::from_status(status, format!("{}: {}", item, self.message()))
+                    }
+                    None => self,
+                }
+            }
+
             fn kind(&self) -> &'static str {
                 match self {
                     $(Error::$variant(_) => $name,)*

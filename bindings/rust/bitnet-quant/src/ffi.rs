@@ -48,13 +48,21 @@ impl<T: Native> Handle<T> {
     pub(crate) fn create(
         constructor: impl FnOnce(*mut *mut T) -> sys::bnq_status,
     ) -> Result<Handle<T>> {
+        Handle::create_optional(constructor)?
+            .ok_or_else(|| Error::Internal("the library returned no handle".to_string()))
+    }
+
+    /// The same for one that may give nothing, which is `None`.
+    pub(crate) fn create_optional(
+        constructor: impl FnOnce(*mut *mut T) -> sys::bnq_status,
+    ) -> Result<Option<Handle<T>>> {
         check_library()?;
         let mut raw = ptr::null_mut();
         let status = constructor(&mut raw);
         // Owned before anything else, because check may unwind.
         let handle = NonNull::new(raw).map(Handle);
         check(status)?;
-        handle.ok_or_else(|| Error::Internal("the library returned no handle".to_string()))
+        Ok(handle)
     }
 
     pub(crate) fn as_ptr(&self) -> *mut T {
@@ -154,6 +162,23 @@ pub(crate) unsafe fn slice<'a, T>(raw: *const T, count: u64) -> &'a [T] {
     unsafe { std::slice::from_raw_parts(raw, length(count)) }
 }
 
+/// A slice's address; NULL for an empty one, whose address need not be aligned to
+/// what the library wants.
+pub(crate) fn pointer<T>(slice: &[T]) -> *const T {
+    if slice.is_empty() {
+        return ptr::null();
+    }
+    slice.as_ptr()
+}
+
+/// The same to be written.
+pub(crate) fn pointer_mut<T>(slice: &mut [T]) -> *mut T {
+    if slice.is_empty() {
+        return ptr::null_mut();
+    }
+    slice.as_mut_ptr()
+}
+
 /// A native size of something that is in memory, so that it fits.
 pub(crate) fn length(count: u64) -> usize {
     usize::try_from(count).expect("the size of an object in memory")
@@ -173,12 +198,21 @@ pub(crate) fn narrow(parameter: &str, value: usize) -> Result<i32> {
 
 /// The error for a slice that is not as long as it must be.
 pub(crate) fn expect_length(parameter: &str, length: usize, expected: u64) -> Result<()> {
-    if length as u64 == expected {
+    expect_count(parameter, length, expected, "elements")
+}
+
+/// The same for a buffer of elements of any type.
+pub(crate) fn expect_bytes(parameter: &str, bytes: usize, expected: u64) -> Result<()> {
+    expect_count(parameter, bytes, expected, "bytes")
+}
+
+fn expect_count(parameter: &str, count: usize, expected: u64, of: &str) -> Result<()> {
+    if count as u64 == expected {
         return Ok(());
     }
     Err(Error::InvalidArgument(format!(
-        "{}: has {} elements; {} are accepted",
-        parameter, length, expected
+        "{}: has {} {}; {} are accepted",
+        parameter, count, of, expected
     )))
 }
 

@@ -2,6 +2,7 @@
 
 use crate::array::{ArrayView, Element};
 use crate::callback::{self, Progress};
+use crate::config::Config;
 use crate::context::Context;
 use crate::error::{check, Error, Result};
 use crate::ffi::{self, expect_length, length, Handle, Shape};
@@ -210,6 +211,15 @@ impl<'a> Entry<'a> {
     pub fn format(&self) -> Format {
         // SAFETY: a live file and an index in range.
         Format::from_id(unsafe { sys::bnq_file_format(self.file.raw(), self.index) })
+    }
+
+    /// The options a quantized tensor was made with, as
+    /// [`QuantizedTensor::config`], without reading its data.
+    /// [`Unsupported`](Error::Unsupported) where it is a plain array.
+    pub fn config(&self) -> Result<Config> {
+        // SAFETY: a live file, an index in range, and a place for the handle.
+        Handle::create(|out| unsafe { sys::bnq_file_config(self.file.raw(), self.index, out) })
+            .map(Config::from_handle)
     }
 
     /// The data type of a plain array; `None` where it is quantized.

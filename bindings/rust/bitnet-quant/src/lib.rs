@@ -3,7 +3,9 @@
 #![warn(rust_2018_idioms, missing_debug_implementations)]
 
 mod array;
+mod batch;
 mod callback;
+mod choice;
 mod config;
 mod context;
 mod convert;
@@ -14,23 +16,27 @@ mod library;
 mod metrics;
 mod option;
 mod plan;
+mod quantize;
 mod registry;
 mod tensor;
 mod writer;
 
 pub use array::{ArrayView, Element, Output};
+pub use batch::{dequantize_batch, dequantize_batch_into, quantize_batch, quantize_batch_into};
 pub use callback::{no_progress, Progress};
-pub use config::{Config, ConfigBuilder};
+pub use choice::{
+    Granularity, NonFinite, Packing, Rounding, ScaleDType, ScaleRule, Scheme, SymmetricRange,
+};
+pub use config::{presets, Config, ConfigBuilder, Preset};
 pub use context::{Context, LogLevel};
 pub use convert::{compare_files, dequantize_file, quantize_file, Report, Row};
 pub use error::{Error, Result};
 pub use file::{Entry, File, FileKind};
 pub use library::{check_library, targets, version, Target, Version};
 pub use metrics::{compare, Metrics};
-pub use option::{
-    options, ConfigOption, Granularity, NonFinite, OptionBounds, OptionValue, Scheme,
-};
-pub use plan::Plan;
+pub use option::{options, ConfigOption, OptionBounds, OptionValue};
+pub use plan::{Plan, PlanMatch};
+pub use quantize::{pack, quantize_into, QuantizedOutput, QuantizedSizes};
 pub use registry::{formats, DType, Format};
-pub use tensor::{pack, quantize_into, QuantizedSizes, QuantizedTensor};
+pub use tensor::{dynamic_map, Outliers, QuantizedTensor};
 pub use writer::{WriteOptions, Writer};

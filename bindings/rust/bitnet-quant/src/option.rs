@@ -3,7 +3,6 @@
 use crate::error::{check, Error, Result};
 use crate::ffi;
 use crate::library::{check_library, expect_library};
-use crate::registry::Format;
 use bitnet_quant_sys as sys;
 use std::fmt;
 use std::str::FromStr;
@@ -37,20 +36,38 @@ pub struct OptionBounds {
 }
 
 impl ConfigOption {
-    /// The [`Format`].
+    /// The [`Format`](crate::Format).
     pub const FORMAT: ConfigOption = ConfigOption(sys::BNQ_OPT_FORMAT);
-    /// The [`Granularity`].
+    /// The [`Granularity`](crate::Granularity).
     pub const GRANULARITY: ConfigOption = ConfigOption(sys::BNQ_OPT_GRANULARITY);
-    /// Columns of a group.
+    /// Columns of a group, or elements of a block.
     pub const GROUP_SIZE: ConfigOption = ConfigOption(sys::BNQ_OPT_GROUP_SIZE);
     /// The dimension of per-channel parameters; negative from the end.
     pub const AXIS: ConfigOption = ConfigOption(sys::BNQ_OPT_AXIS);
-    /// The [`Scheme`].
+    /// The [`Scheme`](crate::Scheme).
     pub const SCHEME: ConfigOption = ConfigOption(sys::BNQ_OPT_SCHEME);
     /// Values beyond +-clip count as +-clip; 0 for none.
     pub const CLIP: ConfigOption = ConfigOption(sys::BNQ_OPT_CLIP);
-    /// The policy for [`NonFinite`] values.
+    /// The policy for [`NonFinite`](crate::NonFinite) values.
     pub const NON_FINITE: ConfigOption = ConfigOption(sys::BNQ_OPT_NON_FINITE);
+    /// The [`Rounding`](crate::Rounding).
+    pub const ROUNDING: ConfigOption = ConfigOption(sys::BNQ_OPT_ROUNDING);
+    /// The seed of stochastic rounding.
+    pub const SEED: ConfigOption = ConfigOption(sys::BNQ_OPT_SEED);
+    /// The [`ScaleRule`](crate::ScaleRule).
+    pub const SCALE_RULE: ConfigOption = ConfigOption(sys::BNQ_OPT_SCALE_RULE);
+    /// The percentage of [`ScaleRule::Percentile`](crate::ScaleRule::Percentile).
+    pub const PERCENTILE: ConfigOption = ConfigOption(sys::BNQ_OPT_PERCENTILE);
+    /// The [`SymmetricRange`](crate::SymmetricRange).
+    pub const SYMMETRIC_RANGE: ConfigOption = ConfigOption(sys::BNQ_OPT_SYMMETRIC_RANGE);
+    /// The [`ScaleDType`](crate::ScaleDType).
+    pub const SCALE_DTYPE: ConfigOption = ConfigOption(sys::BNQ_OPT_SCALE_DTYPE);
+    /// 1 for scales in 8 bits with scales of their own, else 0.
+    pub const DOUBLE_QUANT: ConfigOption = ConfigOption(sys::BNQ_OPT_DOUBLE_QUANT);
+    /// The [`Packing`](crate::Packing).
+    pub const PACKING: ConfigOption = ConfigOption(sys::BNQ_OPT_PACKING);
+    /// Columns with some |x| at or above it are outliers; 0 for none.
+    pub const OUTLIER_THRESHOLD: ConfigOption = ConfigOption(sys::BNQ_OPT_OUTLIER_THRESHOLD);
 
     /// The id as in `bnq.h`.
     pub fn id(self) -> i32 {
@@ -180,91 +197,4 @@ pub(crate) fn debug(
         }
     }
     out.finish()
-}
-
-/// A value of an option whose values have names.
-pub(crate) trait Choice: Sized + Copy {
-    const OPTION: ConfigOption;
-
-    fn from_value(value: i64) -> Option<Self>;
-
-    fn from_option(value: OptionValue) -> Result<Self> {
-        let known = match value {
-            OptionValue::Int(value) => Self::from_value(value),
-            OptionValue::Float(_) => None,
-        };
-        known.ok_or_else(|| {
-            Error::Unsupported(format!(
-                "{}: this version of the crate does not know the value {} ({:?})",
-                Self::OPTION,
-                value,
-                Self::OPTION.value_name(value)
-            ))
-        })
-    }
-}
-
-impl Choice for Format {
-    const OPTION: ConfigOption = ConfigOption::FORMAT;
-
-    fn from_value(value: i64) -> Option<Format> {
-        i32::try_from(value).ok().map(Format::from_id)
-    }
-}
-
-macro_rules! choices {
-    ($($(#[$doc:meta])* $name:ident: $option:ident {
-        $($(#[$value_doc:meta])* $value:ident = $code:ident,)*
-    })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum $name {
-            $($(#[$value_doc])* $value = sys::$code as isize,)*
-        }
-
-        impl Choice for $name {
-            const OPTION: ConfigOption = ConfigOption::$option;
-
-            fn from_value(value: i64) -> Option<$name> {
-                match i32::try_from(value) {
-                    $(Ok(sys::$code) => Some($name::$value),)*
-                    _ => None,
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let value = OptionValue::Int(*self as i64);
-                f.pad(ConfigOption::$option.value_name(value).unwrap_or("unknown"))
-            }
-        }
-    )*};
-}
-
-choices! {
-    /// How many elements share a scale.
-    Granularity: GRANULARITY {
-        /// All of the tensor.
-        Tensor = BNQ_GRANULARITY_TENSOR,
-        /// Those of one index along the axis.
-        Channel = BNQ_GRANULARITY_CHANNEL,
-        /// Those of one group of a row.
-        Group = BNQ_GRANULARITY_GROUP,
-    }
-    /// How codes and values go together.
-    Scheme: SCHEME {
-        /// value = code * scale.
-        Symmetric = BNQ_SCHEME_SYMMETRIC,
-        /// value = (code - zero point) * scale, over the range of the values and 0.
-        Asymmetric = BNQ_SCHEME_ASYMMETRIC,
-    }
-    /// What NaN and infinity in the input do.
-    NonFinite: NON_FINITE {
-        /// Fail with [`Error::NonFinite`], which names the first index.
-        Error = BNQ_NON_FINITE_ERROR,
-        /// Count as 0.
-        Zero = BNQ_NON_FINITE_ZERO,
-    }
 }

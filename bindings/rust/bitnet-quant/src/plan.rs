@@ -7,6 +7,16 @@ use bitnet_quant_sys as sys;
 use std::fmt;
 use std::ptr;
 
+/// What a [`Plan`] does with a tensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlanMatch {
+    /// The rule that decides, counted from 0 in the order they were added.
+    pub rule: usize,
+    /// Its config; `None` where it leaves the tensor unquantized.
+    pub config: Option<Config>,
+}
+
 /// Which tensor of a model gets which config: an ordered list of rules, of which
 /// the first that matches a tensor decides. A tensor that no rule matches is
 /// carried through unchanged, and so is one that is not F64, F32, F16 or BF16.
@@ -41,7 +51,8 @@ impl Plan {
     /// Adds a rule behind the others: tensors whose whole name matches `glob` (`*`
     /// any characters, `?` any one, `[a-z]` and `[!a-z]` sets, `\` quotes the next)
     /// and whose rank is `min_rank` (0 to 8) or more are quantized as `config`
-    /// says, which is copied.
+    /// says, which is copied. With a config of [`Format::NONE`](crate::Format::NONE)
+    /// they are carried through, as with [`skip`](Plan::skip).
     pub fn add(&mut self, glob: &str, min_rank: usize, config: &Config) -> Result<&mut Plan> {
         self.rule(glob, min_rank, config.raw())
     }
@@ -59,6 +70,22 @@ impl Plan {
         // SAFETY: a live plan, borrowed mutably; a C string; a live config or NULL.
         check(unsafe { sys::bnq_plan_add(self.handle.as_ptr(), glob.as_ptr(), min_rank, config) })?;
         Ok(self)
+    }
+
+    /// The rule that decides about a tensor of this name and rank; `None` where none
+    /// does, so that the tensor is carried through.
+    pub fn find(&self, name: &str, rank: usize) -> Result<Option<PlanMatch>> {
+        let name = ffi::c_string("name", name)?;
+        let rank = ffi::narrow("rank", rank)?;
+        let mut rule = -1;
+        // SAFETY: a live plan, a C string, and places for both.
+        let config = Handle::create_optional(|out| unsafe {
+            sys::bnq_plan_match(self.raw(), name.as_ptr(), rank, &mut rule, out)
+        })?;
+        let config = config.map(Config::from_handle);
+        Ok(usize::try_from(rule)
+            .ok()
+            .map(|rule| PlanMatch { rule, config }))
     }
 
     pub(crate) fn raw(&self) -> *const sys::bnq_plan {

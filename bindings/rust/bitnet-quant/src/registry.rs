@@ -1,8 +1,10 @@
 //! Data types and formats: ids that the library gives a meaning to.
 
+use crate::choice::Choice;
 use crate::error::{check, Error, Result};
 use crate::ffi;
 use crate::library::{check_library, expect_library};
+use crate::option::OptionValue;
 use bitnet_quant_sys as sys;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -150,10 +152,21 @@ pub struct Format(i32);
 impl Format {
     /// Not quantized: carried through as it is.
     pub const NONE: Format = Format(sys::BNQ_FORMAT_NONE);
-    /// BitNet b1.58: codes -1, 0, +1, scale = mean of |x|; 2 bits a weight.
+    /// BitNet b1.58: codes -1, 0, +1, scale = mean of |x|; 2 or 1.6 bits a weight
+    /// ([`Packing`](crate::Packing)).
     pub const TERNARY: Format = Format(sys::BNQ_FORMAT_TERNARY);
     /// 8-bit integers, symmetric (-127..127) or asymmetric (-128..127).
     pub const INT8: Format = Format(sys::BNQ_FORMAT_INT8);
+    /// 4-bit integers, symmetric (-7..7) or asymmetric (-8..7).
+    pub const INT4: Format = Format(sys::BNQ_FORMAT_INT4);
+    /// 4-bit NormalFloat (QLoRA), as bitsandbytes: codes 0..15.
+    pub const NF4: Format = Format(sys::BNQ_FORMAT_NF4);
+    /// 4-bit floating point as bitsandbytes (not OCP E2M1): codes 0..15.
+    pub const FP4: Format = Format(sys::BNQ_FORMAT_FP4);
+    /// IEEE half precision: no scales, 16 bits a weight.
+    pub const F16: Format = Format(sys::BNQ_FORMAT_F16);
+    /// bfloat16: no scales, 16 bits a weight.
+    pub const BF16: Format = Format(sys::BNQ_FORMAT_BF16);
 
     pub(crate) fn from_id(id: i32) -> Format {
         Format(id)
@@ -176,7 +189,7 @@ impl Format {
         unsafe { ffi::text(sys::bnq_format_description(self.0)) }.unwrap_or("")
     }
 
-    /// Bits of one packed code.
+    /// Bits of one packed code, in the default packing.
     ///
     /// # Errors
     /// Like the other properties: [`Error::NotFound`] where the library does not
@@ -200,12 +213,39 @@ impl Format {
         Ok(self.property(sys::BNQ_FORMAT_MIN_CODE)?..=self.property(sys::BNQ_FORMAT_MAX_CODE)?)
     }
 
+    /// Whether codes are integers that value = code * scale stands for, so that the
+    /// options for integer formats apply: [`Rounding`](crate::Rounding) and others.
+    pub fn is_integer(self) -> Result<bool> {
+        Ok(self.property(sys::BNQ_FORMAT_INTEGER)? != 0)
+    }
+
+    /// Whether values have scales, so that the options about scales and who shares
+    /// them apply.
+    pub fn has_scales(self) -> Result<bool> {
+        Ok(self.property(sys::BNQ_FORMAT_SCALED)? != 0)
+    }
+
     fn property(self, property: i32) -> Result<i64> {
         check_library()?;
         let mut value = 0;
         // SAFETY: any id is accepted; a place for the value.
         check(unsafe { sys::bnq_format_property(self.0, property, &mut value) })?;
         Ok(value)
+    }
+}
+
+impl From<Format> for OptionValue {
+    fn from(format: Format) -> OptionValue {
+        OptionValue::Int(format.0.into())
+    }
+}
+
+impl TryFrom<OptionValue> for Format {
+    type Error = Error;
+
+    /// [`Error::Unsupported`] for what no id can be.
+    fn try_from(value: OptionValue) -> Result<Format> {
+        Format::from_option(value)
     }
 }
 

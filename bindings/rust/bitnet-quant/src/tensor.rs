@@ -1,16 +1,21 @@
 //! Quantized tensors.
 
-use crate::array::{ArrayView, Output};
+use crate::array::{bytes, ArrayView, Element, Output};
+use crate::choice::{Choice, Granularity, Packing, ScaleDType, Scheme};
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{check, Result};
 use crate::ffi::{self, expect_length, length, Handle, Shape};
+use crate::library::expect_library;
 use crate::metrics::Metrics;
-use crate::option::{self, Choice, ConfigOption, Granularity, OptionValue, Scheme};
-use crate::registry::Format;
+use crate::option::{self, ConfigOption, OptionValue};
+use crate::quantize::QuantizedSizes;
+use crate::registry::{DType, Format};
 use bitnet_quant_sys as sys;
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
+use std::mem::size_of_val;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -20,9 +25,10 @@ pub(crate) type Backing = Arc<dyn Any + Send + Sync>;
 /// A quantized tensor: packed codes, scales, zero points, and how they were made.
 /// Immutable; any number of threads may use one at once.
 ///
-/// Codes are packed in rows, each starting on a byte, the first code in the lowest
-/// bits (ternary: 2 bits, code + 1). Parameters, scales and zero points, are one
-/// for the tensor, one for each channel, or for each row its groups in order.
+/// Codes are packed in rows, each starting on a byte ([`Granularity::Block`]: the
+/// whole array is one row), as `bnq.h` says for each format. Parameters, scales and
+/// zero points, are one for the tensor; one for each channel, token or block; or for
+/// each row its groups in order.
 ///
 /// ```
 /// use bitnet_quant::{ArrayView, Config, Context, Format, QuantizedTensor};
@@ -43,7 +49,7 @@ pub struct QuantizedTensor {
     handle: Handle<sys::bnq_tensor>,
     shape: Shape,
     dimensions: Vec<usize>,
-    _backing: Option<Backing>,
+    backing: Option<Backing>,
 }
 
 // SAFETY: bnq.h: any number of threads may use a tensor at once; what it points
@@ -57,7 +63,7 @@ impl QuantizedTensor {
     ///
     /// # Errors
     /// [`NonFinite`](crate::Error::NonFinite) names the index of NaN or infinity,
-    /// unless [`NonFinite::Zero`](crate::NonFinite::Zero) was chosen;
+    /// unless another policy was chosen ([`NonFinite`](crate::NonFinite));
     /// [`Unsupported`](crate::Error::Unsupported) where the format does not have
     /// this combination of options;
     /// [`InvalidArgument`](crate::Error::InvalidArgument) for other data types;
@@ -74,33 +80,45 @@ impl QuantizedTensor {
         Ok(QuantizedTensor::from_handle(handle, None))
     }
 
-    /// A tensor from packed codes, scales and zero points (empty where symmetric)
-    /// made elsewhere, of the sizes that [`QuantizedSizes::new`] says; they are
-    /// copied.
+    /// A tensor from packed codes, scales as they are stored and zero points (empty
+    /// where symmetric) made elsewhere, of the sizes that [`QuantizedSizes::new`] says;
+    /// they are copied. Scales are `f32`, or `u16` for the bits of 16-bit ones, or `u8`
+    /// for any as bytes, at an address that is a multiple of 4.
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::Error::InvalidArgument) for other sizes, and for
     /// codes, scales and zero points that are not valid; it names the index.
-    pub fn from_codes(
-        context: &Context, config: &Config, shape: &[usize], codes: &[u8], scales: &[f32],
-        zero_points: &[i32],
+    /// [`Unsupported`](crate::Error::Unsupported) with outliers.
+    pub fn from_codes<S: Element>(
+        context: &Context, config: &Config, shape: &[usize], codes: &[u8], scales: &[S],
+        zero_points: &[i8],
     ) -> Result<QuantizedTensor> {
-        let shape = Shape::new(shape)?;
-        let handle = create(context, config, &shape, codes, scales, zero_points, 0)?;
+        let parts = (codes, bytes(scales), zero_points);
+        let handle = create(context, config, &Shape::new(shape)?, parts, 0)?;
         Ok(QuantizedTensor::from_handle(handle, None))
     }
 
     /// As [`from_codes`](QuantizedTensor::from_codes), but the tensor keeps the
     /// buffers instead of copying them.
-    pub fn from_owned_codes(
-        context: &Context, config: &Config, shape: &[usize], codes: Vec<u8>, scales: Vec<f32>,
-        zero_points: Vec<i32>,
+    pub fn from_owned_codes<S: Element>(
+        context: &Context, config: &Config, shape: &[usize], codes: Vec<u8>, scales: Vec<S>,
+        zero_points: Vec<i8>,
     ) -> Result<QuantizedTensor> {
-        let shape = Shape::new(shape)?;
-        let parts = Arc::new((codes, scales, zero_points));
-        let flags = sys::BNQ_TENSOR_BORROW;
-        let handle = create(context, config, &shape, &parts.0, &parts.1, &parts.2, flags)?;
-        Ok(QuantizedTensor::from_handle(handle, Some(parts)))
+        let (shape, scale_bytes) = (Shape::new(shape)?, size_of_val(&scales[..]));
+        let parts = (codes, scales, zero_points);
+        QuantizedTensor::keep(context, config, &shape, parts, scale_bytes)
+    }
+
+    /// Keeps codes, scales (their first `scale_bytes` bytes) and zero points.
+    pub(crate) fn keep<S: Element>(
+        context: &Context, config: &Config, shape: &Shape, parts: (Vec<u8>, Vec<S>, Vec<i8>),
+        scale_bytes: usize,
+    ) -> Result<QuantizedTensor> {
+        let backing = Arc::new(parts);
+        let scales = &bytes(&backing.1)[..scale_bytes];
+        let parts = (&backing.0[..], scales, &backing.2[..]);
+        let handle = create(context, config, shape, parts, sys::BNQ_TENSOR_BORROW)?;
+        Ok(QuantizedTensor::from_handle(handle, Some(backing)))
     }
 
     pub(crate) fn from_handle(
@@ -113,7 +131,7 @@ impl QuantizedTensor {
             handle,
             shape,
             dimensions: shape.to_vec(),
-            _backing: backing,
+            backing,
         }
     }
 
@@ -131,7 +149,7 @@ impl QuantizedTensor {
         length(self.count())
     }
 
-    fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.shape
             .elements()
             .expect("a tensor's elements can be counted")
@@ -167,6 +185,14 @@ impl QuantizedTensor {
         )
     }
 
+    /// Those options that say what the tensor is, not how it was made (clip, rounding,
+    /// seed, scale rule, ...), as a config.
+    pub fn config(&self) -> Result<Config> {
+        // SAFETY: a live tensor and a place for the handle.
+        Handle::create(|out| unsafe { sys::bnq_tensor_config(self.raw(), out) })
+            .map(Config::from_handle)
+    }
+
     /// How many elements share a scale.
     pub fn granularity(&self) -> Result<Granularity> {
         Granularity::from_option(self.get(ConfigOption::GRANULARITY)?)
@@ -184,21 +210,82 @@ impl QuantizedTensor {
         unsafe { ffi::slice(sys::bnq_tensor_codes(self.raw(), &mut count), count) }
     }
 
-    /// The scales.
-    pub fn scales(&self) -> &[f32] {
-        let mut count = 0;
-        // SAFETY: as above.
-        unsafe { ffi::slice(sys::bnq_tensor_scales(self.raw(), &mut count), count) }
+    /// The scales as `f32`, however they are stored: borrowed where they are stored so,
+    /// else converted in every call.
+    pub fn scales(&self) -> Cow<'_, [f32]> {
+        // SAFETY: a live tensor.
+        let count = unsafe { sys::bnq_tensor_scale_count(self.raw()) };
+        let data = self.scale_data();
+        // The length, too, in case a newer library has yet another way to store them.
+        if self.has_plain_scales() && data.len() as u64 == 4 * count {
+            // SAFETY: that many floats, which live as long as the tensor.
+            return Cow::Borrowed(unsafe { ffi::slice(data.as_ptr().cast(), count) });
+        }
+        let mut out = vec![0.0; length(count)];
+        // SAFETY: a live tensor and a buffer of that many scales.
+        check(unsafe { sys::bnq_tensor_read_scales(self.raw(), out.as_mut_ptr(), count) })
+            .expect("a tensor has as many scales as it says");
+        Cow::Owned(out)
+    }
+
+    /// Whether scales are stored as `f32`, one after the other.
+    fn has_plain_scales(&self) -> bool {
+        let is = |option, value| self.get(option).ok() == Some(value);
+        is(ConfigOption::SCALE_DTYPE, ScaleDType::F32.into())
+            && is(ConfigOption::DOUBLE_QUANT, OptionValue::Int(0))
+    }
+
+    /// The bytes of the scales as they are stored: `f32`, half-precision bits, or double
+    /// quantized (8-bit codes, zeros up to a multiple of 4 bytes, the `f32` scales of
+    /// each 256 codes, and the `f32` offset; see [`dynamic_map`]).
+    pub fn scale_data(&self) -> &[u8] {
+        let mut bytes = 0;
+        // SAFETY: they live as long as the tensor, which is immutable.
+        unsafe { ffi::slice(sys::bnq_tensor_scales(self.raw(), &mut bytes).cast(), bytes) }
+    }
+
+    /// How many 16-bit scales are at the ends of what their type holds, because the
+    /// scale was beyond.
+    pub fn saturated_scales(&self) -> usize {
+        // SAFETY: a live tensor.
+        length(unsafe { sys::bnq_tensor_saturated_scales(self.raw()) })
     }
 
     /// The zero points; as many as scales where asymmetric, else none.
-    pub fn zero_points(&self) -> &[i32] {
+    pub fn zero_points(&self) -> &[i8] {
         let mut count = 0;
-        // SAFETY: as above.
+        // SAFETY: they live as long as the tensor, which is immutable.
         unsafe { ffi::slice(sys::bnq_tensor_zero_points(self.raw(), &mut count), count) }
     }
 
-    /// Bytes of codes, scales and zero points together.
+    /// The columns of the last dimension that were kept out of the codes, `None` where
+    /// there are none; see
+    /// [`outlier_threshold`](crate::ConfigBuilder::outlier_threshold).
+    pub fn outliers(&self) -> Option<Outliers<'_>> {
+        let (mut count, mut dtype) = (0, 0);
+        // SAFETY: they live as long as the tensor, which is immutable.
+        let columns: &[u32] = unsafe {
+            ffi::slice(
+                sys::bnq_tensor_outlier_columns(self.raw(), &mut count),
+                count,
+            )
+        };
+        // SAFETY: a live tensor and a place for the data type.
+        let values = unsafe { sys::bnq_tensor_outlier_values(self.raw(), &mut dtype) };
+        let dtype = DType::from_id(dtype)?;
+        // Not 0 where there are outliers.
+        let last = self.dimensions.last().copied().unwrap_or(1);
+        let shape = [self.elements() / last, columns.len()];
+        let bytes = dtype.bytes_of(shape[0] as u64 * shape[1] as u64).ok()?;
+        // SAFETY: that many bytes, which live as long as the tensor.
+        let values = unsafe { ffi::slice(values.cast(), bytes) };
+        Some(Outliers {
+            columns,
+            values: ArrayView::from_bytes(values, dtype, &shape).ok()?,
+        })
+    }
+
+    /// Bytes of codes, scales, zero points and outliers together.
     pub fn bytes(&self) -> usize {
         // SAFETY: a live tensor.
         length(unsafe { sys::bnq_tensor_bytes(self.raw()) })
@@ -210,8 +297,9 @@ impl QuantizedTensor {
         unsafe { sys::bnq_tensor_bits_per_weight(self.raw()) }
     }
 
-    /// The codes one by one, in row-major order: -1, 0, 1 for ternary, -128..127
-    /// for INT8.
+    /// The codes one by one, in row-major order: -1, 0, 1 for ternary, -128..127 for
+    /// int8, -8..7 for int4, 0..15 for nf4 and fp4.
+    /// [`Unsupported`](crate::Error::Unsupported) for f16 and bf16.
     pub fn unpack(&self, context: &Context) -> Result<Vec<i8>> {
         let mut codes = vec![0; self.elements()];
         self.unpack_into(context, &mut codes)?;
@@ -226,6 +314,17 @@ impl QuantizedTensor {
         check(unsafe {
             sys::bnq_tensor_unpack(context.raw(), self.raw(), codes.as_mut_ptr(), count)
         })
+    }
+
+    /// The same tensor with its codes in another packing, without loss.
+    /// [`Unsupported`](crate::Error::Unsupported) where the format does not have it.
+    pub fn repack(&self, context: &Context, packing: Packing) -> Result<QuantizedTensor> {
+        // SAFETY: live handles and a place for the handle.
+        let handle = Handle::create(|out| unsafe {
+            sys::bnq_tensor_repack(context.raw(), self.raw(), packing as i32, out)
+        })?;
+        // It may share what does not change, such as scales in a file.
+        Ok(QuantizedTensor::from_handle(handle, self.backing.clone()))
     }
 
     /// Dequantizes to `f32`, in row-major order.
@@ -304,10 +403,11 @@ impl QuantizedTensor {
     }
 }
 
+/// `parts` are codes, bytes of scales, and zero points.
 fn create(
-    context: &Context, config: &Config, shape: &Shape, codes: &[u8], scales: &[f32],
-    zero_points: &[i32], flags: i32,
+    context: &Context, config: &Config, shape: &Shape, parts: (&[u8], &[u8], &[i8]), flags: i32,
 ) -> Result<Handle<sys::bnq_tensor>> {
+    let (codes, scales, zero_points) = parts;
     QuantizedSizes::of(config, shape)?.check(codes.len(), scales.len(), zero_points.len())?;
     // SAFETY: live handles, a shape of that rank, buffers of those sizes (which
     // outlive the tensor where it borrows them), and a place for the handle.
@@ -319,9 +419,9 @@ fn create(
             shape.as_ptr(),
             codes.as_ptr(),
             codes.len() as u64,
-            scales.as_ptr(),
+            ffi::pointer(scales).cast(),
             scales.len() as u64,
-            zero_points.as_ptr(),
+            ffi::pointer(zero_points),
             zero_points.len() as u64,
             flags,
             out,
@@ -345,106 +445,26 @@ impl fmt::Debug for QuantizedTensor {
     }
 }
 
-/// The sizes of what quantizing an array of some shape gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Columns of the last dimension of a [`QuantizedTensor`] that were kept out of its
+/// codes (LLM.int8).
+#[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
-pub struct QuantizedSizes {
-    /// Bytes of packed codes.
-    pub code_bytes: usize,
-    /// Number of scales.
-    pub scales: usize,
-    /// Number of zero points: as many as scales if asymmetric, else 0.
-    pub zero_points: usize,
+pub struct Outliers<'a> {
+    /// Their indices, ascending.
+    pub columns: &'a [u32],
+    /// Their values, of shape [elements / columns of the last dimension, outlier
+    /// columns], as F16, or as BF16 where the source is or where F16 would overflow.
+    pub values: ArrayView<'a>,
 }
 
-impl QuantizedSizes {
-    /// For an array of `shape` quantized as `config` says.
-    ///
-    /// # Errors
-    /// [`InvalidArgument`](crate::Error::InvalidArgument) for a shape that is too
-    /// large or does not have the axis,
-    /// [`Unsupported`](crate::Error::Unsupported) for a combination of options.
-    pub fn new(config: &Config, shape: &[usize]) -> Result<QuantizedSizes> {
-        QuantizedSizes::of(config, &Shape::new(shape)?)
-    }
-
-    fn of(config: &Config, shape: &Shape) -> Result<QuantizedSizes> {
-        let (mut codes, mut scales, mut zero_points) = (0, 0, 0);
-        // SAFETY: a live config, a shape of that rank, places for the sizes.
-        check(unsafe {
-            sys::bnq_quantized_sizes(
-                config.raw(),
-                shape.rank(),
-                shape.as_ptr(),
-                &mut codes,
-                &mut scales,
-                &mut zero_points,
-            )
-        })?;
-        // Sizes beyond the address space (on 32 bits) fit no buffer, and saturated
-        // ones do not either.
-        let size = |size| usize::try_from(size).unwrap_or(usize::MAX);
-        Ok(QuantizedSizes {
-            code_bytes: size(codes),
-            scales: size(scales),
-            zero_points: size(zero_points),
-        })
-    }
-
-    fn check(&self, codes: usize, scales: usize, zero_points: usize) -> Result<()> {
-        expect_length("codes", codes, self.code_bytes as u64)?;
-        expect_length("scales", scales, self.scales as u64)?;
-        expect_length("zero_points", zero_points, self.zero_points as u64)
-    }
-}
-
-/// Quantizes into the caller's buffers, of exactly the sizes that
-/// [`QuantizedSizes::new`] says: what [`QuantizedTensor::quantize`] computes,
-/// without other memory for the result. The buffers are written even if it fails.
-pub fn quantize_into(
-    context: &Context, config: &Config, array: &ArrayView<'_>, codes: &mut [u8],
-    scales: &mut [f32], zero_points: &mut [i32],
-) -> Result<()> {
-    array.with_raw(|source| {
-        let sizes = QuantizedSizes::new(config, &array.shape())?;
-        sizes.check(codes.len(), scales.len(), zero_points.len())?;
-        // SAFETY: live handles and array, buffers of those sizes.
-        check(unsafe {
-            sys::bnq_quantize(
-                context.raw(),
-                config.raw(),
-                source,
-                codes.as_mut_ptr(),
-                codes.len() as u64,
-                scales.as_mut_ptr(),
-                scales.len() as u64,
-                zero_points.as_mut_ptr(),
-                zero_points.len() as u64,
-            )
-        })
-    })
-}
-
-/// Packs codes, one for each element of `shape` in row-major order, into the
-/// layout of `config`'s format: the reverse of [`QuantizedTensor::unpack`].
-/// [`InvalidArgument`](crate::Error::InvalidArgument) names the first code that is
-/// out of the format's range.
-pub fn pack(context: &Context, config: &Config, shape: &[usize], codes: &[i8]) -> Result<Vec<u8>> {
-    let shape = Shape::new(shape)?;
-    expect_length("codes", codes.len(), shape.elements()?)?;
-    let mut packed = vec![0; QuantizedSizes::of(config, &shape)?.code_bytes];
-    // SAFETY: live handles, a shape of that rank, buffers of those sizes.
-    check(unsafe {
-        sys::bnq_pack(
-            context.raw(),
-            config.raw(),
-            shape.rank(),
-            shape.as_ptr(),
-            codes.as_ptr(),
-            codes.len() as u64,
-            packed.as_mut_ptr(),
-            packed.len() as u64,
-        )
-    })?;
-    Ok(packed)
+/// The 256 values, ascending, that the 8-bit codes of double quantized scales stand
+/// for: scale = value * the scale of its 256 codes + offset. bitsandbytes' signed
+/// dynamic map.
+///
+/// # Panics
+/// If the loaded library does not fit; see [`check_library`](crate::check_library).
+pub fn dynamic_map() -> &'static [f32] {
+    expect_library();
+    // SAFETY: 256 values that live for ever.
+    unsafe { ffi::slice(sys::bnq_dynamic_map(), 256) }
 }

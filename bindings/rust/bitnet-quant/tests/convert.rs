@@ -177,6 +177,12 @@ fn the_first_rule_decides() {
         .unwrap()
         .add("*", 0, &ternary)
         .unwrap();
+    // What the plan says it does, it does.
+    let find = |name, rank| plan.find(name, rank).unwrap().map(|m| (m.rule, m.config));
+    assert_eq!(find("fc1.bias", 1), Some((0, None)));
+    assert_eq!(find("fc1.weight", 2), Some((2, Some(ternary.clone()))));
+    assert_eq!(find("fc2.weight", 2), Some((1, Some(int8.clone()))));
+    assert_eq!(find("fc2.weight", 1), Some((2, Some(ternary.clone()))));
     let dry = WriteOptions::new().dry_run(true);
     let path = |name| model.directory.path(name);
     let report = quantize_file(
@@ -198,6 +204,19 @@ fn the_first_rule_decides() {
         ["in.safetensors"],
         "a dry run writes nothing"
     );
+
+    let empty = Plan::new().unwrap();
+    assert_eq!(empty.find("fc1.weight", 2).unwrap(), None);
+    let mut none = Plan::new().unwrap();
+    let config = "none".parse::<Format>().unwrap();
+    let config = Config::builder().format(config).build().unwrap();
+    none.add("*", 0, &config).unwrap();
+    let found = none.find("fc1.weight", 2).unwrap().expect("a rule");
+    assert_eq!((found.rule, found.config), (0, None));
+    assert!(matches!(
+        plan.find("a\0", 0),
+        Err(Error::InvalidArgument(_))
+    ));
 
     assert!(matches!(
         plan.add("*", 9, &int8),

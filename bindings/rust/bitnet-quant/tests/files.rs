@@ -108,6 +108,9 @@ fn bnq_round_trip(compress: bool) {
     assert_eq!((entry.format(), entry.dtype()), (Format::INT8, None));
     assert_eq!(entry.shape(), [20, 30]);
     assert_eq!(entry.bytes(), tensor.bytes() as u64);
+    assert_eq!(entry.config().unwrap(), tensor.config().unwrap());
+    let plain = file.entry("b").unwrap().config();
+    assert!(matches!(plain, Err(Error::Unsupported(_))), "{:?}", plain);
     assert!(matches!(entry.data(), Err(Error::Unsupported(_))));
     assert!(matches!(entry.view(), Err(Error::Unsupported(_))));
     assert!(matches!(

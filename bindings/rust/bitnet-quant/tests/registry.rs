@@ -1,8 +1,8 @@
-//! What the library says about itself, and configs made from it.
+//! What the library says about itself.
 
 use bitnet_quant::{
-    check_library, formats, options, targets, version, Config, ConfigOption, DType, Error, Format,
-    Granularity, NonFinite, OptionValue, Scheme,
+    check_library, dynamic_map, formats, options, targets, version, Config, ConfigOption, DType,
+    Error, Format,
 };
 
 #[test]
@@ -60,7 +60,17 @@ fn dtypes() {
 #[test]
 fn formats_and_their_properties() {
     let formats = formats();
-    assert!(formats.contains(&Format::TERNARY) && formats.contains(&Format::INT8));
+    for format in [
+        Format::TERNARY,
+        Format::INT8,
+        Format::INT4,
+        Format::NF4,
+        Format::FP4,
+        Format::F16,
+        Format::BF16,
+    ] {
+        assert!(formats.contains(&format), "{:?}", format);
+    }
     assert!(!formats.contains(&Format::NONE));
     for format in formats {
         assert_eq!(format.name().parse::<Format>().unwrap(), format);
@@ -74,13 +84,20 @@ fn formats_and_their_properties() {
             format,
             codes
         );
-        format.supports_asymmetric().unwrap();
+        // Zero points and rounding are of integers, which have scales.
+        let integer = format.is_integer().unwrap();
+        assert!(integer || !format.supports_asymmetric().unwrap());
+        assert!(!integer || format.has_scales().unwrap());
     }
     assert_eq!(Format::TERNARY.code_range().unwrap(), -1..=1);
     assert_eq!(Format::TERNARY.code_bits().unwrap(), 2);
     assert!(!Format::TERNARY.supports_asymmetric().unwrap());
     assert_eq!(Format::INT8.code_range().unwrap(), -128..=127);
     assert!(Format::INT8.supports_asymmetric().unwrap());
+    assert_eq!(Format::INT4.code_range().unwrap(), -8..=7);
+    assert_eq!(Format::NF4.code_range().unwrap(), 0..=15);
+    assert!(!Format::NF4.is_integer().unwrap() && Format::NF4.has_scales().unwrap());
+    assert!(!Format::BF16.has_scales().unwrap());
     assert_eq!(Format::NONE.name(), "none");
     let error = "int9".parse::<Format>().unwrap_err();
     assert!(
@@ -102,6 +119,15 @@ fn options_and_their_bounds() {
         ConfigOption::SCHEME,
         ConfigOption::CLIP,
         ConfigOption::NON_FINITE,
+        ConfigOption::ROUNDING,
+        ConfigOption::SEED,
+        ConfigOption::SCALE_RULE,
+        ConfigOption::PERCENTILE,
+        ConfigOption::SYMMETRIC_RANGE,
+        ConfigOption::SCALE_DTYPE,
+        ConfigOption::DOUBLE_QUANT,
+        ConfigOption::PACKING,
+        ConfigOption::OUTLIER_THRESHOLD,
     ] {
         assert!(options.contains(&option), "{:?}", option);
     }
@@ -129,95 +155,13 @@ fn options_and_their_bounds() {
 }
 
 #[test]
-fn typed_setters() {
-    let config = Config::builder()
-        .format(Format::INT8)
-        .granularity(Granularity::Channel)
-        .group_size(32)
-        .axis(-1)
-        .scheme(Scheme::Asymmetric)
-        .clip(2.5)
-        .non_finite(NonFinite::Zero)
-        .build()
-        .unwrap();
-    assert_eq!(config.format().unwrap(), Format::INT8);
-    assert_eq!(config.granularity().unwrap(), Granularity::Channel);
-    assert_eq!(config.group_size().unwrap(), 32);
-    assert_eq!(config.axis().unwrap(), -1);
-    assert_eq!(config.scheme().unwrap(), Scheme::Asymmetric);
-    assert_eq!(config.clip().unwrap(), 2.5);
-    assert_eq!(
-        config.get(ConfigOption::CLIP).unwrap(),
-        OptionValue::Float(2.5)
-    );
-    assert_eq!(config.non_finite().unwrap(), NonFinite::Zero);
-
-    // The same by name, and in a copy.
-    let named = Config::builder()
-        .set("format", Format::INT8)
-        .set("granularity", Granularity::Channel)
-        .set("group_size", 32)
-        .set("axis", -1)
-        .set("scheme", "asymmetric")
-        .set("clip", 2.5)
-        .set("non_finite", NonFinite::Zero)
-        .build()
-        .unwrap();
-    assert_eq!(format!("{:?}", named), format!("{:?}", config));
-    assert_eq!(format!("{:?}", config.clone()), format!("{:?}", config));
+fn the_dynamic_map_ascends_from_minus_1_to_1() {
+    let map = dynamic_map();
+    assert_eq!(map.len(), 256);
+    assert!(map.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", map);
     assert!(
-        format!("{:?}", config).contains("format: int8, granularity: channel"),
+        map.contains(&0.0) && map[0] > -1.0 && map[255] == 1.0,
         "{:?}",
-        config
-    );
-
-    let changed = config.to_builder().axis(1).build().unwrap();
-    assert_eq!((changed.axis().unwrap(), config.axis().unwrap()), (1, -1));
-    assert_eq!(changed.scheme().unwrap(), Scheme::Asymmetric);
-}
-
-#[test]
-fn value_names_agree() {
-    for (value, name) in [
-        (Granularity::Tensor.to_string(), "tensor"),
-        (Granularity::Channel.to_string(), "channel"),
-        (Granularity::Group.to_string(), "group"),
-        (Scheme::Symmetric.to_string(), "symmetric"),
-        (Scheme::Asymmetric.to_string(), "asymmetric"),
-        (NonFinite::Error.to_string(), "error"),
-        (NonFinite::Zero.to_string(), "zero"),
-    ] {
-        assert_eq!(value, name);
-    }
-}
-
-#[test]
-fn the_first_bad_option_is_the_error() {
-    let builder = Config::builder()
-        .group_size(0)
-        .set("no_such_option", 1)
-        .axis(99);
-    let error = builder.build().unwrap_err();
-    assert!(
-        matches!(&error, Error::InvalidArgument(text) if text.contains("group_size")),
-        "{}",
-        error
-    );
-    let error = Config::builder().group_size(u64::MAX).build().unwrap_err();
-    assert!(matches!(error, Error::InvalidArgument(_)), "{}", error);
-    let error = Config::builder().clip(f64::NAN).build().unwrap_err();
-    assert!(
-        matches!(&error, Error::InvalidArgument(text) if text.contains("clip")),
-        "{}",
-        error
-    );
-    let error = Config::builder()
-        .set("format", "int8\0")
-        .build()
-        .unwrap_err();
-    assert!(
-        matches!(&error, Error::InvalidArgument(text) if text.contains("NUL")),
-        "{}",
-        error
+        map
     );
 }

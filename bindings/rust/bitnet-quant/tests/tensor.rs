@@ -4,8 +4,8 @@ mod common;
 
 use bitnet_quant::{
     compare, pack, quantize_into, ArrayView, Config, ConfigOption, Context, DType, Error, Format,
-    Granularity, LogLevel, NonFinite, OptionValue, Output, QuantizedSizes, QuantizedTensor, Result,
-    Scheme,
+    Granularity, LogLevel, NonFinite, OptionValue, Output, QuantizedOutput, QuantizedSizes,
+    QuantizedTensor, Result, Scheme,
 };
 use common::weights;
 use std::sync::Arc;
@@ -55,7 +55,9 @@ fn accessors() {
     );
     // 100 columns are three groups of 32 and a short one.
     assert_eq!((tensor.codes().len(), tensor.scales().len()), (300, 12));
-    assert!(tensor.zero_points().is_empty());
+    assert_eq!(tensor.scale_data().len(), 4 * 12);
+    assert!(tensor.zero_points().is_empty() && tensor.outliers().is_none());
+    assert_eq!(tensor.saturated_scales(), 0);
     assert_eq!(tensor.bytes(), 300 + 4 * 12);
     assert_eq!(tensor.bits_per_weight(), 8.0 * 348.0 / 300.0);
     let text = format!("{:?}", tensor);
@@ -94,16 +96,10 @@ fn rank_0_and_empty_arrays() {
             Err(Error::NoData(_))
         ));
         let sizes = QuantizedSizes::new(&config, &[4, 0, 3]).unwrap();
-        let (mut scales, mut zero_points) = (vec![0.0; sizes.scales], vec![0; sizes.zero_points]);
-        quantize_into(
-            &context,
-            &config,
-            &array,
-            &mut [],
-            &mut scales,
-            &mut zero_points,
-        )
-        .unwrap();
+        let mut scales = vec![0.0f32; sizes.scale_bytes / 4];
+        let mut zero_points = vec![0; sizes.zero_points];
+        let output = QuantizedOutput::new(&mut [], &mut scales, &mut zero_points);
+        quantize_into(&context, &config, &array, output).unwrap();
         assert!(pack(&context, &config, &[4, 0, 3], &[]).unwrap().is_empty());
     }
 }
@@ -208,14 +204,14 @@ fn lengths_are_checked() {
     );
 
     let config = int8(8);
-    let (codes, scales) = (tensor.codes(), tensor.scales());
-    let make = |codes: &[u8], scales: &[f32], zero_points: &[i32]| {
+    let (codes, scales) = (tensor.codes(), tensor.scales().into_owned());
+    let make = |codes: &[u8], scales: &[f32], zero_points: &[i8]| {
         QuantizedTensor::from_codes(&context, &config, &[3, 8], codes, scales, zero_points)
     };
-    assert_eq!(make(codes, scales, &[]).unwrap().codes(), codes);
-    refused(make(&codes[1..], scales, &[]), &["codes", "23", "24"]);
-    refused(make(codes, &scales[1..], &[]), &["scales", "2", "3"]);
-    refused(make(codes, scales, &[0]), &["zero_points", "1", "0"]);
+    assert_eq!(make(codes, &scales, &[]).unwrap().codes(), codes);
+    refused(make(&codes[1..], &scales, &[]), &["codes", "23", "24"]);
+    refused(make(codes, &scales[1..], &[]), &["scales", "8 bytes", "12"]);
+    refused(make(codes, &scales, &[0]), &["zero_points", "1", "0"]);
     refused(make(codes, &[1.0, f32::NAN, 1.0], &[]), &["1"]);
     refused(
         pack(&context, &config, &[3, 8], &[0; 23]),
@@ -225,15 +221,12 @@ fn lengths_are_checked() {
     refused(pack(&context, &ternary, &[4], &[0, 1, 2, -1]), &["2"]);
 
     let array = ArrayView::new(&[0.0f32; 24], &[3, 8]).unwrap();
-    let result = quantize_into(
-        &context,
-        &config,
-        &array,
-        &mut [0; 24],
-        &mut [0.0; 4],
-        &mut [],
+    let (mut codes, mut scales) = ([0; 24], [0.0f32; 4]);
+    let output = QuantizedOutput::new(&mut codes, &mut scales, &mut []);
+    refused(
+        quantize_into(&context, &config, &array, output),
+        &["scales", "16 bytes", "12"],
     );
-    refused(result, &["scales", "4", "3"]);
 }
 
 #[test]
@@ -278,6 +271,8 @@ fn what_cannot_be_quantized() {
         Error::NonFinite(text) => assert!(text.contains("171"), "{}", text),
         error => panic!("{}", error),
     }
+    let none = Config::builder().format(Format::NONE).build().unwrap();
+    refused(quantize(&none, &values, &[300]), &["none"]);
     let zero = Config::builder()
         .non_finite(NonFinite::Zero)
         .build()

@@ -5,8 +5,9 @@
 mod common;
 
 use bitnet_quant::{
-    ArrayView, Config, ConfigBuilder, Context, DType, Entry, Error, File, Format, Metrics, Output,
-    Plan, Progress, QuantizedTensor, Report, Row, WriteOptions, Writer,
+    ArrayView, Config, ConfigBuilder, Context, DType, Entry, Error, File, Format, Metrics,
+    Outliers, Output, Plan, PlanMatch, Progress, QuantizedOutput, QuantizedTensor, Report, Row,
+    WriteOptions, Writer,
 };
 use std::sync::Arc;
 use std::thread;
@@ -23,8 +24,8 @@ fn send_and_sync() {
     }
     both! {
         QuantizedTensor, File, Entry<'static>, Report, Row<'static>,
-        Config, ConfigBuilder, Plan, Context,
-        ArrayView<'static>, Output<'static>, DType, Format, Metrics, Progress<'static>,
+        Config, ConfigBuilder, Plan, PlanMatch, Context, Outliers<'static>,
+        ArrayView<'static>, Output<'static>, QuantizedOutput<'static>, DType, Format, Metrics, Progress<'static>,
         WriteOptions, Error,
     }
 }

@@ -56,17 +56,17 @@ internal sealed class ConfigHandle : SafeHandleZeroOrMinusOneIsInvalid
 
 internal sealed class TensorHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
-    private SharedPin? _memory;
-
     public TensorHandle() : base(ownsHandle: true) { }
 
-    /// <summary>Keeps pinned the memory of the file that this tensor uses.</summary>
-    internal void Use(SharedPin? memory) => _memory = memory?.AddUser();
+    /// <summary>The memory that the tensor borrows, if it does: a file's, or codes and scales of its own.</summary>
+    internal SharedMemory? Memory { get; private set; }
+
+    internal void Use(SharedMemory? memory) => Memory = memory?.AddUser();
 
     protected override bool ReleaseHandle()
     {
         NativeMethods.bnq_tensor_destroy(handle);
-        _memory?.RemoveUser();
+        Memory?.RemoveUser();
         return true;
     }
 }
@@ -76,9 +76,9 @@ internal sealed class FileHandle : SafeHandleZeroOrMinusOneIsInvalid
     public FileHandle() : base(ownsHandle: true) { }
 
     /// <summary>The caller's memory that the file was opened from, if it was.</summary>
-    internal SharedPin? Memory { get; private set; }
+    internal SharedMemory? Memory { get; private set; }
 
-    internal void Use(SharedPin memory) => Memory = memory.AddUser();
+    internal void Use(SharedMemory memory) => Memory = memory.AddUser();
 
     protected override bool ReleaseHandle()
     {
@@ -142,40 +142,5 @@ internal sealed class ReportHandle : SafeHandleZeroOrMinusOneIsInvalid
     {
         NativeMethods.bnq_report_destroy(handle);
         return true;
-    }
-}
-
-/// <summary>
-/// Pinned memory with several users: a file opened from memory and the tensors read from
-/// it, which may outlive it. The last one to go unpins it.
-/// </summary>
-internal sealed class SharedPin
-{
-    private readonly object _lock = new();
-    private MemoryHandle _memory;
-    private int _users;
-
-    internal SharedPin(ReadOnlyMemory<byte> memory) => _memory = memory.Pin();
-
-    internal unsafe void* Pointer => _memory.Pointer;
-
-    internal SharedPin AddUser()
-    {
-        lock (_lock)
-        {
-            _users++;
-            return this;
-        }
-    }
-
-    internal void RemoveUser()
-    {
-        lock (_lock)
-        {
-            if (--_users == 0)
-            {
-                _memory.Dispose();
-            }
-        }
     }
 }

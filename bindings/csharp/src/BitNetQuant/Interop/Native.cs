@@ -19,9 +19,10 @@ internal static unsafe class Native
 
     /// <summary>
     /// The exception of a status; to be called by the thread of the failed call, before
-    /// another one, because the text is that thread's last error.
+    /// another one, because the text is that thread's last error. A subject, such as
+    /// "array 3", is put before the text.
     /// </summary>
-    internal static Exception Error(int status)
+    internal static Exception Error(int status, string? subject = null)
     {
         string message = Text(NativeMethods.bnq_last_error());
         if (message.Length == 0)
@@ -29,7 +30,7 @@ internal static unsafe class Native
             message = Text(NativeMethods.bnq_status_name(status));
         }
 
-        return BitNetQuantException.Create((Status)status, message);
+        return BitNetQuantException.Create((Status)status, subject is null ? message : $"{subject}: {message}");
     }
 
     /// <summary>A string of the library; "" for NULL.</summary>

@@ -104,11 +104,18 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_FORMAT_NONE = 0;
     internal const int BNQ_FORMAT_TERNARY = 1;
     internal const int BNQ_FORMAT_INT8 = 2;
+    internal const int BNQ_FORMAT_INT4 = 3;
+    internal const int BNQ_FORMAT_NF4 = 4;
+    internal const int BNQ_FORMAT_FP4 = 5;
+    internal const int BNQ_FORMAT_F16 = 6;
+    internal const int BNQ_FORMAT_BF16 = 7;
     internal const int BNQ_FORMAT_CODE_BITS = 1;
     internal const int BNQ_FORMAT_MIN_GROUP = 2;
     internal const int BNQ_FORMAT_ASYMMETRIC = 3;
     internal const int BNQ_FORMAT_MIN_CODE = 4;
     internal const int BNQ_FORMAT_MAX_CODE = 5;
+    internal const int BNQ_FORMAT_INTEGER = 6;
+    internal const int BNQ_FORMAT_SCALED = 7;
     internal const int BNQ_METRIC_MSE = 0;
     internal const int BNQ_METRIC_MAE = 1;
     internal const int BNQ_METRIC_MAX_ERROR = 2;
@@ -194,13 +201,45 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_OPT_SCHEME = 5;
     internal const int BNQ_OPT_CLIP = 6;
     internal const int BNQ_OPT_NON_FINITE = 7;
+    internal const int BNQ_OPT_ROUNDING = 8;
+    internal const int BNQ_OPT_SEED = 9;
+    internal const int BNQ_OPT_SCALE_RULE = 10;
+    internal const int BNQ_OPT_PERCENTILE = 11;
+    internal const int BNQ_OPT_SYMMETRIC_RANGE = 12;
+    internal const int BNQ_OPT_SCALE_DTYPE = 13;
+    internal const int BNQ_OPT_DOUBLE_QUANT = 14;
+    internal const int BNQ_OPT_PACKING = 15;
+    internal const int BNQ_OPT_OUTLIER_THRESHOLD = 16;
     internal const int BNQ_GRANULARITY_TENSOR = 0;
     internal const int BNQ_GRANULARITY_CHANNEL = 1;
     internal const int BNQ_GRANULARITY_GROUP = 2;
+    internal const int BNQ_GRANULARITY_TOKEN = 3;
+    internal const int BNQ_GRANULARITY_BLOCK = 4;
     internal const int BNQ_SCHEME_SYMMETRIC = 0;
     internal const int BNQ_SCHEME_ASYMMETRIC = 1;
     internal const int BNQ_NON_FINITE_ERROR = 0;
     internal const int BNQ_NON_FINITE_ZERO = 1;
+    internal const int BNQ_NON_FINITE_KEEP = 2;
+    internal const int BNQ_ROUNDING_HALF_EVEN = 0;
+    internal const int BNQ_ROUNDING_HALF_AWAY = 1;
+    internal const int BNQ_ROUNDING_HALF_UP = 2;
+    internal const int BNQ_ROUNDING_FLOOR = 3;
+    internal const int BNQ_ROUNDING_CEIL = 4;
+    internal const int BNQ_ROUNDING_TOWARD_ZERO = 5;
+    internal const int BNQ_ROUNDING_STOCHASTIC = 6;
+    internal const int BNQ_SCALE_RULE_DEFAULT = 0;
+    internal const int BNQ_SCALE_RULE_ABSMAX = 1;
+    internal const int BNQ_SCALE_RULE_ABSMEAN = 2;
+    internal const int BNQ_SCALE_RULE_PERCENTILE = 3;
+    internal const int BNQ_SCALE_RULE_MSE = 4;
+    internal const int BNQ_SYMMETRIC_RANGE_NARROW = 0;
+    internal const int BNQ_SYMMETRIC_RANGE_FULL = 1;
+    internal const int BNQ_SYMMETRIC_RANGE_EXTREME = 2;
+    internal const int BNQ_SCALE_DTYPE_F32 = 0;
+    internal const int BNQ_SCALE_DTYPE_F16 = 1;
+    internal const int BNQ_SCALE_DTYPE_BF16 = 2;
+    internal const int BNQ_PACKING_DEFAULT = 0;
+    internal const int BNQ_PACKING_BASE3 = 1;
     internal const int BNQ_OPTION_INT = 0;
     internal const int BNQ_OPTION_FLOAT = 1;
 
@@ -227,6 +266,24 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_config_set_text(ConfigHandle config, string option, string value);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_config_equal(ConfigHandle a, ConfigHandle b, out int equal);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_config_to_text(ConfigHandle config, byte* text, ulong size, ulong* outSize);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_config_from_text(string text, out ConfigHandle config);
+
+    [LibraryImport(LibraryName)]
+    internal static partial uint bnq_preset_count();
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_preset_name(uint index);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_preset_description(uint index);
 
     [LibraryImport(LibraryName)]
     internal static partial uint bnq_option_count();
@@ -257,17 +314,22 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_quantized_sizes(
-        ConfigHandle config, int rank, ulong* shape, ulong* codeBytes, ulong* scales, ulong* zeroPoints);
+        ConfigHandle config, int rank, ulong* shape, ulong* codeBytes, ulong* scaleBytes, ulong* zeroPoints);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_quantize(
         ContextHandle context, ConfigHandle config, BnqArray* source, byte* codes, ulong codeBytes,
-        float* scales, ulong scaleCount, int* zeroPoints, ulong zeroPointCount);
+        void* scales, ulong scaleBytes, sbyte* zeroPoints, ulong zeroPointCount);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_quantize_batch(
+        ContextHandle context, ConfigHandle config, ulong count, BnqArray* sources, byte** codes, ulong* codeBytes,
+        void** scales, ulong* scaleBytes, sbyte** zeroPoints, ulong* zeroPointCounts);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_tensor_create(
         ContextHandle context, ConfigHandle config, int rank, ulong* shape, byte* codes, ulong codeBytes,
-        float* scales, ulong scaleCount, int* zeroPoints, ulong zeroPointCount, int flags,
+        void* scales, ulong scaleBytes, sbyte* zeroPoints, ulong zeroPointCount, int flags,
         out TensorHandle tensor);
 
     [LibraryImport(LibraryName)]
@@ -292,13 +354,34 @@ internal static unsafe partial class NativeMethods
     internal static partial int bnq_tensor_get_float(TensorHandle tensor, int option, out double value);
 
     [LibraryImport(LibraryName)]
+    internal static partial int bnq_tensor_config(TensorHandle tensor, out ConfigHandle config);
+
+    [LibraryImport(LibraryName)]
     internal static partial byte* bnq_tensor_codes(TensorHandle tensor, out ulong count);
 
     [LibraryImport(LibraryName)]
-    internal static partial float* bnq_tensor_scales(TensorHandle tensor, out ulong count);
+    internal static partial void* bnq_tensor_scales(TensorHandle tensor, out ulong bytes);
 
     [LibraryImport(LibraryName)]
-    internal static partial int* bnq_tensor_zero_points(TensorHandle tensor, out ulong count);
+    internal static partial sbyte* bnq_tensor_zero_points(TensorHandle tensor, out ulong count);
+
+    [LibraryImport(LibraryName)]
+    internal static partial ulong bnq_tensor_scale_count(TensorHandle tensor);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_tensor_read_scales(TensorHandle tensor, float* scales, ulong count);
+
+    [LibraryImport(LibraryName)]
+    internal static partial ulong bnq_tensor_saturated_scales(TensorHandle tensor);
+
+    [LibraryImport(LibraryName)]
+    internal static partial uint* bnq_tensor_outlier_columns(TensorHandle tensor, out ulong count);
+
+    [LibraryImport(LibraryName)]
+    internal static partial void* bnq_tensor_outlier_values(TensorHandle tensor, out int dtype);
+
+    [LibraryImport(LibraryName)]
+    internal static partial float* bnq_dynamic_map();
 
     [LibraryImport(LibraryName)]
     internal static partial ulong bnq_tensor_bytes(TensorHandle tensor);
@@ -316,6 +399,10 @@ internal static unsafe partial class NativeMethods
         byte* packed, ulong packedBytes);
 
     [LibraryImport(LibraryName)]
+    internal static partial int bnq_tensor_repack(
+        ContextHandle context, TensorHandle tensor, int packing, out TensorHandle repacked);
+
+    [LibraryImport(LibraryName)]
     internal static partial int bnq_tensor_dequantize(
         ContextHandle context, TensorHandle tensor, int dtype, void* output, ulong bytes);
 
@@ -323,6 +410,11 @@ internal static unsafe partial class NativeMethods
     internal static partial int bnq_tensor_dequantize_rows(
         ContextHandle context, TensorHandle tensor, ulong rowBegin, ulong rowCount, int dtype, void* output,
         ulong bytes);
+
+    /// <summary>Whoever calls it holds a reference to each tensor's <see cref="TensorHandle"/>.</summary>
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_dequantize_batch(
+        ContextHandle context, ulong count, nint* tensors, int dtype, void** outputs, ulong* bytes);
 
     // 7. Metrics
 
@@ -381,6 +473,9 @@ internal static unsafe partial class NativeMethods
     internal static partial ulong bnq_file_stored_bytes(FileHandle file, ulong index);
 
     [LibraryImport(LibraryName)]
+    internal static partial int bnq_file_config(FileHandle file, ulong index, out ConfigHandle config);
+
+    [LibraryImport(LibraryName)]
     internal static partial ulong bnq_file_metadata_count(FileHandle file);
 
     [LibraryImport(LibraryName)]
@@ -433,6 +528,10 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_plan_add(PlanHandle plan, string glob, int minRank, ConfigHandle config);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_plan_match(
+        PlanHandle plan, string name, int rank, out long rule, out ConfigHandle config);
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_quantize_file(

@@ -1,0 +1,130 @@
+using System;
+using System.Collections.Generic;
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using System.Linq;
+using System.Text;
+using BitNetQuant.Interop;
+
+namespace BitNetQuant;
+
+// Configs as text, as dictionaries and by name, and their equality.
+public sealed partial class Config : IEquatable<Config>
+{
+    /// <summary>The config of a name.</summary>
+    /// <param name="name">A name of <see cref="Library.Presets"/>, such as "nf4_double_quant".</param>
+    /// <exception cref="NotFoundException">There is none; the message lists those that there are.</exception>
+    public static Config Preset(string name)
+    {
+        Native.Argument(name);
+        ImmutableArray<PresetInfo> presets = Library.Presets;
+
+        // Text of other kinds is for Parse: a name that is not a name must not pass.
+        return presets.Any(preset => preset.Name == name)
+            ? Parse(name)
+            : throw new NotFoundException(
+                $"there is no preset \"{name}\"; there are {string.Join(", ", presets.Select(preset => preset.Name))}");
+    }
+
+    /// <summary>Reads the text form, such as "format=int4,group_size=64,scale_rule=mse".</summary>
+    /// <param name="text">Items option=value, as of <see cref="Set"/>, between commas; blanks around them do not
+    /// count. The first item may be the name of a preset, to which the others are then applied:
+    /// "nf4_double_quant,group_size=128".</param>
+    /// <exception cref="NotFoundException">There is no such option or preset.</exception>
+    /// <exception cref="InvalidArgumentException">A value is not legal; the message says what is.</exception>
+    public static Config Parse(string text)
+    {
+        Native.Check(NativeMethods.bnq_config_from_text(Native.Argument(text), out ConfigHandle handle));
+        return new Config(handle);
+    }
+
+    /// <summary>Reads the text form if it is legal.</summary>
+    /// <param name="text">As of <see cref="Parse"/>.</param>
+    /// <param name="config">The config, or null.</param>
+    /// <returns>Whether it is.</returns>
+    public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out Config? config)
+    {
+        config = null;
+        if (text is null || text.Contains('\0', StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        int status = NativeMethods.bnq_config_from_text(text, out ConfigHandle handle);
+        if (status is NativeMethods.BNQ_ERROR_OUT_OF_MEMORY or NativeMethods.BNQ_ERROR_INTERNAL)
+        {
+            throw Native.Error(status); // says nothing about the text
+        }
+
+        config = status == NativeMethods.BNQ_OK ? new Config(handle) : null;
+        return config is not null;
+    }
+
+    /// <summary>A config with the options of a dictionary; others are at their defaults.</summary>
+    /// <param name="options">Values, as <see cref="Set"/> takes them, by the options' names.</param>
+    /// <exception cref="NotFoundException">There is no such option.</exception>
+    /// <exception cref="InvalidArgumentException">A value is not legal; the message says what is.</exception>
+    public static Config FromDictionary(IEnumerable<KeyValuePair<string, string>> options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var config = new Config();
+        try
+        {
+            foreach ((string option, string value) in options)
+            {
+                config.Set(option, value);
+            }
+
+            return config;
+        }
+        catch
+        {
+            config.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The values of all options by their names, as <see cref="FromDictionary"/> takes them.</summary>
+    public Dictionary<string, string> ToDictionary() =>
+        Library.Options.ToDictionary(option => option.Name, option => Get(option.Name), StringComparer.Ordinal);
+
+    /// <summary>
+    /// The text form, which <see cref="Parse"/> reads: the format first, then every option that is not at its
+    /// default, such as "format=int4,group_size=64".
+    /// </summary>
+    public override unsafe string ToString()
+    {
+        if (Handle.IsClosed)
+        {
+            return nameof(Config);
+        }
+
+        ulong size;
+        Native.Check(NativeMethods.bnq_config_to_text(Handle, null, 0, &size));
+        var text = new byte[size];
+        fixed (byte* pointer = text)
+        {
+            Native.Check(NativeMethods.bnq_config_to_text(Handle, pointer, size, null));
+        }
+
+        return Encoding.UTF8.GetString(text.AsSpan(0, text.Length - 1)); // without the NUL
+    }
+
+    /// <summary>Whether all options of both are equal.</summary>
+    public bool Equals(Config? other)
+    {
+        if (other is null || ReferenceEquals(this, other) || Handle.IsClosed || other.Handle.IsClosed)
+        {
+            return ReferenceEquals(this, other);
+        }
+
+        Native.Check(NativeMethods.bnq_config_equal(Handle, other.Handle, out int equal));
+        return equal != 0;
+    }
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as Config);
+
+    /// <summary>Of the options, so that it changes with them.</summary>
+    public override int GetHashCode() => ToString().GetHashCode(StringComparison.Ordinal);
+}

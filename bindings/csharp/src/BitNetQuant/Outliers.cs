@@ -1,0 +1,35 @@
+using System;
+
+namespace BitNetQuant;
+
+/// <summary>
+/// Columns of the last dimension that a tensor keeps out of its codes, in 16 bits. A view of native memory: valid
+/// until the tensor is disposed or collected.
+/// </summary>
+public readonly ref struct Outliers
+{
+    internal Outliers(ReadOnlySpan<uint> columns, ReadOnlySpan<ushort> values, DataType type)
+    {
+        Columns = columns;
+        Values = values;
+        DataType = type;
+    }
+
+    /// <summary>Whether there are none.</summary>
+    public bool IsEmpty => Columns.IsEmpty;
+
+    /// <summary>The indices of the columns, ascending.</summary>
+    public ReadOnlySpan<uint> Columns { get; }
+
+    /// <summary>
+    /// The bits of their values: for each of the other dimensions' positions, row-major, one for each column.
+    /// </summary>
+    public ReadOnlySpan<ushort> Values { get; }
+
+    /// <summary>
+    /// The type of the values: <see cref="DataType.Float16"/> (<see cref="BitConverter.UInt16BitsToHalf"/>), or
+    /// <see cref="DataType.BFloat16"/> where the source is, or where half precision would overflow; null where there
+    /// are none.
+    /// </summary>
+    public DataType? DataType { get; }
+}

@@ -1,0 +1,198 @@
+//! The values of options that have names.
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::option::{ConfigOption, OptionValue};
+use crate::registry::Format;
+use bitnet_quant_sys as sys;
+use std::fmt;
+use std::str::FromStr;
+
+/// A value of an option whose values have names.
+pub(crate) trait Choice: Sized + Copy {
+    const OPTION: ConfigOption;
+
+    fn from_value(value: i64) -> Option<Self>;
+
+    fn from_option(value: OptionValue) -> Result<Self> {
+        let known = match value {
+            OptionValue::Int(value) => Self::from_value(value),
+            OptionValue::Float(_) => None,
+        };
+        known.ok_or_else(|| {
+            Error::Unsupported(format!(
+                "{}: this version of the crate does not know the value {} ({:?})",
+                Self::OPTION,
+                value,
+                Self::OPTION.value_name(value)
+            ))
+        })
+    }
+}
+
+impl Choice for Format {
+    const OPTION: ConfigOption = ConfigOption::FORMAT;
+
+    fn from_value(value: i64) -> Option<Format> {
+        i32::try_from(value).ok().map(Format::from_id)
+    }
+}
+
+macro_rules! choices {
+    ($($(#[$doc:meta])* $name:ident: $option:ident {
+        $($(#[$value_doc:meta])* $value:ident = $code:ident,)*
+    })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$value_doc])* $value = sys::$code as isize,)*
+        }
+
+        impl $name {
+            /// Every value that this crate knows.
+            pub const ALL: &'static [$name] = &[$($name::$value,)*];
+        }
+
+        impl Choice for $name {
+            const OPTION: ConfigOption = ConfigOption::$option;
+
+            fn from_value(value: i64) -> Option<$name> {
+                match i32::try_from(value) {
+                    $(Ok(sys::$code) => Some($name::$value),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl From<$name> for OptionValue {
+            fn from(value: $name) -> OptionValue {
+                OptionValue::Int(value as i64)
+            }
+        }
+
+        impl TryFrom<OptionValue> for $name {
+            type Error = Error;
+
+            /// [`Error::Unsupported`] for a value of a newer library.
+            fn try_from(value: OptionValue) -> Result<$name> {
+                $name::from_option(value)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            /// By the library's name of the value, or its number.
+            /// [`Error::InvalidArgument`] otherwise, saying what is accepted.
+            fn from_str(text: &str) -> Result<$name> {
+                let option = ConfigOption::$option;
+                let config = Config::builder().set(option.name(), text).build()?;
+                $name::from_option(config.get(option)?)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(ConfigOption::$option.value_name((*self).into()).unwrap_or("unknown"))
+            }
+        }
+    )*};
+}
+
+choices! {
+    /// How many elements share a scale.
+    Granularity: GRANULARITY {
+        /// All of the tensor.
+        Tensor = BNQ_GRANULARITY_TENSOR,
+        /// Those of one index along the axis.
+        Channel = BNQ_GRANULARITY_CHANNEL,
+        /// Those of one group of a row.
+        Group = BNQ_GRANULARITY_GROUP,
+        /// The last dimension: a token of activations `[..., tokens, features]`.
+        Token = BNQ_GRANULARITY_TOKEN,
+        /// Those of one block of the flattened array, across rows, whose codes are then
+        /// packed as one row: the layout of bitsandbytes.
+        Block = BNQ_GRANULARITY_BLOCK,
+    }
+    /// How codes and values go together.
+    Scheme: SCHEME {
+        /// value = code * scale.
+        Symmetric = BNQ_SCHEME_SYMMETRIC,
+        /// value = (code - zero point) * scale, over the range of the values and 0.
+        Asymmetric = BNQ_SCHEME_ASYMMETRIC,
+    }
+    /// What NaN and infinity in the input do.
+    NonFinite: NON_FINITE {
+        /// Fail with [`Error::NonFinite`], which names the first index.
+        Error = BNQ_NON_FINITE_ERROR,
+        /// Count as 0.
+        Zero = BNQ_NON_FINITE_ZERO,
+        /// Stay, and finite values may overflow to infinity; of [`Format::F16`] and
+        /// [`Format::BF16`] only.
+        Keep = BNQ_NON_FINITE_KEEP,
+    }
+    /// How x / scale becomes an integer.
+    Rounding: ROUNDING {
+        /// To nearest, ties to even: -0.5, 0.5, 1.5 become 0, 0, 2.
+        HalfEven = BNQ_ROUNDING_HALF_EVEN,
+        /// To nearest, ties away from zero: -0.5, 0.5, 1.5 become -1, 1, 2.
+        HalfAway = BNQ_ROUNDING_HALF_AWAY,
+        /// To nearest, ties up: -0.5, 0.5, 1.5 become 0, 1, 2.
+        HalfUp = BNQ_ROUNDING_HALF_UP,
+        /// Down: -0.5, 0.5, 1.5 become -1, 0, 1.
+        Floor = BNQ_ROUNDING_FLOOR,
+        /// Up: -0.5, 0.5, 1.5 become 0, 1, 2.
+        Ceil = BNQ_ROUNDING_CEIL,
+        /// Toward zero: -0.5, 0.5, 1.5 become 0, 0, 1.
+        TowardZero = BNQ_ROUNDING_TOWARD_ZERO,
+        /// Up with the probability of the fraction, decided by the seed and the
+        /// element's index alone, so the same everywhere.
+        Stochastic = BNQ_ROUNDING_STOCHASTIC,
+    }
+    /// What a scale is made from, for the elements that share it.
+    ScaleRule: SCALE_RULE {
+        /// [`Absmean`](ScaleRule::Absmean) for ternary, [`Absmax`](ScaleRule::Absmax)
+        /// for other formats.
+        Default = BNQ_SCALE_RULE_DEFAULT,
+        /// The greatest |x|; asymmetric: the minimum and the maximum.
+        Absmax = BNQ_SCALE_RULE_ABSMAX,
+        /// The mean of |x|; for int8 and int4 2 mean|x| / sqrt(greatest code), the start
+        /// of LSQ. Of symmetric integer formats.
+        Absmean = BNQ_SCALE_RULE_ABSMEAN,
+        /// The value that the option percentile, in percent, of |x| do not exceed;
+        /// asymmetric: half of the rest is cut at each end.
+        Percentile = BNQ_SCALE_RULE_PERCENTILE,
+        /// The least squared error found by a search, never worse than
+        /// [`Absmax`](ScaleRule::Absmax) and [`Default`](ScaleRule::Default).
+        Mse = BNQ_SCALE_RULE_MSE,
+    }
+    /// The codes and scale of symmetric integers, for q = 127 (int8) or 7 (int4).
+    SymmetricRange: SYMMETRIC_RANGE {
+        /// Codes -q..q, scale = absmax / q: nothing is clipped.
+        Narrow = BNQ_SYMMETRIC_RANGE_NARROW,
+        /// Codes -q-1..q, scale = absmax / (q + 0.5): PyTorch's; +absmax is clipped.
+        Full = BNQ_SYMMETRIC_RANGE_FULL,
+        /// Codes -q-1..q, scale = (the first x of the greatest |x|) / (-q - 1), so maybe
+        /// negative: ggml's.
+        Extreme = BNQ_SYMMETRIC_RANGE_EXTREME,
+    }
+    /// How scales are stored; codes are made with the scale as stored.
+    ScaleDType: SCALE_DTYPE {
+        /// As 32-bit floats.
+        F32 = BNQ_SCALE_DTYPE_F32,
+        /// As IEEE halves. What is beyond their range becomes its end, never infinity or
+        /// 0; see
+        /// [`saturated_scales`](crate::QuantizedTensor::saturated_scales).
+        F16 = BNQ_SCALE_DTYPE_F16,
+        /// As bfloat16.
+        BF16 = BNQ_SCALE_DTYPE_BF16,
+    }
+    /// How codes become bytes.
+    Packing: PACKING {
+        /// The format's own.
+        Default = BNQ_PACKING_DEFAULT,
+        /// Ternary at 1.6 bits: five codes to a byte.
+        Base3 = BNQ_PACKING_BASE3,
+    }
+}

@@ -1,0 +1,65 @@
+// int4: 4-bit integers.
+//
+// Source   symmetric: absmax / 7, absmax / 7.5 as torchao, or the signed
+//          extreme / -8 as ggml's Q4_0 (which rounds half up); asymmetric: the
+//          affine scheme of arXiv:1712.05877.
+// Segment  symmetric: m = max |x|, zero point 0; by symmetric_range
+//            narrow   scale = m / 7
+//            full     scale = m / 7.5
+//            extreme  scale = -M / 8, M the first x of the greatest |x|
+//          asymmetric: lo = min(min x, 0), hi = max(max x, 0);
+//          scale = (hi - lo) / 15; zero point = clamp(-8 - round(lo / scale),
+//          -8, 7). Scales are bounded as those of int8.
+// Code     clamp(round(x * (1 / scale)) + zero point), ties to even unless the
+//          option rounding says otherwise; -7..7 narrow, else -8..7
+// Value    (code - zero point) * scale
+// Bytes    two codes each, as code + 8, the even element in the low half. Rows
+//          start on a byte: ceil(columns / 2) bytes each; the last half byte of
+//          an odd row is 0.
+// Zero     an all-zero segment has scale 0, zero point 0 and decodes to 0.
+// Tails    a group may be short.
+
+#include "core/formats/affine.h"
+#include "core/kernels/affine.h"
+
+namespace bnq {
+namespace {
+
+constexpr int32_t kGreatest = 7;
+
+CodeRange Codes(const Variant& variant) {
+  return SignedCodes(kGreatest, variant);
+}
+
+Params Parameters(Range range, const Variant& variant) {
+  return SignedParams(kGreatest, range, variant);
+}
+
+int32_t Encode(float x, Params params, const Variant& variant,
+               uint32_t random) {
+  return AffineEncode(x, params, Codes(variant), variant.rounding, random);
+}
+
+}  // namespace
+
+extern const Format k_int4;
+const Format k_int4 = {
+    3,
+    "int4",
+    "4-bit integers, symmetric (absmax / 7) or asymmetric",
+    /*min_group=*/1,
+    kScaled | kInteger | kAsymmetric | kFullRanges,
+    Packing::kBits4,
+    /*bias=*/8,
+    /*first_invalid=*/0,
+    /*padding=*/-8,
+    /*table=*/nullptr,
+    Statistic::kAbsMax,
+    Codes,
+    Parameters,
+    Encode,
+    AffineDecode,
+    AffineKernels,
+};
+
+}  // namespace bnq

@@ -1,0 +1,117 @@
+#include "core/kernels/half.h"
+
+#include <string.h>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/half.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+#include "core/kernels/convert-inl.h"
+#include "core/kernels/traversal.h"
+#include "hwy/cache_control.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace bnq {
+namespace HWY_NAMESPACE {
+namespace {
+
+template <DType kType>
+bool EncodeHalf(const EncodeArgs& args) {
+  const Layout& layout = *args.layout;
+  const bool direct = args.source.direct();
+  const float* const floats =
+      direct ? reinterpret_cast<const float*>(args.source.data) : nullptr;
+  // |x| from which on it is infinity or NaN.
+  constexpr uint32_t kSpecial = kType == DType::kF16 ? 0x477FF000 : 0x7F7F8000;
+  HWY_ALIGN float scratch[kSpan + kLanes];
+  HWY_ALIGN uint16_t words[kSpan + kLanes];
+  uint32_t special = 0;
+  for (uint64_t row = args.row_begin; row < args.row_end; ++row) {
+    for (uint64_t column = args.column_begin; column < args.column_end;) {
+      const uint64_t left = args.column_end - column;
+      const size_t span = left < kSpan ? static_cast<size_t>(left) : kSpan;
+      const uint64_t element = row * layout.columns + column;
+      const float* x = scratch;
+      if (direct) {
+        x = floats + element;
+      } else {
+        args.common->load(args.source, element, span, scratch);
+      }
+      // Straight to the codes where they are aligned.
+      uint8_t* const out = args.codes + (2 * element - args.code_base);
+      const bool aligned = reinterpret_cast<uintptr_t>(out) % 2 == 0;
+      uint16_t* const to = aligned ? reinterpret_cast<uint16_t*>(out) : words;
+      uint32_t most;
+      if (kType == DType::kF16) {
+        most = NarrowAndLook(x, span, to,
+                             [](VI b) HWY_ATTR { return NarrowF16(b); });
+      } else {
+        most = NarrowAndLook(x, span, to,
+                             [](VI b) HWY_ATTR { return NarrowBF16(b); });
+      }
+      special |= most >= kSpecial ? 1u : 0u;
+      if (!aligned) memcpy(out, words, 2 * span);
+      column += span;
+    }
+  }
+  return special == 0 || args.keep_non_finite;
+}
+
+template <DType kType>
+void DecodeHalf(const DecodeArgs& args) {
+  const size_t out_size = args.dtype == DType::kF32 ? 4 : 2;
+  HWY_ALIGN float scratch[kDecodeSpan + kLanes];
+  for (uint64_t done = 0; done < args.count;) {
+    const uint64_t left = args.count - done;
+    const size_t span =
+        left < kDecodeSpan ? static_cast<size_t>(left) : kDecodeSpan;
+    const uint8_t* const in =
+        args.codes + (2 * (args.begin + done) - args.code_base);
+    // The next span's codes, so that they come while this span's values go.
+    if (args.stream) {
+      for (size_t b = 0; b < 2 * span; b += 64) {
+        hwy::Prefetch(in + 2 * kDecodeSpan + b);
+      }
+    }
+    if (kType == DType::kF16) {
+      F32FromF16(in, span, scratch);
+    } else {
+      F32FromBF16(in, span, scratch);
+    }
+    args.common->store(scratch, span, args.dtype, args.stream,
+                       args.out + done * out_size);
+    done += span;
+  }
+  if (args.stream) hwy::FlushStream();
+}
+
+}  // namespace
+
+const Kernels* GetF16() {
+  static constexpr Kernels kKernels = {EncodeHalf<DType::kF16>,
+                                       DecodeHalf<DType::kF16>, nullptr};
+  return &kKernels;
+}
+
+const Kernels* GetBF16() {
+  static constexpr Kernels kKernels = {EncodeHalf<DType::kBF16>,
+                                       DecodeHalf<DType::kBF16>, nullptr};
+  return &kKernels;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace bnq
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace bnq {
+
+HWY_EXPORT(GetF16);
+HWY_EXPORT(GetBF16);
+
+const Kernels& F16Kernels() { return *HWY_DYNAMIC_DISPATCH(GetF16)(); }
+const Kernels& BF16Kernels() { return *HWY_DYNAMIC_DISPATCH(GetBF16)(); }
+
+}  // namespace bnq
+#endif  // HWY_ONCE

@@ -1,0 +1,77 @@
+#include "core/presets.h"
+
+namespace bnq {
+namespace {
+
+// Append only: names stand in users' scripts.
+const Preset kPresets[] = {
+    {"default", "ternary weights in groups of 128", "format=ternary"},
+    {"aggressive", "the fewest bits: ternary at 1.6 bits, fitted scales",
+     "format=ternary,group_size=256,scale_rule=mse,scale_dtype=f16,"
+     "packing=base3"},
+    {"ternary", "BitNet b1.58: one scale for the tensor",
+     "format=ternary,granularity=tensor"},
+    {"ternary_per_group_128", "ternary, a scale for each 128 columns",
+     "format=ternary"},
+    {"ternary_base3", "ternary in groups of 128 at 1.6 bits a code",
+     "format=ternary,packing=base3"},
+    {"int8_symmetric", "8-bit integers, one scale",
+     "format=int8,granularity=tensor"},
+    {"int8_asymmetric", "8-bit integers, one scale and zero point",
+     "format=int8,granularity=tensor,scheme=asymmetric"},
+    {"int8_per_channel", "8-bit integers, a scale for each output channel",
+     "format=int8,granularity=channel"},
+    {"int8_per_group_128", "8-bit integers, a scale for each 128 columns",
+     "format=int8"},
+    {"int8_dynamic", "activations: 8-bit integers, a scale for each token",
+     "format=int8,granularity=token"},
+    {"int8_dynamic_asymmetric",
+     "activations: 8-bit integers, a scale and zero point for each token",
+     "format=int8,granularity=token,scheme=asymmetric"},
+    {"int8_outliers", "LLM.int8: columns with values of 6 or more in 16 bits",
+     "format=int8,granularity=token,outlier_threshold=6"},
+    {"int4_per_group_32", "4-bit integers, a scale for each 32 columns",
+     "format=int4,group_size=32"},
+    {"int4_per_group_128", "4-bit integers, a scale for each 128 columns",
+     "format=int4"},
+    {"int4_per_group_128_asymmetric",
+     "4-bit integers, a scale and zero point for each 128 columns",
+     "format=int4,scheme=asymmetric"},
+    {"int4_mse_per_group_128",
+     "4-bit integers in groups of 128, scales of least squared error",
+     "format=int4,scale_rule=mse"},
+    {"nf4", "4-bit NormalFloat in blocks of 64, as bitsandbytes",
+     "format=nf4,granularity=block,group_size=64"},
+    {"nf4_double_quant", "the same with double quantized scales (QLoRA)",
+     "format=nf4,granularity=block,group_size=64,double_quant=on"},
+    {"fp4", "4-bit floating point in blocks of 64, as bitsandbytes",
+     "format=fp4,granularity=block,group_size=64"},
+    {"fp4_double_quant", "the same with double quantized scales",
+     "format=fp4,granularity=block,group_size=64,double_quant=on"},
+    {"f16", "IEEE half precision", "format=f16"},
+    {"bf16", "bfloat16", "format=bf16"},
+};
+constexpr int kNumPresets = sizeof kPresets / sizeof kPresets[0];
+
+}  // namespace
+
+int NumPresets() { return kNumPresets; }
+const Preset& PresetAt(int index) { return kPresets[index]; }
+
+const Preset* FindPreset(const std::string& name) {
+  for (const Preset& preset : kPresets) {
+    if (name == preset.name) return &preset;
+  }
+  return nullptr;
+}
+
+std::string PresetNames() {
+  std::string names;
+  for (const Preset& preset : kPresets) {
+    names += names.empty() ? "" : ", ";
+    names += preset.name;
+  }
+  return names;
+}
+
+}  // namespace bnq
