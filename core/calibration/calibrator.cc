@@ -160,13 +160,13 @@ const Calibrator::Channel& Calibrator::ChannelAt(uint64_t channel) const {
 Calibrator::Limits Calibrator::LimitsOf(uint64_t index) const {
   const Channel& channel = channels_[index];
   Limits limits = {channel.stats.min, channel.stats.max, 0};
-  if (options_.outliers() == Outliers::kNone) return limits;
+  if (options_.outliers() == OutlierRule::kNone) return limits;
   const HistogramView view = ViewOf(channel.window, channel.bins(),
                                     channel.stats.min, channel.stats.max);
   const std::vector<uint64_t>& counts = view.counts;
   // Bins first .. last stay.
   size_t first = 0, last = counts.size() - 1;
-  if (options_.outliers() == Outliers::kPercentile) {
+  if (options_.outliers() == OutlierRule::kPercentile) {
     // The most whole bins of each tail that hold no more than its share.
     const double share = (100 - options_.outlier_percentile()) / 200 *
                          static_cast<double>(channel.stats.count);

@@ -22,7 +22,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/calibration/kernels.h"
+#include "core/kernels/calibration.h"
 
 namespace bnq {
 

@@ -160,8 +160,8 @@ double CalibrationOptions::GetFloat(int32_t option) const {
 }
 
 bool CalibrationOptions::keeps_histogram() const {
-  return Flag(CalibrationOption::kHistogram) || outliers() != Outliers::kNone ||
-         MethodOf(method()).needs_histogram;
+  return Flag(CalibrationOption::kHistogram) ||
+         outliers() != OutlierRule::kNone || MethodOf(method()).needs_histogram;
 }
 
 }  // namespace bnq

@@ -46,7 +46,11 @@ enum class CalibrationMethod : int32_t {
 enum class KlVariant : int32_t { kTensorRt = 0, kOnnxRuntime = 1 };
 enum class LastBin : int32_t { kKeep = 0, kDrop = 1 };
 enum class NonFinitePolicy : int32_t { kError = 0, kSkip = 1 };
-enum class Outliers : int32_t { kNone = 0, kPercentile = 1, kDeviations = 2 };
+enum class OutlierRule : int32_t {
+  kNone = 0,
+  kPercentile = 1,
+  kDeviations = 2
+};
 
 struct CalibrationOptionInfo {
   CalibrationOption option;
@@ -106,8 +110,8 @@ class CalibrationOptions {
   NonFinitePolicy non_finite() const {
     return Enum<NonFinitePolicy>(CalibrationOption::kNonFinite);
   }
-  Outliers outliers() const {
-    return Enum<Outliers>(CalibrationOption::kOutliers);
+  OutlierRule outliers() const {
+    return Enum<OutlierRule>(CalibrationOption::kOutliers);
   }
   double outlier_percentile() const {
     return Number(CalibrationOption::kOutlierPercentile);
@@ -118,7 +122,7 @@ class CalibrationOptions {
   // What is kept: asked for, or needed by the method or the outliers.
   bool keeps_moments() const {
     return Flag(CalibrationOption::kMoments) ||
-           outliers() == Outliers::kDeviations;
+           outliers() == OutlierRule::kDeviations;
   }
   bool keeps_histogram() const;
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/calibration/exact_sum.h"
-#include "core/calibration/kernels.h"
+#include "core/kernels/calibration.h"
 
 namespace bnq {
 

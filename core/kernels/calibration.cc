@@ -1,9 +1,9 @@
-#include "core/calibration/kernels.h"
+#include "core/kernels/calibration.h"
 
 #include <string.h>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "core/calibration/kernels.cc"
+#define HWY_TARGET_INCLUDE "core/kernels/calibration.cc"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 

@@ -1,7 +1,7 @@
 // What observing does to every element, in SIMD: the summary of a chunk, and
 // the tally of its bins. The results are the same on every target.
-#ifndef BNQ_CORE_CALIBRATION_KERNELS_H_
-#define BNQ_CORE_CALIBRATION_KERNELS_H_
+#ifndef BNQ_CORE_KERNELS_CALIBRATION_H_
+#define BNQ_CORE_KERNELS_CALIBRATION_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -65,4 +65,4 @@ const CalibrationKernels& GetCalibrationKernels();
 
 }  // namespace bnq
 
-#endif  // BNQ_CORE_CALIBRATION_KERNELS_H_
+#endif  // BNQ_CORE_KERNELS_CALIBRATION_H_
