@@ -60,6 +60,8 @@ namespace {
 // Handles of a session, freed however far it came.
 struct Session {
   ~Session() {
+    bnq_calibrator_destroy(merged);
+    bnq_calibrator_destroy(calibrator);
     bnq_report_destroy(report);
     bnq_plan_destroy(plan);
     bnq_file_close(file);
@@ -77,6 +79,8 @@ struct Session {
   bnq_file* file = nullptr;
   bnq_plan* plan = nullptr;
   bnq_report* report = nullptr;
+  bnq_calibrator* calibrator = nullptr;
+  bnq_calibrator* merged = nullptr;
 };
 
 struct Paths {
@@ -133,6 +137,22 @@ bnq_status RunSession(const Paths& paths, const std::vector<float>& values,
                           nullptr));
   TRY(bnq_compare_files(s->context, paths.in.c_str(), paths.back.c_str(),
                         nullptr, nullptr, &s->report));
+  TRY(bnq_calibrator_create(&s->calibrator));
+  TRY(bnq_calibrator_set_text(s->calibrator, "method", "percentile"));
+  TRY(bnq_calibrator_set_text(s->calibrator, "bins", "64"));
+  TRY(bnq_calibrator_set_text(s->calibrator, "granularity", "channel"));
+  TRY(bnq_calibrator_set_text(s->calibrator, "moments", "on"));
+  TRY(bnq_calibrator_observe(s->context, s->calibrator, &array));
+  TRY(bnq_calibrator_observe_file(s->context, s->calibrator, paths.in.c_str(),
+                                  "weight", nullptr, nullptr));
+  float lo[40], hi[40];
+  TRY(bnq_calibrator_range(s->context, s->calibrator, lo, hi, 40));
+  uint64_t size = 0;
+  TRY(bnq_calibrator_serialize(s->calibrator, nullptr, 0, &size));
+  std::vector<uint8_t> bytes(size);
+  TRY(bnq_calibrator_serialize(s->calibrator, bytes.data(), size, &size));
+  TRY(bnq_calibrator_deserialize(s->context, bytes.data(), size, &s->merged));
+  TRY(bnq_calibrator_merge(s->context, s->merged, s->calibrator));
 #undef TRY
   return BNQ_OK;
 }

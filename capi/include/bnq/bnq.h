@@ -11,6 +11,7 @@
  *   7. metrics          how much was lost
  *   8. files            read and write .safetensors and .bnq
  *   9. plans, conversion, comparison of whole model files
+ *  10. calibration      ranges for activations, from batches of values
  *
  * CONVENTIONS
  *
@@ -926,6 +927,266 @@ BNQ_API bnq_status bnq_report_metrics(const bnq_report* report, uint64_t index,
 /* Why a row has no metrics, or what was done that was not asked for; "" if
  * nothing. Since 0.1. */
 BNQ_API const char* bnq_report_note(const bnq_report* report, uint64_t index);
+
+/* ------------------------------------------------------------------------ */
+/* 10. Calibration                                                           */
+
+/* Watches batches of values go by, and finds the range in which to quantize
+ * such values. Its memory is O(bins x channels), whatever goes by. For one
+ * thread at a time; functions that take a const calibrator may share one.
+ *
+ *   bnq_calibrator* calibrator;
+ *   bnq_calibrator_create(&calibrator);
+ *   bnq_calibrator_set_text(calibrator, "method", "kl");
+ *   for each batch: bnq_calibrator_observe(context, calibrator, &batch);
+ *   float lo, hi;
+ *   bnq_calibrator_range(context, calibrator, &lo, &hi, 1);
+ *
+ * Determinism. But for the methods that follow the order of batches, the state
+ * is a function of the multiset of batches observed, on every machine: merging
+ * calibrators gives what one that saw all batches has, and serializes to the
+ * same bytes. For this, the bins of a histogram are [k, k + 1) x 2^e for whole
+ * k; e is the least for which those from the minimum to the maximum are at most
+ * 2 x bins (and all |x| below 2^22 x 2^e), so `bins` or more cover the range.
+ *
+ * If bnq_calibrator_observe fails the calibrator is as it was, unless values
+ * were being counted into a histogram already (which takes a runner that fails
+ * or memory that runs out just then): from then on all its functions fail with
+ * INTERNAL until it is reset. */
+typedef struct bnq_calibrator bnq_calibrator;
+
+/* Options. Ids are never reused. They cannot be changed once there are data
+ * (INVALID_ARGUMENT): reset first. */
+enum {
+  /* int: BNQ_METHOD_*; default minmax. */
+  BNQ_CALIBRATION_METHOD = 1,
+  /* int: BNQ_GRANULARITY_TENSOR (default) or _CHANNEL. */
+  BNQ_CALIBRATION_GRANULARITY = 2,
+  /* int: the dimension of channels, -8..7, negative from the end; default 0.
+   * The first batch decides how many there are. */
+  BNQ_CALIBRATION_AXIS = 3,
+  /* int: BNQ_SCHEME_*; default symmetric: the range found is widened to one
+   * about 0 (the percentile method looks for one from the outset). */
+  BNQ_CALIBRATION_SCHEME = 4,
+  /* int: at least this many bins cover a histogram's range, at most twice as
+   * many; 64..16384, default 2048. */
+  BNQ_CALIBRATION_BINS = 5,
+  /* int: of the codes to come, for kl and mse; 2..16, default 8. */
+  BNQ_CALIBRATION_BITS = 6,
+  /* int: their number in place of bits: for mse of all levels (2^bits), for kl
+   * of those of one sign (2^(bits - 1)); 0 (default) for as bits say. */
+  BNQ_CALIBRATION_LEVELS = 7,
+  /* float: the weight c of a new batch, for moving_average and adaptive;
+   * default 0.01. */
+  BNQ_CALIBRATION_AVERAGING = 8,
+  /* float: for adaptive, the most that an end of the range moves outwards in a
+   * step, in widths of the range (default 0.5), and the most of its width that
+   * the range loses in one, 0..1 (default 0.1). */
+  BNQ_CALIBRATION_MAX_GROWTH = 9,
+  BNQ_CALIBRATION_MAX_SHRINK = 10,
+  /* float: for percentile, 50..100, default 99.99. */
+  BNQ_CALIBRATION_PERCENTILE = 11,
+  /* int: BNQ_KL_*; default TensorRT's. */
+  BNQ_CALIBRATION_KL_VARIANT = 12,
+  /* int: BNQ_LAST_BIN_*, for mse; default keep. */
+  BNQ_CALIBRATION_LAST_BIN = 13,
+  /* int: BNQ_OBSERVE_*, what NaN and infinity do; default error. */
+  BNQ_CALIBRATION_NON_FINITE = 14,
+  /* int: BNQ_OUTLIERS_*; default none. */
+  BNQ_CALIBRATION_OUTLIERS = 15,
+  /* float: percent of the values that are not outliers, 50..100, default 99.9;
+   * and the number of standard deviations from the mean from which on they are,
+   * 0.1..1000, default 6. */
+  BNQ_CALIBRATION_OUTLIER_PERCENTILE = 16,
+  BNQ_CALIBRATION_OUTLIER_DEVIATIONS = 17,
+  /* int: 1 keeps what mean, variance, absmean, skewness and kurtosis are made
+   * of, which about halves the speed; default 0. */
+  BNQ_CALIBRATION_MOMENTS = 18,
+  /* int: 1 keeps a histogram even where the method needs none; default 0. */
+  BNQ_CALIBRATION_HISTOGRAM = 19
+};
+
+/* How the range is found. core/calibration/<method>.cc has the definitions. */
+enum {
+  /* minimum and maximum */
+  BNQ_METHOD_MINMAX = 0,
+  /* Those of each batch, averaged: m += c (current - m), as PyTorch's moving
+   * average observer. Depends on the order of batches. */
+  BNQ_METHOD_MOVING_AVERAGE = 1,
+  /* the range of a percentile of the values, as TensorRT's and ONNX Runtime's */
+  BNQ_METHOD_PERCENTILE = 2,
+  /* the least Kullback-Leibler divergence of the quantized values */
+  BNQ_METHOD_KL = 3,
+  /* the least mean squared error, as PyTorch's histogram observer */
+  BNQ_METHOD_MSE = 4,
+  /* An online follower: an average whose steps are bounded (max_growth,
+   * max_shrink); observe a batch, ask for the range, quantize the batch. Depends
+   * on the order of batches. */
+  BNQ_METHOD_ADAPTIVE = 5
+};
+enum { BNQ_KL_TENSORRT = 0, BNQ_KL_ONNXRUNTIME = 1 };
+/* PyTorch's search never returns the whole range: it drops the last bin even
+ * where that makes the error greater. keep: the whole range is a candidate. */
+enum { BNQ_LAST_BIN_KEEP = 0, BNQ_LAST_BIN_DROP = 1 };
+/* Values that count as the limit nearest to them when the range is found, as far
+ * as bins tell: none; half of 100 - outlier_percentile percent on each side at
+ * most; those more than outlier_deviations standard deviations from the mean.
+ * The moving averages follow the batches as they are, and end at the limits. */
+enum {
+  BNQ_OUTLIERS_NONE = 0,
+  BNQ_OUTLIERS_PERCENTILE = 1,
+  BNQ_OUTLIERS_DEVIATIONS = 2
+};
+/* NaN and infinity in a batch: refuse it (NON_FINITE names the first index), or
+ * count them and leave them out. */
+enum { BNQ_OBSERVE_ERROR = 0, BNQ_OBSERVE_SKIP = 1 };
+
+/* A calibrator with every option at its default, and no data. Since 0.1. */
+BNQ_API bnq_status bnq_calibrator_create(bnq_calibrator** out_calibrator);
+BNQ_API void bnq_calibrator_destroy(bnq_calibrator* calibrator);
+/* With its data. Since 0.1. */
+BNQ_API bnq_status bnq_calibrator_clone(bnq_context* context,
+                                        const bnq_calibrator* calibrator,
+                                        bnq_calibrator** out_calibrator);
+/* As bnq_config_set_int and the others. Since 0.1. */
+BNQ_API bnq_status bnq_calibrator_set_int(bnq_calibrator* calibrator,
+                                          int32_t option, int64_t value);
+BNQ_API bnq_status bnq_calibrator_set_float(bnq_calibrator* calibrator,
+                                            int32_t option, double value);
+BNQ_API bnq_status bnq_calibrator_set_text(bnq_calibrator* calibrator,
+                                           const char* option,
+                                           const char* value);
+BNQ_API bnq_status bnq_calibrator_get_int(const bnq_calibrator* calibrator,
+                                          int32_t option, int64_t* out_value);
+BNQ_API bnq_status bnq_calibrator_get_float(const bnq_calibrator* calibrator,
+                                            int32_t option, double* out_value);
+
+/* The options of the loaded library: as bnq_option_count and the others. The
+ * names are those of the ids in lower case, values are named as in the
+ * comments above ("moving_average", "tensorrt", "keep", ...). Since 0.1. */
+BNQ_API uint32_t bnq_calibration_option_count(void);
+BNQ_API bnq_status bnq_calibration_option_at(uint32_t index,
+                                             int32_t* out_option);
+BNQ_API const char* bnq_calibration_option_name(int32_t option);
+BNQ_API bnq_status bnq_calibration_option_id(const char* name,
+                                             int32_t* out_option);
+BNQ_API bnq_status bnq_calibration_option_bounds(int32_t option,
+                                                 int32_t* out_type,
+                                                 double* out_min,
+                                                 double* out_max,
+                                                 double* out_default);
+BNQ_API const char* bnq_calibration_option_value_name(int32_t option,
+                                                      int64_t value);
+
+/* Observes a batch (F64, F32, F16 or BF16; F64 is rounded to float32 first). An
+ * empty one does nothing. NON_FINITE (names the index), INVALID_ARGUMENT (no
+ * such axis, another number of channels than the first batch), UNSUPPORTED (the
+ * type). Since 0.1. */
+BNQ_API bnq_status bnq_calibrator_observe(bnq_context* context,
+                                          bnq_calibrator* calibrator,
+                                          const bnq_array* array);
+/* Observes the arrays at path, a batch each: all floating-point arrays of a
+ * .npy, .safetensors or .bnq file in the order of their names, or of all files
+ * *.npy and *.safetensors of a directory in the order of theirs. With `name`
+ * (may be NULL) only arrays of that name; the array of a .npy file has the
+ * file's, without the ending. Files are mapped and given back page by page.
+ * NOT_FOUND where there is no such path, data file or array. If it fails or is
+ * cancelled the calibrator is as it was. Since 0.1. */
+BNQ_API bnq_status bnq_calibrator_observe_file(bnq_context* context,
+                                               bnq_calibrator* calibrator,
+                                               const char* path,
+                                               const char* name,
+                                               bnq_progress_fn progress,
+                                               void* opaque);
+
+/* Channels (1 per tensor), and batches that had elements; 0 before there are
+ * data, and for NULL. Since 0.1. */
+BNQ_API uint64_t bnq_calibrator_channels(const bnq_calibrator* calibrator);
+BNQ_API uint64_t bnq_calibrator_batches(const bnq_calibrator* calibrator);
+
+/* The range of each channel into lo[count] and hi[count], where count is the
+ * number of channels: finite, lo <= hi, and lo = -hi for the symmetric scheme.
+ * The calibrator may go on observing. NO_DATA before there are data, or where a
+ * channel has had no finite value. Since 0.1. */
+BNQ_API bnq_status bnq_calibrator_range(bnq_context* context,
+                                        const bnq_calibrator* calibrator,
+                                        float* lo, float* hi, uint64_t count);
+
+/* Statistics: positions in the caller's double array. Only ever appended to. */
+enum {
+  /* finite values */
+  BNQ_STATISTIC_COUNT = 0,
+  BNQ_STATISTIC_MIN = 1,
+  BNQ_STATISTIC_MAX = 2,
+  BNQ_STATISTIC_MEAN = 3,
+  /* of the whole population: divided by count */
+  BNQ_STATISTIC_VARIANCE = 4,
+  /* greatest |x|, mean of |x| */
+  BNQ_STATISTIC_ABSMAX = 5,
+  BNQ_STATISTIC_ABSMEAN = 6,
+  /* third central moment / variance^1.5; fourth / variance^2 (3 for Gaussian
+   * values) */
+  BNQ_STATISTIC_SKEWNESS = 7,
+  BNQ_STATISTIC_KURTOSIS = 8,
+  /* share of the values that are 0, in 0..1 */
+  BNQ_STATISTIC_ZERO_SHARE = 9,
+  /* number of values that were skipped */
+  BNQ_STATISTIC_NON_FINITE = 10,
+  /* number of values beyond the limits of the option outliers */
+  BNQ_STATISTIC_OUTLIERS = 11,
+  BNQ_NUM_STATISTICS = 12
+};
+/* Their number in the loaded library, and their names: "count", "min", ...,
+ * "outliers"; NULL for another index. Since 0.1. */
+BNQ_API uint32_t bnq_statistic_count(void);
+BNQ_API const char* bnq_statistic_name(uint32_t index);
+/* In place of a channel: all of them together. */
+#define BNQ_ALL_CHANNELS UINT64_MAX
+/* Writes the first statistic_count statistics of a channel. Those that are not
+ * known are NaN: mean, variance, absmean, skewness and kurtosis without the
+ * option moments (outliers = deviations implies it), skewness and kurtosis of
+ * values that are all equal, all but the counts where a channel has none. The
+ * moments are made of sums of float64 of the powers of x, so they mean little
+ * where the mean is thousands of deviations. NO_DATA, INVALID_ARGUMENT. Since
+ * 0.1. */
+BNQ_API bnq_status bnq_calibrator_statistics(const bnq_calibrator* calibrator,
+                                             uint64_t channel,
+                                             double* statistics,
+                                             uint32_t statistic_count);
+/* The histogram of a channel: bin i counts the values from first + i * width to
+ * below first + (i + 1) * width. Writes the number of bins (0 where the channel
+ * has no values) to *out_bins, and the counts, unless counts is NULL, to
+ * counts[capacity], which must hold them (INVALID_ARGUMENT). out_first and
+ * out_width may be NULL. NO_DATA; UNSUPPORTED where no histogram is kept. Since
+ * 0.1. */
+BNQ_API bnq_status bnq_calibrator_histogram(const bnq_calibrator* calibrator,
+                                            uint64_t channel, uint64_t* counts,
+                                            uint64_t capacity,
+                                            uint64_t* out_bins,
+                                            double* out_first,
+                                            double* out_width);
+
+/* Forgets the data, not the options. Since 0.1. */
+BNQ_API bnq_status bnq_calibrator_reset(bnq_calibrator* calibrator);
+/* Adds what `other` has observed. Both must have the same options and, where
+ * both have data, the same number of channels (INVALID_ARGUMENT). UNSUPPORTED
+ * for moving_average and adaptive, whose result depends on the order of batches.
+ * Since 0.1. */
+BNQ_API bnq_status bnq_calibrator_merge(bnq_context* context,
+                                        bnq_calibrator* calibrator,
+                                        const bnq_calibrator* other);
+/* Options and data as bytes, the same ones on every machine
+ * (core/calibration/README.md has the layout), into out[out_bytes], and their
+ * number into *out_size. With out NULL only the number. INVALID_ARGUMENT where
+ * out_bytes is less. Since 0.1. */
+BNQ_API bnq_status bnq_calibrator_serialize(const bnq_calibrator* calibrator,
+                                            void* out, uint64_t out_bytes,
+                                            uint64_t* out_size);
+/* The calibrator that was serialized. CORRUPT_FILE for bytes that are no
+ * calibrator, UNSUPPORTED for those of a later library. Since 0.1. */
+BNQ_API bnq_status bnq_calibrator_deserialize(bnq_context* context,
+                                              const void* data, uint64_t bytes,
+                                              bnq_calibrator** out_calibrator);
 
 #ifdef __cplusplus
 }

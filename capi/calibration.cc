@@ -1,0 +1,327 @@
+#include <cstring>
+#include <string>
+
+#include "capi/guard.h"
+#include "core/calibration/calibrator.h"
+#include "core/calibration/dataset.h"
+
+using namespace bnq;
+using namespace bnq::capi;
+
+struct bnq_calibrator {
+  std::unique_ptr<Calibrator> core = std::make_unique<Calibrator>();
+};
+
+namespace {
+
+#define BNQ_SAME(option, id)                                               \
+  static_assert(                                                           \
+      static_cast<int>(CalibrationOption::option) == BNQ_CALIBRATION_##id, \
+      #id)
+BNQ_SAME(kMethod, METHOD);
+BNQ_SAME(kGranularity, GRANULARITY);
+BNQ_SAME(kAxis, AXIS);
+BNQ_SAME(kScheme, SCHEME);
+BNQ_SAME(kBins, BINS);
+BNQ_SAME(kBits, BITS);
+BNQ_SAME(kLevels, LEVELS);
+BNQ_SAME(kAveraging, AVERAGING);
+BNQ_SAME(kMaxGrowth, MAX_GROWTH);
+BNQ_SAME(kMaxShrink, MAX_SHRINK);
+BNQ_SAME(kPercentile, PERCENTILE);
+BNQ_SAME(kKlVariant, KL_VARIANT);
+BNQ_SAME(kLastBin, LAST_BIN);
+BNQ_SAME(kNonFinite, NON_FINITE);
+BNQ_SAME(kOutliers, OUTLIERS);
+BNQ_SAME(kOutlierPercentile, OUTLIER_PERCENTILE);
+BNQ_SAME(kOutlierDeviations, OUTLIER_DEVIATIONS);
+BNQ_SAME(kMoments, MOMENTS);
+BNQ_SAME(kHistogram, HISTOGRAM);
+#undef BNQ_SAME
+#define BNQ_SAME(type, value, id) \
+  static_assert(static_cast<int>(type::value) == BNQ_##id, #id)
+BNQ_SAME(CalibrationMethod, kMinMax, METHOD_MINMAX);
+BNQ_SAME(CalibrationMethod, kMovingAverage, METHOD_MOVING_AVERAGE);
+BNQ_SAME(CalibrationMethod, kPercentile, METHOD_PERCENTILE);
+BNQ_SAME(CalibrationMethod, kKl, METHOD_KL);
+BNQ_SAME(CalibrationMethod, kMse, METHOD_MSE);
+BNQ_SAME(CalibrationMethod, kAdaptive, METHOD_ADAPTIVE);
+BNQ_SAME(KlVariant, kTensorRt, KL_TENSORRT);
+BNQ_SAME(KlVariant, kOnnxRuntime, KL_ONNXRUNTIME);
+BNQ_SAME(LastBin, kKeep, LAST_BIN_KEEP);
+BNQ_SAME(LastBin, kDrop, LAST_BIN_DROP);
+BNQ_SAME(NonFinitePolicy, kError, OBSERVE_ERROR);
+BNQ_SAME(NonFinitePolicy, kSkip, OBSERVE_SKIP);
+BNQ_SAME(OutlierRule, kNone, OUTLIERS_NONE);
+BNQ_SAME(OutlierRule, kPercentile, OUTLIERS_PERCENTILE);
+BNQ_SAME(OutlierRule, kDeviations, OUTLIERS_DEVIATIONS);
+BNQ_SAME(CalibrationStatistic, kCount, STATISTIC_COUNT);
+BNQ_SAME(CalibrationStatistic, kMin, STATISTIC_MIN);
+BNQ_SAME(CalibrationStatistic, kMax, STATISTIC_MAX);
+BNQ_SAME(CalibrationStatistic, kMean, STATISTIC_MEAN);
+BNQ_SAME(CalibrationStatistic, kVariance, STATISTIC_VARIANCE);
+BNQ_SAME(CalibrationStatistic, kAbsMax, STATISTIC_ABSMAX);
+BNQ_SAME(CalibrationStatistic, kAbsMean, STATISTIC_ABSMEAN);
+BNQ_SAME(CalibrationStatistic, kSkewness, STATISTIC_SKEWNESS);
+BNQ_SAME(CalibrationStatistic, kKurtosis, STATISTIC_KURTOSIS);
+BNQ_SAME(CalibrationStatistic, kZeroShare, STATISTIC_ZERO_SHARE);
+BNQ_SAME(CalibrationStatistic, kNonFinite, STATISTIC_NON_FINITE);
+BNQ_SAME(CalibrationStatistic, kOutliers, STATISTIC_OUTLIERS);
+#undef BNQ_SAME
+static_assert(kNumCalibrationStatistics == BNQ_NUM_STATISTICS, "statistics");
+static_assert(Calibrator::kAllChannels == BNQ_ALL_CHANNELS, "all channels");
+
+Calibrator& CoreOf(bnq_calibrator* calibrator) {
+  return *Required(calibrator, "calibrator").core;
+}
+
+const Calibrator& CoreOf(const bnq_calibrator* calibrator) {
+  return *Required(calibrator, "calibrator").core;
+}
+
+}  // namespace
+
+bnq_status bnq_calibrator_create(bnq_calibrator** out_calibrator) {
+  return Guard([&] {
+    bnq_calibrator*& out = Output(out_calibrator, "out_calibrator");
+    out = new bnq_calibrator();
+  });
+}
+
+void bnq_calibrator_destroy(bnq_calibrator* calibrator) { delete calibrator; }
+
+bnq_status bnq_calibrator_clone(bnq_context* context,
+                                const bnq_calibrator* calibrator,
+                                bnq_calibrator** out_calibrator) {
+  return Guard([&] {
+    bnq_calibrator*& out = Output(out_calibrator, "out_calibrator");
+    auto clone = std::make_unique<bnq_calibrator>();
+    clone->core = CoreOf(calibrator).Clone(ContextOf(context));
+    out = clone.release();
+  });
+}
+
+bnq_status bnq_calibrator_set_int(bnq_calibrator* calibrator, int32_t option,
+                                  int64_t value) {
+  return Guard([&] { CoreOf(calibrator).SetInt(option, value); });
+}
+
+bnq_status bnq_calibrator_set_float(bnq_calibrator* calibrator, int32_t option,
+                                    double value) {
+  return Guard([&] { CoreOf(calibrator).SetFloat(option, value); });
+}
+
+bnq_status bnq_calibrator_set_text(bnq_calibrator* calibrator,
+                                   const char* option, const char* value) {
+  return Guard([&] {
+    CoreOf(calibrator)
+        .SetText(&Required(option, "option"), &Required(value, "value"));
+  });
+}
+
+bnq_status bnq_calibrator_get_int(const bnq_calibrator* calibrator,
+                                  int32_t option, int64_t* out_value) {
+  return Guard([&] {
+    Required(out_value, "out_value") =
+        CoreOf(calibrator).options().GetInt(option);
+  });
+}
+
+bnq_status bnq_calibrator_get_float(const bnq_calibrator* calibrator,
+                                    int32_t option, double* out_value) {
+  return Guard([&] {
+    Required(out_value, "out_value") =
+        CoreOf(calibrator).options().GetFloat(option);
+  });
+}
+
+uint32_t bnq_calibration_option_count(void) { return kNumCalibrationOptions; }
+
+bnq_status bnq_calibration_option_at(uint32_t index, int32_t* out_option) {
+  return Guard([&] {
+    int32_t& out = Required(out_option, "out_option");
+    if (index >= bnq_calibration_option_count()) {
+      Fail(Code::kInvalidArgument, "index = %u, must be below %u", index,
+           bnq_calibration_option_count());
+    }
+    out = static_cast<int32_t>(
+        CalibrationOptionAt(static_cast<int>(index)).option);
+  });
+}
+
+const char* bnq_calibration_option_name(int32_t option) {
+  const CalibrationOptionInfo* info = FindCalibrationOption(option);
+  return info ? info->name : nullptr;
+}
+
+bnq_status bnq_calibration_option_id(const char* name, int32_t* out_option) {
+  return Guard([&] {
+    int32_t& out = Required(out_option, "out_option");
+    const CalibrationOptionInfo* info =
+        FindCalibrationOption(std::string(&Required(name, "name")));
+    if (info == nullptr) {
+      Fail(Code::kNotFound,
+           "calibration option %s is not known to this library",
+           Quoted(name).c_str());
+    }
+    out = static_cast<int32_t>(info->option);
+  });
+}
+
+bnq_status bnq_calibration_option_bounds(int32_t option, int32_t* out_type,
+                                         double* out_min, double* out_max,
+                                         double* out_default) {
+  return Guard([&] {
+    const CalibrationOptionInfo* info = FindCalibrationOption(option);
+    if (info == nullptr) {
+      Fail(Code::kUnsupported,
+           "calibration option %d is not known to this library", option);
+    }
+    if (out_type) {
+      *out_type = info->is_float ? BNQ_OPTION_FLOAT : BNQ_OPTION_INT;
+    }
+    if (out_min) *out_min = info->min;
+    if (out_max) *out_max = info->max;
+    if (out_default) *out_default = info->initial;
+  });
+}
+
+const char* bnq_calibration_option_value_name(int32_t option, int64_t value) {
+  const CalibrationOptionInfo* info = FindCalibrationOption(option);
+  return info ? CalibrationValueName(*info, value) : nullptr;
+}
+
+bnq_status bnq_calibrator_observe(bnq_context* context,
+                                  bnq_calibrator* calibrator,
+                                  const bnq_array* array) {
+  return Guard([&] {
+    CoreOf(calibrator)
+        .Observe(ContextOf(context), ViewOf(array, "array"), nullptr);
+  });
+}
+
+bnq_status bnq_calibrator_observe_file(bnq_context* context,
+                                       bnq_calibrator* calibrator,
+                                       const char* path, const char* name,
+                                       bnq_progress_fn progress, void* opaque) {
+  return Guard([&] {
+    Required(calibrator, "calibrator");
+    const std::string wanted = name != nullptr ? name : "";
+    ObserveFile(ContextOf(context), &Required(path, "path"),
+                name != nullptr ? &wanted : nullptr,
+                ProgressOf(progress, opaque), &calibrator->core);
+  });
+}
+
+uint64_t bnq_calibrator_channels(const bnq_calibrator* calibrator) {
+  return calibrator ? calibrator->core->channels() : 0;
+}
+
+uint64_t bnq_calibrator_batches(const bnq_calibrator* calibrator) {
+  return calibrator ? calibrator->core->batches() : 0;
+}
+
+bnq_status bnq_calibrator_range(bnq_context* context,
+                                const bnq_calibrator* calibrator, float* lo,
+                                float* hi, uint64_t count) {
+  return Guard([&] {
+    const Calibrator& core = CoreOf(calibrator);
+    Required(lo, "lo");
+    Required(hi, "hi");
+    const std::vector<Range> ranges = core.Ranges(ContextOf(context));
+    CheckCount(count, ranges.size(), "count");
+    for (size_t c = 0; c < ranges.size(); ++c) {
+      lo[c] = ranges[c].lo;
+      hi[c] = ranges[c].hi;
+    }
+  });
+}
+
+uint32_t bnq_statistic_count(void) { return kNumCalibrationStatistics; }
+
+const char* bnq_statistic_name(uint32_t index) {
+  return index < bnq_statistic_count()
+             ? CalibrationStatisticName(static_cast<int>(index))
+             : nullptr;
+}
+
+bnq_status bnq_calibrator_statistics(const bnq_calibrator* calibrator,
+                                     uint64_t channel, double* statistics,
+                                     uint32_t statistic_count) {
+  return Guard([&] {
+    const Calibrator& core = CoreOf(calibrator);
+    Required(statistics, "statistics");
+    if (statistic_count > bnq_statistic_count()) {
+      Fail(Code::kInvalidArgument, "statistic_count = %u, must be 0 to %u",
+           statistic_count, bnq_statistic_count());
+    }
+    const CalibrationStatistics result = core.Statistics(channel);
+    std::memcpy(statistics, result.values, statistic_count * sizeof(double));
+  });
+}
+
+bnq_status bnq_calibrator_histogram(const bnq_calibrator* calibrator,
+                                    uint64_t channel, uint64_t* counts,
+                                    uint64_t capacity, uint64_t* out_bins,
+                                    double* out_first, double* out_width) {
+  return Guard([&] {
+    uint64_t& bins = Required(out_bins, "out_bins");
+    const HistogramView view = CoreOf(calibrator).Histogram(channel);
+    const uint64_t size = view.counts.size();
+    if (counts != nullptr && capacity < size) {
+      Fail(Code::kInvalidArgument,
+           "capacity = %llu, must be at least the %llu bins",
+           static_cast<unsigned long long>(capacity),
+           static_cast<unsigned long long>(size));
+    }
+    if (counts != nullptr && size != 0) {
+      std::memcpy(counts, view.counts.data(), size * sizeof(uint64_t));
+    }
+    bins = size;
+    if (out_first) *out_first = view.first;
+    if (out_width) *out_width = view.width;
+  });
+}
+
+bnq_status bnq_calibrator_reset(bnq_calibrator* calibrator) {
+  return Guard([&] { CoreOf(calibrator).Reset(); });
+}
+
+bnq_status bnq_calibrator_merge(bnq_context* context,
+                                bnq_calibrator* calibrator,
+                                const bnq_calibrator* other) {
+  return Guard([&] {
+    CoreOf(calibrator)
+        .Merge(ContextOf(context), *Required(other, "other").core);
+  });
+}
+
+bnq_status bnq_calibrator_serialize(const bnq_calibrator* calibrator, void* out,
+                                    uint64_t out_bytes, uint64_t* out_size) {
+  return Guard([&] {
+    uint64_t& size = Required(out_size, "out_size");
+    const std::string bytes = CoreOf(calibrator).Serialize();
+    if (out != nullptr) {
+      if (out_bytes < bytes.size()) {
+        Fail(Code::kInvalidArgument, "out_bytes = %llu, must be at least %llu",
+             static_cast<unsigned long long>(out_bytes),
+             static_cast<unsigned long long>(bytes.size()));
+      }
+      std::memcpy(out, bytes.data(), bytes.size());
+    }
+    size = bytes.size();
+  });
+}
+
+bnq_status bnq_calibrator_deserialize(bnq_context* context, const void* data,
+                                      uint64_t bytes,
+                                      bnq_calibrator** out_calibrator) {
+  return Guard([&] {
+    bnq_calibrator*& out = Output(out_calibrator, "out_calibrator");
+    auto calibrator = std::make_unique<bnq_calibrator>();
+    calibrator->core = Calibrator::Deserialize(
+        ContextOf(context),
+        &Required(static_cast<const uint8_t*>(data), "data"), bytes);
+    out = calibrator.release();
+  });
+}

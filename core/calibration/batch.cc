@@ -1,0 +1,432 @@
+#include "core/calibration/batch.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <memory>
+#include <mutex>
+
+#include "core/base/checked.h"
+#include "core/base/error.h"
+#include "core/parallel/runner.h"
+#include "core/tensor/quantize.h"
+
+namespace bnq {
+namespace {
+
+// Elements of a segment: what one task does of one channel.
+constexpr uint64_t kSegment = 64 * kChunk;
+// Elements between two calls of the hook.
+constexpr uint64_t kWave = 16 * kSegment;
+// Shorter runs of a channel are gathered, many channels at a time.
+constexpr uint64_t kMinRun = 256;
+constexpr uint64_t kMaxGroup = 64;
+// Columns that are summed up side by side, and elements that a task does so.
+constexpr uint64_t kColumns = 2048;
+constexpr uint64_t kColumnTask = uint64_t{1} << 20;
+// Apart by a little more than a chunk, so that channels do not meet in the same
+// sets of the cache.
+constexpr size_t kTileStride = kChunk + 2 * kLanes;
+
+bool IsFinite(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  return (bits & 0x7FFFFFFFu) < 0x7F800000u;
+}
+
+// The finite values, into out; returns their number.
+size_t Compact(const float* x, size_t count, float* out) {
+  size_t n = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (IsFinite(x[i])) out[n++] = x[i];
+  }
+  return n;
+}
+
+}  // namespace
+
+// Of one task.
+struct Batch::Scratch {
+  Buffer chunk;   // kChunk floats and slack, twice: fetched, compacted
+  Buffer tile;    // kTileStride floats for each channel of a group
+  Buffer row;     // of the tile
+  Buffer subs;    // kSubs x capacity counters of 16 bits
+  Buffer counts;  // capacity counters of 32 bits
+};
+
+// As many of them as there are threads, made before anything is changed: the
+// tasks themselves cannot run out of memory.
+class Batch::ScratchPool {
+ public:
+  ScratchPool(const Batch& batch, size_t capacity) {
+    const Context& context = batch.context_;
+    const uint32_t workers =
+        context.runner != nullptr ? context.runner->workers() : 1;
+    const uint64_t tasks =
+        batch.num_groups() * DivCeil(batch.outer_ * batch.inner_, kSegment);
+    items_.resize(
+        static_cast<size_t>(std::min<uint64_t>(std::max(1u, workers), tasks)));
+    for (Scratch& item : items_) {
+      item.chunk = context.Allocate(2 * kTileStride * sizeof(float));
+      if (batch.tiled_) {
+        item.tile =
+            context.Allocate(batch.group_ * kTileStride * sizeof(float));
+        item.row = context.Allocate((batch.group_ * batch.inner_ + kLanes) *
+                                    sizeof(float));
+      }
+      if (capacity != 0) {
+        item.subs = context.Allocate(kSubs * capacity * sizeof(uint16_t));
+        item.counts = context.Allocate(capacity * sizeof(uint32_t));
+        std::memset(item.subs.data(), 0, item.subs.size());
+        std::memset(item.counts.data(), 0, item.counts.size());
+      }
+      free_.push_back(&item);
+    }
+  }
+  Scratch* Take() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (free_.empty()) {
+      Fail(Code::kInternal,
+           "the runner runs more tasks at a time than it has workers");
+    }
+    Scratch* item = free_.back();
+    free_.pop_back();
+    return item;
+  }
+  void Give(Scratch* item) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    free_.push_back(item);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Scratch> items_;
+  std::vector<Scratch*> free_;
+};
+
+Batch::Batch(const Context& context, const CalibrationOptions& options,
+             const ArrayView& array)
+    : context_(context),
+      options_(options),
+      array_(array),
+      source_(MakeSource(array, nullptr)),
+      common_(GetCommonKernels()) {
+  const Shape& shape = array.shape;
+  if (!options.per_channel()) {
+    inner_ = shape.elements();
+    return;
+  }
+  const int axis =
+      options.axis() < 0 ? options.axis() + shape.rank : options.axis();
+  if (axis < 0 || axis >= shape.rank) {
+    Fail(Code::kInvalidArgument,
+         "axis = %d is not a dimension of an array of shape %s", options.axis(),
+         shape.ToString().c_str());
+  }
+  channels_ = shape.dims[axis];
+  for (int i = 0; i < axis; ++i) outer_ *= shape.dims[i];
+  for (int i = axis + 1; i < shape.rank; ++i) inner_ *= shape.dims[i];
+  if (array.shape.elements() == 0) return;
+  tiled_ = inner_ < kMinRun && outer_ > 1 && channels_ > 1;
+  // Tiles of rows that are worth reading; else enough for a task.
+  group_ = tiled_ ? kMinRun / inner_ : kSegment / (outer_ * inner_);
+  group_ =
+      std::min(std::max<uint64_t>(1, group_), std::min(kMaxGroup, channels_));
+}
+
+Batch::~Batch() = default;
+
+uint64_t Batch::num_groups() const { return DivCeil(channels_, group_); }
+
+// Tasks of a wave: some for every thread.
+uint64_t Batch::WaveOf(uint64_t tasks) const {
+  const uint64_t workers =
+      context_.runner != nullptr ? context_.runner->workers() : 1;
+  return std::max(4 * workers, DivCeil(kWave, DivCeil(elements(), tasks)));
+}
+
+// Elements [begin, begin + count) of a channel, in the array or in scratch.
+const float* Batch::Fetch(uint64_t channel, uint64_t begin, size_t count,
+                          float* scratch) const {
+  const auto index = [&](uint64_t position) {
+    return (position / inner_ * channels_ + channel) * inner_ +
+           position % inner_;
+  };
+  if (source_.direct() && begin / inner_ == (begin + count - 1) / inner_) {
+    return reinterpret_cast<const float*>(source_.data) + index(begin);
+  }
+  for (size_t done = 0; done < count;) {
+    const uint64_t at = begin + done;
+    const size_t n = static_cast<size_t>(
+        std::min<uint64_t>(count - done, inner_ - at % inner_));
+    common_.load(source_, index(at), n, scratch + done);
+    done += n;
+  }
+  return scratch;
+}
+
+// The same of `width` channels, each at its place in the tile.
+void Batch::FetchTile(uint64_t channel, uint64_t width, uint64_t begin,
+                      size_t count, Scratch* scratch) const {
+  float* const tile = scratch->tile.as<float>();
+  if (inner_ == 1 && source_.direct()) {
+    GetCalibrationKernels().transpose(
+        reinterpret_cast<const float*>(source_.data) + begin * channels_ +
+            channel,
+        channels_, count, width, tile, kTileStride);
+    return;
+  }
+  for (size_t done = 0; done < count;) {
+    const uint64_t at = begin + done;
+    const uint64_t first = at % inner_;
+    const size_t n =
+        static_cast<size_t>(std::min<uint64_t>(count - done, inner_ - first));
+    const uint64_t index = (at / inner_ * channels_ + channel) * inner_;
+    const size_t floats = static_cast<size_t>(width * inner_);
+    const float* row = reinterpret_cast<const float*>(source_.data) + index;
+    if (!source_.direct()) {
+      common_.load(source_, index, floats, scratch->row.as<float>());
+      row = scratch->row.as<float>();
+    }
+    for (uint64_t c = 0; c < width; ++c) {
+      const float* from = row + c * inner_ + first;
+      float* to = tile + c * kTileStride + done;
+      for (size_t i = 0; i < n; ++i) to[i] = from[i];
+    }
+    done += n;
+  }
+}
+
+// The chunks of a group's channels, from element `begin` to `end` of each;
+// `begin` is a multiple of kChunk.
+template <class F>
+void Batch::ForEachChunk(uint64_t group, uint64_t begin, uint64_t end,
+                         Scratch* scratch, const F& f) const {
+  const uint64_t first = group * group_;
+  const uint64_t width = std::min(group_, channels_ - first);
+  for (uint64_t c = 0; !tiled_ && c < width; ++c) {
+    for (uint64_t at = begin; at < end; at += kChunk) {
+      const size_t count =
+          static_cast<size_t>(std::min<uint64_t>(end - at, kChunk));
+      f(first + c, Fetch(first + c, at, count, scratch->chunk.as<float>()),
+        count);
+    }
+  }
+  for (uint64_t at = begin; tiled_ && at < end; at += kChunk) {
+    const size_t count =
+        static_cast<size_t>(std::min<uint64_t>(end - at, kChunk));
+    FetchTile(first, width, at, count, scratch);
+    for (uint64_t c = 0; c < width; ++c) {
+      f(first + c, scratch->tile.as<float>() + c * kTileStride, count);
+    }
+  }
+}
+
+void Batch::Summarize(ChannelStats* stats, const ObserveHook& hook) {
+  if (tiled_ && !options_.keeps_moments()) {
+    SummarizeColumns(stats, hook);
+  } else {
+    SummarizeChunks(stats, hook);
+  }
+}
+
+// Channels that lie close together, without sums, whose order would matter:
+// rows are taken as they lie in memory.
+void Batch::SummarizeColumns(ChannelStats* stats, const ObserveHook& hook) {
+  const CalibrationKernels& kernels = GetCalibrationKernels();
+  const uint64_t stripe = std::max<uint64_t>(1, kColumns / inner_);
+  const uint64_t stripes = DivCeil(channels_, stripe);
+  const uint64_t rows =
+      std::max<uint64_t>(1, kColumnTask / (channels_ * inner_));
+  const uint64_t tasks = DivCeil(outer_, rows) * stripes;
+  const bool direct = source_.direct();
+  std::vector<ChannelStats> seen(static_cast<size_t>(channels_));
+  std::mutex mutex;
+  std::atomic<bool> finite{true};
+  const uint64_t wave_tasks = WaveOf(tasks);
+  uint64_t done = 0;
+  for (uint64_t wave = 0; wave < tasks && finite; wave += wave_tasks) {
+    const uint64_t wave_end = std::min(tasks, wave + wave_tasks);
+    ParallelFor(context_, wave_end - wave, [&](uint64_t i) {
+      const uint64_t first = (wave + i) % stripes * stripe;
+      const uint64_t width = std::min(stripe, channels_ - first);
+      const uint64_t begin = (wave + i) / stripes * rows;
+      const uint64_t end = std::min(outer_, begin + rows);
+      const size_t columns = static_cast<size_t>(width * inner_);
+      Buffer memory = context_.Allocate((5 * columns + kLanes) * sizeof(float));
+      float* const min = memory.as<float>();
+      float* const max = min + columns;
+      uint32_t* const bits = reinterpret_cast<uint32_t*>(max + columns);
+      uint32_t* const zeros = bits + columns;
+      float* const scratch = max + 3 * columns;
+      for (uint64_t o = begin; o < end; ++o) {
+        const uint64_t index = (o * channels_ + first) * inner_;
+        const float* row = reinterpret_cast<const float*>(source_.data) + index;
+        if (!direct) {
+          common_.load(source_, index, columns, scratch);
+          row = scratch;
+        }
+        if (o == begin) {
+          std::memcpy(min, row, columns * sizeof(float));
+          std::memcpy(max, row, columns * sizeof(float));
+          std::memset(bits, 0, 2 * columns * sizeof(uint32_t));
+        }
+        kernels.columns(row, columns, min, max, bits, zeros);
+      }
+      std::lock_guard<std::mutex> lock(mutex);
+      for (uint64_t c = 0; c < width; ++c) {
+        SegmentStats segment;
+        for (uint64_t k = c * inner_; k < (c + 1) * inner_; ++k) {
+          Summary column;
+          column.min = min[k] == 0.0f ? 0.0f : min[k];
+          column.max = max[k] == 0.0f ? 0.0f : max[k];
+          column.zeros = zeros[k];
+          column.abs_bits = bits[k];
+          if (!column.finite()) finite = false;
+          segment.Add(column, end - begin);
+        }
+        seen[static_cast<size_t>(first + c)].Merge(segment);
+      }
+    });
+    const uint64_t before = done;
+    done = wave_end == tasks ? elements() : elements() / tasks * wave_end;
+    if (hook && finite) hook(before, done);
+  }
+  // The rare case is the other way's.
+  if (!finite) return SummarizeChunks(stats, nullptr);
+  for (uint64_t c = 0; c < channels_; ++c) stats[c].Merge(seen[c]);
+}
+
+void Batch::SummarizeChunks(ChannelStats* stats, const ObserveHook& hook) {
+  const CalibrationKernels& kernels = GetCalibrationKernels();
+  const bool moments = options_.keeps_moments();
+  const bool skip = options_.non_finite() == NonFinitePolicy::kSkip;
+  const uint64_t per_channel = outer_ * inner_;
+  const uint64_t segments = DivCeil(per_channel, kSegment);
+  const uint64_t groups = num_groups(), tasks = groups * segments;
+  ScratchPool pool(*this, 0);
+  std::mutex mutex;
+  bool non_finite = false;
+  uint64_t done = 0;
+  const uint64_t wave_tasks = WaveOf(tasks);
+  for (uint64_t wave = 0; wave < tasks; wave += wave_tasks) {
+    const uint64_t wave_end = std::min(tasks, wave + wave_tasks);
+    ParallelFor(context_, wave_end - wave, [&](uint64_t i) {
+      const uint64_t group = (wave + i) / segments;
+      const uint64_t begin = (wave + i) % segments * kSegment;
+      Scratch* scratch = pool.Take();
+      SegmentStats segment[kMaxGroup];
+      const uint64_t first = group * group_;
+      ForEachChunk(group, begin, std::min(per_channel, begin + kSegment),
+                   scratch,
+                   [&](uint64_t channel, const float* x, size_t count) {
+                     SegmentStats& s = segment[channel - first];
+                     Summary summary;
+                     kernels.summarize(x, count, moments, &summary);
+                     if (!summary.finite()) {
+                       float* finite = scratch->chunk.as<float>() + kTileStride;
+                       const size_t n = Compact(x, count, finite);
+                       s.non_finite += count - n;
+                       if (n == 0) return;
+                       kernels.summarize(finite, n, moments, &summary);
+                       count = n;
+                     }
+                     s.Add(summary, count);
+                   });
+      pool.Give(scratch);
+      const uint64_t width = std::min(group_, channels_ - first);
+      std::lock_guard<std::mutex> lock(mutex);
+      for (uint64_t c = 0; c < width; ++c) {
+        stats[first + c].Merge(segment[c]);
+        non_finite = non_finite || segment[c].non_finite != 0;
+      }
+    });
+    if (non_finite && !skip) {
+      CheckFinite(array_, 0, elements());
+      Fail(Code::kInternal, "the array was taken to be not finite");
+    }
+    const uint64_t before = done;
+    done = wave_end == tasks ? elements() : elements() / tasks * wave_end;
+    if (hook) hook(before, done);
+  }
+  skips_ = non_finite;
+}
+
+void Batch::PrepareTally(size_t capacity) {
+  pool_ = std::make_unique<ScratchPool>(*this, capacity);
+}
+
+void Batch::Tally(const ChannelBins* bins, size_t capacity,
+                  const ObserveHook& hook) {
+  const CalibrationKernels& kernels = GetCalibrationKernels();
+  const uint64_t per_channel = outer_ * inner_;
+  // A tiled group is one task: its channels have too many counters to hold
+  // copies of them.
+  const uint64_t segment = tiled_ ? per_channel : kSegment;
+  const uint64_t segments = DivCeil(per_channel, segment);
+  const uint64_t tasks = num_groups() * segments;
+  std::mutex mutex;
+  uint64_t done = 0;
+  const uint64_t wave_tasks = WaveOf(tasks);
+  for (uint64_t wave = 0; wave < tasks; wave += wave_tasks) {
+    const uint64_t wave_end = std::min(tasks, wave + wave_tasks);
+    ParallelFor(context_, wave_end - wave, [&](uint64_t i) {
+      const uint64_t group = (wave + i) / segments;
+      const uint64_t begin = (wave + i) % segments * segment;
+      const uint64_t end = std::min(per_channel, begin + segment);
+      Scratch* scratch = pool_->Take();
+      float* const finite = scratch->chunk.as<float>() + kTileStride;
+      // Worth the sub-histograms, or shared with other tasks.
+      const bool tally =
+          !tiled_ && (segments > 1 || end - begin >= 4 * capacity);
+      uint64_t current = group * group_;
+      size_t pending = 0;
+      const auto size = [&] {
+        return static_cast<size_t>(bins[current].map.last) + 1;
+      };
+      const auto flush = [&] {
+        kernels.flush(size(), capacity, scratch->subs.as<uint16_t>(),
+                      scratch->counts.as<uint32_t>());
+        pending = 0;
+      };
+      const auto add = [&] {
+        flush();
+        uint32_t* const from = scratch->counts.as<uint32_t>();
+        uint64_t* const to = bins[current].counts;
+        {
+          std::lock_guard<std::mutex> lock(mutex);
+          for (size_t k = 0; k < size(); ++k) to[k] += from[k];
+        }
+        std::memset(from, 0, size() * sizeof(uint32_t));
+      };
+      ForEachChunk(group, begin, end, scratch,
+                   [&](uint64_t channel, const float* x, size_t count) {
+                     if (skips_) {
+                       count = Compact(x, count, finite);
+                       x = finite;
+                       if (count == 0) return;
+                     }
+                     const BinMap& map = bins[channel].map;
+                     if (!tally) {
+                       kernels.count(x, count, map, bins[channel].counts);
+                       return;
+                     }
+                     if (channel != current) {
+                       if (pending != 0) add();
+                       current = channel;
+                     }
+                     if (pending + count > kMaxTally) flush();
+                     kernels.tally(x, count, map, capacity,
+                                   scratch->subs.as<uint16_t>());
+                     pending += count;
+                   });
+      if (pending != 0) add();
+      pool_->Give(scratch);
+    });
+    const uint64_t before = done;
+    done = wave_end == tasks ? elements() : elements() / tasks * wave_end;
+    if (hook) hook(before, done);
+  }
+}
+
+}  // namespace bnq

@@ -1,0 +1,371 @@
+#include "core/calibration/calibrator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/base/checked.h"
+#include "core/base/error.h"
+#include "core/parallel/runner.h"
+
+namespace bnq {
+namespace {
+
+using Number = unsigned long long;  // as printf wants it
+
+constexpr float kMaxFloat = 3.4028234663852886e38f;
+
+// The window that a channel needs for this range, and memory for it where it is
+// another than it has.
+void PlanMove(const Context& context, const BinWindow& window, float min,
+              float max, size_t capacity, BinWindow* wider, Buffer* memory) {
+  *wider = Widen(window, min, max, capacity);
+  if (wider->size == window.size && wider->exponent == window.exponent &&
+      wider->base == window.base) {
+    return;
+  }
+  *memory = context.Allocate(wider->size * sizeof(uint64_t));
+}
+
+float ToFloat(double x) {
+  return static_cast<float>(
+      std::min<double>(std::max<double>(x, -kMaxFloat), kMaxFloat));
+}
+
+}  // namespace
+
+void Calibrator::CheckUsable() const {
+  if (interrupted_) {
+    Fail(Code::kInternal,
+         "an observation of this calibrator was interrupted while its values "
+         "were being counted; reset it and observe again");
+  }
+}
+
+void Calibrator::CheckChangeable() const {
+  if (!channels_.empty() || interrupted_) {
+    Fail(Code::kInvalidArgument,
+         "options of a calibrator that has observed data cannot be changed; "
+         "reset it first");
+  }
+}
+
+void Calibrator::SetInt(int32_t option, int64_t value) {
+  CheckChangeable();
+  options_.SetInt(option, value);
+}
+
+void Calibrator::SetFloat(int32_t option, double value) {
+  CheckChangeable();
+  options_.SetFloat(option, value);
+}
+
+void Calibrator::SetText(const std::string& option, const std::string& value) {
+  CheckChangeable();
+  options_.SetText(option, value);
+}
+
+std::vector<Calibrator::Channel> Calibrator::MakeChannels(
+    uint64_t count) const {
+  std::vector<Channel> channels(ToSize(count, "number of channels"));
+  for (Channel& channel : channels) {
+    channel.stats = ChannelStats(options_.keeps_moments());
+  }
+  return channels;
+}
+
+void Calibrator::Channel::Move(const BinWindow& wider, Buffer* memory) {
+  if (memory->size() == 0) return;
+  std::memset(memory->data(), 0, memory->size());
+  AddCounts(window, bins(), wider, memory->as<uint64_t>());
+  counts = std::move(*memory);
+  window = wider;
+}
+
+void Calibrator::Observe(const Context& context, const ArrayView& array,
+                         const ObserveHook& hook) {
+  CheckUsable();
+  Batch batch(context, options_, array);
+  if (batch.elements() == 0) return;
+  const uint64_t n = batch.channels();
+  if (!channels_.empty() && n != channels_.size()) {
+    Fail(Code::kInvalidArgument,
+         "an array of shape %s has %llu channels along axis %d, must have %llu "
+         "as the first batch had",
+         array.shape.ToString().c_str(), static_cast<Number>(n),
+         options_.axis(), static_cast<Number>(channels_.size()));
+  }
+  std::vector<ChannelStats> seen(ToSize(n, "number of channels"),
+                                 ChannelStats(options_.keeps_moments()));
+  batch.Summarize(seen.data(), hook);
+
+  // All memory first; then the state changes.
+  std::vector<Channel> fresh;
+  if (channels_.empty()) fresh = MakeChannels(n);
+  std::vector<Channel>& channels = channels_.empty() ? fresh : channels_;
+  const bool histogram = options_.keeps_histogram();
+  std::vector<BinWindow> windows(histogram ? seen.size() : 0);
+  std::vector<Buffer> memory(windows.size());
+  std::vector<ChannelBins> bins(windows.size());
+  for (size_t c = 0; c < windows.size(); ++c) {
+    ChannelStats range;
+    range.Merge(channels[c].stats);
+    range.Merge(seen[c]);
+    if (range.count == 0) continue;
+    PlanMove(context, channels[c].window, range.min, range.max,
+             options_.capacity(), &windows[c], &memory[c]);
+  }
+  if (histogram) batch.PrepareTally(options_.capacity());
+
+  const Method& method = MethodOf(options_.method());
+  for (size_t c = 0; c < channels.size(); ++c) {
+    Channel& channel = channels[c];
+    if (seen[c].count != 0 && method.follow != nullptr) {
+      Range range;
+      range.lo = seen[c].min;
+      range.hi = seen[c].max;
+      method.follow(options_, channel.stats.count == 0, range,
+                    &channel.followed);
+      // Not -0, as in the statistics.
+      if (channel.followed.lo == 0.0f) channel.followed.lo = 0.0f;
+      if (channel.followed.hi == 0.0f) channel.followed.hi = 0.0f;
+    }
+    channel.stats.Merge(seen[c]);
+    if (!histogram) continue;
+    channel.Move(windows[c], &memory[c]);
+    bins[c].map = MapOf(channel.window);
+    bins[c].counts = channel.bins();
+  }
+  if (channels_.empty()) channels_ = std::move(fresh);
+  ++batches_;
+  if (!histogram) return;
+  interrupted_ = true;
+  batch.Tally(bins.data(), options_.capacity(), hook);
+  interrupted_ = false;
+}
+
+const Calibrator::Channel& Calibrator::ChannelAt(uint64_t channel) const {
+  CheckUsable();
+  if (channels_.empty()) {
+    Fail(Code::kNoData, "the calibrator has not observed any data");
+  }
+  if (channel >= channels_.size()) {
+    Fail(Code::kInvalidArgument, "channel = %llu, must be below %llu",
+         static_cast<Number>(channel), static_cast<Number>(channels_.size()));
+  }
+  return channels_[channel];
+}
+
+// Of a channel that has values.
+Calibrator::Limits Calibrator::LimitsOf(uint64_t index) const {
+  const Channel& channel = channels_[index];
+  Limits limits = {channel.stats.min, channel.stats.max, 0};
+  if (options_.outliers() == OutlierRule::kNone) return limits;
+  const HistogramView view = ViewOf(channel.window, channel.bins(),
+                                    channel.stats.min, channel.stats.max);
+  const std::vector<uint64_t>& counts = view.counts;
+  // Bins first .. last stay.
+  size_t first = 0, last = counts.size() - 1;
+  if (options_.outliers() == OutlierRule::kPercentile) {
+    // The most whole bins of each tail that hold no more than its share.
+    const double share = (100 - options_.outlier_percentile()) / 200 *
+                         static_cast<double>(channel.stats.count);
+    uint64_t below = counts[first], above = counts[last];
+    while (first < last && static_cast<double>(below) <= share) {
+      below += counts[++first];
+    }
+    while (last > first && static_cast<double>(above) <= share) {
+      above += counts[--last];
+    }
+    limits.lo = std::max(limits.lo, ToFloat(view.Edge(first)));
+    limits.hi = std::min(limits.hi, ToFloat(view.Edge(last + 1)));
+  } else {
+    const CalibrationStatistics stats = StatisticsOf(channel.stats);
+    const double mean = stats.at(CalibrationStatistic::kMean);
+    const double reach = options_.outlier_deviations() *
+                         std::sqrt(stats.at(CalibrationStatistic::kVariance));
+    limits.lo = std::max(limits.lo, ToFloat(mean - reach));
+    limits.hi = std::min(limits.hi, ToFloat(mean + reach));
+    // Of values far from 0 and close together rounding may leave nothing.
+    if (limits.lo > limits.hi) {
+      return {channel.stats.min, channel.stats.max, 0};
+    }
+    const int32_t base = BinOf(channel.stats.min, channel.window.exponent);
+    first =
+        static_cast<size_t>(BinOf(limits.lo, channel.window.exponent) - base);
+    last =
+        static_cast<size_t>(BinOf(limits.hi, channel.window.exponent) - base);
+  }
+  for (size_t i = 0; i < counts.size(); ++i) {
+    if (i < first || i > last) limits.outliers += counts[i];
+  }
+  return limits;
+}
+
+Range Calibrator::RangeOf(uint64_t index) const {
+  const Channel& channel = channels_[index];
+  if (channel.stats.count == 0) {
+    Fail(Code::kNoData, "channel %llu has not had any finite value",
+         static_cast<Number>(index));
+  }
+  const Limits limits = LimitsOf(index);
+  const Method& method = MethodOf(options_.method());
+  Range range;
+  if (limits.outliers != 0 && method.needs_histogram) {
+    // The method sees outliers at the limits.
+    const BinWindow& window = channel.window;
+    std::vector<uint64_t> clipped(window.size);
+    const int64_t first = BinOf(limits.lo, window.exponent) - window.base;
+    // A limit on an edge belongs to the bin below it.
+    const int64_t last = std::max<int64_t>(
+        first, static_cast<int64_t>(std::ceil(std::ldexp(
+                   static_cast<double>(limits.hi), -window.exponent))) -
+                   1 - window.base);
+    for (size_t i = 0; i < window.size; ++i) {
+      const int64_t bin =
+          std::min(std::max(static_cast<int64_t>(i), first), last);
+      clipped[static_cast<size_t>(bin)] += channel.bins()[i];
+    }
+    range = method.find({options_, limits.lo, limits.hi, channel.followed,
+                         window, clipped.data()});
+  } else {
+    range = method.find({options_, channel.stats.min, channel.stats.max,
+                         channel.followed, channel.window, channel.bins()});
+    range.lo = std::min(std::max(range.lo, limits.lo), limits.hi);
+    range.hi = std::min(std::max(range.hi, limits.lo), limits.hi);
+  }
+  if (options_.symmetric()) {
+    range.hi = std::max(std::fabs(range.lo), std::fabs(range.hi));
+    range.lo = -range.hi;
+  }
+  return range;
+}
+
+std::vector<Range> Calibrator::Ranges(const Context& context) const {
+  ChannelAt(0);
+  std::vector<Range> ranges(channels_.size());
+  ParallelFor(context, ranges.size(),
+              [&](uint64_t c) { ranges[c] = RangeOf(c); });
+  return ranges;
+}
+
+CalibrationStatistics Calibrator::Statistics(uint64_t channel) const {
+  using S = CalibrationStatistic;
+  const bool all = channel == kAllChannels;
+  const uint64_t begin = all ? 0 : channel;
+  ChannelAt(begin);
+  const uint64_t end = all ? channels_.size() : channel + 1;
+  ChannelStats stats(options_.keeps_moments());
+  uint64_t outliers = 0;
+  for (uint64_t c = begin; c < end; ++c) {
+    stats.Merge(channels_[c].stats);
+    if (channels_[c].stats.count != 0) outliers += LimitsOf(c).outliers;
+  }
+  CalibrationStatistics result = StatisticsOf(stats);
+  result.at(S::kOutliers) = static_cast<double>(outliers);
+  return result;
+}
+
+HistogramView Calibrator::Histogram(uint64_t index) const {
+  const Channel& channel = ChannelAt(index);
+  if (!options_.keeps_histogram()) {
+    Fail(Code::kUnsupported,
+         "method %s keeps no histogram; set the option histogram to on before "
+         "the first batch",
+         CalibrationValueName(*FindCalibrationOption(static_cast<int32_t>(
+                                  CalibrationOption::kMethod)),
+                              static_cast<int64_t>(options_.method())));
+  }
+  if (channel.stats.count == 0) return HistogramView();
+  return ViewOf(channel.window, channel.bins(), channel.stats.min,
+                channel.stats.max);
+}
+
+void Calibrator::Reset() {
+  channels_.clear();
+  batches_ = 0;
+  interrupted_ = false;
+}
+
+std::unique_ptr<Calibrator> Calibrator::Clone(const Context& context) const {
+  CheckUsable();
+  auto clone = std::make_unique<Calibrator>();
+  clone->options_ = options_;
+  clone->batches_ = batches_;
+  clone->channels_ = MakeChannels(channels_.size());
+  for (size_t c = 0; c < channels_.size(); ++c) {
+    Channel& to = clone->channels_[c];
+    const Channel& from = channels_[c];
+    to.stats = from.stats;
+    to.followed = from.followed;
+    to.window = from.window;
+    if (from.window.empty()) continue;
+    to.counts = context.Allocate(from.counts.size());
+    std::memcpy(to.counts.data(), from.counts.data(), from.counts.size());
+  }
+  return clone;
+}
+
+void Calibrator::Merge(const Context& context, const Calibrator& other) {
+  CheckUsable();
+  other.CheckUsable();
+  for (int i = 0; i < kNumCalibrationOptions; ++i) {
+    const CalibrationOptionInfo& info = CalibrationOptionAt(i);
+    const double ours = options_.Number(info.option);
+    const double theirs = other.options_.Number(info.option);
+    if (ours != theirs) {
+      Fail(Code::kInvalidArgument,
+           "%s of the other calibrator = %.17g, must be %.17g as this one's",
+           info.name, theirs, ours);
+    }
+  }
+  if (MethodOf(options_.method()).follow != nullptr) {
+    Fail(Code::kUnsupported,
+         "the result of method %s depends on the order of batches; such "
+         "calibrators cannot be merged",
+         CalibrationValueName(
+             CalibrationOptionAt(static_cast<int>(CalibrationOption::kMethod) -
+                                 1),
+             static_cast<int64_t>(options_.method())));
+  }
+  if (other.channels_.empty()) return;
+  if (channels_.empty()) {
+    std::unique_ptr<Calibrator> copy = other.Clone(context);
+    *this = std::move(*copy);
+    return;
+  }
+  if (channels_.size() != other.channels_.size()) {
+    Fail(Code::kInvalidArgument,
+         "the other calibrator has %llu channels, must have %llu as this one",
+         static_cast<Number>(other.channels_.size()),
+         static_cast<Number>(channels_.size()));
+  }
+  // A calibrator may be merged with itself, whose counts must not be those that
+  // are being changed.
+  std::unique_ptr<Calibrator> copy;
+  if (&other == this) copy = Clone(context);
+  const std::vector<Channel>& others =
+      copy != nullptr ? copy->channels_ : other.channels_;
+  const size_t histograms = options_.keeps_histogram() ? channels_.size() : 0;
+  std::vector<BinWindow> windows(histograms);
+  std::vector<Buffer> memory(histograms);
+  for (size_t c = 0; c < histograms; ++c) {
+    ChannelStats range;
+    range.Merge(channels_[c].stats);
+    range.Merge(others[c].stats);
+    if (range.count == 0) continue;
+    PlanMove(context, channels_[c].window, range.min, range.max,
+             options_.capacity(), &windows[c], &memory[c]);
+  }
+  for (size_t c = 0; c < channels_.size(); ++c) {
+    Channel& channel = channels_[c];
+    channel.stats.Merge(others[c].stats);
+    if (c >= histograms) continue;
+    channel.Move(windows[c], &memory[c]);
+    AddCounts(others[c].window, others[c].bins(), channel.window,
+              channel.bins());
+  }
+  batches_ += copy != nullptr ? copy->batches_ : other.batches_;
+}
+
+}  // namespace bnq

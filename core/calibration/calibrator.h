@@ -1,0 +1,105 @@
+// A calibrator: watches batches of values go by, and finds the range in which
+// to quantize such values. Its state is O(bins x channels), whatever goes by.
+//
+// But for the methods that follow the order of batches (moving_average,
+// adaptive), the state is a function of the multiset of batches: merging is
+// exact, and gives the bytes that observing in one place would have.
+#ifndef BNQ_CORE_CALIBRATION_CALIBRATOR_H_
+#define BNQ_CORE_CALIBRATION_CALIBRATOR_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/context.h"
+#include "core/base/memory.h"
+#include "core/base/shape.h"
+#include "core/calibration/batch.h"
+#include "core/calibration/methods.h"
+#include "core/calibration/options.h"
+#include "core/calibration/stats.h"
+
+namespace bnq {
+
+// For one thread at a time.
+class Calibrator {
+ public:
+  const CalibrationOptions& options() const { return options_; }
+  // INVALID_ARGUMENT once there are data: they were observed as the options
+  // said then.
+  void SetInt(int32_t option, int64_t value);
+  void SetFloat(int32_t option, double value);
+  void SetText(const std::string& option, const std::string& value);
+
+  // A batch. If it fails nothing has changed, unless values were being counted
+  // already (out of memory, a failing runner, the hook): from then on all fails
+  // with INTERNAL until Reset.
+  void Observe(const Context& context, const ArrayView& array,
+               const ObserveHook& hook);
+  // How many times Observe reads each element.
+  int passes() const { return options_.keeps_histogram() ? 2 : 1; }
+
+  // 0 before there are data.
+  uint64_t channels() const { return channels_.size(); }
+  // Batches that had elements.
+  uint64_t batches() const { return batches_; }
+  // One for each channel; finite, lo <= hi, and lo = -hi for the symmetric
+  // scheme. NO_DATA where a channel has had no finite value.
+  std::vector<Range> Ranges(const Context& context) const;
+  // Of a channel; of all together with kAllChannels. NO_DATA before there are
+  // data.
+  static constexpr uint64_t kAllChannels = UINT64_MAX;
+  CalibrationStatistics Statistics(uint64_t channel) const;
+  // UNSUPPORTED where there is none; without values it is empty.
+  HistogramView Histogram(uint64_t channel) const;
+
+  // Forgets the data, not the options.
+  void Reset();
+  // Adds what the other has seen. INVALID_ARGUMENT where options or channels
+  // differ, UNSUPPORTED for a method that follows the order.
+  void Merge(const Context& context, const Calibrator& other);
+  std::unique_ptr<Calibrator> Clone(const Context& context) const;
+
+  // README.md has the layout. CORRUPT_FILE for whatever Serialize did not
+  // write, UNSUPPORTED for a later version.
+  std::string Serialize() const;
+  static std::unique_ptr<Calibrator> Deserialize(const Context& context,
+                                                 const uint8_t* data,
+                                                 uint64_t size);
+
+ private:
+  struct Channel {
+    ChannelStats stats;
+    Range followed;
+    BinWindow window;
+    Buffer counts;  // of the window
+
+    uint64_t* bins() { return counts.as<uint64_t>(); }
+    const uint64_t* bins() const { return counts.as<uint64_t>(); }
+    // Takes the window `wider` and its memory, which is set to 0 first; nothing
+    // where it is the window already.
+    void Move(const BinWindow& wider, Buffer* memory);
+  };
+  // What outliers are: values outside, and how many there were.
+  struct Limits {
+    float lo, hi;
+    uint64_t outliers;
+  };
+
+  void CheckUsable() const;
+  void CheckChangeable() const;
+  std::vector<Channel> MakeChannels(uint64_t count) const;
+  const Channel& ChannelAt(uint64_t channel) const;
+  Limits LimitsOf(uint64_t channel) const;
+  Range RangeOf(uint64_t channel) const;
+
+  CalibrationOptions options_;
+  std::vector<Channel> channels_;
+  uint64_t batches_ = 0;
+  bool interrupted_ = false;
+};
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_CALIBRATION_CALIBRATOR_H_

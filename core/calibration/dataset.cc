@@ -1,0 +1,170 @@
+#include "core/calibration/dataset.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/io/model_file.h"
+#include "core/io/npy_reader.h"
+
+namespace bnq {
+namespace {
+
+namespace fs = std::filesystem;
+
+// An array of a file, and where it lies in it.
+struct Item {
+  std::string name;
+  ArrayView array;
+  uint64_t bytes = 0;
+  // Gives the pages of these elements back.
+  std::function<void(uint64_t begin, uint64_t end)> release;
+};
+using Visit = std::function<void(const Item& item)>;
+
+bool IsData(const fs::path& path) {
+  return path.extension() == ".npy" || path.extension() == ".safetensors";
+}
+
+std::vector<std::string> FilesAt(const std::string& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return {path};
+  std::vector<std::string> files;
+  fs::directory_iterator it(path, error), end;
+  for (; !error && it != end; it.increment(error)) {
+    if (IsData(it->path())) files.push_back(it->path().string());
+  }
+  if (error) {
+    Fail(Code::kIo, "cannot read directory %s: %s", Quoted(path).c_str(),
+         error.message().c_str());
+  }
+  if (files.empty()) {
+    Fail(Code::kNotFound, "directory %s has no file *.npy or *.safetensors",
+         Quoted(path).c_str());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+void VisitNpy(std::shared_ptr<const MappedFile> file, const std::string* name,
+              const Visit& visit) {
+  const NpyReader reader(std::move(file));
+  Item item;
+  item.name = fs::path(reader.file().path()).stem().string();
+  if (name != nullptr && item.name != *name) return;
+  item.array = reader.array();
+  TryByteSize(item.array.shape, item.array.dtype, &item.bytes);
+  const uint64_t size = Info(item.array.dtype).bits / 8;
+  item.release = [&](uint64_t begin, uint64_t end) {
+    reader.file().Release(reader.offset() + begin * size, (end - begin) * size);
+  };
+  visit(item);
+}
+
+void VisitModel(const Context& context, const std::string& path,
+                const std::string* name, bool data, const Visit& visit) {
+  const auto file = ModelFile::Open(context, path);
+  for (const ModelEntry& entry : file->entries()) {
+    if (name != nullptr && entry.name != *name) continue;
+    const bool plain =
+        entry.format == 0 && IsSource(static_cast<DType>(entry.dtype));
+    if (!plain && name == nullptr) continue;
+    if (!plain) {
+      Fail(Code::kUnsupported,
+           "tensor %s of %s is not an array of F64, F32, F16 or BF16",
+           Quoted(entry.name).c_str(), Quoted(path).c_str());
+    }
+    Item item;
+    item.name = entry.name;
+    item.array.dtype = static_cast<DType>(entry.dtype);
+    item.array.shape = entry.shape;
+    item.bytes = entry.raw_bytes;
+    item.array.data = file->Mapped(entry);
+    Buffer inflated;
+    if (data && item.array.data == nullptr && item.bytes != 0) {
+      inflated = context.Allocate(item.bytes);
+      PlainReader(context, *file, entry).Read(inflated.data(), item.bytes);
+      item.array.data = inflated.data();
+    }
+    const uint64_t size = Info(item.array.dtype).bits / 8;
+    item.release = [&](uint64_t begin, uint64_t end) {
+      file->Release(entry, begin * size, (end - begin) * size);
+    };
+    visit(item);
+  }
+}
+
+// visit of each array of a file; their data may be missing unless asked for.
+void VisitArrays(const Context& context, const std::string& path,
+                 const std::string* name, bool data, const Visit& visit) {
+  auto file = MappedFile::Open(context, path);
+  if (IsNpy(*file)) {
+    VisitNpy(std::move(file), name, visit);
+  } else {
+    file.reset();
+    VisitModel(context, path, name, data, visit);
+  }
+}
+
+void ObserveItem(const Context& context, const std::string& path,
+                 const Item& item, uint64_t done, uint64_t total,
+                 const Progress& progress, Calibrator* calibrator) {
+  const uint64_t elements = item.array.shape.elements();
+  const uint64_t passes = static_cast<uint64_t>(calibrator->passes());
+  uint64_t read = 0;
+  // What is thrown out of the hook is the caller's wish, not the array's fault.
+  try {
+    calibrator->Observe(context, item.array, [&](uint64_t begin, uint64_t end) {
+      item.release(begin, end);
+      read += end - begin;
+      if (!progress) return;
+      const double share =
+          static_cast<double>(read) /
+          (static_cast<double>(elements) * static_cast<double>(passes));
+      progress(
+          done + static_cast<uint64_t>(share * static_cast<double>(item.bytes)),
+          total, item.name);
+    });
+  } catch (const Error& error) {
+    if (error.code() == Code::kCancelled) throw;
+    throw Error(error.code(), "array " + Quoted(item.name) + " of " +
+                                  Quoted(path) + ": " + error.message());
+  }
+}
+
+}  // namespace
+
+void ObserveFile(const Context& context, const std::string& path,
+                 const std::string* name, const Progress& progress,
+                 std::unique_ptr<Calibrator>* calibrator) {
+  const std::vector<std::string> files = FilesAt(path);
+  uint64_t total = 0, arrays = 0;
+  for (const std::string& file : files) {
+    VisitArrays(context, file, name, false, [&](const Item& item) {
+      total += item.bytes;
+      ++arrays;
+    });
+  }
+  if (arrays == 0) {
+    Fail(Code::kNotFound, "%s has no %s%s", Quoted(path).c_str(),
+         name != nullptr ? "array " : "floating-point array",
+         name != nullptr ? Quoted(*name).c_str() : "");
+  }
+  std::unique_ptr<Calibrator> clone = (*calibrator)->Clone(context);
+  uint64_t done = 0;
+  for (const std::string& file : files) {
+    VisitArrays(context, file, name, true, [&](const Item& item) {
+      if (progress) progress(done, total, item.name);
+      ObserveItem(context, file, item, done, total, progress, clone.get());
+      done += item.bytes;
+      if (progress) progress(done, total, item.name);
+    });
+  }
+  *calibrator = std::move(clone);
+}
+
+}  // namespace bnq

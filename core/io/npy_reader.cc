@@ -1,0 +1,220 @@
+#include "core/io/npy_reader.h"
+
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "core/base/checked.h"
+#include "core/base/error.h"
+#include "core/io/endian.h"
+
+namespace bnq {
+namespace {
+
+using Number = unsigned long long;  // as printf wants it
+
+constexpr char kMagic[6] = {'\x93', 'N', 'U', 'M', 'P', 'Y'};
+
+// The header: a Python dictionary of three literals,
+//   {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
+// with keys in any order, padded with white space. Nothing else of Python's is
+// taken.
+class Header {
+ public:
+  Header(const std::string& label, const char* text, uint64_t size)
+      : label_(label), next_(text), end_(text + size) {}
+
+  std::string descr;
+  bool fortran_order = false;
+  int rank = 0;
+  uint64_t dims[kMaxRank] = {};
+
+  void Parse() {
+    bool seen[3] = {};
+    Expect('{');
+    while (!Accept('}')) {
+      const std::string key = String();
+      const int which = key == "descr"           ? 0
+                        : key == "fortran_order" ? 1
+                        : key == "shape"         ? 2
+                                                 : -1;
+      if (which < 0 || seen[which]) {
+        Corrupt("has an unknown or repeated key " + Quoted(key));
+      }
+      seen[which] = true;
+      Expect(':');
+      if (which == 0) {
+        Space();
+        if (next_ != end_ && *next_ == '[') {
+          Fail(Code::kUnsupported, "%s: arrays of structures are not supported",
+               label_.c_str());
+        }
+        descr = String();
+      } else if (which == 1) {
+        fortran_order = Bool();
+      } else {
+        ParseShape();
+      }
+      if (!Accept(',')) {
+        Expect('}');
+        break;
+      }
+    }
+    Space();
+    if (next_ != end_) Corrupt("has more behind its dictionary");
+    if (!seen[0] || !seen[1] || !seen[2]) {
+      Corrupt("lacks one of descr, fortran_order and shape");
+    }
+  }
+
+ private:
+  [[noreturn]] void Corrupt(const std::string& what) const {
+    Fail(Code::kCorruptFile, "%s: the .npy header %s", label_.c_str(),
+         what.c_str());
+  }
+  void Space() {
+    while (next_ != end_ && (*next_ == ' ' || *next_ == '\n' ||
+                             *next_ == '\t' || *next_ == '\r')) {
+      ++next_;
+    }
+  }
+  bool Accept(char c) {
+    Space();
+    if (next_ == end_ || *next_ != c) return false;
+    ++next_;
+    return true;
+  }
+  void Expect(char c) {
+    if (!Accept(c)) {
+      Corrupt(std::string("is not a dictionary of literals: '") + c +
+              "' is missing");
+    }
+  }
+  std::string String() {
+    Space();
+    if (next_ == end_ || (*next_ != '\'' && *next_ != '"')) {
+      Corrupt("lacks a string where one must be");
+    }
+    const char quote = *next_++;
+    std::string text;
+    while (next_ != end_ && *next_ != quote) {
+      if (*next_ == '\\') Corrupt("has an escape in a string");
+      text += *next_++;
+    }
+    if (next_ == end_) Corrupt("has a string without an end");
+    ++next_;
+    return text;
+  }
+  bool Bool() {
+    Space();
+    for (const char* word : {"True", "False"}) {
+      const size_t n = std::strlen(word);
+      if (static_cast<size_t>(end_ - next_) >= n &&
+          std::memcmp(next_, word, n) == 0) {
+        next_ += n;
+        return word[0] == 'T';
+      }
+    }
+    Corrupt("says neither True nor False for fortran_order");
+  }
+  void ParseShape() {
+    Expect('(');
+    bool comma = true;
+    while (!Accept(')')) {
+      if (!comma) Corrupt("has a shape without commas");
+      uint64_t value = 0;
+      const char* const first = next_;
+      while (next_ != end_ && *next_ >= '0' && *next_ <= '9') {
+        const uint64_t digit = static_cast<uint64_t>(*next_++ - '0');
+        if (!TryMul(value, 10, &value) || !TryAdd(value, digit, &value)) {
+          Corrupt("has a dimension that overflows 64 bits");
+        }
+      }
+      if (next_ == first) Corrupt("has a dimension that is not a number");
+      if (rank == kMaxRank) {
+        Fail(Code::kUnsupported, "%s: the rank is more than %d", label_.c_str(),
+             kMaxRank);
+      }
+      dims[rank++] = value;
+      comma = Accept(',');
+    }
+    // "(3)" is a number to Python, not a tuple.
+    if (rank == 1 && !comma) Corrupt("has a number for a shape");
+  }
+
+  const std::string& label_;
+  const char* next_;
+  const char* const end_;
+};
+
+}  // namespace
+
+bool IsNpy(const MappedFile& file) {
+  return file.size() >= sizeof kMagic &&
+         std::memcmp(file.data(), kMagic, sizeof kMagic) == 0;
+}
+
+NpyReader::NpyReader(std::shared_ptr<const MappedFile> file)
+    : file_(std::move(file)) {
+  const std::string& label = file_->label();
+  const uint8_t* data = file_->data();
+  const uint64_t size = file_->size();
+  if (!IsNpy(*file_)) {
+    Fail(Code::kCorruptFile, "%s does not begin as a .npy file", label.c_str());
+  }
+  if (size < 10) {
+    Fail(Code::kCorruptFile, "%s: %llu bytes are too few for a .npy file",
+         label.c_str(), static_cast<Number>(size));
+  }
+  const int major = data[6], minor = data[7];
+  if (major < 1 || major > 3 || minor != 0) {
+    Fail(Code::kUnsupported,
+         "%s: .npy format version %d.%d, must be 1.0, 2.0 or 3.0",
+         label.c_str(), major, minor);
+  }
+  const uint64_t begin = major == 1 ? 10 : 12;
+  uint64_t length = 0;
+  if (size >= begin) {
+    length =
+        major == 1 ? LoadLE<uint16_t>(data + 8) : LoadLE<uint32_t>(data + 8);
+  }
+  if (size < begin || length > size - begin) {
+    Fail(Code::kCorruptFile,
+         "%s: a .npy header of %llu bytes does not fit the file's %llu",
+         label.c_str(), static_cast<Number>(length), static_cast<Number>(size));
+  }
+  Header header(label, reinterpret_cast<const char*>(data + begin), length);
+  header.Parse();
+  if (header.descr == "<f4") {
+    array_.dtype = DType::kF32;
+  } else if (header.descr == "<f2") {
+    array_.dtype = DType::kF16;
+  } else if (header.descr == "<f8") {
+    array_.dtype = DType::kF64;
+  } else {
+    Fail(Code::kUnsupported, "%s: type %s, must be one of: <f2, <f4, <f8",
+         label.c_str(), Quoted(header.descr).c_str());
+  }
+  if (header.fortran_order && header.rank > 1) {
+    Fail(Code::kUnsupported,
+         "%s: the array is in Fortran order, must be in C order",
+         label.c_str());
+  }
+  try {
+    array_.shape = Shape::Make(header.rank, header.dims);
+  } catch (const Error& error) {
+    Fail(Code::kCorruptFile, "%s: %s", label.c_str(), error.message().c_str());
+  }
+  offset_ = begin + length;
+  uint64_t bytes = 0;
+  if (!TryByteSize(array_.shape, array_.dtype, &bytes) ||
+      bytes != size - offset_) {
+    Fail(Code::kCorruptFile,
+         "%s: %llu bytes of data, must be those of shape %s of %s",
+         label.c_str(), static_cast<Number>(size - offset_),
+         array_.shape.ToString().c_str(), Info(array_.dtype).name);
+  }
+  array_.data = data + offset_;
+}
+
+}  // namespace bnq

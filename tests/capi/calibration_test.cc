@@ -1,0 +1,324 @@
+// Calibrators as a user's program sees them: options listed at run time, a
+// session, misuse.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "bnq/bnq.h"
+
+namespace {
+
+class Calibration : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(bnq_context_create(nullptr, &context_), BNQ_OK);
+    ASSERT_EQ(bnq_calibrator_create(&calibrator_), BNQ_OK);
+  }
+  void TearDown() override {
+    bnq_calibrator_destroy(calibrator_);
+    bnq_context_destroy(context_);
+  }
+  void Expect(bnq_status call, bnq_status status, const std::string& part) {
+    EXPECT_EQ(call, status) << bnq_last_error();
+    EXPECT_NE(std::string(bnq_last_error()).find(part), std::string::npos)
+        << "\"" << bnq_last_error() << "\" does not say \"" << part << "\"";
+  }
+  void Set(const char* option, const char* value) {
+    ASSERT_EQ(bnq_calibrator_set_text(calibrator_, option, value), BNQ_OK)
+        << bnq_last_error();
+  }
+  bnq_status Observe(const std::vector<float>& values,
+                     std::vector<uint64_t> shape) {
+    const bnq_array array = {values.data(), shape.data(), BNQ_DTYPE_F32,
+                             static_cast<int32_t>(shape.size())};
+    return bnq_calibrator_observe(context_, calibrator_, &array);
+  }
+  std::vector<uint8_t> Serialize(const bnq_calibrator* calibrator) {
+    uint64_t size = 0;
+    EXPECT_EQ(bnq_calibrator_serialize(calibrator, nullptr, 0, &size), BNQ_OK);
+    std::vector<uint8_t> bytes(size);
+    EXPECT_EQ(bnq_calibrator_serialize(calibrator, bytes.data(), size, &size),
+              BNQ_OK);
+    EXPECT_EQ(size, bytes.size());
+    return bytes;
+  }
+
+  bnq_context* context_ = nullptr;
+  bnq_calibrator* calibrator_ = nullptr;
+};
+
+TEST_F(Calibration, OptionsAreListedAndReadBack) {
+  ASSERT_EQ(bnq_calibration_option_count(), 19u);
+  for (uint32_t i = 0; i < bnq_calibration_option_count(); ++i) {
+    int32_t option = 0, type = -1, again = 0;
+    double min = 0, max = 0, initial = 0;
+    ASSERT_EQ(bnq_calibration_option_at(i, &option), BNQ_OK);
+    const char* name = bnq_calibration_option_name(option);
+    ASSERT_NE(name, nullptr);
+    ASSERT_EQ(bnq_calibration_option_id(name, &again), BNQ_OK);
+    EXPECT_EQ(again, option);
+    ASSERT_EQ(
+        bnq_calibration_option_bounds(option, &type, &min, &max, &initial),
+        BNQ_OK);
+    EXPECT_LE(min, initial);
+    EXPECT_LE(initial, max);
+    if (type == BNQ_OPTION_FLOAT) {
+      double value = -1;
+      EXPECT_EQ(bnq_calibrator_get_float(calibrator_, option, &value), BNQ_OK);
+      EXPECT_EQ(value, initial);
+      EXPECT_EQ(bnq_calibrator_set_float(calibrator_, option, max), BNQ_OK);
+      EXPECT_EQ(bnq_calibrator_get_float(calibrator_, option, &value), BNQ_OK);
+      EXPECT_EQ(value, max);
+      EXPECT_EQ(bnq_calibrator_set_float(calibrator_, option, max * 2 + 1),
+                BNQ_ERROR_INVALID_ARGUMENT);
+      EXPECT_EQ(
+          bnq_calibrator_set_float(calibrator_, option,
+                                   std::numeric_limits<double>::quiet_NaN()),
+          BNQ_ERROR_INVALID_ARGUMENT);
+      EXPECT_EQ(bnq_calibrator_set_int(calibrator_, option, 1),
+                BNQ_ERROR_UNSUPPORTED);
+    } else {
+      int64_t value = -1;
+      EXPECT_EQ(bnq_calibrator_get_int(calibrator_, option, &value), BNQ_OK);
+      EXPECT_EQ(static_cast<double>(value), initial);
+      for (int64_t v = static_cast<int64_t>(min);
+           v <= static_cast<int64_t>(max) && v < 100; ++v) {
+        EXPECT_EQ(bnq_calibrator_set_int(calibrator_, option, v), BNQ_OK);
+        const char* text = bnq_calibration_option_value_name(option, v);
+        if (text == nullptr) continue;
+        EXPECT_EQ(bnq_calibrator_set_text(calibrator_, name, text), BNQ_OK);
+        EXPECT_EQ(bnq_calibrator_get_int(calibrator_, option, &value), BNQ_OK);
+        EXPECT_EQ(value, v);
+      }
+      EXPECT_EQ(bnq_calibrator_set_int(calibrator_, option,
+                                       static_cast<int64_t>(max) + 1),
+                BNQ_ERROR_INVALID_ARGUMENT);
+      EXPECT_EQ(bnq_calibration_option_value_name(option, INT64_MIN), nullptr);
+    }
+  }
+  EXPECT_EQ(bnq_calibration_option_name(0), nullptr);
+  EXPECT_EQ(bnq_calibration_option_name(99), nullptr);
+  int32_t option = 0;
+  Expect(bnq_calibration_option_at(19, &option), BNQ_ERROR_INVALID_ARGUMENT,
+         "index = 19");
+  Expect(bnq_calibration_option_id("x", &option), BNQ_ERROR_NOT_FOUND, "\"x\"");
+  Expect(bnq_calibration_option_bounds(99, nullptr, nullptr, nullptr, nullptr),
+         BNQ_ERROR_UNSUPPORTED, "99");
+  Expect(bnq_calibrator_set_text(calibrator_, "method", "best"),
+         BNQ_ERROR_INVALID_ARGUMENT, "one of: minmax, moving_average");
+  Expect(bnq_calibrator_set_text(calibrator_, "bins", "many"),
+         BNQ_ERROR_INVALID_ARGUMENT, "a number");
+  Expect(bnq_calibrator_set_text(calibrator_, "colour", "1"),
+         BNQ_ERROR_NOT_FOUND, "is not one of: method");
+}
+
+TEST_F(Calibration, ASession) {
+  Set("granularity", "channel");
+  Set("axis", "1");
+  Set("scheme", "asymmetric");
+  Set("histogram", "on");
+  float lo[3] = {7, 7, 7}, hi[3] = {7, 7, 7};
+  Expect(bnq_calibrator_range(context_, calibrator_, lo, hi, 3),
+         BNQ_ERROR_NO_DATA, "not observed");
+  EXPECT_EQ(lo[0], 7);
+  EXPECT_EQ(bnq_calibrator_channels(calibrator_), 0u);
+  ASSERT_EQ(Observe({1, 2, 3, -1, -2, -3}, {2, 3}), BNQ_OK);
+  ASSERT_EQ(Observe({0, 0, 9}, {1, 3}), BNQ_OK);
+  EXPECT_EQ(bnq_calibrator_channels(calibrator_), 3u);
+  EXPECT_EQ(bnq_calibrator_batches(calibrator_), 2u);
+  ASSERT_EQ(bnq_calibrator_range(context_, calibrator_, lo, hi, 3), BNQ_OK);
+  EXPECT_EQ(lo[2], -3);
+  EXPECT_EQ(hi[2], 9);
+  Expect(bnq_calibrator_range(context_, calibrator_, lo, hi, 2),
+         BNQ_ERROR_INVALID_ARGUMENT, "count = 2");
+
+  double statistics[BNQ_NUM_STATISTICS];
+  ASSERT_EQ(
+      bnq_calibrator_statistics(calibrator_, 2, statistics, BNQ_NUM_STATISTICS),
+      BNQ_OK);
+  EXPECT_EQ(statistics[BNQ_STATISTIC_COUNT], 3);
+  EXPECT_EQ(statistics[BNQ_STATISTIC_ABSMAX], 9);
+  EXPECT_TRUE(std::isnan(statistics[BNQ_STATISTIC_MEAN]));
+  ASSERT_EQ(bnq_calibrator_statistics(calibrator_, BNQ_ALL_CHANNELS, statistics,
+                                      BNQ_NUM_STATISTICS),
+            BNQ_OK);
+  EXPECT_EQ(statistics[BNQ_STATISTIC_COUNT], 9);
+  EXPECT_EQ(statistics[BNQ_STATISTIC_ZERO_SHARE], 2.0 / 9);
+  Expect(bnq_calibrator_statistics(calibrator_, 3, statistics, 1),
+         BNQ_ERROR_INVALID_ARGUMENT, "channel = 3");
+  Expect(bnq_calibrator_statistics(calibrator_, 0, statistics, 13),
+         BNQ_ERROR_INVALID_ARGUMENT, "statistic_count = 13");
+  ASSERT_EQ(bnq_statistic_count(), static_cast<uint32_t>(BNQ_NUM_STATISTICS));
+  EXPECT_STREQ(bnq_statistic_name(BNQ_STATISTIC_ZERO_SHARE), "zero_share");
+  EXPECT_STREQ(bnq_statistic_name(BNQ_STATISTIC_OUTLIERS), "outliers");
+  EXPECT_EQ(bnq_statistic_name(BNQ_NUM_STATISTICS), nullptr);
+
+  uint64_t bins = 0;
+  double first = 0, width = 0;
+  ASSERT_EQ(bnq_calibrator_histogram(calibrator_, 2, nullptr, 0, &bins, &first,
+                                     &width),
+            BNQ_OK);
+  EXPECT_EQ(first, -3);
+  EXPECT_EQ(width, 0x1p-8);  // 12 x 256 + 1 bins, of at most 4096
+  EXPECT_EQ(bins, 3073u);
+  std::vector<uint64_t> counts(bins);
+  Expect(bnq_calibrator_histogram(calibrator_, 2, counts.data(), 3072, &bins,
+                                  nullptr, nullptr),
+         BNQ_ERROR_INVALID_ARGUMENT, "capacity = 3072");
+  ASSERT_EQ(bnq_calibrator_histogram(calibrator_, 2, counts.data(), bins, &bins,
+                                     nullptr, nullptr),
+            BNQ_OK);
+  EXPECT_EQ(counts[0], 1u);
+  EXPECT_EQ(counts[6 * 256], 1u);
+  EXPECT_EQ(counts[12 * 256], 1u);
+
+  Expect(bnq_calibrator_set_int(calibrator_, BNQ_CALIBRATION_METHOD,
+                                BNQ_METHOD_KL),
+         BNQ_ERROR_INVALID_ARGUMENT, "reset it first");
+  ASSERT_EQ(bnq_calibrator_reset(calibrator_), BNQ_OK);
+  EXPECT_EQ(bnq_calibrator_channels(calibrator_), 0u);
+  ASSERT_EQ(bnq_calibrator_set_int(calibrator_, BNQ_CALIBRATION_METHOD,
+                                   BNQ_METHOD_KL),
+            BNQ_OK);
+}
+
+TEST_F(Calibration, MovesBetweenMachines) {
+  Set("method", "mse");
+  ASSERT_EQ(Observe({1, 2, 3, 4}, {4}), BNQ_OK);
+  const std::vector<uint8_t> bytes = Serialize(calibrator_);
+  bnq_calibrator* other = nullptr;
+  ASSERT_EQ(
+      bnq_calibrator_deserialize(context_, bytes.data(), bytes.size(), &other),
+      BNQ_OK)
+      << bnq_last_error();
+  EXPECT_EQ(Serialize(other), bytes);
+  bnq_calibrator* clone = nullptr;
+  ASSERT_EQ(bnq_calibrator_clone(context_, other, &clone), BNQ_OK);
+  ASSERT_EQ(bnq_calibrator_merge(context_, clone, calibrator_), BNQ_OK);
+  double count = 0;
+  ASSERT_EQ(bnq_calibrator_statistics(clone, 0, &count, 1), BNQ_OK);
+  EXPECT_EQ(count, 8);
+  std::vector<uint8_t> small(bytes.size() - 1);
+  uint64_t size = 0;
+  Expect(bnq_calibrator_serialize(clone, small.data(), small.size(), &size),
+         BNQ_ERROR_INVALID_ARGUMENT, "out_bytes");
+  bnq_calibrator* bad = other;
+  bnq_calibrator_destroy(other);
+  Expect(bnq_calibrator_deserialize(context_, bytes.data(), bytes.size() - 1,
+                                    &bad),
+         BNQ_ERROR_CORRUPT_FILE, "serialized calibrator");
+  EXPECT_EQ(bad, nullptr);
+  bnq_calibrator_destroy(clone);
+}
+
+TEST_F(Calibration, Files) {
+  const std::string path =
+      (std::filesystem::temp_directory_path() /
+       ("bnq-calibration-" +
+        std::to_string(reinterpret_cast<uintptr_t>(calibrator_)) +
+        ".safetensors"))
+          .string();
+  const float values[4] = {1, -7, 2, 3};
+  const uint64_t shape[1] = {4};
+  const bnq_array array = {values, shape, BNQ_DTYPE_F32, 1};
+  bnq_writer* writer = nullptr;
+  ASSERT_EQ(bnq_writer_create(context_, path.c_str(), BNQ_FILE_SAFETENSORS,
+                              BNQ_WRITE_OVERWRITE, &writer),
+            BNQ_OK);
+  ASSERT_EQ(bnq_writer_add_array(writer, "x", &array), BNQ_OK);
+  ASSERT_EQ(bnq_writer_finish(writer), BNQ_OK);
+  bnq_writer_destroy(writer);
+  const bnq_progress_fn cancel = [](void*, uint64_t, uint64_t,
+                                    const char*) -> int32_t { return 1; };
+  Expect(bnq_calibrator_observe_file(context_, calibrator_, path.c_str(),
+                                     nullptr, cancel, nullptr),
+         BNQ_ERROR_CANCELLED, "cancelled");
+  EXPECT_EQ(bnq_calibrator_batches(calibrator_), 0u);
+  ASSERT_EQ(bnq_calibrator_observe_file(context_, calibrator_, path.c_str(),
+                                        "x", nullptr, nullptr),
+            BNQ_OK)
+      << bnq_last_error();
+  float lo = 0, hi = 0;
+  ASSERT_EQ(bnq_calibrator_range(nullptr, calibrator_, &lo, &hi, 1), BNQ_OK);
+  EXPECT_EQ(hi, 7);
+  Expect(bnq_calibrator_observe_file(context_, calibrator_, path.c_str(), "y",
+                                     nullptr, nullptr),
+         BNQ_ERROR_NOT_FOUND, "\"y\"");
+  std::remove(path.c_str());
+}
+
+TEST_F(Calibration, Misuse) {
+  const bnq_status bad = BNQ_ERROR_INVALID_ARGUMENT;
+  float f = 0;
+  double d = 0;
+  int64_t i = 0;
+  uint64_t u = 0;
+  bnq_calibrator_destroy(nullptr);
+  EXPECT_EQ(bnq_calibrator_channels(nullptr), 0u);
+  EXPECT_EQ(bnq_calibrator_batches(nullptr), 0u);
+  Expect(bnq_calibrator_create(nullptr), bad, "out_calibrator is NULL");
+  Expect(bnq_calibrator_clone(context_, nullptr, nullptr), bad,
+         "out_calibrator is NULL");
+  bnq_calibrator* out = calibrator_;
+  Expect(bnq_calibrator_clone(context_, nullptr, &out), bad,
+         "calibrator is NULL");
+  EXPECT_EQ(out, nullptr);
+  Expect(bnq_calibrator_set_int(nullptr, 1, 1), bad, "calibrator is NULL");
+  Expect(bnq_calibrator_set_float(nullptr, 8, 1), bad, "calibrator is NULL");
+  Expect(bnq_calibrator_set_text(nullptr, "a", "b"), bad, "calibrator");
+  Expect(bnq_calibrator_set_text(calibrator_, nullptr, "b"), bad,
+         "option is NULL");
+  Expect(bnq_calibrator_set_text(calibrator_, "bits", nullptr), bad,
+         "value is NULL");
+  Expect(bnq_calibrator_get_int(calibrator_, 1, nullptr), bad, "out_value");
+  Expect(bnq_calibrator_get_int(nullptr, 1, &i), bad, "calibrator is NULL");
+  Expect(bnq_calibrator_get_float(nullptr, 8, &d), bad, "calibrator is NULL");
+  Expect(bnq_calibration_option_at(0, nullptr), bad, "out_option is NULL");
+  Expect(bnq_calibration_option_id(nullptr, nullptr), bad, "out_option");
+  Expect(bnq_calibrator_observe(context_, calibrator_, nullptr), bad,
+         "array is NULL");
+  const uint64_t shape[1] = {4};
+  const bnq_array none = {nullptr, shape, BNQ_DTYPE_F32, 1};
+  Expect(bnq_calibrator_observe(context_, calibrator_, &none), bad,
+         "data is NULL");
+  Expect(bnq_calibrator_observe(context_, nullptr, &none), bad,
+         "calibrator is NULL");
+  Expect(bnq_calibrator_observe_file(context_, nullptr, "x", nullptr, nullptr,
+                                     nullptr),
+         bad, "calibrator is NULL");
+  Expect(bnq_calibrator_observe_file(context_, calibrator_, nullptr, nullptr,
+                                     nullptr, nullptr),
+         bad, "path is NULL");
+  Expect(bnq_calibrator_range(context_, nullptr, &f, &f, 1), bad,
+         "calibrator is NULL");
+  Expect(bnq_calibrator_range(context_, calibrator_, nullptr, &f, 1), bad,
+         "lo is NULL");
+  Expect(bnq_calibrator_range(context_, calibrator_, &f, nullptr, 1), bad,
+         "hi is NULL");
+  Expect(bnq_calibrator_statistics(calibrator_, 0, nullptr, 1), bad,
+         "statistics is NULL");
+  Expect(bnq_calibrator_statistics(nullptr, 0, &d, 1), bad, "calibrator");
+  Expect(bnq_calibrator_histogram(calibrator_, 0, nullptr, 0, nullptr, nullptr,
+                                  nullptr),
+         bad, "out_bins is NULL");
+  Expect(bnq_calibrator_histogram(nullptr, 0, nullptr, 0, &u, nullptr, nullptr),
+         bad, "calibrator is NULL");
+  Expect(bnq_calibrator_reset(nullptr), bad, "calibrator is NULL");
+  Expect(bnq_calibrator_merge(context_, nullptr, calibrator_), bad,
+         "calibrator is NULL");
+  Expect(bnq_calibrator_merge(context_, calibrator_, nullptr), bad,
+         "other is NULL");
+  Expect(bnq_calibrator_serialize(nullptr, nullptr, 0, &u), bad, "calibrator");
+  Expect(bnq_calibrator_serialize(calibrator_, nullptr, 0, nullptr), bad,
+         "out_size is NULL");
+  Expect(bnq_calibrator_deserialize(context_, nullptr, 8, &out), bad,
+         "data is NULL");
+}
+
+}  // namespace
