@@ -1,16 +1,11 @@
 #include <cstring>
 #include <string>
 
-#include "capi/guard.h"
-#include "core/calibration/calibrator.h"
+#include "capi/calibration.h"
 #include "core/calibration/dataset.h"
 
 using namespace bnq;
 using namespace bnq::capi;
-
-struct bnq_calibrator {
-  std::unique_ptr<Calibrator> core = std::make_unique<Calibrator>();
-};
 
 namespace {
 
@@ -72,11 +67,11 @@ static_assert(kNumCalibrationStatistics == BNQ_NUM_STATISTICS, "statistics");
 static_assert(Calibrator::kAllChannels == BNQ_ALL_CHANNELS, "all channels");
 
 Calibrator& CoreOf(bnq_calibrator* calibrator) {
-  return *Required(calibrator, "calibrator").core;
+  return *Required(calibrator, "calibrator").owned;
 }
 
 const Calibrator& CoreOf(const bnq_calibrator* calibrator) {
-  return *Required(calibrator, "calibrator").core;
+  return CalibratorCore(calibrator);
 }
 
 }  // namespace
@@ -96,7 +91,7 @@ bnq_status bnq_calibrator_clone(bnq_context* context,
   return Guard([&] {
     bnq_calibrator*& out = Output(out_calibrator, "out_calibrator");
     auto clone = std::make_unique<bnq_calibrator>();
-    clone->core = CoreOf(calibrator).Clone(ContextOf(context));
+    clone->owned = CoreOf(calibrator).Clone(ContextOf(context));
     out = clone.release();
   });
 }
@@ -209,16 +204,16 @@ bnq_status bnq_calibrator_observe_file(bnq_context* context,
     const std::string wanted = name != nullptr ? name : "";
     ObserveFile(ContextOf(context), &Required(path, "path"),
                 name != nullptr ? &wanted : nullptr,
-                ProgressOf(progress, opaque), &calibrator->core);
+                ProgressOf(progress, opaque), &calibrator->owned);
   });
 }
 
 uint64_t bnq_calibrator_channels(const bnq_calibrator* calibrator) {
-  return calibrator ? calibrator->core->channels() : 0;
+  return calibrator ? calibrator->core().channels() : 0;
 }
 
 uint64_t bnq_calibrator_batches(const bnq_calibrator* calibrator) {
-  return calibrator ? calibrator->core->batches() : 0;
+  return calibrator ? calibrator->core().batches() : 0;
 }
 
 bnq_status bnq_calibrator_range(bnq_context* context,
@@ -292,7 +287,7 @@ bnq_status bnq_calibrator_merge(bnq_context* context,
                                 const bnq_calibrator* other) {
   return Guard([&] {
     CoreOf(calibrator)
-        .Merge(ContextOf(context), *Required(other, "other").core);
+        .Merge(ContextOf(context), Required(other, "other").core());
   });
 }
 
@@ -319,7 +314,7 @@ bnq_status bnq_calibrator_deserialize(bnq_context* context, const void* data,
   return Guard([&] {
     bnq_calibrator*& out = Output(out_calibrator, "out_calibrator");
     auto calibrator = std::make_unique<bnq_calibrator>();
-    calibrator->core = Calibrator::Deserialize(
+    calibrator->owned = Calibrator::Deserialize(
         ContextOf(context),
         &Required(static_cast<const uint8_t*>(data), "data"), bytes);
     out = calibrator.release();

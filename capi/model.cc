@@ -1,42 +1,17 @@
 #include <optional>
 
-#include "capi/guard.h"
+#include "capi/handles.h"
 #include "core/model/convert.h"
 #include "core/model/plan.h"
 
 using namespace bnq;
 using namespace bnq::capi;
 
-struct bnq_plan {
-  Plan core;
-};
-
-struct bnq_report {
-  Report core;
-};
-
 namespace {
 
 const ReportRow* RowAt(const bnq_report* report, uint64_t index) {
   return report != nullptr && index < report->core.size() ? &report->core[index]
                                                           : nullptr;
-}
-
-// Runs f, which returns a Report, and hands it over where it is wanted.
-template <class F>
-bnq_status WithReport(bnq_report** out_report, F f) {
-  return Guard([&] {
-    if (out_report) *out_report = nullptr;
-    auto report = std::make_unique<bnq_report>();
-    report->core = f();
-    if (out_report) *out_report = report.release();
-  });
-}
-
-// Optional where nothing is written.
-std::string OutputPath(const char* output, const WriteOptions& options) {
-  if (output == nullptr && options.dry_run) return "";
-  return &Required(output, "output");
 }
 
 }  // namespace

@@ -42,27 +42,59 @@ void Calibrator::CheckUsable() const {
   }
 }
 
-void Calibrator::CheckChangeable() const {
-  if (!channels_.empty() || interrupted_) {
+void Calibrator::Change(const CalibrationOptions& changed, int32_t option) {
+  if (channels_.empty() && !interrupted_) {
+    options_ = changed;
+    return;
+  }
+  const auto refuse = [&](const char* why) {
     Fail(Code::kInvalidArgument,
-         "options of a calibrator that has observed data cannot be changed; "
-         "reset it first");
+         "option %s cannot be changed once there are data%s; reset first",
+         FindCalibrationOption(option)->name, why);
+  };
+  bool searches = false;
+  for (CalibrationOption allowed :
+       {CalibrationOption::kMethod, CalibrationOption::kScheme,
+        CalibrationOption::kBits, CalibrationOption::kLevels,
+        CalibrationOption::kPercentile, CalibrationOption::kKlVariant,
+        CalibrationOption::kLastBin}) {
+    searches = searches || option == static_cast<int32_t>(allowed);
+  }
+  if (!searches || interrupted_) refuse("");
+  const auto follows = [](const CalibrationOptions& options) {
+    return options.method() == CalibrationMethod::kMovingAverage ||
+           options.method() == CalibrationMethod::kAdaptive;
+  };
+  if (changed.method() != options_.method() && follows(changed)) {
+    refuse(" to a method that follows the order of batches");
+  }
+  if (changed.keeps_histogram() && !options_.keeps_histogram()) {
+    refuse(" to a method that takes a histogram, which was not kept");
+  }
+  const bool kept = options_.keeps_histogram();
+  options_ = changed;
+  // What is kept goes on being kept.
+  if (kept) {
+    options_.SetInt(static_cast<int32_t>(CalibrationOption::kHistogram), 1);
   }
 }
 
 void Calibrator::SetInt(int32_t option, int64_t value) {
-  CheckChangeable();
-  options_.SetInt(option, value);
+  CalibrationOptions changed = options_;
+  changed.SetInt(option, value);
+  Change(changed, option);
 }
 
 void Calibrator::SetFloat(int32_t option, double value) {
-  CheckChangeable();
-  options_.SetFloat(option, value);
+  CalibrationOptions changed = options_;
+  changed.SetFloat(option, value);
+  Change(changed, option);
 }
 
 void Calibrator::SetText(const std::string& option, const std::string& value) {
-  CheckChangeable();
-  options_.SetText(option, value);
+  CalibrationOptions changed = options_;
+  changed.SetText(option, value);
+  Change(changed, static_cast<int32_t>(FindCalibrationOption(option)->option));
 }
 
 std::vector<Calibrator::Channel> Calibrator::MakeChannels(

@@ -26,8 +26,9 @@ namespace bnq {
 class Calibrator {
  public:
   const CalibrationOptions& options() const { return options_; }
-  // INVALID_ARGUMENT once there are data: they were observed as the options
-  // said then.
+  // Once there are data only those options may change that say how the range is
+  // searched for in what was kept, as bnq.h lists them; others are
+  // INVALID_ARGUMENT.
   void SetInt(int32_t option, int64_t value);
   void SetFloat(int32_t option, double value);
   void SetText(const std::string& option, const std::string& value);
@@ -88,7 +89,8 @@ class Calibrator {
   };
 
   void CheckUsable() const;
-  void CheckChangeable() const;
+  // Takes options that have just been set.
+  void Change(const CalibrationOptions& changed, int32_t option);
   std::vector<Channel> MakeChannels(uint64_t count) const;
   const Channel& ChannelAt(uint64_t channel) const;
   Limits LimitsOf(uint64_t channel) const;

@@ -138,9 +138,9 @@ void ObserveItem(const Context& context, const std::string& path,
 
 }  // namespace
 
-void ObserveFile(const Context& context, const std::string& path,
-                 const std::string* name, const Progress& progress,
-                 std::unique_ptr<Calibrator>* calibrator) {
+void ObserveArrays(const Context& context, const std::string& path,
+                   const std::string* name, const Progress& progress,
+                   const CalibratorOf& calibrator_of) {
   const std::vector<std::string> files = FilesAt(path);
   uint64_t total = 0, arrays = 0;
   for (const std::string& file : files) {
@@ -154,16 +154,24 @@ void ObserveFile(const Context& context, const std::string& path,
          name != nullptr ? "array " : "floating-point array",
          name != nullptr ? Quoted(*name).c_str() : "");
   }
-  std::unique_ptr<Calibrator> clone = (*calibrator)->Clone(context);
   uint64_t done = 0;
   for (const std::string& file : files) {
     VisitArrays(context, file, name, true, [&](const Item& item) {
       if (progress) progress(done, total, item.name);
-      ObserveItem(context, file, item, done, total, progress, clone.get());
+      ObserveItem(context, file, item, done, total, progress,
+                  calibrator_of(item.name));
       done += item.bytes;
       if (progress) progress(done, total, item.name);
     });
   }
+}
+
+void ObserveFile(const Context& context, const std::string& path,
+                 const std::string* name, const Progress& progress,
+                 std::unique_ptr<Calibrator>* calibrator) {
+  std::unique_ptr<Calibrator> clone = (*calibrator)->Clone(context);
+  ObserveArrays(context, path, name, progress,
+                [&](const std::string&) { return clone.get(); });
   *calibrator = std::move(clone);
 }
 

@@ -3,6 +3,7 @@
 #ifndef BNQ_CORE_CALIBRATION_DATASET_H_
 #define BNQ_CORE_CALIBRATION_DATASET_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -23,6 +24,14 @@ namespace bnq {
 void ObserveFile(const Context& context, const std::string& path,
                  const std::string* name, const Progress& progress,
                  std::unique_ptr<Calibrator>* calibrator);
+
+// The calibrator that is to observe arrays of a name.
+using CalibratorOf = std::function<Calibrator*(const std::string& name)>;
+// The same with a calibrator for each array, which the caller must put aside if
+// it fails.
+void ObserveArrays(const Context& context, const std::string& path,
+                   const std::string* name, const Progress& progress,
+                   const CalibratorOf& calibrator_of);
 
 }  // namespace bnq
 

@@ -320,8 +320,15 @@ void WriteTensor(const std::string& name, const QuantizedTensor& tensor,
 
 Report QuantizeFile(const Context& context, const Plan& plan,
                     const std::string& input, const std::string& output,
-                    const WriteOptions& options, const Progress& progress) {
+                    const WriteOptions& options, const Progress& progress,
+                    const std::vector<ExtraArray>& extra) {
   const auto file = ModelFile::Open(context, input);
+  for (const ExtraArray& array : extra) {
+    if (file->Find(array.name) == nullptr) continue;
+    Fail(Code::kInvalidArgument,
+         "input = %s has a tensor %s already, which was to be added",
+         Quoted(input).c_str(), Quoted(array.name).c_str());
+  }
   if (file->kind() == FileKind::kBnq) {
     Fail(Code::kUnsupported,
          "input = %s is a .bnq file, must be safetensors or its index",
@@ -358,6 +365,26 @@ Report QuantizeFile(const Context& context, const Plan& plan,
     });
     report.push_back(std::move(row));
   }
+  for (const ExtraArray& array : extra) {
+    ReportRow row;
+    row.name = array.name;
+    row.shape = array.shape;
+    row.dtype = static_cast<int32_t>(array.dtype);
+    row.note = "added";
+    BnqEntry plain;
+    plain.name = array.name;
+    plain.dtype = row.dtype;
+    plain.shape = array.shape;
+    plain.sections.emplace_back();
+    plain.sections[0].raw_bytes = array.bytes.size();
+    writer.BeginEntry(std::move(plain));
+    writer.Append(0, array.bytes.data(), array.bytes.size());
+    row.bytes_after = writer.EndEntry();
+    report.push_back(std::move(row));
+  }
+  std::sort(
+      report.begin(), report.end(),
+      [](const ReportRow& a, const ReportRow& b) { return a.name < b.name; });
   writer.Finish();
   return report;
 }

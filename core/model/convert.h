@@ -36,11 +36,20 @@ struct ReportRow {
 };
 using Report = std::vector<ReportRow>;  // sorted by name
 
+// A plain array that a conversion adds to the model's.
+struct ExtraArray {
+  std::string name;
+  DType dtype = DType::kF32;
+  Shape shape;
+  std::string bytes;
+};
+
 // As bnq_quantize_file, bnq_dequantize_file and bnq_compare_files. An error in
 // a tensor names it.
 Report QuantizeFile(const Context& context, const Plan& plan,
                     const std::string& input, const std::string& output,
-                    const WriteOptions& options, const Progress& progress);
+                    const WriteOptions& options, const Progress& progress,
+                    const std::vector<ExtraArray>& extra = {});
 Report DequantizeFile(const Context& context, const std::string& input,
                       const std::string& output, DType dtype,
                       const WriteOptions& options, const Progress& progress);

@@ -52,6 +52,9 @@ class Quantizer {
   // index.
   void FindParams(float* scales, int8_t* zero_points, const PassHook& hook);
 
+  // Parameters are those that the caller gives to Encode.
+  void TakeParams() { params_found_ = true; }
+
   // Blocks, in row-major order. A slice of them covers contiguous elements,
   // bytes of codes and, in one pass, parameters.
   uint64_t num_blocks() const { return num_blocks_; }

@@ -11,7 +11,10 @@
  *   7. metrics          how much was lost
  *   8. files            read and write .safetensors and .bnq
  *   9. plans, conversion, comparison of whole model files
- *  10. calibration      ranges for activations, from batches of values
+ *  10. calibration         ranges of activations, from batches of values
+ *  11. optimisation        parameters from a search
+ *  12. post-training quantization: calibrated activations, whole models
+ *  13. validation          distributions of values and errors
  *
  * CONVENTIONS
  *
@@ -955,8 +958,10 @@ BNQ_API const char* bnq_report_note(const bnq_report* report, uint64_t index);
  * INTERNAL until it is reset. */
 typedef struct bnq_calibrator bnq_calibrator;
 
-/* Options. Ids are never reused. They cannot be changed once there are data
- * (INVALID_ARGUMENT): reset first. */
+/* Options. Ids are never reused. Once there are data only method, scheme, bits,
+ * levels, percentile, kl_variant and last_bin can be changed, to look for the
+ * range in another way: not to moving_average or adaptive, and to percentile, kl
+ * or mse only where a histogram was kept (INVALID_ARGUMENT: reset first). */
 enum {
   /* int: BNQ_METHOD_*; default minmax. */
   BNQ_CALIBRATION_METHOD = 1,
@@ -1187,6 +1192,144 @@ BNQ_API bnq_status bnq_calibrator_serialize(const bnq_calibrator* calibrator,
 BNQ_API bnq_status bnq_calibrator_deserialize(bnq_context* context,
                                               const void* data, uint64_t bytes,
                                               bnq_calibrator** out_calibrator);
+
+/* ------------------------------------------------------------------------ */
+/* 12. Post-training quantization                                            */
+
+/* The scale and zero point of each of the calibrator's channels for quantizing
+ * values of its range as config says: format, scheme, symmetric range and scale
+ * dtype count; the rule that scales are made by is the calibrator's method.
+ * scales[count], and zero_points[count] where config is asymmetric (else it may
+ * be NULL), where count is the number of channels (INVALID_ARGUMENT otherwise).
+ * NO_DATA; UNSUPPORTED for a format without scales. Since 0.1. */
+BNQ_API bnq_status bnq_calibrator_params(bnq_context* context,
+                                         const bnq_calibrator* calibrator,
+                                         const bnq_config* config,
+                                         float* scales, int8_t* zero_points,
+                                         uint64_t count);
+
+/* Quantizes source with parameters that are given instead of found (static
+ * quantization): scale_count scales, one for each segment that config's
+ * granularity makes of the array, finite and not negative unless config's
+ * symmetric range is extreme, rounded to config's scale dtype first; as many
+ * zero points where config is asymmetric, else none. What lies outside what the
+ * codes reach is clamped; *out_clamped (may be NULL) receives the number of
+ * those values. INVALID_ARGUMENT names the index; otherwise as
+ * bnq_tensor_quantize. Since 0.1. */
+BNQ_API bnq_status bnq_tensor_quantize_static(
+    bnq_context* context, const bnq_config* config, const bnq_array* source,
+    const float* scales, uint64_t scale_count, const int8_t* zero_points,
+    uint64_t zero_point_count, uint64_t* out_clamped, bnq_tensor** out_tensor);
+/* The same with the parameters that the calibrator gives: config's granularity
+ * must be tensor, or channel on the calibrator's axis (INVALID_ARGUMENT).
+ * Since 0.1. */
+BNQ_API bnq_status bnq_tensor_quantize_calibrated(
+    bnq_context* context, const bnq_config* config,
+    const bnq_calibrator* calibrator, const bnq_array* source,
+    uint64_t* out_clamped, bnq_tensor** out_tensor);
+/* In one call: calibrates with a method (BNQ_METHOD_*, its other options at
+ * their defaults) on the array itself, then quantizes it with the result;
+ * config's granularity must be tensor or channel. Since 0.1. */
+BNQ_API bnq_status bnq_quantize_tensor_auto(bnq_context* context,
+                                            const bnq_config* config,
+                                            int32_t method,
+                                            const bnq_array* source,
+                                            bnq_tensor** out_tensor);
+/* In one call: quantizes with the scale rule percentile at `percentile`, 0..100
+ * (the exact one of each segment, at any granularity). Since 0.1. */
+BNQ_API bnq_status bnq_quantize_tensor_percentile(bnq_context* context,
+                                                  const bnq_config* config,
+                                                  double percentile,
+                                                  const bnq_array* source,
+                                                  bnq_tensor** out_tensor);
+
+/* Calibrators by name: of a model's activations, one for each place where they
+ * are watched. For one thread at a time, as a calibrator. */
+typedef struct bnq_calibration bnq_calibration;
+
+/* Calibrators of this set are made with prototype's options (NULL: the
+ * defaults); the prototype's data do not count. Since 0.1. */
+BNQ_API bnq_status bnq_calibration_create(const bnq_calibrator* prototype,
+                                          bnq_calibration** out_calibration);
+BNQ_API void bnq_calibration_destroy(bnq_calibration* calibration);
+/* Sets an option by name, as bnq_calibrator_set_text, of every calibrator and of
+ * those to come; of none if one refuses. Since 0.1. */
+BNQ_API bnq_status bnq_calibration_set_text(bnq_context* context,
+                                            bnq_calibration* calibration,
+                                            const char* option,
+                                            const char* value);
+/* Observes a batch of the activations `name`, which gets a calibrator if it has
+ * none. As bnq_calibrator_observe. Since 0.1. */
+BNQ_API bnq_status bnq_calibration_observe(bnq_context* context,
+                                           bnq_calibration* calibration,
+                                           const char* name,
+                                           const bnq_array* array);
+/* Observes the arrays of a .safetensors or .npy file or of a directory of them,
+ * as bnq_calibrator_observe_file does, each with the calibrator of its name. If
+ * it fails or is cancelled, no calibrator has observed anything of it. Since
+ * 0.1. */
+BNQ_API bnq_status bnq_calibration_observe_file(bnq_context* context,
+                                                bnq_calibration* calibration,
+                                                const char* path,
+                                                bnq_progress_fn progress,
+                                                void* opaque);
+/* The names, sorted: their number (0 for NULL), each (NULL for another index),
+ * and its calibrator, which belongs to the set (NULL for another index). Since
+ * 0.1. */
+BNQ_API uint64_t bnq_calibration_count(const bnq_calibration* calibration);
+BNQ_API const char* bnq_calibration_name(const bnq_calibration* calibration,
+                                         uint64_t index);
+BNQ_API const bnq_calibrator* bnq_calibration_at(
+    const bnq_calibration* calibration, uint64_t index);
+/* Adds what another set has observed, name by name. As bnq_calibrator_merge.
+ * Since 0.1. */
+BNQ_API bnq_status bnq_calibration_merge(bnq_context* context,
+                                         bnq_calibration* calibration,
+                                         const bnq_calibration* other);
+/* Writes the set to a file (flags: BNQ_WRITE_OVERWRITE), the same bytes on every
+ * machine, and reads it: a .bnq file of byte arrays, one for each name, as
+ * bnq_calibrator_serialize makes them, and one for the prototype. EXISTS, IO;
+ * NOT_FOUND, CORRUPT_FILE. Since 0.1. */
+BNQ_API bnq_status bnq_calibration_save(bnq_context* context,
+                                        const bnq_calibration* calibration,
+                                        const char* path, int32_t flags);
+BNQ_API bnq_status bnq_calibration_load(bnq_context* context, const char* path,
+                                        bnq_calibration** out_calibration);
+
+/* Quantizes a model file as bnq_quantize_file does, and adds the static
+ * parameters of its activations: for each name N of the calibration, made as
+ * activation_config says (NULL: int8_symmetric), a float32 array
+ * "N.input_scale", and an I8 array "N.input_zero_point" where that is
+ * asymmetric, of one element or one for each channel. INVALID_ARGUMENT where the
+ * model has an array of such a name; NO_DATA for a name without data. Since 0.1.
+ */
+BNQ_API bnq_status bnq_post_training_quantize_file(
+    bnq_context* context, const bnq_plan* plan,
+    const bnq_calibration* calibration, const bnq_config* activation_config,
+    const char* input, const char* output, int32_t flags,
+    bnq_progress_fn progress, void* opaque, bnq_report** out_report);
+
+/* ------------------------------------------------------------------------ */
+/* 13. Validation                                                            */
+
+/* How the values of two arrays of one shape are distributed, and their errors:
+ * with e = original - other and m the greatest |e|, counts[i] is the number of
+ * errors in [-m + i * w, -m + (i + 1) * w), the last bin closed, w = 2m / bins
+ * (all in the middle bin where m is 0). *out_max_error is m. *out_kl is the
+ * Kullback-Leibler divergence, in nats, of the other array's distribution from
+ * the original's, each as a histogram of `bins` equal bins over the range of
+ * both, with 1e-10 added to each bin's share and normalized again; 0 where all
+ * values are equal. bins is 2..65536. Outputs may be NULL. NON_FINITE, NO_DATA,
+ * INVALID_ARGUMENT. Since 0.1. */
+BNQ_API bnq_status bnq_compare_histogram(bnq_context* context,
+                                         const bnq_array* original,
+                                         const bnq_array* other, uint32_t bins,
+                                         uint64_t* counts,
+                                         double* out_max_error, double* out_kl);
+/* The same between an array and what the tensor dequantizes to. Since 0.1. */
+BNQ_API bnq_status bnq_tensor_compare_histogram(
+    bnq_context* context, const bnq_array* original, const bnq_tensor* tensor,
+    uint32_t bins, uint64_t* counts, double* out_max_error, double* out_kl);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,43 @@
+// Handles of plans and reports, for the files that take them.
+#ifndef BNQ_CAPI_HANDLES_H_
+#define BNQ_CAPI_HANDLES_H_
+
+#include <memory>
+#include <string>
+
+#include "capi/guard.h"
+#include "core/model/convert.h"
+#include "core/model/plan.h"
+
+struct bnq_plan {
+  bnq::Plan core;
+};
+
+struct bnq_report {
+  bnq::Report core;
+};
+
+namespace bnq {
+namespace capi {
+
+// Runs f, which returns a Report, and hands it over where it is wanted.
+template <class F>
+bnq_status WithReport(bnq_report** out_report, F f) {
+  return Guard([&] {
+    if (out_report) *out_report = nullptr;
+    auto report = std::make_unique<bnq_report>();
+    report->core = f();
+    if (out_report) *out_report = report.release();
+  });
+}
+
+// Optional where nothing is written.
+inline std::string OutputPath(const char* output, const WriteOptions& options) {
+  if (output == nullptr && options.dry_run) return "";
+  return &Required(output, "output");
+}
+
+}  // namespace capi
+}  // namespace bnq
+
+#endif  // BNQ_CAPI_HANDLES_H_

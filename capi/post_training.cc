@@ -1,0 +1,299 @@
+#include <map>
+#include <string>
+
+#include "capi/calibration.h"
+#include "capi/handles.h"
+#include "core/calibration/calibration_set.h"
+#include "core/calibration/compare.h"
+#include "core/model/post_training.h"
+#include "core/tensor/quantize.h"
+
+using namespace bnq;
+using namespace bnq::capi;
+
+struct bnq_calibration {
+  std::unique_ptr<CalibrationSet> core;
+  // Views of the set's calibrators, handed out and kept up to date.
+  mutable std::map<std::string, bnq_calibrator> views;
+};
+
+namespace {
+
+const CalibrationSet& SetOf(const bnq_calibration* calibration) {
+  return *Required(calibration, "calibration").core;
+}
+CalibrationSet& SetOf(bnq_calibration* calibration) {
+  return *Required(calibration, "calibration").core;
+}
+
+// Calibrators may have been replaced by what they became.
+void Refresh(const bnq_calibration* calibration) {
+  for (const auto& item : calibration->core->calibrators()) {
+    calibration->views[item.first].borrowed = item.second.get();
+  }
+}
+
+const CalibrationSet::Map::value_type* ItemAt(
+    const bnq_calibration* calibration, uint64_t index) {
+  if (calibration == nullptr) return nullptr;
+  const auto& items = calibration->core->calibrators();
+  if (index >= items.size()) return nullptr;
+  return &*std::next(items.begin(), static_cast<int64_t>(index));
+}
+
+void CopyHistogram(const ErrorHistogram& histogram, uint64_t* counts,
+                   double* out_max_error, double* out_kl) {
+  if (counts) {
+    std::copy(histogram.counts.begin(), histogram.counts.end(), counts);
+  }
+  if (out_max_error) *out_max_error = histogram.max_error;
+  if (out_kl) *out_kl = histogram.kl;
+}
+
+void CheckBins(uint32_t bins) {
+  if (bins < 2 || bins > 65536) {
+    Fail(Code::kInvalidArgument, "bins = %u, must be 2 to 65536", bins);
+  }
+}
+
+}  // namespace
+
+bnq_status bnq_calibrator_params(bnq_context* context,
+                                 const bnq_calibrator* calibrator,
+                                 const bnq_config* config, float* scales,
+                                 int8_t* zero_points, uint64_t count) {
+  return Guard([&] {
+    const Config& c = Required(config, "config").core;
+    const std::vector<Params> params =
+        CalibratedParams(ContextOf(context), CalibratorCore(calibrator), c);
+    CheckCount(count, params.size(), "count");
+    Required(scales, "scales");
+    const bool zeros = c.scheme() == Scheme::kAsymmetric;
+    if (zeros) Required(zero_points, "zero_points");
+    for (size_t i = 0; i < params.size(); ++i) {
+      scales[i] = params[i].scale;
+      if (zeros) zero_points[i] = static_cast<int8_t>(params[i].zero_point);
+    }
+  });
+}
+
+bnq_status bnq_tensor_quantize_static(
+    bnq_context* context, const bnq_config* config, const bnq_array* source,
+    const float* scales, uint64_t scale_count, const int8_t* zero_points,
+    uint64_t zero_point_count, uint64_t* out_clamped, bnq_tensor** out_tensor) {
+  return Guard([&] {
+    bnq_tensor*& out = Output(out_tensor, "out_tensor");
+    const Config& c = Required(config, "config").core;
+    const ArrayView view = ViewOf(source, "source");
+    const QuantizedSizes sizes = SizesOf(c, view.shape);
+    CheckCount(scale_count, sizes.scales, "scale_count");
+    CheckCount(zero_point_count, sizes.zero_points, "zero_point_count");
+    if (scale_count != 0) Required(scales, "scales");
+    if (zero_point_count != 0) Required(zero_points, "zero_points");
+    uint64_t clamped = 0;
+    auto tensor = std::make_unique<bnq_tensor>();
+    tensor->core =
+        QuantizeStatic(ContextOf(context), c, view, scales, zero_points,
+                       out_clamped ? &clamped : nullptr);
+    if (out_clamped) *out_clamped = clamped;
+    out = tensor.release();
+  });
+}
+
+bnq_status bnq_tensor_quantize_calibrated(bnq_context* context,
+                                          const bnq_config* config,
+                                          const bnq_calibrator* calibrator,
+                                          const bnq_array* source,
+                                          uint64_t* out_clamped,
+                                          bnq_tensor** out_tensor) {
+  return Guard([&] {
+    bnq_tensor*& out = Output(out_tensor, "out_tensor");
+    uint64_t clamped = 0;
+    auto tensor = std::make_unique<bnq_tensor>();
+    tensor->core =
+        QuantizeCalibrated(ContextOf(context), Required(config, "config").core,
+                           CalibratorCore(calibrator), ViewOf(source, "source"),
+                           out_clamped ? &clamped : nullptr);
+    if (out_clamped) *out_clamped = clamped;
+    out = tensor.release();
+  });
+}
+
+bnq_status bnq_quantize_tensor_auto(bnq_context* context,
+                                    const bnq_config* config, int32_t method,
+                                    const bnq_array* source,
+                                    bnq_tensor** out_tensor) {
+  return Guard([&] {
+    bnq_tensor*& out = Output(out_tensor, "out_tensor");
+    const CalibrationOptionInfo& info = *FindCalibrationOption(
+        static_cast<int32_t>(CalibrationOption::kMethod));
+    if (method < info.min || method > info.max) {
+      Fail(Code::kInvalidArgument, "method = %d, must be %.0f to %.0f", method,
+           info.min, info.max);
+    }
+    auto tensor = std::make_unique<bnq_tensor>();
+    tensor->core = QuantizeAuto(
+        ContextOf(context), Required(config, "config").core,
+        static_cast<CalibrationMethod>(method), ViewOf(source, "source"));
+    out = tensor.release();
+  });
+}
+
+bnq_status bnq_quantize_tensor_percentile(bnq_context* context,
+                                          const bnq_config* config,
+                                          double percentile,
+                                          const bnq_array* source,
+                                          bnq_tensor** out_tensor) {
+  return Guard([&] {
+    bnq_tensor*& out = Output(out_tensor, "out_tensor");
+    Config c = Required(config, "config").core;
+    c.SetInt(BNQ_OPT_SCALE_RULE, BNQ_SCALE_RULE_PERCENTILE);
+    c.SetFloat(BNQ_OPT_PERCENTILE, percentile);
+    auto tensor = std::make_unique<bnq_tensor>();
+    tensor->core = Quantize(ContextOf(context), c, ViewOf(source, "source"));
+    out = tensor.release();
+  });
+}
+
+bnq_status bnq_calibration_create(const bnq_calibrator* prototype,
+                                  bnq_calibration** out_calibration) {
+  return Guard([&] {
+    bnq_calibration*& out = Output(out_calibration, "out_calibration");
+    auto calibration = std::make_unique<bnq_calibration>();
+    calibration->core = std::make_unique<CalibrationSet>(
+        prototype ? prototype->core().options() : CalibrationOptions());
+    out = calibration.release();
+  });
+}
+
+void bnq_calibration_destroy(bnq_calibration* calibration) {
+  delete calibration;
+}
+
+bnq_status bnq_calibration_set_text(bnq_context* context,
+                                    bnq_calibration* calibration,
+                                    const char* option, const char* value) {
+  return Guard([&] {
+    SetOf(calibration)
+        .SetText(ContextOf(context), &Required(option, "option"),
+                 &Required(value, "value"));
+    Refresh(calibration);
+  });
+}
+
+bnq_status bnq_calibration_observe(bnq_context* context,
+                                   bnq_calibration* calibration,
+                                   const char* name, const bnq_array* array) {
+  return Guard([&] {
+    const std::string key = &Required(name, "name");
+    if (key.empty()) Fail(Code::kInvalidArgument, "name is empty");
+    SetOf(calibration).Observe(ContextOf(context), key, ViewOf(array, "array"));
+    Refresh(calibration);
+  });
+}
+
+bnq_status bnq_calibration_observe_file(bnq_context* context,
+                                        bnq_calibration* calibration,
+                                        const char* path,
+                                        bnq_progress_fn progress,
+                                        void* opaque) {
+  return Guard([&] {
+    SetOf(calibration)
+        .ObserveFile(ContextOf(context), &Required(path, "path"),
+                     ProgressOf(progress, opaque));
+    Refresh(calibration);
+  });
+}
+
+uint64_t bnq_calibration_count(const bnq_calibration* calibration) {
+  return calibration ? calibration->core->calibrators().size() : 0;
+}
+
+const char* bnq_calibration_name(const bnq_calibration* calibration,
+                                 uint64_t index) {
+  const auto* item = ItemAt(calibration, index);
+  return item ? item->first.c_str() : nullptr;
+}
+
+const bnq_calibrator* bnq_calibration_at(const bnq_calibration* calibration,
+                                         uint64_t index) {
+  const auto* item = ItemAt(calibration, index);
+  return item ? &calibration->views.at(item->first) : nullptr;
+}
+
+bnq_status bnq_calibration_merge(bnq_context* context,
+                                 bnq_calibration* calibration,
+                                 const bnq_calibration* other) {
+  return Guard([&] {
+    SetOf(calibration)
+        .Merge(ContextOf(context), *Required(other, "other").core);
+    Refresh(calibration);
+  });
+}
+
+bnq_status bnq_calibration_save(bnq_context* context,
+                                const bnq_calibration* calibration,
+                                const char* path, int32_t flags) {
+  return Guard([&] {
+    SetOf(calibration)
+        .Save(ContextOf(context), &Required(path, "path"),
+              OptionsOf(flags, BNQ_WRITE_OVERWRITE));
+  });
+}
+
+bnq_status bnq_calibration_load(bnq_context* context, const char* path,
+                                bnq_calibration** out_calibration) {
+  return Guard([&] {
+    bnq_calibration*& out = Output(out_calibration, "out_calibration");
+    auto calibration = std::make_unique<bnq_calibration>();
+    calibration->core =
+        CalibrationSet::Load(ContextOf(context), &Required(path, "path"));
+    Refresh(calibration.get());
+    out = calibration.release();
+  });
+}
+
+bnq_status bnq_post_training_quantize_file(
+    bnq_context* context, const bnq_plan* plan,
+    const bnq_calibration* calibration, const bnq_config* activation_config,
+    const char* input, const char* output, int32_t flags,
+    bnq_progress_fn progress, void* opaque, bnq_report** out_report) {
+  return WithReport(out_report, [&] {
+    const WriteOptions options = OptionsOf(
+        flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS | BNQ_WRITE_DRY_RUN);
+    return PostTrainingQuantizeFile(
+        ContextOf(context), Required(plan, "plan").core, SetOf(calibration),
+        activation_config ? activation_config->core
+                          : Config::FromText("int8_symmetric"),
+        &Required(input, "input"), OutputPath(output, options), options,
+        ProgressOf(progress, opaque));
+  });
+}
+
+bnq_status bnq_compare_histogram(bnq_context* context,
+                                 const bnq_array* original,
+                                 const bnq_array* other, uint32_t bins,
+                                 uint64_t* counts, double* out_max_error,
+                                 double* out_kl) {
+  return Guard([&] {
+    CheckBins(bins);
+    CopyHistogram(
+        CompareHistogram(ContextOf(context), ViewOf(original, "original"),
+                         ViewOf(other, "other"), bins),
+        counts, out_max_error, out_kl);
+  });
+}
+
+bnq_status bnq_tensor_compare_histogram(bnq_context* context,
+                                        const bnq_array* original,
+                                        const bnq_tensor* tensor, uint32_t bins,
+                                        uint64_t* counts, double* out_max_error,
+                                        double* out_kl) {
+  return Guard([&] {
+    CheckBins(bins);
+    CopyHistogram(
+        CompareHistogram(ContextOf(context), ViewOf(original, "original"),
+                         *Required(tensor, "tensor").core, bins),
+        counts, out_max_error, out_kl);
+  });
+}

@@ -1,0 +1,50 @@
+// Calibrators by name, and their file: a .bnq container of byte arrays, as
+// Calibrator::Serialize makes them, under their names behind "calibrator:"; the
+// prototype, without data, is "prototype".
+#ifndef BNQ_CORE_CALIBRATION_CALIBRATION_SET_H_
+#define BNQ_CORE_CALIBRATION_CALIBRATION_SET_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/base/context.h"
+#include "core/calibration/calibrator.h"
+#include "core/io/atomic_file.h"
+
+namespace bnq {
+
+// For one thread at a time.
+class CalibrationSet {
+ public:
+  using Map = std::map<std::string, std::unique_ptr<Calibrator>>;
+
+  // New calibrators get these options.
+  explicit CalibrationSet(const CalibrationOptions& options);
+
+  const Map& calibrators() const { return calibrators_; }
+  // Of all calibrators, and of those to come: of none if one refuses.
+  void SetText(const Context& context, const std::string& option,
+               const std::string& value);
+  void Observe(const Context& context, const std::string& name,
+               const ArrayView& array);
+  // As ObserveFile; nothing has changed if it fails.
+  void ObserveFile(const Context& context, const std::string& path,
+                   const Progress& progress);
+  void Merge(const Context& context, const CalibrationSet& other);
+  void Save(const Context& context, const std::string& path,
+            const WriteOptions& options) const;
+  static std::unique_ptr<CalibrationSet> Load(const Context& context,
+                                              const std::string& path);
+
+ private:
+  std::unique_ptr<Calibrator> New() const;
+
+  std::unique_ptr<Calibrator> prototype_;  // without data
+  Map calibrators_;
+};
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_CALIBRATION_CALIBRATION_SET_H_

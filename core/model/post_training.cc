@@ -1,0 +1,141 @@
+#include "core/model/post_training.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/base/error.h"
+
+namespace bnq {
+namespace {
+
+// The dimension of config's channels.
+int AxisOf(int axis, const Shape& shape, const char* what) {
+  const int positive = axis < 0 ? axis + shape.rank : axis;
+  if (positive < 0 || positive >= shape.rank) {
+    Fail(Code::kInvalidArgument,
+         "axis of the %s = %d, but the array of shape %s has rank %d", what,
+         axis, shape.ToString().c_str(), shape.rank);
+  }
+  return positive;
+}
+
+}  // namespace
+
+std::vector<Params> CalibratedParams(const Context& context,
+                                     const Calibrator& calibrator,
+                                     const Config& config) {
+  // What config must be able to is asked before what there are data for.
+  ParamsOfRange(config, Range());
+  std::vector<Params> params;
+  for (const Range& range : calibrator.Ranges(context)) {
+    params.push_back(ParamsOfRange(config, range));
+  }
+  return params;
+}
+
+std::unique_ptr<QuantizedTensor> QuantizeCalibrated(
+    const Context& context, const Config& config, const Calibrator& calibrator,
+    const ArrayView& array, uint64_t* clamped) {
+  const std::vector<Params> params =
+      CalibratedParams(context, calibrator, config);
+  const bool per_channel = calibrator.options().per_channel();
+  const Granularity wanted =
+      per_channel ? Granularity::kChannel : Granularity::kTensor;
+  if (config.granularity() != wanted) {
+    Fail(
+        Code::kInvalidArgument,
+        "granularity = %s, must be %s, as the calibrator's is",
+        OptionValueName(*FindOption(static_cast<int32_t>(Option::kGranularity)),
+                        static_cast<int64_t>(config.granularity())),
+        per_channel ? "channel" : "tensor");
+  }
+  if (per_channel) {
+    const int axis = AxisOf(config.axis(), array.shape, "config");
+    if (axis !=
+        AxisOf(calibrator.options().axis(), array.shape, "calibrator")) {
+      Fail(Code::kInvalidArgument,
+           "axis = %d, must be %d, as the calibrator's is", config.axis(),
+           calibrator.options().axis());
+    }
+    if (array.shape.dims[axis] != params.size()) {
+      Fail(Code::kInvalidArgument,
+           "shape = %s has %llu channels, must have %llu, as the calibrator",
+           array.shape.ToString().c_str(),
+           static_cast<unsigned long long>(array.shape.dims[axis]),
+           static_cast<unsigned long long>(params.size()));
+    }
+  }
+  std::vector<float> scales;
+  std::vector<int8_t> zero_points;
+  for (const Params& p : params) {
+    scales.push_back(p.scale);
+    zero_points.push_back(static_cast<int8_t>(p.zero_point));
+  }
+  return QuantizeStatic(context, config, array, scales.data(),
+                        zero_points.data(), clamped);
+}
+
+std::unique_ptr<QuantizedTensor> QuantizeAuto(const Context& context,
+                                              const Config& config,
+                                              CalibrationMethod method,
+                                              const ArrayView& array) {
+  const bool per_channel = config.granularity() == Granularity::kChannel;
+  if (!per_channel && config.granularity() != Granularity::kTensor) {
+    Fail(
+        Code::kInvalidArgument,
+        "granularity = %s, must be tensor or channel to be calibrated",
+        OptionValueName(*FindOption(static_cast<int32_t>(Option::kGranularity)),
+                        static_cast<int64_t>(config.granularity())));
+  }
+  const auto set = [&](Calibrator& to, CalibrationOption option,
+                       int64_t value) {
+    to.SetInt(static_cast<int32_t>(option), value);
+  };
+  Calibrator calibrator;
+  set(calibrator, CalibrationOption::kMethod, static_cast<int64_t>(method));
+  set(calibrator, CalibrationOption::kGranularity, per_channel ? 1 : 0);
+  set(calibrator, CalibrationOption::kAxis, config.axis());
+  set(calibrator, CalibrationOption::kScheme,
+      static_cast<int64_t>(config.scheme()));
+  set(calibrator, CalibrationOption::kBits,
+      std::max<int64_t>(2, CodeBits(FormatOf(config).packing)));
+  calibrator.Observe(context, array, nullptr);
+  return QuantizeCalibrated(context, config, calibrator, array, nullptr);
+}
+
+Report PostTrainingQuantizeFile(const Context& context, const Plan& plan,
+                                const CalibrationSet& calibration,
+                                const Config& activations,
+                                const std::string& input,
+                                const std::string& output,
+                                const WriteOptions& options,
+                                const Progress& progress) {
+  std::vector<ExtraArray> extra;
+  for (const auto& item : calibration.calibrators()) {
+    std::vector<Params> params;
+    try {
+      params = CalibratedParams(context, *item.second, activations);
+    } catch (const Error& e) {
+      throw Error(e.code(),
+                  "calibrator " + Quoted(item.first) + ": " + e.message());
+    }
+    const uint64_t count = params.size();
+    ExtraArray scales, zeros;
+    scales.name = item.first + ".input_scale";
+    zeros.name = item.first + ".input_zero_point";
+    zeros.dtype = DType::kI8;
+    scales.shape = zeros.shape = Shape::Make(1, &count);
+    for (const Params& p : params) {
+      scales.bytes.append(reinterpret_cast<const char*>(&p.scale), 4);
+      zeros.bytes.push_back(static_cast<char>(p.zero_point));
+    }
+    extra.push_back(std::move(scales));
+    if (activations.scheme() == Scheme::kAsymmetric) {
+      extra.push_back(std::move(zeros));
+    }
+  }
+  return QuantizeFile(context, plan, input, output, options, progress, extra);
+}
+
+}  // namespace bnq

@@ -1,0 +1,158 @@
+#include "core/tensor/static.h"
+
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+#include <vector>
+
+#include "core/base/checked.h"
+#include "core/base/error.h"
+#include "core/parallel/runner.h"
+#include "core/tensor/quantize.h"
+#include "core/tensor/search.h"
+
+namespace bnq {
+namespace {
+
+// Elements of a task.
+constexpr uint64_t kTask = 65536;
+
+unsigned long long Ull(uint64_t v) { return v; }
+
+// The rounded scale; INVALID_ARGUMENT for one that cannot be used.
+float UsableGivenScale(const Config& config, const Format& format,
+                       uint64_t index, float scale, int32_t zero_point) {
+  const bool may_be_negative =
+      config.symmetric_range() == SymmetricRange::kExtreme;
+  const CodeRange range = format.code_range(config.variant());
+  const int32_t steps = format.Has(kInteger) ? std::max(range.hi - zero_point,
+                                                        zero_point - range.lo)
+                                             : 1;
+  const float magnitude = std::fabs(scale);
+  if (!(magnitude == 0.0f || magnitude >= FLT_MIN) ||
+      !(static_cast<double>(magnitude) * steps <= FLT_MAX) ||
+      (scale < 0.0f && !may_be_negative)) {
+    Fail(Code::kInvalidArgument,
+         "scale %llu = %g, must be 0, or at least %g and so that %d of it are "
+         "finite%s",
+         Ull(index), static_cast<double>(scale), static_cast<double>(FLT_MIN),
+         steps, may_be_negative ? "" : ", and not negative");
+  }
+  return RoundScale(scale, config.scale_dtype());
+}
+
+// On the context's threads.
+void CheckAllFinite(const Context& context, const Config& config,
+                    const ArrayView& array) {
+  const CommonKernels& common = GetCommonKernels();
+  const SourceView source = MakeSource(array, &config);
+  const uint64_t n = array.shape.elements();
+  ParallelFor(context, DivCeil(n, kTask), [&](uint64_t task) {
+    std::vector<float> x(kChunk + kLanes);
+    const uint64_t end = std::min(n, (task + 1) * kTask);
+    for (uint64_t at = task * kTask; at < end; at += kChunk) {
+      const size_t m =
+          static_cast<size_t>(std::min<uint64_t>(end - at, kChunk));
+      common.load(source, at, m, x.data());
+      if (!common.reduce(x.data(), m, m, Statistic::kAbsMax).finite()) {
+        CheckFinite(array, at, at + m);
+      }
+    }
+  });
+}
+
+// How many values lie beyond the least or the greatest value of a code.
+uint64_t CountClamped(const Context& context, const Config& config,
+                      const ArrayView& array, const Layout& layout,
+                      const float* scales, const int8_t* zero_points) {
+  const Format& format = FormatOf(config);
+  const CommonKernels& common = GetCommonKernels();
+  const SourceView source = MakeSource(array, &config);
+  const CodeRange range = format.code_range(config.variant());
+  const uint64_t n = array.shape.elements();
+  std::vector<uint64_t> counts(DivCeil(n, kTask));
+  ParallelFor(context, counts.size(), [&](uint64_t task) {
+    std::vector<float> x(kChunk + kLanes);
+    uint64_t count = 0;
+    for (uint64_t at = task * kTask; at < std::min(n, (task + 1) * kTask);
+         at += kChunk) {
+      const size_t m = static_cast<size_t>(std::min<uint64_t>(n - at, kChunk));
+      common.load(source, at, m, x.data());
+      for (size_t i = 0; i < m; ++i) {
+        const uint64_t p = layout.ParamIndex((at + i) / layout.columns,
+                                             (at + i) % layout.columns);
+        const float v = x[i] * InverseScale(scales[p]);
+        if (format.Has(kInteger)) {
+          const int32_t zero = zero_points != nullptr ? zero_points[p] : 0;
+          count += v < static_cast<float>(range.lo - zero) ||
+                   v > static_cast<float>(range.hi - zero);
+        } else {
+          // Tables reach from -1 to 1.
+          count += std::fabs(v) > 1.0f;
+        }
+      }
+    }
+    counts[task] = count;
+  });
+  uint64_t total = 0;
+  for (uint64_t count : counts) total += count;
+  return total;
+}
+
+}  // namespace
+
+std::unique_ptr<QuantizedTensor> QuantizeStatic(
+    const Context& context, const Config& config, const ArrayView& array,
+    const float* scales, const int8_t* zero_points, uint64_t* clamped) {
+  const Format& format = FormatOf(config);
+  if (!format.Has(kScaled)) {
+    Fail(Code::kUnsupported, "format %s has no scales", format.name);
+  }
+  if (config.outlier_threshold() != 0.0f) {
+    Fail(Code::kUnsupported,
+         "outlier_threshold = %g, must be 0 where parameters are given",
+         static_cast<double>(config.outlier_threshold()));
+  }
+  Quantizer quantizer(context, config, array);
+  const QuantizedSizes& sizes = quantizer.sizes();
+  const CodeRange range = format.code_range(config.variant());
+  auto tensor = std::make_unique<QuantizedTensor>(context, config, array.shape);
+  Buffer working = context.Allocate(sizes.scales * sizeof(float));
+  for (uint64_t i = 0; i < sizes.scales; ++i) {
+    const int32_t zero = sizes.zero_points != 0 ? zero_points[i] : 0;
+    if (zero < range.lo || zero > range.hi) {
+      Fail(Code::kInvalidArgument, "zero point %llu = %d, must be %d to %d",
+           Ull(i), zero, range.lo, range.hi);
+    }
+    working.as<float>()[i] =
+        UsableGivenScale(config, format, i, scales[i], zero);
+    if (sizes.zero_points != 0) {
+      tensor->mutable_zero_points()[i] = zero_points[i];
+    }
+  }
+  CheckAllFinite(context, config, array);
+  quantizer.TakeParams();
+  quantizer.Encode(0, quantizer.num_blocks(), tensor->mutable_codes(),
+                   working.as<float>(), tensor->mutable_zero_points());
+  if (clamped != nullptr) {
+    *clamped = CountClamped(context, config, array, quantizer.layout(),
+                            working.as<float>(),
+                            sizes.zero_points != 0 ? zero_points : nullptr);
+  }
+  StoreScales(config, working.as<float>(), sizes.scales,
+              tensor->mutable_scales());
+  return tensor;
+}
+
+Params ParamsOfRange(const Config& config, Range range) {
+  const Format& format = FormatOf(config);
+  CheckSupported(format, config);
+  if (!format.Has(kScaled)) {
+    Fail(Code::kUnsupported, "format %s has no scales", format.name);
+  }
+  Variant variant = config.variant();
+  variant.scale_rule = ScaleRule::kAbsMax;
+  return ParamsOf(format, variant, range);
+}
+
+}  // namespace bnq
