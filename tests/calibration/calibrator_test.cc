@@ -277,8 +277,13 @@ TEST(Calibrator, ChannelsAreThoseOfTheFirstBatch) {
 TEST(Calibrator, OptionsAreSettledByData) {
   Calibrator c;
   Observe(&c, {1});
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "reset it first",
+  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "reset first",
+                        [&] { c.SetText("bins", "64"); }));
+  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "histogram",
                         [&] { c.SetText("method", "kl"); }));
+  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "order of batches",
+                        [&] { c.SetText("method", "adaptive"); }));
+  EXPECT_EQ(c.options().method(), CalibrationMethod::kMinMax);
   c.Reset();
   c.SetText("method", "kl");
 }
