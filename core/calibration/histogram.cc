@@ -107,8 +107,21 @@ HistogramView SymmetricViewOf(const BinWindow& window, const uint64_t* counts,
                               float min, float max) {
   const int64_t lo = BinOf(min, window.exponent);
   const int64_t hi = BinOf(max, window.exponent);
-  const int64_t half = std::max(hi + 1, -lo);
-  return Gather(window, counts, lo, hi, -half, half - 1);
+  // Bins of values far from 0 are fine beside their distance from it: as many of
+  // them as the window has are enough for a view that reaches down to 0.
+  const int64_t most = static_cast<int64_t>(window.size);
+  int shift = 0;
+  while (std::max((hi >> shift) + 1, -(lo >> shift)) > most) ++shift;
+  const int64_t half = std::max((hi >> shift) + 1, -(lo >> shift));
+  HistogramView view;
+  view.width = std::ldexp(1.0, window.exponent + shift);
+  view.first = static_cast<double>(-half) * view.width;
+  view.counts.assign(static_cast<size_t>(2 * half), 0);
+  for (int64_t k = lo; k <= hi; ++k) {
+    view.counts[static_cast<size_t>((k >> shift) + half)] +=
+        counts[k - window.base];
+  }
+  return view;
 }
 
 HistogramView AbsViewOf(const BinWindow& window, const uint64_t* counts,

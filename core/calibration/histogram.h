@@ -67,7 +67,8 @@ HistogramView ViewOf(const BinWindow& window, const uint64_t* counts, float min,
 // The same of |x|, from 0 on: bin k < 0 counts as bin -k - 1.
 HistogramView AbsViewOf(const BinWindow& window, const uint64_t* counts,
                         float min, float max);
-// The same with as many bins below 0 as above it.
+// The same with as many bins below 0 as above it, of whole powers of two bins
+// where there would be more than the window has on a side.
 HistogramView SymmetricViewOf(const BinWindow& window, const uint64_t* counts,
                               float min, float max);
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Writes quantize.json, metrics.json, errors.json and config.json beside this file.
+"""Writes quantize.json, metrics.json, errors.json, config.json and calibration.json.
 
-The expected values are derived from the definitions of the formats and metrics
-(definitions.py), with numpy, and never with libbnq: the library is what they
-test. Where a result is known by hand, or from the reference a format follows,
-it is written down with the case (`hand`), and must agree.
+They go beside this file. The expected values are derived from the definitions
+(definitions.py, calibration_definitions.py), with numpy, and never with libbnq:
+the library is what they test. Where a result is known by hand, or from the
+reference a format follows, it is written down with the case (`hand`), and must
+agree.
 
     python3 generate.py              writes the files
     python3 generate.py DIRECTORY    writes them into DIRECTORY
@@ -15,6 +16,7 @@ import json
 import pathlib
 import sys
 
+import calibration_cases
 import common
 import double_quant
 import every_format
@@ -54,6 +56,9 @@ def main():
           "Options and arrays that are refused, and how.", refusals.error_cases())
     write(target / "config.json",
           "Configs as text, and what they are written back as.", refusals.config_cases())
+    write(target / "calibration.json",
+          "Batches of values, and the ranges, statistics and parameters they give.",
+          calibration_cases.cases())
 
 
 if __name__ == "__main__":
