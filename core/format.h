@@ -77,18 +77,26 @@ struct CodeTable {
   float thresholds[15];  // ascending
   int32_t codes[16];     // by rank
   float values[16];      // by code
-  // The thresholds as a search tree: level l decides bit 3 - l of a rank, of
-  // which the bits above are known. In `levels` by these bits where they stand
-  // in the rank (the lower ones 0); in `packed_levels` shifted to the right
-  // end.
-  float levels[4][16];
-  float packed_levels[4][8];
+  // The thresholds as a search tree: level l decides bit 3 - l of a rank, by
+  // the bits above it.
+  float levels[4][8];
+  // The same by a lookup: |u| <= 1 belongs to bucket round(u * buckets) mod 32,
+  // in which there is one threshold at most (else infinity), between the codes
+  // in bits 0 to 3 and 4 to 7. u is v; or |v| where the upper half of the ranks
+  // is the lower one's mirror image, whose codes have bit 3 set.
+  float buckets;
+  bool mirrored;
+  float bucket_thresholds[32];
+  int32_t bucket_codes[32];
 };
 
 struct CodeTableParts {
   float thresholds[15];
   int32_t codes[16];
   float values[16];
+  // No threshold may be near the edge of a bucket.
+  float buckets;
+  bool mirrored;
 };
 constexpr CodeTable MakeCodeTable(const CodeTableParts& parts) {
   CodeTable table = {};
@@ -97,9 +105,21 @@ constexpr CodeTable MakeCodeTable(const CodeTableParts& parts) {
   for (int i = 0; i < 16; ++i) table.values[i] = parts.values[i];
   for (int l = 0; l < 4; ++l) {
     for (int i = 0; i < 1 << l; ++i) {
-      const float threshold = parts.thresholds[(2 * i + 1) * (8 >> l) - 1];
-      table.levels[l][i * (16 >> l)] = threshold;
-      table.packed_levels[l][i] = threshold;
+      table.levels[l][i] = parts.thresholds[(2 * i + 1) * (8 >> l) - 1];
+    }
+  }
+  table.buckets = parts.buckets;
+  table.mirrored = parts.mirrored;
+  int rank = parts.mirrored ? 8 : 0;
+  for (int b = parts.mirrored ? 0 : -16; b < (parts.mirrored ? 32 : 16); ++b) {
+    const int at = b & 31;
+    table.bucket_thresholds[at] = 3.4028234663852886e38f;
+    table.bucket_codes[at] = parts.codes[rank] | parts.codes[rank] << 4;
+    if (rank < 15 &&
+        parts.thresholds[rank] * parts.buckets < static_cast<float>(b) + 0.5f) {
+      table.bucket_thresholds[at] = parts.thresholds[rank];
+      table.bucket_codes[at] = parts.codes[rank] | parts.codes[rank + 1] << 4;
+      ++rank;
     }
   }
   return table;

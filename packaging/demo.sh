@@ -13,6 +13,7 @@ bnq=$build/bindings/cli/bnq
 model=tests/models/digits.safetensors
 out=build/demo
 mkdir -p "$out"
+set --
 
 run() {
   echo
@@ -21,17 +22,20 @@ run() {
 }
 
 run info
-for format in int8 ternary; do
-  run quantize "$model" -o "$out/digits-$format.bnq" --format "$format" --force
-  run verify "$out/digits-$format.bnq"
-  run dequantize "$out/digits-$format.bnq" -o "$out/digits-$format.safetensors" --force
+presets="int8_per_group_128 int4_per_group_32 nf4_double_quant ternary_per_group_128 aggressive"
+for preset in $presets; do
+  run quantize "$model" -o "$out/$preset.bnq" --preset "$preset" --force
+  run verify "$out/$preset.bnq"
+  run dequantize "$out/$preset.bnq" -o "$out/$preset.safetensors" --force
 done
 
 echo
 echo "== Bytes of the files"
-wc -c "$model" "$out"/*.bnq | grep -v total
+for preset in $presets; do set -- "$@" "$out/$preset.bnq"; done
+wc -c "$model" "$@" | grep -v total
 
 echo
 echo "== Held-out handwritten digits classified correctly, before and after"
-"$python" tests/models/digits.py "$model" "$out/digits-int8.safetensors" \
-  "$out/digits-ternary.safetensors"
+set --
+for preset in $presets; do set -- "$@" "$out/$preset.safetensors"; done
+"$python" tests/models/digits.py "$model" "$@"

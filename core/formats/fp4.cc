@@ -36,6 +36,8 @@ constexpr CodeTable kTable = MakeCodeTable({
     {0.0f, 0.0052083333f, 0.6666667f, 1.0f, 0.33333334f, 0.5f, 0.16666667f,
      0.25f, -0.0f, -0.0052083333f, -0.6666667f, -1.0f, -0.33333334f, -0.5f,
      -0.16666667f, -0.25f},
+    /*buckets=*/31.0f,
+    /*mirrored=*/true,
 });
 
 int32_t Encode(float x, Params params, const Variant&, uint32_t) {

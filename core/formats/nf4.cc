@@ -32,6 +32,8 @@ constexpr CodeTable kTable = MakeCodeTable({
      0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f,
      0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f,
      0.7229568362236023f, 1.0f},
+    /*buckets=*/15.0f,
+    /*mirrored=*/false,
 });
 
 int32_t Encode(float x, Params params, const Variant&, uint32_t) {

@@ -88,6 +88,14 @@ void StreamBytes(const uint8_t* in, size_t bytes, uint8_t* out) {
   memcpy(out + i, in + i, bytes - i);
 }
 
+void WriteCodes(const uint8_t* in, size_t bytes, bool stream, uint8_t* out) {
+  if (stream) {
+    StreamBytes(in, bytes, out);
+  } else {
+    memcpy(out, in, bytes);
+  }
+}
+
 void Store(const float* in, size_t count, DType dtype, bool stream,
            uint8_t* out) {
   if (dtype == DType::kF32) {
@@ -240,7 +248,8 @@ ErrorPartial Compare(const float* a, const float* b, size_t count) {
 
 const CommonKernels* GetCommon() {
   static constexpr CommonKernels kKernels = {
-      Load, Store, Reduce, AccumulateColumns, SumDoubles, Random, Compare};
+      Load,       Store,  WriteCodes, Reduce, AccumulateColumns,
+      SumDoubles, Random, Compare};
   return &kKernels;
 }
 

@@ -115,6 +115,9 @@ struct CommonKernels {
   // another thread reads them.
   void (*store)(const float* in, size_t count, DType dtype, bool stream,
                 uint8_t* out);
+  // Bytes to out; `stream` as above.
+  void (*write_codes)(const uint8_t* in, size_t bytes, bool stream,
+                      uint8_t* out);
   // One chunk: count <= kChunk floats, of which `readable` >= count may be
   // read.
   Partial (*reduce)(const float* x, size_t count, size_t readable,

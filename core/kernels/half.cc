@@ -38,23 +38,32 @@ bool EncodeHalf(const EncodeArgs& args) {
       } else {
         args.common->load(args.source, element, span, scratch);
       }
-      // Straight to the codes where they are aligned.
       uint8_t* const out = args.codes + (2 * element - args.code_base);
-      const bool aligned = reinterpret_cast<uintptr_t>(out) % 2 == 0;
-      uint16_t* const to = aligned ? reinterpret_cast<uint16_t*>(out) : words;
-      uint32_t most;
-      if (kType == DType::kF16) {
-        most = NarrowAndLook(x, span, to,
-                             [](VI b) HWY_ATTR { return NarrowF16(b); });
-      } else {
-        most = NarrowAndLook(x, span, to,
-                             [](VI b) HWY_ATTR { return NarrowBF16(b); });
+      // Some of the next span's floats with each part of this one's.
+      constexpr size_t kPart = kSpan / 4;
+      uint32_t most = 0;
+      for (size_t at = 0; at < span; at += kPart) {
+        const size_t n = span - at < kPart ? span - at : kPart;
+        if (direct) {
+          for (size_t i = 0; i < n; i += 16) hwy::Prefetch(x + kSpan + at + i);
+        }
+        uint32_t part;
+        if (kType == DType::kF16) {
+          part = NarrowAndLook(x + at, n, words + at,
+                               [](VI b) HWY_ATTR { return NarrowF16(b); });
+        } else {
+          part = NarrowAndLook(x + at, n, words + at,
+                               [](VI b) HWY_ATTR { return NarrowBF16(b); });
+        }
+        if (part > most) most = part;
       }
       special |= most >= kSpecial ? 1u : 0u;
-      if (!aligned) memcpy(out, words, 2 * span);
+      args.common->write_codes(reinterpret_cast<const uint8_t*>(words),
+                               2 * span, args.stream, out);
       column += span;
     }
   }
+  if (args.stream) hwy::FlushStream();
   return special == 0 || args.keep_non_finite;
 }
 

@@ -12,53 +12,55 @@ namespace bnq {
 namespace HWY_NAMESPACE {
 namespace {
 
-// 16 floats or integers looked up by lanes of indices 0..15.
-template <class D>
-class Table16 {
- public:
-  using T = hn::TFromD<D>;
-  using DI = hn::RebindToSigned<D>;
-
-  HWY_INLINE Table16(D d, const T* HWY_RESTRICT table) {
-    if constexpr (hn::MaxLanes(d) >= 16) {
-      v_[0] = hn::LoadU(d, table);
-    } else if constexpr (hn::MaxLanes(d) == 8) {
-      v_[0] = hn::LoadU(d, table);
-      v_[1] = hn::LoadU(d, table + 8);
+// Lane i of the result is entry index[i] of a table, of as many entries as the
+// name says, in two registers or in memory.
+template <class D, class VI>
+HWY_INLINE hn::Vec<D> Lookup32(D /*d*/, const hn::Vec<D>* v, VI index) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  if constexpr (hn::MaxLanes(D()) == 16) {
+    if constexpr (sizeof(hn::TFromD<D>) == 4 && hwy::IsFloat<hn::TFromD<D>>()) {
+      return hn::Vec<D>{_mm512_permutex2var_ps(v[0].raw, index.raw, v[1].raw)};
     } else {
-      table_ = table;
+      return hn::Vec<D>{
+          _mm512_permutex2var_epi32(v[0].raw, index.raw, v[1].raw)};
     }
   }
+#endif
+  const D d;
+  const hn::RebindToSigned<D> di;
+  const auto lane = hn::And(index, hn::Set(di, 15));
+  const auto upper =
+      hn::RebindMask(d, hn::Ne(hn::And(index, hn::Set(di, 16)), hn::Zero(di)));
+  const auto lanes = hn::IndicesFromVec(d, lane);
+  return hn::IfThenElse(upper, hn::TableLookupLanes(v[1], lanes),
+                        hn::TableLookupLanes(v[0], lanes));
+}
 
-  HWY_INLINE hn::Vec<D> operator()(D d, hn::Vec<DI> index) const {
-    if constexpr (hn::MaxLanes(d) >= 16) {
-      return hn::TableLookupLanes(v_[0], hn::IndicesFromVec(d, index));
-    } else if constexpr (hn::MaxLanes(d) == 8) {
-      const auto low = hn::And(index, hn::Set(DI(), 7));
-      const auto lanes = hn::IndicesFromVec(d, low);
-      const auto upper = hn::RebindMask(d, hn::Gt(index, hn::Set(DI(), 7)));
-      return hn::IfThenElse(upper, hn::TableLookupLanes(v_[1], lanes),
-                            hn::TableLookupLanes(v_[0], lanes));
-    } else {
-      HWY_ALIGN int32_t i[hn::MaxLanes(d)];
-      HWY_ALIGN T out[hn::MaxLanes(d)];
-      hn::Store(index, DI(), i);
-      for (size_t k = 0; k < hn::Lanes(d); ++k) out[k] = table_[i[k]];
-      return hn::Load(d, out);
-    }
-  }
+template <class D, class VI>
+HWY_INLINE hn::Vec<D> Lookup16(D d, const hn::Vec<D>* v, VI index) {
+  const hn::RebindToSigned<D> di;
+  const auto lanes = hn::IndicesFromVec(d, hn::And(index, hn::Set(di, 7)));
+  const auto upper = hn::RebindMask(d, hn::Gt(index, hn::Set(di, 7)));
+  return hn::IfThenElse(upper, hn::TableLookupLanes(v[1], lanes),
+                        hn::TableLookupLanes(v[0], lanes));
+}
 
- private:
-  hn::Vec<D> v_[hn::MaxLanes(D()) == 8 ? 2 : 1];
-  const T* table_ = nullptr;
-};
+template <class D, class VI>
+HWY_INLINE hn::Vec<D> LookupInMemory(D d, const hn::TFromD<D>* table,
+                                     VI index) {
+  HWY_ALIGN int32_t i[hn::MaxLanes(d)];
+  HWY_ALIGN hn::TFromD<D> out[hn::MaxLanes(d)];
+  hn::Store(index, hn::RebindToSigned<D>(), i);
+  for (size_t k = 0; k < hn::Lanes(d); ++k) out[k] = table[i[k]];
+  return hn::Load(d, out);
+}
 
 struct TableCodec {
   static constexpr bool kRounds = false;
 
-  // Where vectors have the lanes for it, a binary search of four steps over the
-  // thresholds, each level of which fits a register; else one comparison with
-  // each threshold.
+  // With 16 lanes by buckets, which registers hold; with 8 a binary search of
+  // four steps over the thresholds, each level of which fits a register; else
+  // one comparison with each threshold.
   template <class D, Rounding>
   class Encoder {
    public:
@@ -68,15 +70,22 @@ struct TableCodec {
     static constexpr size_t kLanesOf = hn::MaxLanes(D());
 
     HWY_INLINE Encoder(D d, const CodeRule& rule, V inv_scale, V /*zero*/)
-        : inv_scale_(inv_scale),
-          table_(*rule.table),
-          codes_(DI(), rule.table->codes) {
-      if constexpr (kLanesOf >= 8) {
-        root_ = hn::Set(d, table_.levels[0][0]);
-        for (int i = 0; i < 3; ++i) {
-          level_[i] =
-              hn::LoadU(d, kLanesOf >= 16 ? table_.levels[i + 1]
-                                          : table_.packed_levels[i + 1]);
+        : inv_scale_(inv_scale), table_(*rule.table), a_(), b_() {
+      if constexpr (kLanesOf >= 16) {
+        for (size_t i = 0; i < 2; ++i) {
+          a_[i] = hn::LoadU(d, table_.bucket_thresholds + 16 * i);
+          b_[i] = hn::LoadU(DI(), table_.bucket_codes + 16 * i);
+        }
+        magnitude_ = hn::Set(DI(), table_.mirrored ? 0x7FFFFFFF : -1);
+        // v below it has bit 3 of the code set.
+        negative_ = hn::Set(d, table_.mirrored ? table_.thresholds[7]
+                                               : -3.4028234663852886e38f);
+        buckets_ = hn::Set(d, table_.buckets);
+      } else if constexpr (kLanesOf == 8) {
+        a_[0] = hn::Set(d, table_.levels[0][0]);
+        for (int i = 1; i < 4; ++i) a_[i] = hn::LoadU(d, table_.levels[i]);
+        for (size_t i = 0; i < 2; ++i) {
+          b_[i] = hn::LoadU(DI(), table_.codes + 8 * i);
         }
       }
     }
@@ -84,58 +93,81 @@ struct TableCodec {
     HWY_INLINE VI operator()(D d, V x, const uint32_t* /*random*/) const {
       const DI di;
       const auto v = hn::Mul(x, inv_scale_);
-      VI rank;
       if constexpr (kLanesOf >= 16) {
-        // Bits are set where they stay.
-        rank = hn::IfThenElseZero(hn::RebindMask(di, hn::Gt(v, root_)),
-                                  hn::Set(di, 8));
-        for (int i = 0; i < 3; ++i) {
-          const auto threshold =
-              hn::TableLookupLanes(level_[i], hn::IndicesFromVec(d, rank));
-          const auto above = hn::RebindMask(di, hn::Gt(v, threshold));
-          rank = OrWhere(above, rank, hn::Set(di, 4 >> i));
-        }
+        const auto u = hn::BitCast(d, hn::And(hn::BitCast(di, v), magnitude_));
+        const auto one = hn::Set(d, 1.0f);
+        const auto bounded = hn::Min(hn::Max(u, hn::Set(d, -1.0f)), one);
+        // The nearest integer in the low bits; which of two it is at an edge,
+        // so how it was rounded, does not matter: no threshold is near.
+        const auto bucket = hn::BitCast(
+            di, hn::MulAdd(bounded, buckets_, hn::Set(d, 12582912.0f)));
+        const auto above =
+            hn::RebindMask(di, hn::Gt(u, Lookup32(d, a_, bucket)));
+        const auto both = Lookup32(di, b_, bucket);
+        const auto code =
+            hn::And(hn::IfThenElse(above, hn::ShiftRight<4>(both), both),
+                    hn::Set(di, 15));
+        return OrWhere(hn::RebindMask(di, hn::Le(v, negative_)), code,
+                       hn::Set(di, 8));
       } else if constexpr (kLanesOf == 8) {
         const auto above = [&](V threshold) HWY_ATTR {
           return hn::VecFromMask(di, hn::RebindMask(di, hn::Gt(v, threshold)));
         };
         // A mask is -1.
-        rank = hn::Sub(hn::Zero(di), above(root_));
-        for (const V& level : level_) {
+        auto rank = hn::Sub(hn::Zero(di), above(a_[0]));
+        for (int i = 1; i < 4; ++i) {
           const auto threshold =
-              hn::TableLookupLanes(level, hn::IndicesFromVec(d, rank));
+              hn::TableLookupLanes(a_[i], hn::IndicesFromVec(d, rank));
           rank = hn::Sub(hn::Add(rank, rank), above(threshold));
         }
+        return Lookup16(di, b_, rank);
       } else {
-        rank = hn::Zero(di);
+        auto rank = hn::Zero(di);
         for (float threshold : table_.thresholds) {
           const auto above = hn::Gt(v, hn::Set(d, threshold));
           rank = hn::Sub(rank, hn::VecFromMask(di, hn::RebindMask(di, above)));
         }
+        return LookupInMemory(di, table_.codes, rank);
       }
-      return codes_(di, rank);
     }
 
    private:
     V inv_scale_;
     const CodeTable& table_;
-    Table16<DI> codes_;
-    V root_, level_[3];
+    V a_[kLanesOf == 8 ? 4 : 2];
+    VI b_[2];
+    V negative_, buckets_;
+    VI magnitude_;
   };
 
   template <class D>
   class Decoder {
    public:
+    static constexpr size_t kLanesOf = hn::MaxLanes(D());
+
     HWY_INLINE Decoder(D d, const CodeRule& rule)
-        : values_(d, rule.table->values) {}
+        : table_(rule.table->values), v_() {
+      if constexpr (kLanesOf >= 8) {
+        v_[0] = hn::LoadU(d, table_);
+        v_[1] = hn::LoadU(d, table_ + 16 - kLanesOf);
+      }
+    }
     HWY_INLINE hn::Vec<D> operator()(D d, hn::Vec<hn::RebindToSigned<D>> code,
                                      hn::Vec<D> scale,
                                      hn::Vec<D> /*zero_point*/) const {
-      return hn::Mul(values_(d, code), scale);
+      if constexpr (kLanesOf >= 16) {
+        return hn::Mul(hn::TableLookupLanes(v_[0], hn::IndicesFromVec(d, code)),
+                       scale);
+      } else if constexpr (kLanesOf == 8) {
+        return hn::Mul(Lookup16(d, v_, code), scale);
+      } else {
+        return hn::Mul(LookupInMemory(d, table_, code), scale);
+      }
     }
 
    private:
-    Table16<D> values_;
+    const float* table_;
+    hn::Vec<D> v_[2];
   };
 };
 

@@ -170,12 +170,45 @@ HWY_INLINE void LeaveOut(const uint8_t* left_out, uint64_t feature,
   }
 }
 
+// The range of a run; false, and no range, where it is not finite. The
+// statistics that most runs take are inlined here.
+HWY_INLINE bool FindRange(const EncodeArgs& args, uint64_t element,
+                          const float* x, size_t count, size_t readable,
+                          Statistic statistic, Range* range) {
+  if (x != nullptr && count <= kChunk) {
+    if (statistic == Statistic::kAbsMax) {
+      const uint32_t bits = MaxAbsBits(x, count, readable);
+      if (bits >= 0x7F800000u) return false;
+      memcpy(&range->hi, &bits, sizeof bits);
+      range->lo = -range->hi;
+      return true;
+    }
+    if (statistic == Statistic::kAbsMean) {
+      const double sum = SumAbs(x, count);
+      // A sum of kChunk floats is finite in double just when all of them are.
+      if (!(sum <= 1.7976931348623157e308)) return false;
+      range->hi = static_cast<float>(
+          sum / static_cast<double>(static_cast<int64_t>(count)));
+      range->lo = -range->hi;
+      return true;
+    }
+  }
+  const Partial partial =
+      ReduceRun(args, element, x, count, readable, statistic);
+  if (!partial.finite()) return false;
+  *range = partial.ToRange(statistic, count);
+  return true;
+}
+
 template <class Codec>
 bool EncodeBlock(const EncodeArgs& args) {
   const Layout& layout = *args.layout;
   const Statistic statistic = StatisticOf(*args.format, args.variant);
   const PackingKernels& packing = GetPackingKernels(args.packing);
   const bool stochastic = args.rule.rounding == Rounding::kStochastic;
+  // The format's own parameters, which are made for every run.
+  const bool plain = args.variant.scale_rule != ScaleRule::kAbsMean &&
+                     args.variant.scale_dtype == ScaleDType::kF32;
   const bool direct = args.source.direct();
   const float* const floats =
       direct ? reinterpret_cast<const float*>(args.source.data) : nullptr;
@@ -216,17 +249,15 @@ bool EncodeBlock(const EncodeArgs& args) {
             const size_t run =
                 static_cast<size_t>(rest < to_end - at ? rest : to_end - at);
             const bool in_place = direct || run <= span - at;
-            const Partial partial =
-                ReduceRun(args, element + at, in_place ? x + at : nullptr, run,
-                          readable - at, statistic);
             // What is not finite has no parameters; the caller reports it.
             Range found;
-            if (partial.finite()) {
-              found = partial.ToRange(statistic, run);
-            } else {
+            if (!FindRange(args, element + at, in_place ? x + at : nullptr, run,
+                           readable - at, statistic, &found)) {
               finite = false;
             }
-            const Params params = ParamsOf(*args.format, args.variant, found);
+            const Params params =
+                plain ? args.format->params(found, args.variant)
+                      : ParamsOf(*args.format, args.variant, found);
             const uint64_t index = finder.param() - args.param_base;
             args.scales[index] = params.scale;
             if (args.zero_points) {

@@ -62,6 +62,9 @@ struct EncodeArgs {
 
   uint8_t* codes = nullptr;  // entry 0 is byte code_base of the tensor's codes
   uint64_t code_base = 0;
+  // Codes are larger than the caches and nearly as large as the floats: write
+  // past them.
+  bool stream = false;
 };
 
 struct DecodeArgs {

@@ -26,8 +26,7 @@ constexpr uint64_t kMaxSegmentInMemory = uint64_t{1} << 20;
 constexpr uint64_t kWaveChunks = 1024;
 constexpr uint64_t kTaskChunks = 16;
 // This many elements or more do not fit the caches and are dequantized past
-// them. (Codes are few beside the values they come from; writing them past the
-// caches does not help.)
+// them.
 constexpr uint64_t kStreamElements = uint64_t{8} << 20;
 
 // Tables of one entry for each column of a period, with a vector's slack.
@@ -222,6 +221,9 @@ void Quantizer::Encode(uint64_t begin, uint64_t end, uint8_t* codes,
   args.param_base = args.find_params ? ParamOf(begin) : 0;
   args.codes = codes;
   args.code_base = CodeByteOf(begin);
+  // Of 16-bit codes; smaller ones are few beside the floats.
+  args.stream =
+      format_.packing == Packing::kBits16 && elements() >= kStreamElements;
   args.keep_non_finite = config_.non_finite() == NonFinite::kKeep;
   if (!outliers_.mask.empty()) {
     args.left_out = outliers_.mask.data();

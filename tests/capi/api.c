@@ -116,7 +116,7 @@ static void test_everything(const char* directory) {
   CHECK(bnq_tensor_format(tensor) == BNQ_FORMAT_INT8);
   CHECK(bnq_tensor_shape(tensor, got) == 2 && got[0] == 700 && got[1] == 100);
   CHECK(bnq_tensor_zero_points(tensor, &bytes) != NULL && bytes == 2800);
-  CHECK(fabs(bnq_tensor_bits_per_weight(tensor) - (8 + 2800 * 64 / 70000.0)) <
+  CHECK(fabs(bnq_tensor_bits_per_weight(tensor) - (8 + 2800 * 40 / 70000.0)) <
         1e-12);
   CHECK(bnq_tensor_dequantize(context, tensor, BNQ_DTYPE_F32, restored,
                               sizeof restored) == BNQ_OK);
