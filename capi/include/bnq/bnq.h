@@ -1194,6 +1194,190 @@ BNQ_API bnq_status bnq_calibrator_deserialize(bnq_context* context,
                                               bnq_calibrator** out_calibrator);
 
 /* ------------------------------------------------------------------------ */
+/* 11. Parameter optimisation                                                */
+
+/* Quantizes with parameters that a method searched for, starting at those of
+ * the config's own rule and never ending worse than there:
+ *
+ *   bnq_optimizer* optimizer;
+ *   bnq_optimizer_create(&optimizer);
+ *   bnq_optimizer_set_text(optimizer, "method", "hqq");
+ *   bnq_optimize(context, optimizer, config, &weights, NULL, NULL, NULL,
+ *                &tensor, NULL, 0, NULL, 0);
+ *
+ * An optimizer is a set of options, used as a config is. The formulas are those
+ * at the top of core/optimize/<method>.cc. */
+typedef struct bnq_optimizer bnq_optimizer;
+
+/* Options. Ids are never reused. A method does not look at those of others. */
+enum {
+  /* int: BNQ_OPTIMIZE_*; default grid. */
+  BNQ_OPTIMIZATION_METHOD = 1,
+  /* int: BNQ_OBJECTIVE_*, of grid and hqq; default mse. */
+  BNQ_OPTIMIZATION_OBJECTIVE = 2,
+  /* int: BNQ_SCOPE_*, of grid; default segment. */
+  BNQ_OPTIMIZATION_SCOPE = 3,
+  /* grid. int: steps from the whole range of the values down to min_ratio
+   * (float) of it, 1..1000, default 32, and 0.0001..0.99, default 0.02; int: how
+   * often the neighbourhood of the best is then searched in half steps, 0..20,
+   * default 4; int: how far zero points are moved, 0..255, default 2. */
+  BNQ_OPTIMIZATION_STEPS = 4,
+  BNQ_OPTIMIZATION_MIN_RATIO = 5,
+  BNQ_OPTIMIZATION_REFINEMENTS = 6,
+  BNQ_OPTIMIZATION_ZERO_POINT_STEPS = 7,
+  /* int: of the histograms of BNQ_OBJECTIVE_KL, 16..65536, default 2048. */
+  BNQ_OPTIMIZATION_BINS = 8,
+  /* gradient, hqq. int: at most so many, 1..100000; 0 (default) for the
+   * method's own, 60 and 20. */
+  BNQ_OPTIMIZATION_ITERATIONS = 9,
+  /* gradient. float: of Adam, in parts of a scale, 1e-6..1, default 0.01. */
+  BNQ_OPTIMIZATION_LEARNING_RATE = 10,
+  /* hqq. float: the weight of the penalty (default 10), the norm p of the error,
+   * 0.05..1 (default 0.7), and what beta is multiplied by each iteration, 1..10
+   * (default 1.01). */
+  BNQ_OPTIMIZATION_BETA = 11,
+  BNQ_OPTIMIZATION_NORM = 12,
+  BNQ_OPTIMIZATION_KAPPA = 13,
+  /* gptq. float: added to the diagonal, in parts of its mean, 0..100 (default
+   * 0.01); int: columns whose errors are passed on at once, 1..65536 (default
+   * 128), which is a matter of speed; int: 1 takes columns by descending
+   * diagonal, 0 (default) as they come. */
+  BNQ_OPTIMIZATION_DAMPING = 14,
+  BNQ_OPTIMIZATION_BLOCK = 15,
+  BNQ_OPTIMIZATION_ACT_ORDER = 16,
+  /* awq. int: how many exponents r = 0, 1/n, .. are tried, 1..1000, default 20. */
+  BNQ_OPTIMIZATION_RATIOS = 17
+};
+
+enum {
+  /* Narrower ranges (and other zero points) of a segment, or of all, one after
+   * another; any format with scales. */
+  BNQ_OPTIMIZE_GRID = 0,
+  /* Learned step size (arXiv:1902.08153): scales and zero points follow the
+   * gradient of the squared error of the values or, with activations, of the
+   * layer's outputs. */
+  BNQ_OPTIMIZE_GRADIENT = 1,
+  /* HQQ's half-quadratic refinement; integer formats. */
+  BNQ_OPTIMIZE_HQQ = 2,
+  /* GPTQ (arXiv:2210.17323): each column's error is made up for by the columns
+   * after it. Needs activations. */
+  BNQ_OPTIMIZE_GPTQ = 3,
+  /* AWQ (arXiv:2306.00978): weights of large inputs are scaled up before they
+   * are quantized. Needs activations. The inputs x of the layer must then be
+   * divided by the input scales: y = (x / s) W^T. */
+  BNQ_OPTIMIZE_AWQ = 4
+};
+/* What is made small, for each segment (the elements that share parameters):
+ * mean squared error; Kullback-Leibler divergence of the histogram of the
+ * values from itself with each code's values spread evenly (of use for segments
+ * of thousands of values); 1 - cosine; the optimizer's metric. That of a tensor
+ * is the mean over its segments, weighted by their elements. With activations
+ * it is the mean squared error of the layer's outputs. */
+enum {
+  BNQ_OBJECTIVE_MSE = 0,
+  BNQ_OBJECTIVE_KL = 1,
+  BNQ_OBJECTIVE_COSINE = 2,
+  BNQ_OBJECTIVE_CUSTOM = 3
+};
+/* One ratio of its range for each segment, or the same one for all. */
+enum { BNQ_SCOPE_SEGMENT = 0, BNQ_SCOPE_TENSOR = 1 };
+
+/* A caller's metric: the error of `count` values of a segment (of the whole
+ * array, in row-major order, with BNQ_SCOPE_TENSOR) into *out_error, which must
+ * not be NaN (INVALID_ARGUMENT); least is best. original and dequantized are
+ * valid for the call. Always called on the thread that called bnq_optimize, some
+ * forty times for each segment. Returning non-zero stops: bnq_optimize then
+ * fails with CANCELLED and leaves nothing behind, so that a binding can keep an
+ * exception meanwhile, and raise it. */
+typedef int32_t (*bnq_metric_fn)(void* opaque, const float* original,
+                                 const float* dequantized, uint64_t count,
+                                 double* out_error);
+
+/* An optimizer with every option at its default. Since 0.1. */
+BNQ_API bnq_status bnq_optimizer_create(bnq_optimizer** out_optimizer);
+BNQ_API bnq_status bnq_optimizer_clone(const bnq_optimizer* optimizer,
+                                       bnq_optimizer** out_optimizer);
+BNQ_API void bnq_optimizer_destroy(bnq_optimizer* optimizer);
+/* As bnq_config_set_int and the others. Since 0.1. */
+BNQ_API bnq_status bnq_optimizer_set_int(bnq_optimizer* optimizer,
+                                         int32_t option, int64_t value);
+BNQ_API bnq_status bnq_optimizer_set_float(bnq_optimizer* optimizer,
+                                           int32_t option, double value);
+BNQ_API bnq_status bnq_optimizer_set_text(bnq_optimizer* optimizer,
+                                          const char* option,
+                                          const char* value);
+BNQ_API bnq_status bnq_optimizer_get_int(const bnq_optimizer* optimizer,
+                                         int32_t option, int64_t* out_value);
+BNQ_API bnq_status bnq_optimizer_get_float(const bnq_optimizer* optimizer,
+                                           int32_t option, double* out_value);
+/* The metric of BNQ_OBJECTIVE_CUSTOM, and takes that objective; metric must
+ * remain callable while the optimizer or a clone is used. NULL takes the
+ * objective mse again. Since 0.1. */
+BNQ_API bnq_status bnq_optimizer_set_metric(bnq_optimizer* optimizer,
+                                            bnq_metric_fn metric, void* opaque);
+
+/* The options of the loaded library: as bnq_option_count and the others. The
+ * names are those of the ids in lower case, values are named as in the ids of
+ * their comments ("grid", "kl", "tensor", ...). Since 0.1. */
+BNQ_API uint32_t bnq_optimization_option_count(void);
+BNQ_API bnq_status bnq_optimization_option_at(uint32_t index,
+                                              int32_t* out_option);
+BNQ_API const char* bnq_optimization_option_name(int32_t option);
+BNQ_API bnq_status bnq_optimization_option_id(const char* name,
+                                              int32_t* out_option);
+BNQ_API bnq_status bnq_optimization_option_bounds(int32_t option,
+                                                  int32_t* out_type,
+                                                  double* out_min,
+                                                  double* out_max,
+                                                  double* out_default);
+BNQ_API const char* bnq_optimization_option_value_name(int32_t option,
+                                                       int64_t value);
+
+/* Figures of an optimisation: positions in the caller's double array. Only ever
+ * appended to. */
+enum {
+  /* The objective of the config's plain rule, and of the result. */
+  BNQ_FIGURE_OBJECTIVE_BEFORE = 0,
+  BNQ_FIGURE_OBJECTIVE_AFTER = 1,
+  /* The mean squared error of the values (as they are quantized: clipped; of
+   * awq with the input scales taken out). Above the one before where another
+   * objective, or the layer's outputs, gained by it. */
+  BNQ_FIGURE_MSE_BEFORE = 2,
+  BNQ_FIGURE_MSE_AFTER = 3,
+  /* What was looked at (segments; rows for gptq, inputs for awq, 1 for a
+   * gradient with activations), and how many of these are other than at the
+   * start. */
+  BNQ_FIGURE_SEGMENTS = 4,
+  BNQ_FIGURE_IMPROVED = 5,
+  BNQ_NUM_FIGURES = 6
+};
+/* Their number in the loaded library, and their names: "objective_before", ...,
+ * "improved"; NULL for another index. Since 0.1. */
+BNQ_API uint32_t bnq_figure_count(void);
+BNQ_API const char* bnq_figure_name(uint32_t index);
+
+/* Quantizes source (F64, F32, F16 or BF16) as config says, with the optimizer's
+ * parameters. activations ([samples, K], or more dimensions the last of which is
+ * K, the columns of source as under "Shapes") are the inputs of the linear layer
+ * y = x W^T whose weights W the source is; NULL for methods that need none. The
+ * tensor is one like any other. input_scales[input_scale_count], K of them,
+ * receives what the inputs must be divided by: 1 throughout but for awq, which
+ * needs it; else it may be NULL with 0. figures[figure_count] receives the first
+ * figures (NaN for an empty source); NULL with 0 for none. progress may be NULL.
+ * Methods with activations hold the weights as float32 and the activations as
+ * float64, and gptq and a gradient K x K float64; others the largest segment for
+ * each thread.
+ * UNSUPPORTED for formats without scales, outliers, stochastic rounding, and for
+ * what a method does not do; INVALID_ARGUMENT, NON_FINITE, NO_DATA (activations
+ * of no samples), OUT_OF_MEMORY, CANCELLED. Since 0.1. */
+BNQ_API bnq_status bnq_optimize(
+    bnq_context* context, const bnq_optimizer* optimizer,
+    const bnq_config* config, const bnq_array* source,
+    const bnq_array* activations, bnq_progress_fn progress, void* opaque,
+    bnq_tensor** out_tensor, float* input_scales, uint64_t input_scale_count,
+    double* figures, uint32_t figure_count);
+
+/* ------------------------------------------------------------------------ */
 /* 12. Post-training quantization                                            */
 
 /* The scale and zero point of each of the calibrator's channels for quantizing

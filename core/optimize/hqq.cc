@@ -1,0 +1,89 @@
+// HQQ: half-quadratic quantization (Badri & Shaji, 2023), for integer formats.
+//
+// It makes the sum of |x - y|^p small, p < 1, so that a few large errors weigh
+// little: with e = shrink(x - y), which takes the large errors up, the rest is
+// a least-squares problem of x - e. Each iteration, from the start's
+// parameters:
+//   codes of x, values y; e; the new zero point mean(code - (x - e) / scale) of
+//   asymmetric schemes; then the scale that fits x - e best; beta *= kappa.
+// It ends where mean|x - y| is not below the best so far, as the original, or
+// where nothing changes. The original moves only a real-valued zero point and
+// leaves the scale; the zero points of this library are whole, and rounding
+// them would undo nearly every step, so the scale moves instead. Of all
+// iterations the one with the least error by the objective is kept.
+
+#include <cmath>
+
+#include "core/optimize/methods.h"
+#include "core/optimize/portable_math.h"
+
+namespace bnq {
+
+double HqqShrink(double v, double beta, double p) {
+  const double a = std::fabs(v);
+  if (a == 0.0) return 0.0;
+  const double kept = a - PortablePow(a, p - 1.0) / beta;
+  return kept <= 0.0 ? 0.0 : v < 0.0 ? -kept : kept;
+}
+
+Params HqqRefine(const SegmentTask& task) {
+  constexpr int kIterations = 20;
+  int iterations = task.options.Int(OptimizeOption::kIterations);
+  if (iterations == 0) iterations = kIterations;
+  double beta = task.options.Float(OptimizeOption::kBeta);
+  const double norm = task.options.Float(OptimizeOption::kNorm);
+  const bool asymmetric = task.variant.scheme == Scheme::kAsymmetric;
+  const CodeRange range = task.format.code_range(task.variant);
+  const double n = static_cast<double>(static_cast<int64_t>(task.count));
+
+  Params params = task.start, best = task.start;
+  double least = task.objective.Error(best), least_mean = HUGE_VAL;
+  for (int i = 0; i < iterations && params.scale != 0.0f; ++i) {
+    // Below this nothing is taken up: |v|^(2 - p) = 1 / beta.
+    const double threshold = PortablePow(1.0 / beta, 1.0 / (2.0 - norm));
+    const double scale = static_cast<double>(params.scale);
+    double magnitude = 0.0, zero = 0.0;
+    double t_code = 0.0, t_sum = 0.0, codes = 0.0, codes_squared = 0.0;
+    for (uint64_t k = 0; k < task.count; ++k) {
+      const int32_t code =
+          task.format.encode(task.x[k], params, task.variant, 0);
+      const double x = static_cast<double>(task.x[k]);
+      const double error =
+          x - static_cast<double>(task.format.decode(code, params));
+      const double e =
+          std::fabs(error) > threshold ? HqqShrink(error, beta, norm) : 0.0;
+      const double t = x - e, c = code;
+      magnitude += std::fabs(error);
+      zero += c - t / scale;
+      t_code += t * c;
+      t_sum += t;
+      codes += c;
+      codes_squared += c * c;
+    }
+    if (!(magnitude < least_mean)) break;
+    least_mean = magnitude;
+    const double z =
+        asymmetric
+            ? std::fmin(std::fmax(std::nearbyint(zero / n), range.lo), range.hi)
+            : 0.0;
+    // The scale s of the least sum of (t - (code - z) s)^2.
+    const double square = codes_squared - 2.0 * z * codes + n * z * z;
+    if (!(square > 0.0)) break;
+    const Params next =
+        Usable(task.format, task.variant, (t_code - z * t_sum) / square, z);
+    if (next.scale == params.scale && next.zero_point == params.zero_point) {
+      break;
+    }
+    params = next;
+    beta *= task.options.Float(OptimizeOption::kKappa);
+    const double error = task.objective.Error(params);
+    if (error < least) {
+      least = error;
+      best = params;
+    }
+    task.tick();
+  }
+  return best;
+}
+
+}  // namespace bnq

@@ -1,0 +1,161 @@
+#include "core/optimize/layer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/base/checked.h"
+#include "core/base/error.h"
+#include "core/kernels/common.h"
+#include "core/kernels/product.h"
+#include "core/parallel/runner.h"
+#include "core/tensor/quantize.h"
+
+namespace bnq {
+namespace {
+
+constexpr uint64_t kTileRows = 32;
+
+}  // namespace
+
+Layer::Layer(const Context& context, const ArrayView& activations,
+             uint64_t columns)
+    : context_(context), columns_(columns) {
+  const Shape& shape = activations.shape;
+  const uint64_t last = shape.rank == 0 ? 1 : shape.dims[shape.rank - 1];
+  if (last != columns) {
+    Fail(Code::kInvalidArgument,
+         "activations: the last dimension of shape %s, must be %llu, the "
+         "columns of the weights",
+         shape.ToString().c_str(), static_cast<unsigned long long>(columns));
+  }
+  samples_ = columns == 0 ? 0 : shape.elements() / columns;
+  if (samples_ == 0) {
+    Fail(Code::kNoData, "activations of shape %s have no samples",
+         shape.ToString().c_str());
+  }
+  const SourceView source = MakeSource(activations, nullptr);
+  const CommonKernels& common = GetCommonKernels();
+  const uint64_t n = shape.elements();
+  x_ = context.Allocate(
+      CheckedMul(n, sizeof(double), "memory for the activations"));
+  double* const x = x_.as<double>();
+  ParallelFor(context, DivCeil(n, kChunk), [&](uint64_t chunk) {
+    float values[kChunk + kLanes];
+    const uint64_t at = chunk * kChunk;
+    const size_t count =
+        static_cast<size_t>(std::min<uint64_t>(kChunk, n - at));
+    common.load(source, at, count, values);
+    for (size_t i = 0; i < count; ++i) {
+      if (!std::isfinite(values[i])) {
+        try {
+          CheckFinite(activations, at, at + count);
+        } catch (const Error& e) {
+          throw Error(e.code(), "activations: " + e.message());
+        }
+      }
+      x[at + i] = static_cast<double>(values[i]);
+    }
+  });
+  if (samples_ > columns_) gram_ = Gram();
+}
+
+std::vector<double> Layer::MeanAbs() const {
+  std::vector<double> sums(columns_);
+  const double* const x = x_.as<double>();
+  for (uint64_t s = 0; s < samples_; ++s) {
+    for (uint64_t k = 0; k < columns_; ++k) {
+      sums[k] += std::fabs(x[s * columns_ + k]);
+    }
+  }
+  for (double& v : sums) v /= static_cast<double>(samples_);
+  return sums;
+}
+
+Buffer Layer::Gram() const {
+  const uint64_t n = columns_;
+  const uint64_t bytes = CheckedMul(CheckedMul(n, n, "columns squared"),
+                                    sizeof(double), "columns squared");
+  Buffer gram = context_.Allocate(bytes);
+  double* const h = gram.as<double>();
+  if (gram_.size() != 0) {
+    std::memcpy(h, gram_.data(), bytes);
+    return gram;
+  }
+  const double* const x = x_.as<double>();
+  // The upper triangle, by tiles of rows; then the lower from it.
+  ParallelFor(context_, DivCeil(n, kTileRows), [&](uint64_t tile) {
+    const uint64_t first = tile * kTileRows;
+    const uint64_t rows = std::min(kTileRows, n - first);
+    for (uint64_t r = first; r < first + rows; ++r) {
+      std::fill(h + r * n, h + (r + 1) * n, 0.0);
+    }
+    ProductArgs product;
+    product.rows = rows;
+    product.inner = samples_;
+    product.columns = n - first;
+    product.a = x + first;
+    product.a_row = 1;
+    product.a_column = n;
+    product.b = x + first;
+    product.b_row = n;
+    product.c = h + first * n + first;
+    product.c_row = n;
+    AddProduct(product);
+  });
+  const double factor = 2.0 / static_cast<double>(samples_);
+  for (uint64_t r = 0; r < n; ++r) {
+    for (uint64_t c = r; c < n; ++c) {
+      h[r * n + c] *= factor;
+      h[c * n + r] = h[r * n + c];
+    }
+  }
+  return gram;
+}
+
+void Layer::OutputErrors(uint64_t rows, const Difference& difference,
+                         double* errors) const {
+  const uint64_t n = columns_;
+  const bool by_gram = gram_.size() != 0;
+  const double* const matrix = by_gram ? gram_.as<double>() : x_.as<double>();
+  const uint64_t matrix_rows = by_gram ? n : samples_;
+  ParallelFor(context_, DivCeil(rows, kTileRows), [&](uint64_t tile) {
+    const uint64_t first = tile * kTileRows;
+    const uint64_t width = std::min(kTileRows, rows - first);
+    Buffer transposed = context_.Allocate(n * width * sizeof(double));
+    double* const d = transposed.as<double>();
+    for (uint64_t r = 0; r < width; ++r) {
+      for (uint64_t k = 0; k < n; ++k) {
+        d[k * width + r] = difference(first + r, k);
+      }
+    }
+    double out[kTileRows * kTileRows], sums[kTileRows] = {};
+    for (uint64_t m = 0; m < matrix_rows; m += kTileRows) {
+      ProductArgs product;
+      product.rows = std::min(kTileRows, matrix_rows - m);
+      product.inner = n;
+      product.columns = width;
+      product.a = matrix + m * n;
+      product.a_row = n;
+      product.b = d;
+      product.b_row = width;
+      product.c = out;
+      product.c_row = width;
+      std::fill(out, out + product.rows * width, 0.0);
+      AddProduct(product);
+      for (uint64_t i = 0; i < product.rows; ++i) {
+        for (uint64_t r = 0; r < width; ++r) {
+          const double v = out[i * width + r];
+          sums[r] += by_gram ? 0.5 * v * d[(m + i) * width + r] : v * v;
+        }
+      }
+    }
+    for (uint64_t r = 0; r < width; ++r) {
+      // Of the Gram matrix rounding may leave a little below 0.
+      errors[first + r] = by_gram ? std::max(0.0, sums[r])
+                                  : sums[r] / static_cast<double>(samples_);
+    }
+  });
+}
+
+}  // namespace bnq

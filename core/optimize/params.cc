@@ -1,0 +1,55 @@
+// What the methods have in common: parameters from numbers and from values.
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+
+#include "core/kernels/common.h"
+#include "core/optimize/methods.h"
+#include "core/tensor/search.h"
+
+namespace bnq {
+
+Params Usable(const Format& format, const Variant& variant, double scale,
+              double zero_point) {
+  // So that the reciprocal and 256 steps are finite.
+  const double size =
+      std::fmin(std::fmax(std::fabs(scale), static_cast<double>(FLT_MIN)),
+                static_cast<double>(FLT_MAX) / 256.0);
+  const float s = static_cast<float>(scale < 0.0 ? -size : size);
+  Params params;
+  params.scale = RoundScale(s, variant.scale_dtype);
+  if (variant.scheme == Scheme::kAsymmetric) {
+    const CodeRange codes = format.code_range(variant);
+    params.zero_point = static_cast<int32_t>(
+        std::fmin(std::fmax(std::nearbyint(zero_point), codes.lo), codes.hi));
+  }
+  return params;
+}
+
+bool RuleParams(const Context& context, const Format& format,
+                const Config& config, const float* x, size_t n,
+                Params* params) {
+  const CommonKernels& common = GetCommonKernels();
+  if (config.scale_rule() == ScaleRule::kPercentile ||
+      config.scale_rule() == ScaleRule::kMse) {
+    SourceView source;
+    source.data = reinterpret_cast<const uint8_t*>(x);
+    Layout layout;
+    layout.rows = 1;
+    layout.columns = layout.run = n;
+    const Segment segment(source, layout, common, 0);
+    return FindSegmentParams(context, format, config, segment, x, params);
+  }
+  const Variant variant = config.variant();
+  const Statistic statistic = StatisticOf(format, variant);
+  Partial total;
+  for (size_t at = 0; at < n; at += kChunk) {
+    const size_t count = std::min(kChunk, n - at);
+    total.Merge(common.reduce(x + at, count, count, statistic));
+  }
+  if (!total.finite()) return false;
+  *params = ParamsOf(format, variant, total.ToRange(statistic, n));
+  return true;
+}
+
+}  // namespace bnq
