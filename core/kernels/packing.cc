@@ -24,13 +24,6 @@ void Unpack8(const uint8_t* packed, size_t count, int32_t /*bias*/,
   memcpy(codes, packed, count);
 }
 
-// ceil(v * 256 / 243) of each byte.
-void FixedPointBase3(uint8_t* bytes, size_t count) {
-  for (size_t i = 0; i < count; ++i) {
-    bytes[i] = static_cast<uint8_t>((uint32_t{bytes[i]} * 256 + 242) / 243);
-  }
-}
-
 #if HWY_TARGET == HWY_SCALAR  // has no vectors of bytes
 
 void Pack2(int8_t* codes, size_t count, int32_t bias, uint8_t* packed) {
@@ -71,9 +64,8 @@ void PackBase3(int8_t* codes, size_t count, int32_t bias, uint8_t* packed) {
   for (size_t i = 0; i < count; i += 5) {
     int32_t v = 0;
     for (size_t k = 0; k < 5; ++k) v = 3 * v + codes[i + k] + bias;
-    packed[i / 5] = static_cast<uint8_t>(v);
+    packed[i / 5] = static_cast<uint8_t>((v * 256 + 242) / 243);
   }
-  FixedPointBase3(packed, (count + 4) / 5);
 }
 
 void UnpackBase3(const uint8_t* packed, size_t count, int32_t bias,
@@ -203,8 +195,9 @@ constexpr size_t kB = hn::MaxLanes(DB());
 // to or come from, relative to byte kB * k / 5 of the group.
 struct Base3Tables {
   HWY_ALIGN uint8_t from[5][kB];  // unpack: byte of each lane
-  HWY_ALIGN uint16_t even[5][kB / 2], odd[5][kB / 2];  // unpack: 3^digit
-  HWY_ALIGN uint8_t digit[5][kB];                      // pack: 3 * digit
+  // unpack: 256 * 3^digit of even lanes, 3^digit of odd ones
+  HWY_ALIGN uint16_t even[5][kB / 2], odd[5][kB / 2];
+  HWY_ALIGN uint8_t digit[5][kB];   // pack: 3 * digit
   HWY_ALIGN uint8_t gather[5][kB];  // pack: lane of each byte's first digit
   HWY_ALIGN uint8_t here[5][kB];    // pack: 255 where there is one
 };
@@ -216,7 +209,12 @@ constexpr Base3Tables MakeBase3Tables() {
     for (size_t j = 0; j < kB; ++j) {
       const size_t element = kB * k + j;
       t.from[k][j] = static_cast<uint8_t>(element / 5 - kB * k / 5);
-      (j % 2 == 0 ? t.even : t.odd)[k][j / 2] = kPowers[element % 5];
+      const uint16_t power = kPowers[element % 5];
+      if (j % 2 == 0) {
+        t.even[k][j / 2] = static_cast<uint16_t>(256 * power);
+      } else {
+        t.odd[k][j / 2] = power;
+      }
       t.digit[k][j] = static_cast<uint8_t>(3 * (element % 5));
       if (element % 5 == 0) {
         t.gather[k][element / 5] = static_cast<uint8_t>(j);
@@ -227,6 +225,21 @@ constexpr Base3Tables MakeBase3Tables() {
   return t;
 }
 constexpr Base3Tables kBase3 = MakeBase3Tables();
+
+// ceil(v * 256 / 243) = v + floor((13 v + 242) / 243) of each byte v < 243; the
+// division is a multiplication, exact up to 13 * 242 + 242.
+HWY_INLINE hn::Vec<DB> FixedPointBase3(hn::Vec<DB> v) {
+  const DB d;
+  const hn::Repartition<uint16_t, DB> dw;
+  const auto more = [&](hn::Vec<decltype(dw)> w) HWY_ATTR {
+    const auto y = hn::Add(hn::Mul(w, hn::Set(dw, 13)), hn::Set(dw, 242));
+    return hn::ShiftRight<6>(hn::MulHigh(y, hn::Set(dw, 17261)));
+  };
+  const auto w = hn::BitCast(dw, v);
+  const auto even = more(hn::And(w, hn::Set(dw, 0x00FF)));
+  const auto odd = more(hn::ShiftRight<8>(w));
+  return hn::Add(v, hn::BitCast(d, hn::Or(even, hn::ShiftLeft<8>(odd))));
+}
 
 void PackBase3(int8_t* codes, size_t count, int32_t bias, uint8_t* packed) {
   const DB d;
@@ -257,8 +270,7 @@ void PackBase3(int8_t* codes, size_t count, int32_t bias, uint8_t* packed) {
     }
     const size_t n = bytes - b < kB ? bytes - b : kB;
     HWY_ALIGN uint8_t last[kB];
-    hn::Store(out, d, last);
-    FixedPointBase3(last, kB);
+    hn::Store(FixedPointBase3(out), d, last);
     memcpy(packed + b, last, n);
   }
 }
@@ -268,27 +280,23 @@ void UnpackBase3(const uint8_t* packed, size_t count, int32_t bias,
   const DB d;
   const hn::Repartition<uint16_t, DB> dw;
   const hn::RebindToSigned<DB> di;
-  const auto low = hn::Set(dw, 0x00FF);
-  const auto first = hn::Set(d, static_cast<uint8_t>(-bias));
-  const auto one = hn::Set(d, 1);
+  const auto high = hn::Set(dw, 0xFF00);
+  const auto three = hn::Set(dw, 3);
+  const auto offset = hn::Set(d, static_cast<uint8_t>(bias));
   const size_t bytes = (count + 4) / 5;
   const auto group = [&](const uint8_t* p, int8_t* out) HWY_ATTR {
     for (size_t k = 0; k < 5; ++k) {
       const auto b =
           hn::BitCast(dw, ShuffleBytes(d, hn::LoadU(d, p + kB * k / 5),
                                        hn::Load(d, kBase3.from[k])));
-      // byte * 3^n mod 256 in each byte.
-      const auto even = hn::And(hn::Mul(b, hn::Load(dw, kBase3.even[k])), low);
-      const auto odd = hn::ShiftLeft<8>(
-          hn::Mul(hn::ShiftRight<8>(b), hn::Load(dw, kBase3.odd[k])));
-      const auto q = hn::BitCast(d, hn::Or(even, odd));
-      // 3q >> 8 is 1 from 86 on and 2 from 171 on.
-      const auto is1 =
-          hn::IfThenElseZero(hn::Eq(hn::Max(q, hn::Set(d, 86)), q), one);
-      const auto is2 =
-          hn::IfThenElseZero(hn::Eq(hn::Max(q, hn::Set(d, 171)), q), one);
-      hn::StoreU(hn::BitCast(di, hn::Add(hn::Add(first, is1), is2)), di,
-                 out + kB * k);
+      // 256 * (byte * 3^n mod 256) in 16 bits, of which 3 times the high half
+      // is the digit.
+      const auto even =
+          hn::MulHigh(hn::Mul(b, hn::Load(dw, kBase3.even[k])), three);
+      const auto odd = hn::MulHigh(
+          hn::Mul(hn::And(b, high), hn::Load(dw, kBase3.odd[k])), three);
+      const auto digits = hn::BitCast(d, hn::Or(even, hn::ShiftLeft<8>(odd)));
+      hn::StoreU(hn::BitCast(di, hn::Sub(digits, offset)), di, out + kB * k);
     }
   };
   // Loads reach 4 / 5 of a vector behind the group's first byte, and one more.

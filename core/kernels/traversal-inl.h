@@ -65,23 +65,20 @@ HWY_INLINE void PrefetchFloats(const float* x, size_t count) {
 }
 
 // The range of a run, chunk by chunk. x is the run where its floats can be read
-// in place, else nullptr. Not inlined: it is large, and a call is little beside
-// a run.
+// in place, else nullptr. Through the common kernels: a call is little beside a
+// run, and every codec's copy would be large.
 HWY_NOINLINE Partial ReduceRun(const EncodeArgs& args, uint64_t element,
                                const float* x, size_t count, size_t readable,
                                Statistic statistic) {
-  if (x != nullptr && count <= kChunk) {
-    return ReduceChunk(x, count, readable, statistic);
-  }
   HWY_ALIGN float scratch[kChunk + kFloatSlack];
   Partial total;
   for (size_t i = 0; i < count; i += kChunk) {
     const size_t n = count - i < kChunk ? count - i : kChunk;
     if (x != nullptr) {
-      total.Merge(ReduceChunk(x + i, n, readable - i, statistic));
+      total.Merge(args.common->reduce(x + i, n, readable - i, statistic));
     } else {
       args.common->load(args.source, element + i, n, scratch);
-      total.Merge(ReduceChunk(scratch, n, n, statistic));
+      total.Merge(args.common->reduce(scratch, n, n, statistic));
     }
   }
   return total;

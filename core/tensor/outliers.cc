@@ -66,6 +66,10 @@ OutlierColumns FindOutliers(const Context& context, const SourceView& source,
           } else {
             common.load(source, at, n, scratch);
           }
+          // Most rows have none.
+          const uint32_t bits =
+              common.reduce(x, n, n, Statistic::kAbsMax).abs_bits;
+          if (bits < limit) continue;
           float* const to = most.data() + c;
           for (size_t i = 0; i < n; ++i) {
             const uint32_t bits = BitsOfF32(x[i]) & 0x7FFFFFFFu;

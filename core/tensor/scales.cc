@@ -41,21 +41,18 @@ float FloatAt(const uint8_t* data) {
 uint8_t NearestInMap(const float* map, float v) {
   int pivot = 127, upper_pivot = 255, lower_pivot = 0;
   for (int step = 64; step > 0; step >>= 1) {
-    if (v > map[pivot]) {
-      lower_pivot = pivot;
-      pivot += step;
-    } else {
-      upper_pivot = pivot;
-      pivot -= step;
-    }
+    // Without branches, which could not be predicted.
+    const bool above = v > map[pivot];
+    lower_pivot = above ? pivot : lower_pivot;
+    upper_pivot = above ? upper_pivot : pivot;
+    pivot += above ? step : -step;
   }
   const float at = map[pivot];
-  if (v > at) {
-    const float middle = (map[upper_pivot] + at) * 0.5f;
-    return static_cast<uint8_t>(v > middle ? upper_pivot : pivot);
-  }
-  const float middle = (map[lower_pivot] + at) * 0.5f;
-  return static_cast<uint8_t>(v < middle ? lower_pivot : pivot);
+  const bool above = v > at;
+  const int neighbour = above ? upper_pivot : lower_pivot;
+  const float middle = (map[neighbour] + at) * 0.5f;
+  const bool further = above ? v > middle : v < middle;
+  return static_cast<uint8_t>(further ? neighbour : pivot);
 }
 
 void StoreDouble(const float* scales, uint64_t count, uint8_t* out) {
