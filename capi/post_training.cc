@@ -26,12 +26,26 @@ CalibrationSet& SetOf(bnq_calibration* calibration) {
   return *Required(calibration, "calibration").core;
 }
 
-// Calibrators may have been replaced by what they became.
-void Refresh(const bnq_calibration* calibration) {
-  for (const auto& item : calibration->core->calibrators()) {
-    calibration->views[item.first].borrowed = item.second.get();
+// Brings the views up to date when a change is over, also where it failed half
+// way: calibrators may have been replaced by what they became.
+class Refreshing {
+ public:
+  explicit Refreshing(const bnq_calibration* calibration)
+      : calibration_(calibration) {}
+  Refreshing(const Refreshing&) = delete;
+  ~Refreshing() {
+    for (const auto& item : calibration_->core->calibrators()) {
+      try {
+        calibration_->views[item.first].borrowed = item.second.get();
+      } catch (const std::bad_alloc&) {
+        // There is no view of it yet, and bnq_calibration_at says NULL.
+      }
+    }
   }
-}
+
+ private:
+  const bnq_calibration* calibration_;
+};
 
 const CalibrationSet::Map::value_type* ItemAt(
     const bnq_calibration* calibration, uint64_t index) {

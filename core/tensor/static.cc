@@ -61,7 +61,7 @@ void CheckAllFinite(const Context& context, const Config& config,
   });
 }
 
-// How many values lie beyond the least or the greatest value of a code.
+// How many values a code beyond those there are would be nearer to.
 uint64_t CountClamped(const Context& context, const Config& config,
                       const ArrayView& array, const Layout& layout,
                       const float* scales, const int8_t* zero_points) {
@@ -78,17 +78,26 @@ uint64_t CountClamped(const Context& context, const Config& config,
          at += kChunk) {
       const size_t m = static_cast<size_t>(std::min<uint64_t>(n - at, kChunk));
       common.load(source, at, m, x.data());
-      for (size_t i = 0; i < m; ++i) {
-        const uint64_t p = layout.ParamIndex((at + i) / layout.columns,
-                                             (at + i) % layout.columns);
-        const float v = x[i] * InverseScale(scales[p]);
-        if (format.Has(kInteger)) {
-          const int32_t zero = zero_points != nullptr ? zero_points[p] : 0;
-          count += v < static_cast<float>(range.lo - zero) ||
-                   v > static_cast<float>(range.hi - zero);
-        } else {
-          // Tables reach from -1 to 1.
-          count += std::fabs(v) > 1.0f;
+      // Run by run.
+      for (size_t i = 0; i < m;) {
+        const uint64_t column = (at + i) % layout.columns;
+        const uint64_t p = layout.ParamIndex((at + i) / layout.columns, column);
+        const uint64_t rest =
+            std::min(layout.run - column % layout.run, layout.columns - column);
+        const size_t end =
+            i + static_cast<size_t>(std::min<uint64_t>(rest, m - i));
+        const float inverse = InverseScale(scales[p]);
+        const int32_t zero = zero_points != nullptr ? zero_points[p] : 0;
+        // Tables reach from -1 to 1; the reciprocal may add a last bit. A code
+        // is the nearest integer.
+        const bool integer = format.Has(kInteger);
+        const float table = 1.0f + 2.0f * FLT_EPSILON;
+        const float lo = integer ? static_cast<float>(range.lo - zero) : -table;
+        const float hi = integer ? static_cast<float>(range.hi - zero) : table;
+        for (; i < end; ++i) {
+          const float v = x[i] * inverse;
+          const float code = integer ? std::nearbyint(v) : v;
+          count += code < lo || code > hi;
         }
       }
     }

@@ -141,8 +141,10 @@ TEST_F(PostTraining, StaticIsWhatDynamicFinds) {
     if (same) {
       EXPECT_EQ(std::memcmp(codes_a, codes_b, a), 0) << full;
     }
-    if (full == "int8_symmetric") {
-      EXPECT_LE(clamped, 1u);
+    // Parameters made of all values leave none out.
+    if (std::strstr(text, "ternary") == nullptr && same &&
+        std::strstr(text, "asymmetric") == nullptr) {
+      EXPECT_EQ(clamped, 0u) << full;
     }
     bnq_tensor_destroy(found);
     bnq_tensor_destroy(given);

@@ -1398,7 +1398,7 @@ BNQ_API bnq_status bnq_calibrator_params(bnq_context* context,
  * symmetric range is extreme, rounded to config's scale dtype first; as many
  * zero points where config is asymmetric, else none. What lies outside what the
  * codes reach is clamped; *out_clamped (may be NULL) receives the number of
- * those values. INVALID_ARGUMENT names the index; otherwise as
+ * values that a code beyond the last one would be nearer to. INVALID_ARGUMENT names the index; otherwise as
  * bnq_tensor_quantize. Since 0.1. */
 BNQ_API bnq_status bnq_tensor_quantize_static(
     bnq_context* context, const bnq_config* config, const bnq_array* source,
