@@ -188,10 +188,10 @@ bnq_status bnq_calibration_set_text(bnq_context* context,
                                     bnq_calibration* calibration,
                                     const char* option, const char* value) {
   return Guard([&] {
-    SetOf(calibration)
-        .SetText(ContextOf(context), &Required(option, "option"),
-                 &Required(value, "value"));
-    Refresh(calibration);
+    CalibrationSet& set = SetOf(calibration);
+    const Refreshing refreshing(calibration);
+    set.SetText(ContextOf(context), &Required(option, "option"),
+                &Required(value, "value"));
   });
 }
 
@@ -201,8 +201,9 @@ bnq_status bnq_calibration_observe(bnq_context* context,
   return Guard([&] {
     const std::string key = &Required(name, "name");
     if (key.empty()) Fail(Code::kInvalidArgument, "name is empty");
-    SetOf(calibration).Observe(ContextOf(context), key, ViewOf(array, "array"));
-    Refresh(calibration);
+    CalibrationSet& set = SetOf(calibration);
+    const Refreshing refreshing(calibration);
+    set.Observe(ContextOf(context), key, ViewOf(array, "array"));
   });
 }
 
@@ -212,10 +213,10 @@ bnq_status bnq_calibration_observe_file(bnq_context* context,
                                         bnq_progress_fn progress,
                                         void* opaque) {
   return Guard([&] {
-    SetOf(calibration)
-        .ObserveFile(ContextOf(context), &Required(path, "path"),
-                     ProgressOf(progress, opaque));
-    Refresh(calibration);
+    CalibrationSet& set = SetOf(calibration);
+    const Refreshing refreshing(calibration);
+    set.ObserveFile(ContextOf(context), &Required(path, "path"),
+                    ProgressOf(progress, opaque));
   });
 }
 
@@ -232,16 +233,18 @@ const char* bnq_calibration_name(const bnq_calibration* calibration,
 const bnq_calibrator* bnq_calibration_at(const bnq_calibration* calibration,
                                          uint64_t index) {
   const auto* item = ItemAt(calibration, index);
-  return item ? &calibration->views.at(item->first) : nullptr;
+  if (item == nullptr) return nullptr;
+  const auto view = calibration->views.find(item->first);
+  return view != calibration->views.end() ? &view->second : nullptr;
 }
 
 bnq_status bnq_calibration_merge(bnq_context* context,
                                  bnq_calibration* calibration,
                                  const bnq_calibration* other) {
   return Guard([&] {
-    SetOf(calibration)
-        .Merge(ContextOf(context), *Required(other, "other").core);
-    Refresh(calibration);
+    CalibrationSet& set = SetOf(calibration);
+    const Refreshing refreshing(calibration);
+    set.Merge(ContextOf(context), *Required(other, "other").core);
   });
 }
 
@@ -262,7 +265,7 @@ bnq_status bnq_calibration_load(bnq_context* context, const char* path,
     auto calibration = std::make_unique<bnq_calibration>();
     calibration->core =
         CalibrationSet::Load(ContextOf(context), &Required(path, "path"));
-    Refresh(calibration.get());
+    { const Refreshing refreshing(calibration.get()); }
     out = calibration.release();
   });
 }
