@@ -15,6 +15,7 @@ VALUES = {
     "uint64_t": ctypes.c_uint64, "float": ctypes.c_float, "double": ctypes.c_double,
     "bnq_status": _abi.status, "bnq_log_fn": _abi.bnq_log_fn,
     "bnq_progress_fn": _abi.bnq_progress_fn, "bnq_task_fn": _abi.bnq_task_fn,
+    "bnq_metric_fn": _abi.bnq_metric_fn,
 }
 
 
@@ -69,6 +70,8 @@ def test_constants():
     values = {name: int(value) for name, value in re.findall(r"\bBNQ_(\w+) = (\d+)", SOURCE)}
     values.update((name, int(value)) for name, value in re.findall(
         r"^#define BNQ_(\w+) (\d+)$", SOURCE, flags=re.MULTILINE))
+    values.update((name, 2**64 - 1) for name in re.findall(
+        r"^#define BNQ_(\w+) UINT64_MAX$", SOURCE, flags=re.MULTILINE))
     ours = {name: value for name, value in vars(_abi).items()
             if name.isupper() and isinstance(value, int)}
     assert ours == {name: values[name] for name in ours}

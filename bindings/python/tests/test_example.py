@@ -1,18 +1,19 @@
-"""The example runs, on a model of its own and on a given one."""
+"""The examples run, on models of their own and on given ones."""
 import subprocess
 import sys
 
 import bitnet_quant as bq
 import numpy as np
 from bitnet_quant import library_path
-from conftest import ROOT
+from conftest import DIGITS, ROOT
 
-EXAMPLE = ROOT / "bindings" / "python" / "examples" / "quantize_model.py"
+EXAMPLES = ROOT / "bindings" / "python" / "examples"
 
 
-def run(*arguments):
+def run(*arguments, example="quantize_model"):
     return subprocess.run(
-        [sys.executable, str(EXAMPLE), *map(str, arguments)], check=True, text=True,
+        [sys.executable, str(EXAMPLES / f"{example}.py"), *map(str, arguments)], check=True,
+        text=True,
         capture_output=True, env={"PYTHONPATH": str(ROOT / "bindings" / "python" / "src"),
                                   "BNQ_LIBRARY": library_path()}).stdout
 
@@ -33,3 +34,17 @@ def test_with_a_model(tmp_path):
     assert "some.weight" in out
     assert bq.open_file(tmp_path / "model.bnq").config("some.weight") == bq.Config(
         format="int8", granularity="channel", scheme="asymmetric")
+
+
+def test_calibrate_a_model(tmp_path):
+    np.save(tmp_path / "layers.1.npy", np.linspace(-1, 1.55, 1000, dtype=np.float32))
+    out = run(DIGITS, "-o", tmp_path / "model.bnq", "--activations", tmp_path / "layers.1.npy",
+              "--method", "minmax", example="calibrate_model")
+    assert "layers.1: scale 0.01, zero point -28" in out
+    file = bq.open_file(tmp_path / "model.bnq")
+    assert file["layers.1.input_zero_point"].ravel() == [-28]
+    assert file.config("layers.2.weight") == bq.Config.preset("int8_per_channel")
+    out = run(DIGITS, "-o", tmp_path / "model.bnq", example="calibrate_model")
+    with bq.open_file(tmp_path / "model.bnq") as file:
+        for index in range(3):
+            assert f"layers.{index}: scale" in out and f"layers.{index}.input_scale" in file

@@ -380,7 +380,7 @@ def test_compare_with_a_tensor(tensor):
         float(np.mean((WEIGHTS.astype(float) - tensor.dequantize()) ** 2)), rel=1e-9)
     assert pickle.loads(pickle.dumps(metrics)) == metrics
     assert "mse=" in repr(metrics)
-    with pytest.raises(AttributeError, match="no attribute or metric 'rmse'"):
+    with pytest.raises(AttributeError, match="no attribute or value 'rmse'"):
         metrics.rmse
     with pytest.raises(bq.InvalidArgumentError):
         bq.compare(WEIGHTS.ravel(), tensor)

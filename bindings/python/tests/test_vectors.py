@@ -253,6 +253,101 @@ def test_errors(case, context):
     check_error(caught.value, case)
 
 
+def batches(case):
+    return [floats(batch["input"]).reshape(batch["shape"]) for batch in case["batches"]]
+
+
+def observed(case, context=None):
+    calibrator = bq.Calibrator(**case["options"])
+    for batch in batches(case):
+        calibrator.observe(batch, context=context)
+    return calibrator
+
+
+def check_statistics(found, expected):
+    assert set(expected) <= set(found)
+    moments = ("mean", "variance", "absmean", "skewness", "kurtosis")
+    for name, value in expected.items():
+        value, tolerance = float(value), 1e-12 if name in moments else 0
+        assert found[name] == pytest.approx(value, rel=tolerance, abs=tolerance, nan_ok=True), name
+
+
+def check_calibrator(calibrator, case):
+    """That the calibrator says what the case does of what it has observed."""
+    found = calibrator.range()
+    assert found.lo.tolist() == case["lo"] and found.hi.tolist() == case["hi"]
+    assert calibrator.channels == len(case["lo"])
+    assert calibrator.batches == sum(batch.size > 0 for batch in batches(case))
+    for channel, expected in enumerate(case["statistics"]):
+        check_statistics(calibrator.statistics(channel), expected)
+    check_statistics(calibrator.statistics(), case["all_channels"])
+    for channel, expected in enumerate(case["histograms"]):
+        counts, edges = calibrator.histogram(channel)
+        assert counts.tolist() == expected["counts"]
+        assert edges.tolist() == [expected["first"] + i * expected["width"]
+                                  for i in range(len(counts) + 1 if len(counts) else 0)]
+    if not case["histograms"]:
+        with pytest.raises(bq.UnsupportedError, match="histogram"):
+            calibrator.histogram()
+    for expected in case["params"]:
+        scales, zero_points, config = calibrator.params(
+            bq.Config.from_dict(expected["config"]))
+        assert scales.view(np.uint32).tolist() == bits(expected["scales"]).tolist()
+        assert zero_points.tolist() == expected["zero_points"]
+        assert config == bq.Config.from_dict(expected["config"])
+
+
+@by_name("calibration.json")
+def test_calibration(case, context):
+    check_calibrator(observed(case, context), case)
+
+
+@by_name("calibration.json")
+def test_calibrators_survive_copies_bytes_and_files(case, tmp_path):
+    calibrator = observed(case)
+    check_calibrator(calibrator.copy(), case)
+    check_calibrator(pickle.loads(pickle.dumps(calibrator)), case)
+    calibration = bq.Calibration(**case["options"])
+    for batch in batches(case):
+        calibration.observe("name", batch)
+    assert calibration["name"].to_bytes() == calibrator.to_bytes()
+    calibration.save(tmp_path / "saved.bnq")
+    check_calibrator(bq.Calibration.load(tmp_path / "saved.bnq")["name"], case)
+
+
+@by_name("calibration.json")
+def test_merged_calibrators(case):
+    """Each batch in a calibrator of its own, merged last to first."""
+    merged = bq.Calibrator(**case["options"])
+    parts = [observed({**case, "batches": [batch]}) for batch in case["batches"]]
+    if merged.method in ("moving_average", "adaptive"):
+        with pytest.raises(bq.UnsupportedError, match="order"):
+            merged.merge(parts[0])
+        return
+    for part in reversed(parts):
+        merged.merge(part)
+    assert merged.to_bytes() == observed(case).to_bytes()
+
+
+@by_name("calibration.json")
+def test_calibration_datasets(case, tmp_path):
+    expected = observed(case).to_bytes()
+    for index, batch in enumerate(batches(case)):
+        np.save(tmp_path / f"{index:03}.npy", batch)
+    for dataset in (bq.CalibrationDataset(batches(case)), bq.CalibrationDataset(tmp_path)):
+        calibrator = bq.Calibrator(**case["options"])
+        dataset.feed(calibrator)
+        assert calibrator.to_bytes() == expected
+
+
+def test_calibration_cases_cover_every_method_and_statistic():
+    found = cases("calibration.json")
+    methods = {case["options"].get("method", "minmax") for case in found}
+    assert methods == set(next(option.values for option in bq.calibration_options()
+                               if option.name == "method"))
+    assert {name for case in found for name in case["all_channels"]} == set(bq.statistics())
+
+
 def test_vectors_are_what_the_generator_writes(tmp_path):
     subprocess.run([sys.executable, str(VECTORS / "generate.py"), str(tmp_path)], check=True)
     written = sorted(path.name for path in tmp_path.iterdir())

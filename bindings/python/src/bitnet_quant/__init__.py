@@ -8,36 +8,58 @@
 
     bq.quantize_file("model.safetensors", "model.bnq", format="int4", group_size=64)
 
-Everything here may be used from several threads at once, except a Plan or a
-Writer that is being changed. Long calls release the interpreter's lock.
+    calibrator = bq.Calibrator(method="kl")
+    calibrator.observe(activations)
+    codes, clamped = bq.quantize_calibrated(activations, calibrator)
+
+Everything here may be used from several threads at once, except a Plan, Writer,
+Calibrator or Calibration that is being changed. Long calls release the
+interpreter's lock.
 """
 from ._loader import library_path
 from .batch import dequantize_batch, quantize_batch
-from .comparison import Metrics, compare
+from .calibration import (Calibration, CalibrationMethod, Calibrator, Histogram,
+                          QuantizationParams, Range, Statistics)
+from .comparison import (ErrorHistogram, Metrics, QuantizationMetrics, compare,
+                         compare_histogram)
 from .config import Config
 from .context import Context
 from .conversion import (Plan, PlanMatch, Report, ReportRow, compare_files, dequantize_file,
                          quantize_file)
+from .dataset import Batch, CalibrationDataset
 from .errors import (BitNetQuantError, CancelledError, CorruptFileError, ExistsError,
                      InputOutputError, InternalError, InvalidArgumentError, LibraryLoadError,
                      MissingFileError, NoDataError, NonFiniteError, NotFoundError,
                      OutOfMemoryError, UnsupportedError)
 from .files import File, TensorInfo, Writer, open_file
+from .optimization import Figures, Optimization, OptimizationMethod, Optimizer
+from .post_training import (AdaptiveActivationQuantizer, PostTrainingQuantization,
+                            StaticQuantization, post_training_quantization,
+                            post_training_quantize_file, quantize_calibrated, quantize_static,
+                            quantize_tensor_auto, quantize_tensor_percentile)
 from .progress import Progress
-from .registry import (Format, Option, Preset, Target, formats, metrics, options, presets,
-                       targets, version)
+from .registry import (Format, Option, Preset, Target, calibration_options, figures, formats,
+                       metrics, optimization_options, options, presets, statistics, targets,
+                       version)
 from .tensor import (QuantizedTensor, Sizes, dynamic_map, pack, quantize, quantize_into,
                      quantized_sizes)
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "BitNetQuantError", "CancelledError", "Config", "Context", "CorruptFileError", "ExistsError",
-    "File", "Format", "InputOutputError", "InternalError", "InvalidArgumentError",
-    "LibraryLoadError", "Metrics", "MissingFileError", "NoDataError", "NonFiniteError",
-    "NotFoundError", "Option", "OutOfMemoryError", "Plan", "PlanMatch", "Preset", "Progress",
-    "QuantizedTensor", "Report", "ReportRow", "Sizes", "Target", "TensorInfo", "UnsupportedError",
-    "Writer", "compare", "compare_files", "dequantize_batch", "dequantize_file", "dynamic_map",
-    "formats", "library_path", "metrics", "open_file", "options", "pack", "presets", "quantize",
-    "quantize_batch", "quantize_file", "quantize_into", "quantized_sizes", "targets", "version",
+    "AdaptiveActivationQuantizer", "Batch", "BitNetQuantError", "Calibration",
+    "CalibrationDataset", "CalibrationMethod", "Calibrator", "CancelledError", "Config",
+    "Context", "CorruptFileError", "ErrorHistogram", "ExistsError", "Figures", "File", "Format",
+    "Histogram", "InputOutputError", "InternalError", "InvalidArgumentError", "LibraryLoadError",
+    "Metrics", "MissingFileError", "NoDataError", "NonFiniteError", "NotFoundError",
+    "Optimization", "OptimizationMethod", "Optimizer", "Option", "OutOfMemoryError", "Plan",
+    "PlanMatch", "PostTrainingQuantization", "Preset", "Progress", "QuantizationMetrics",
+    "QuantizationParams", "QuantizedTensor", "Range", "Report", "ReportRow", "Sizes",
+    "StaticQuantization", "Statistics", "Target", "TensorInfo", "UnsupportedError", "Writer",
+    "calibration_options", "compare", "compare_files", "compare_histogram", "dequantize_batch",
+    "dequantize_file", "dynamic_map", "figures", "formats", "library_path", "metrics",
+    "open_file", "optimization_options", "options", "pack", "post_training_quantization",
+    "post_training_quantize_file", "presets", "quantize", "quantize_batch", "quantize_calibrated",
+    "quantize_file", "quantize_into", "quantize_static", "quantize_tensor_auto",
+    "quantize_tensor_percentile", "quantized_sizes", "statistics", "targets", "version",
 ]

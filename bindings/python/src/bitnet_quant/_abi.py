@@ -58,6 +58,7 @@ FILE_SAFETENSORS_INDEX = 3
 WRITE_OVERWRITE = 1
 WRITE_COMPRESS = 2
 WRITE_DRY_RUN = 4
+ALL_CHANNELS = 2**64 - 1
 
 
 class status(ctypes.c_int32):
@@ -94,6 +95,18 @@ class bnq_report(ctypes.Structure):
     pass
 
 
+class bnq_calibrator(ctypes.Structure):
+    pass
+
+
+class bnq_calibration(ctypes.Structure):
+    pass
+
+
+class bnq_optimizer(ctypes.Structure):
+    pass
+
+
 class bnq_array(ctypes.Structure):
     _fields_ = [
         ("data", address),
@@ -106,6 +119,7 @@ class bnq_array(ctypes.Structure):
 bnq_task_fn = CFUNCTYPE(None, address, u64, u32)
 bnq_log_fn = CFUNCTYPE(None, address, i32, text)
 bnq_progress_fn = CFUNCTYPE(i32, address, u64, u64, text)
+bnq_metric_fn = CFUNCTYPE(i32, address, POINTER(f32), POINTER(f32), u64, POINTER(f64))
 _alloc_fn = CFUNCTYPE(address, address, u64)
 _free_fn = CFUNCTYPE(None, address, address)
 _run_fn = CFUNCTYPE(i32, address, u64, bnq_task_fn, address)
@@ -122,6 +136,8 @@ class bnq_runner(ctypes.Structure):
 _context, _config, _tensor = POINTER(bnq_context), POINTER(bnq_config), POINTER(bnq_tensor)
 _file, _writer, _plan = POINTER(bnq_file), POINTER(bnq_writer), POINTER(bnq_plan)
 _report, _array = POINTER(bnq_report), POINTER(bnq_array)
+_calibrator, _calibration = POINTER(bnq_calibrator), POINTER(bnq_calibration)
+_optimizer = POINTER(bnq_optimizer)
 _i32p, _i64p, _u64p, _f64p = POINTER(i32), POINTER(i64), POINTER(u64), POINTER(f64)
 _i8p, _u8p, _u32p, _f32p = POINTER(i8), POINTER(u8), POINTER(u32), POINTER(f32)
 # Lists of pointers, for batches.
@@ -265,6 +281,83 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_report_bits_per_weight": (f64, [_report, u64]),
     "bnq_report_metrics": (status, [_report, u64, _f64p, u32]),
     "bnq_report_note": (text, [_report, u64]),
+    # Calibration
+    "bnq_calibrator_create": (status, [POINTER(_calibrator)]),
+    "bnq_calibrator_destroy": (None, [_calibrator]),
+    "bnq_calibrator_clone": (status, [_context, _calibrator, POINTER(_calibrator)]),
+    "bnq_calibrator_set_int": (status, [_calibrator, i32, i64]),
+    "bnq_calibrator_set_float": (status, [_calibrator, i32, f64]),
+    "bnq_calibrator_set_text": (status, [_calibrator, text, text]),
+    "bnq_calibrator_get_int": (status, [_calibrator, i32, _i64p]),
+    "bnq_calibrator_get_float": (status, [_calibrator, i32, _f64p]),
+    "bnq_calibration_option_count": (u32, []),
+    "bnq_calibration_option_at": (status, [u32, _i32p]),
+    "bnq_calibration_option_name": (text, [i32]),
+    "bnq_calibration_option_id": (status, [text, _i32p]),
+    "bnq_calibration_option_bounds": (status, [i32, _i32p, _f64p, _f64p, _f64p]),
+    "bnq_calibration_option_value_name": (text, [i32, i64]),
+    "bnq_calibrator_observe": (status, [_context, _calibrator, _array]),
+    "bnq_calibrator_observe_file": (status, [_context, _calibrator, text, text, bnq_progress_fn,
+                                             address]),
+    "bnq_calibrator_channels": (u64, [_calibrator]),
+    "bnq_calibrator_batches": (u64, [_calibrator]),
+    "bnq_calibrator_range": (status, [_context, _calibrator, _f32p, _f32p, u64]),
+    "bnq_statistic_count": (u32, []),
+    "bnq_statistic_name": (text, [u32]),
+    "bnq_calibrator_statistics": (status, [_calibrator, u64, _f64p, u32]),
+    "bnq_calibrator_histogram": (status, [_calibrator, u64, _u64p, u64, _u64p, _f64p, _f64p]),
+    "bnq_calibrator_reset": (status, [_calibrator]),
+    "bnq_calibrator_merge": (status, [_context, _calibrator, _calibrator]),
+    "bnq_calibrator_serialize": (status, [_calibrator, address, u64, _u64p]),
+    "bnq_calibrator_deserialize": (status, [_context, address, u64, POINTER(_calibrator)]),
+    # Parameter optimisation
+    "bnq_optimizer_create": (status, [POINTER(_optimizer)]),
+    "bnq_optimizer_clone": (status, [_optimizer, POINTER(_optimizer)]),
+    "bnq_optimizer_destroy": (None, [_optimizer]),
+    "bnq_optimizer_set_int": (status, [_optimizer, i32, i64]),
+    "bnq_optimizer_set_float": (status, [_optimizer, i32, f64]),
+    "bnq_optimizer_set_text": (status, [_optimizer, text, text]),
+    "bnq_optimizer_get_int": (status, [_optimizer, i32, _i64p]),
+    "bnq_optimizer_get_float": (status, [_optimizer, i32, _f64p]),
+    "bnq_optimizer_set_metric": (status, [_optimizer, bnq_metric_fn, address]),
+    "bnq_optimization_option_count": (u32, []),
+    "bnq_optimization_option_at": (status, [u32, _i32p]),
+    "bnq_optimization_option_name": (text, [i32]),
+    "bnq_optimization_option_id": (status, [text, _i32p]),
+    "bnq_optimization_option_bounds": (status, [i32, _i32p, _f64p, _f64p, _f64p]),
+    "bnq_optimization_option_value_name": (text, [i32, i64]),
+    "bnq_figure_count": (u32, []),
+    "bnq_figure_name": (text, [u32]),
+    "bnq_optimize": (status, [_context, _optimizer, _config, _array, _array, bnq_progress_fn,
+                              address, POINTER(_tensor), _f32p, u64, _f64p, u32]),
+    # Post-training quantization
+    "bnq_calibrator_params": (status, [_context, _calibrator, _config, _f32p, _i8p, u64]),
+    "bnq_tensor_quantize_static": (status, [_context, _config, _array, _f32p, u64, _i8p, u64,
+                                            _u64p, POINTER(_tensor)]),
+    "bnq_tensor_quantize_calibrated": (status, [_context, _config, _calibrator, _array, _u64p,
+                                                POINTER(_tensor)]),
+    "bnq_quantize_tensor_auto": (status, [_context, _config, i32, _array, POINTER(_tensor)]),
+    "bnq_quantize_tensor_percentile": (status, [_context, _config, f64, _array,
+                                                POINTER(_tensor)]),
+    "bnq_calibration_create": (status, [_calibrator, POINTER(_calibration)]),
+    "bnq_calibration_destroy": (None, [_calibration]),
+    "bnq_calibration_set_text": (status, [_context, _calibration, text, text]),
+    "bnq_calibration_observe": (status, [_context, _calibration, text, _array]),
+    "bnq_calibration_observe_file": (status, [_context, _calibration, text, bnq_progress_fn,
+                                              address]),
+    "bnq_calibration_count": (u64, [_calibration]),
+    "bnq_calibration_name": (text, [_calibration, u64]),
+    "bnq_calibration_at": (_calibrator, [_calibration, u64]),
+    "bnq_calibration_merge": (status, [_context, _calibration, _calibration]),
+    "bnq_calibration_save": (status, [_context, _calibration, text, i32]),
+    "bnq_calibration_load": (status, [_context, text, POINTER(_calibration)]),
+    "bnq_post_training_quantize_file": (status, [_context, _plan, _calibration, _config, text,
+                                                 text, i32, bnq_progress_fn, address,
+                                                 POINTER(_report)]),
+    # Validation
+    "bnq_compare_histogram": (status, [_context, _array, _array, u32, _u64p, _f64p, _f64p]),
+    "bnq_tensor_compare_histogram": (status, [_context, _array, _tensor, u32, _u64p, _f64p,
+                                              _f64p]),
 }
 
 

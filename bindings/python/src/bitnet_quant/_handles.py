@@ -57,6 +57,14 @@ def integer(value: Any, what: str, bits: int) -> int:
     return number
 
 
+def unsigned(value: Any, what: str, bits: int) -> int:
+    """`value` for a uintN_t."""
+    number = operator.index(value)
+    if not 0 <= number < 2**bits:
+        raise ValueError(f"{what} is {number}; 0 .. 2**{bits} - 1 is accepted")
+    return number
+
+
 def encode(value: str, what: str) -> bytes:
     """`value` for a const char*: C would silently end it at a NUL."""
     if not isinstance(value, str):

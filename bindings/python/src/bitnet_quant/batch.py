@@ -10,7 +10,8 @@ from . import _abi, errors
 from . import context as contexts
 from ._arrays import ArrayArgument, DTypeLike, dtype_id, dtype_name, holder, new_or, pointer
 from ._loader import library
-from .config import Config, ConfigLike, OptionValue, as_config
+from ._options import OptionValue
+from .config import Config, ConfigLike, as_config
 from .tensor import QuantizedTensor, Sizes, quantized_sizes
 
 

@@ -2,19 +2,20 @@
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
+
+import numpy as np
 
 from . import context as contexts
 from . import registry
-from ._arrays import ArrayArgument, DTypeLike
+from ._arrays import ArrayArgument, DTypeLike, pointer
+from ._handles import unsigned
 from ._loader import library
+from ._values import Values, read_values
 from .tensor import QuantizedTensor
 
-if TYPE_CHECKING:
-    import numpy as np
 
-
-class Metrics(Mapping[str, float]):
+class Metrics(Values):
     """The metrics of a comparison by name, which are also attributes. With a as
     the original, b as the other and e = a - b:
 
@@ -28,7 +29,7 @@ class Metrics(Mapping[str, float]):
     A newer library may have more.
     """
 
-    __slots__ = ("_values",)
+    __slots__ = ()
 
     if TYPE_CHECKING:
         mse: float
@@ -37,34 +38,14 @@ class Metrics(Mapping[str, float]):
         sqnr_db: float
         cosine: float
 
-    def __init__(self, values: Mapping[str, float]) -> None:
-        self._values = dict(values)
 
-    def __getitem__(self, name: str) -> float:
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __getattr__(self, name: str) -> float:
-        # Not for private names: unpickling asks for some before there are values.
-        if not name.startswith("_") and name in self._values:
-            return self._values[name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute or metric {name!r}")
-
-    def __repr__(self) -> str:
-        return f"Metrics({', '.join(f'{k}={v:.6g}' for k, v in self._values.items())})"
+#: Its name in other quantizers.
+QuantizationMetrics = Metrics
 
 
 def read_metrics(call: Callable[..., int], *arguments: Any) -> Metrics:
     """The metrics that call(*arguments, double*, count) writes."""
-    names = registry.metrics()
-    values = (ctypes.c_double * len(names))()
-    call(*arguments, values, len(names))
-    return Metrics(dict(zip(names, values)))
+    return read_values(Metrics, registry.metrics(), call, *arguments)
 
 
 def compare(original: np.ndarray[Any, Any], other: Union[np.ndarray[Any, Any], QuantizedTensor],
@@ -78,9 +59,58 @@ def compare(original: np.ndarray[Any, Any], other: Union[np.ndarray[Any, Any], Q
     those that cannot be used as they are. NonFiniteError for NaN or infinity,
     NoDataError for empty arrays, InvalidArgumentError for different shapes.
     """
+    source, counterpart = _arguments(original, other, dtype, other_dtype, copy)
+    lib = library()
+    function = lib.bnq_tensor_compare if _is_tensor(other) else lib.bnq_compare
+    return read_metrics(function, contexts.handle(context), source, counterpart)
+
+
+class ErrorHistogram(NamedTuple):
+    """How errors, original - other, are distributed."""
+
+    #: Errors in each of the bins, uint64, which are of equal width and go from
+    #: -max_error to max_error, including both. All are in the middle one where
+    #: max_error is 0.
+    counts: np.ndarray[Any, Any]
+    #: The greatest absolute value of an error.
+    max_error: float
+    #: The Kullback-Leibler divergence, in nats, of the other's values from the
+    #: original's, both as histograms of as many bins over the range of both.
+    kl_divergence: float
+
+    @property
+    def edges(self) -> np.ndarray[Any, Any]:
+        """The edges of the bins, float64: one more than there are bins, as
+        numpy.histogram gives them."""
+        return np.linspace(-self.max_error, self.max_error, self.counts.size + 1)
+
+
+def compare_histogram(original: np.ndarray[Any, Any],
+                      other: Union[np.ndarray[Any, Any], QuantizedTensor], bins: int = 256, *,
+                      dtype: Optional[DTypeLike] = None,
+                      other_dtype: Optional[DTypeLike] = None, copy: bool = False,
+                      context: Optional[contexts.Context] = None) -> ErrorHistogram:
+    """The distribution of the errors in 2 to 65536 bins, and how far that of the
+    values has moved. Arguments and errors as in `compare`."""
+    source, counterpart = _arguments(original, other, dtype, other_dtype, copy)
+    lib, number = library(), unsigned(bins, "bins", 32)
+    counts = np.empty(number, np.uint64)
+    max_error, divergence = ctypes.c_double(), ctypes.c_double()
+    function = (lib.bnq_tensor_compare_histogram if _is_tensor(other)
+                else lib.bnq_compare_histogram)
+    function(contexts.handle(context), source, counterpart, number,
+             pointer(counts, ctypes.c_uint64), ctypes.byref(max_error), ctypes.byref(divergence))
+    return ErrorHistogram(counts, max_error.value, divergence.value)
+
+
+def _is_tensor(other: Any) -> bool:
+    return isinstance(other, QuantizedTensor)
+
+
+def _arguments(original: Any, other: Any, dtype: Optional[DTypeLike],
+               other_dtype: Optional[DTypeLike], copy: bool) -> tuple[ArrayArgument, Any]:
+    """Both sides of a comparison, as the functions of the library take them."""
     source = ArrayArgument(original, "original", dtype=dtype, copy=copy)
-    where = contexts.handle(context)
-    if isinstance(other, QuantizedTensor):
-        return read_metrics(library().bnq_tensor_compare, where, source, other._handle)
-    return read_metrics(library().bnq_compare, where, source,
-                        ArrayArgument(other, "other", dtype=other_dtype, copy=copy))
+    if _is_tensor(other):
+        return source, other._handle
+    return source, ArrayArgument(other, "other", dtype=other_dtype, copy=copy)

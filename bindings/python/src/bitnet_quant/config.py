@@ -5,14 +5,13 @@ import ctypes
 from typing import Any, Mapping, Optional, Union
 
 from . import _abi, registry
-from ._handles import Handle, create, encode, integer
+from ._handles import Handle, create, encode
 from ._loader import library
+from ._options import Optioned, OptionValue
 from .errors import NotFoundError
 
-OptionValue = Union[str, int, float]
 
-
-class Config:
+class Config(Optioned):
     """A set of options, given as keywords: Config(format="int4", group_size=64).
 
     The options are those the loaded library has (`options()` lists them with
@@ -28,9 +27,9 @@ class Config:
     TypeError. Whether a format supports a combination shows when it is used.
     """
 
-    __slots__ = ("_handle", "__weakref__")
+    __slots__ = ()
 
-    _handle: Handle
+    _kind, _whose = "bnq_config", registry.CONFIG
 
     def __init__(self, **options: OptionValue) -> None:
         self._handle = create(_abi.bnq_config, library().bnq_config_create,
@@ -71,41 +70,6 @@ class Config:
         library().bnq_config_to_text(self._handle, buffer, size.value, None)
         return buffer.value.decode("utf-8")
 
-    def _set(self, options: Mapping[str, OptionValue]) -> None:
-        # Only of a config that nobody has seen yet.
-        lib = library()
-        for name, value in options.items():
-            if isinstance(value, str):
-                lib.bnq_config_set_text(self._handle, encode(name, "option"),
-                                        encode(value, name))
-                continue
-            option = registry.option(name)
-            try:
-                if option.type is float:
-                    lib.bnq_config_set_float(self._handle, option.id, float(value))
-                else:
-                    lib.bnq_config_set_int(self._handle, option.id, integer(value, name, 64))
-            except TypeError:
-                raise TypeError(f"{name} must be a str or {option.type.__name__}, got {value!r}"
-                                ) from None
-
-    def _get(self, option: registry.Option) -> OptionValue:
-        if option.type is float:
-            real = ctypes.c_double()
-            library().bnq_config_get_float(self._handle, option.id, ctypes.byref(real))
-            return real.value
-        number = self._number(option)
-        if option.type is bool:
-            return bool(number)
-        name = library().bnq_option_value_name(option.id, number)
-        return number if name is None else str(name.decode())
-
-    def _number(self, option: registry.Option) -> int:
-        """The value of an option that is not a float, as the library counts it."""
-        number = ctypes.c_int64()
-        library().bnq_config_get_int(self._handle, option.id, ctypes.byref(number))
-        return number.value
-
     def replace(self, **options: OptionValue) -> Config:
         """This config with some options changed."""
         clone = self._own(create(_abi.bnq_config, library().bnq_config_clone, self._handle,
@@ -116,7 +80,7 @@ class Config:
     def to_dict(self) -> dict[str, OptionValue]:
         """Every option by name, with names for values that have them: text, numbers
         and bool only, as for JSON."""
-        return {option.name: self._get(option) for option in registry.options()}
+        return self._all()
 
     @classmethod
     def from_dict(cls, options: Mapping[str, OptionValue]) -> Config:
@@ -159,10 +123,8 @@ class Config:
         return self.text
 
     def __repr__(self) -> str:
-        shown = ((option.name, self._get(option), option.default) for option in registry.options())
-        return "Config({})".format(", ".join(
-            f"{name}={value!r}" for name, value, default in shown
-            if value != default or name == "format"))
+        shown = {"format": self.format, **self._changed()}
+        return f"Config({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 #: What functions take for a config: one, or its text.

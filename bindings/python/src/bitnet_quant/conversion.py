@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, NamedTuple, Optional, Sequence, Union, overload
+from typing import Any, Mapping, NamedTuple, Optional, Sequence, Union, overload
 
 from . import _abi, registry
 from . import context as contexts
@@ -10,8 +10,9 @@ from ._arrays import DTypeLike, dtype_id
 from ._handles import (Handle, StrPath, create, decode, encode, encode_path, integer,
                        read_shape)
 from ._loader import library
+from ._options import OptionValue
 from .comparison import Metrics, read_metrics
-from .config import Config, ConfigLike, OptionValue, as_config
+from .config import Config, ConfigLike, as_config
 from .files import write_flags
 from .progress import Progress, reporting
 
@@ -60,6 +61,18 @@ class Plan:
         return PlanMatch(
             None if rule.value < 0 else rule.value,
             Config._own(Handle(config, library().bnq_config_destroy)) if config else None)
+
+
+def as_plan(plan: Union[Plan, ConfigLike, None], options: Mapping[str, OptionValue]) -> Plan:
+    """`plan`; what is not one, with `options` changed, becomes one for all tensors of
+    rank 2 and more."""
+    if not isinstance(plan, Plan):
+        config = as_config(plan, options)
+        plan = Plan()
+        plan.add("*", config, min_rank=2)
+    elif options:
+        raise TypeError(f"options ({', '.join(options)}) and a Plan exclude each other")
+    return plan
 
 
 class ReportRow(NamedTuple):
@@ -137,7 +150,7 @@ def _read_report(handle: Handle) -> Report:
     return Report([row(index) for index in range(lib.bnq_report_count(handle))])
 
 
-def _run(function: str, progress: Optional[Progress], *arguments: Any) -> Report:
+def run_conversion(function: str, progress: Optional[Progress], *arguments: Any) -> Report:
     reports = []
     reporting(progress, lambda callback: reports.append(_read_report(create(
         _abi.bnq_report, getattr(library(), function), *arguments, callback, None,
@@ -145,7 +158,7 @@ def _run(function: str, progress: Optional[Progress], *arguments: Any) -> Report
     return reports[0]
 
 
-def _output(path: Optional[StrPath]) -> Optional[bytes]:
+def optional_path(path: Optional[StrPath]) -> Optional[bytes]:
     return None if path is None else encode_path(path, "output")
 
 
@@ -169,15 +182,9 @@ def quantize_file(input: StrPath, output: Optional[StrPath],
     If it fails, an existing output is as it was and nothing is left behind.
     NonFiniteError names tensor and index.
     """
-    if not isinstance(plan, Plan):
-        config = as_config(plan, options)
-        plan = Plan()
-        plan.add("*", config, min_rank=2)
-    elif options:
-        raise TypeError(f"options ({', '.join(options)}) and a Plan exclude each other")
-    return _run("bnq_quantize_file", progress, contexts.handle(context), plan._handle,
-                encode_path(input, "input"), _output(output),
-                write_flags(overwrite, compress, dry_run))
+    return run_conversion("bnq_quantize_file", progress, contexts.handle(context),
+                          as_plan(plan, options)._handle, encode_path(input, "input"),
+                          optional_path(output), write_flags(overwrite, compress, dry_run))
 
 
 def dequantize_file(input: StrPath, output: Optional[StrPath], dtype: DTypeLike = "F32", *,
@@ -186,14 +193,14 @@ def dequantize_file(input: StrPath, output: Optional[StrPath], dtype: DTypeLike 
                     context: Optional[contexts.Context] = None) -> Report:
     """Dequantizes a .bnq file into a safetensors file: quantized tensors become
     float32, float16 or bfloat16, others stay as they are. As quantize_file."""
-    return _run("bnq_dequantize_file", progress, contexts.handle(context),
-                encode_path(input, "input"), _output(output), dtype_id(dtype),
-                write_flags(overwrite, dry_run=dry_run))
+    return run_conversion("bnq_dequantize_file", progress, contexts.handle(context),
+                          encode_path(input, "input"), optional_path(output), dtype_id(dtype),
+                          write_flags(overwrite, dry_run=dry_run))
 
 
 def compare_files(original: StrPath, other: StrPath, *, progress: Optional[Progress] = None,
                   context: Optional[contexts.Context] = None) -> Report:
     """Compares the tensors of two model files of any kind, slice by slice. Those in
     one of them only, or of another shape, are rows with a note."""
-    return _run("bnq_compare_files", progress, contexts.handle(context),
-                encode_path(original, "original"), encode_path(other, "other"))
+    return run_conversion("bnq_compare_files", progress, contexts.handle(context),
+                          encode_path(original, "original"), encode_path(other, "other"))

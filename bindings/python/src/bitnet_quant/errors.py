@@ -69,7 +69,7 @@ class InternalError(BitNetQuantError, RuntimeError):
 
 
 class NonFiniteError(BitNetQuantError, ValueError):
-    """NaN or infinity in values to be quantized or compared."""
+    """NaN or infinity in values to be quantized, compared or observed."""
 
     status = _abi.ERROR_NON_FINITE
 
@@ -81,7 +81,7 @@ class NotFoundError(BitNetQuantError, KeyError):
 
 
 class MissingFileError(NotFoundError, FileNotFoundError):
-    """No file of that name."""
+    """No file of that name, or nothing in it of what was asked for."""
 
 
 class ExistsError(BitNetQuantError, FileExistsError):
@@ -108,7 +108,9 @@ _BY_STATUS: dict[int, type[BitNetQuantError]] = {
 
 
 #: Functions whose NOT_FOUND is about a path.
-_OPENING = {"bnq_file_open", "bnq_quantize_file", "bnq_dequantize_file", "bnq_compare_files"}
+_OPENING = {"bnq_file_open", "bnq_quantize_file", "bnq_dequantize_file", "bnq_compare_files",
+            "bnq_calibrator_observe_file", "bnq_calibration_observe_file",
+            "bnq_calibration_load", "bnq_post_training_quantize_file"}
 
 
 def from_status(status: int, message: str, function: str = "") -> BitNetQuantError:

@@ -14,30 +14,32 @@ from .errors import BitNetQuantError
 Progress = Callable[[int, int, str], object]
 
 
-def reporting(progress: Optional[Progress], call: Callable[[object], object]) -> None:
+def reporting(progress: Optional[Progress], call: Callable[[object], object],
+              raised: Optional[list[BaseException]] = None) -> None:
     """call(callback) with `progress` as a bnq_progress_fn. An exception raised in
     it cancels the operation and comes out of here as it was; so does Ctrl-C, also
-    where there is no callback of the caller's."""
-    raised: list[BaseException] = []
+    where there is no callback of the caller's, and what other callbacks of the
+    operation append to `raised`."""
+    errors: list[BaseException] = [] if raised is None else raised
 
     def forward(_: object, done: int, total: int, item: bytes | None) -> int:
         try:
-            if progress is not None and not raised:
+            if progress is not None and not errors:
                 if progress(done, total, (item or b"").decode("utf-8", "replace")) is False:
                     return 1
         except BaseException as error:
-            raised.append(error)
-        return int(bool(raised))
+            errors.append(error)
+        return int(bool(errors))
 
-    with _interrupts_into(raised):
+    with _interrupts_into(errors):
         try:
             call(_abi.bnq_progress_fn(forward))
         except BitNetQuantError:
-            if not raised:
+            if not errors:
                 raise
     # Here and not above, where Python would link it to the library's error.
-    if raised:
-        raise raised[0]
+    if errors:
+        raise errors[0]
 
 
 @contextmanager

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from typing import Callable, NamedTuple, Optional, Union
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 from . import _abi
 from ._handles import decode, encode
@@ -32,7 +32,7 @@ class Format(NamedTuple):
 
 
 class Option(NamedTuple):
-    """A keyword of Config."""
+    """A keyword of Config, Calibrator or Optimizer."""
 
     name: str
     id: int
@@ -89,18 +89,50 @@ def _format(number: int) -> Format:
         bool(get(_abi.FORMAT_INTEGER)), bool(get(_abi.FORMAT_SCALED)))
 
 
-@functools.lru_cache(maxsize=None)
+#: What the functions start with that list the options of a config, of a calibrator,
+#: and of an optimizer.
+CONFIG, CALIBRATION = "bnq_option", "bnq_calibration_option"
+OPTIMIZATION = "bnq_optimization_option"
+
+
 def options() -> tuple[Option, ...]:
     """The options of a Config."""
-    return tuple(_option(_at(library().bnq_option_at, index))
-                 for index in range(library().bnq_option_count()))
+    return list_options(CONFIG)
 
 
-def option(name: str) -> Option:
-    """The option of that name. NotFoundError lists the known ones."""
+def calibration_options() -> tuple[Option, ...]:
+    """The options of a Calibrator."""
+    return list_options(CALIBRATION)
+
+
+def optimization_options() -> tuple[Option, ...]:
+    """The options of an Optimizer."""
+    return list_options(OPTIMIZATION)
+
+
+@functools.lru_cache(maxsize=None)
+def list_options(whose: str) -> tuple[Option, ...]:
+    """The options of CONFIG, CALIBRATION or OPTIMIZATION."""
+    return tuple(_option(whose, _at(_function(whose, "at"), index))
+                 for index in range(_function(whose, "count")()))
+
+
+def option(name: str, whose: str = CONFIG) -> Option:
+    """The option of that name. NotFoundError where there is none."""
     number = ctypes.c_int32()
-    library().bnq_option_id(encode(name, "option"), ctypes.byref(number))
-    return next(known for known in options() if known.id == number.value)
+    _function(whose, "id")(encode(name, "option"), ctypes.byref(number))
+    return next(known for known in list_options(whose) if known.id == number.value)
+
+
+def value_name(whose: str, number: int, value: int) -> Optional[str]:
+    """The name of an option's value; None where its values are plain numbers."""
+    name = _function(whose, "value_name")(number, value)
+    return None if name is None else decode(name)
+
+
+def _function(whose: str, name: str) -> Callable[..., Any]:
+    function: Callable[..., Any] = getattr(library(), f"{whose}_{name}")
+    return function
 
 
 def presets() -> tuple[Preset, ...]:
@@ -110,32 +142,44 @@ def presets() -> tuple[Preset, ...]:
                  for index in range(library().bnq_preset_count()))
 
 
-def _option(number: int) -> Option:
+def _option(whose: str, number: int) -> Option:
     kind = ctypes.c_int32()
     bounds = ctypes.c_double(), ctypes.c_double(), ctypes.c_double()
-    library().bnq_option_bounds(number, ctypes.byref(kind), *map(ctypes.byref, bounds))
-    name = decode(library().bnq_option_name(number))
+    _function(whose, "bounds")(number, ctypes.byref(kind), *map(ctypes.byref, bounds))
+    name = decode(_function(whose, "name")(number))
     if kind.value == _abi.OPTION_FLOAT:
         least, greatest, usual = (bound.value for bound in bounds)
         return Option(name, number, float, least, greatest, usual, ())
     low, high, default = (int(bound.value) for bound in bounds)
-    named = library().bnq_option_value_name(number, default)
+    named = value_name(whose, number, default)
     if named is None:
         return Option(name, number, int, low, high, default, ())
     # The bounds of ids leave room for more of them than there are.
     last = min(high, low + 0xFFFF)
-    names = (library().bnq_option_value_name(number, value) for value in range(low, last + 1))
-    values = tuple(decode(value) for value in names if value is not None)
+    names = (value_name(whose, number, value) for value in range(low, last + 1))
+    values = tuple(value for value in names if value is not None)
     if values == ("off", "on"):
         # A str would be true in either case.
         return Option(name, number, bool, low, high, bool(default), ())
-    return Option(name, number, int, low, high, decode(named), values)
+    return Option(name, number, int, low, high, named, values)
 
 
 def metrics() -> tuple[str, ...]:
     """The names of the metrics of a comparison."""
     return tuple(decode(library().bnq_metric_name(index))
                  for index in range(library().bnq_metric_count()))
+
+
+def statistics() -> tuple[str, ...]:
+    """The names of the statistics of a Calibrator."""
+    return tuple(decode(library().bnq_statistic_name(index))
+                 for index in range(library().bnq_statistic_count()))
+
+
+def figures() -> tuple[str, ...]:
+    """The names of the figures of an Optimization."""
+    return tuple(decode(library().bnq_figure_name(index))
+                 for index in range(library().bnq_figure_count()))
 
 
 def targets() -> tuple[Target, ...]:

@@ -13,7 +13,8 @@ from ._arrays import (ArrayArgument, DTypeLike, borrow, check_shape, dtype_id, d
                       holder, new_or, output, pointer, read_only, shape_argument, view)
 from ._handles import Handle, create, decode, read_shape
 from ._loader import library
-from .config import Config, ConfigLike, OptionValue, as_config
+from ._options import OptionValue
+from .config import Config, ConfigLike, as_config
 
 
 class QuantizedTensor:

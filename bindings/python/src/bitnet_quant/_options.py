@@ -1,0 +1,71 @@
+"""What a Config, a Calibrator and an Optimizer have in common: options by name."""
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Callable, ClassVar, Mapping, Union
+
+from . import registry
+from ._handles import Handle, encode, integer
+from ._loader import library
+
+OptionValue = Union[str, int, float]
+
+
+def as_number(option: registry.Option, value: OptionValue) -> Union[int, float]:
+    """A value that is not a str, as the type of the option."""
+    try:
+        return float(value) if option.type is float else integer(value, option.name, 64)
+    except TypeError:
+        raise TypeError(f"{option.name} must be a str or {option.type.__name__}, got {value!r}"
+                        ) from None
+
+
+class Optioned:
+    """Owns a native handle that has options."""
+
+    __slots__ = ("_handle", "__weakref__")
+
+    _handle: Handle
+    #: What the functions of the handle, and those that list its options, start with.
+    _kind: ClassVar[str]
+    _whose: ClassVar[str]
+
+    def _function(self, name: str) -> Callable[..., Any]:
+        function: Callable[..., Any] = getattr(library(), f"{self._kind}_{name}")
+        return function
+
+    def _set(self, options: Mapping[str, OptionValue]) -> None:
+        # Only of a handle that nobody has seen yet.
+        for name, value in options.items():
+            if isinstance(value, str):
+                self._function("set_text")(self._handle, encode(name, "option"),
+                                           encode(value, name))
+                continue
+            option = registry.option(name, self._whose)
+            kind = "float" if option.type is float else "int"
+            self._function(f"set_{kind}")(self._handle, option.id, as_number(option, value))
+
+    def _get(self, option: registry.Option) -> OptionValue:
+        if option.type is float:
+            real = ctypes.c_double()
+            self._function("get_float")(self._handle, option.id, ctypes.byref(real))
+            return real.value
+        number = self._number(option)
+        if option.type is bool:
+            return bool(number)
+        name = registry.value_name(self._whose, option.id, number)
+        return number if name is None else name
+
+    def _number(self, option: registry.Option) -> int:
+        """The value of an option that is not a float, as the library counts it."""
+        number = ctypes.c_int64()
+        self._function("get_int")(self._handle, option.id, ctypes.byref(number))
+        return number.value
+
+    def _all(self) -> dict[str, OptionValue]:
+        return {option.name: self._get(option) for option in registry.list_options(self._whose)}
+
+    def _changed(self) -> dict[str, OptionValue]:
+        """The options that are not at their defaults."""
+        values = ((option, self._get(option)) for option in registry.list_options(self._whose))
+        return {option.name: value for option, value in values if value != option.default}
