@@ -139,6 +139,7 @@ pub const BNQ_METRIC_COUNT: usize = 5;
 pub const BNQ_LOG_WARNING: i32 = 1;
 /// Warnings, and messages about what is done.
 pub const BNQ_LOG_INFO: i32 = 2;
+
 // 5. Config ------------------------------------------------------------------
 
 /// int: `BNQ_FORMAT_*`.
@@ -260,3 +261,179 @@ pub const BNQ_WRITE_OVERWRITE: i32 = 1;
 pub const BNQ_WRITE_COMPRESS: i32 = 2;
 /// Do everything but write.
 pub const BNQ_WRITE_DRY_RUN: i32 = 4;
+
+// 10. Calibration ------------------------------------------------------------
+
+/// int: `BNQ_METHOD_*`.
+pub const BNQ_CALIBRATION_METHOD: i32 = 1;
+/// int: [`BNQ_GRANULARITY_TENSOR`] or [`BNQ_GRANULARITY_CHANNEL`].
+pub const BNQ_CALIBRATION_GRANULARITY: i32 = 2;
+/// int: the dimension of channels, -8..7.
+pub const BNQ_CALIBRATION_AXIS: i32 = 3;
+/// int: `BNQ_SCHEME_*`.
+pub const BNQ_CALIBRATION_SCHEME: i32 = 4;
+/// int: at least this many bins cover a histogram's range.
+pub const BNQ_CALIBRATION_BINS: i32 = 5;
+/// int: of the codes to come, for kl and mse.
+pub const BNQ_CALIBRATION_BITS: i32 = 6;
+/// int: their number in place of bits; 0 for as bits say.
+pub const BNQ_CALIBRATION_LEVELS: i32 = 7;
+/// float: the weight of a new batch, for the moving averages.
+pub const BNQ_CALIBRATION_AVERAGING: i32 = 8;
+/// float: for adaptive, the most an end moves outwards in a step, in widths.
+pub const BNQ_CALIBRATION_MAX_GROWTH: i32 = 9;
+/// float: for adaptive, the most of its width the range loses in a step.
+pub const BNQ_CALIBRATION_MAX_SHRINK: i32 = 10;
+/// float: for percentile, 50..100.
+pub const BNQ_CALIBRATION_PERCENTILE: i32 = 11;
+/// int: `BNQ_KL_*`.
+pub const BNQ_CALIBRATION_KL_VARIANT: i32 = 12;
+/// int: `BNQ_LAST_BIN_*`, for mse.
+pub const BNQ_CALIBRATION_LAST_BIN: i32 = 13;
+/// int: `BNQ_OBSERVE_*`.
+pub const BNQ_CALIBRATION_NON_FINITE: i32 = 14;
+/// int: `BNQ_OUTLIERS_*`.
+pub const BNQ_CALIBRATION_OUTLIERS: i32 = 15;
+/// float: percent of the values that are not outliers.
+pub const BNQ_CALIBRATION_OUTLIER_PERCENTILE: i32 = 16;
+/// float: standard deviations from the mean from which on values are outliers.
+pub const BNQ_CALIBRATION_OUTLIER_DEVIATIONS: i32 = 17;
+/// int: 1 keeps what mean, variance and higher moments are made of, else 0.
+pub const BNQ_CALIBRATION_MOMENTS: i32 = 18;
+/// int: 1 keeps a histogram even where the method needs none, else 0.
+pub const BNQ_CALIBRATION_HISTOGRAM: i32 = 19;
+
+/// Minimum and maximum.
+pub const BNQ_METHOD_MINMAX: i32 = 0;
+/// Those of each batch, averaged.
+pub const BNQ_METHOD_MOVING_AVERAGE: i32 = 1;
+/// The range of a percentile of the values.
+pub const BNQ_METHOD_PERCENTILE: i32 = 2;
+/// The least Kullback-Leibler divergence.
+pub const BNQ_METHOD_KL: i32 = 3;
+/// The least mean squared error.
+pub const BNQ_METHOD_MSE: i32 = 4;
+/// An online follower whose steps are bounded.
+pub const BNQ_METHOD_ADAPTIVE: i32 = 5;
+/// TensorRT's search.
+pub const BNQ_KL_TENSORRT: i32 = 0;
+/// ONNX Runtime's search.
+pub const BNQ_KL_ONNXRUNTIME: i32 = 1;
+/// The whole range is a candidate.
+pub const BNQ_LAST_BIN_KEEP: i32 = 0;
+/// It is not, as in PyTorch.
+pub const BNQ_LAST_BIN_DROP: i32 = 1;
+/// No limits.
+pub const BNQ_OUTLIERS_NONE: i32 = 0;
+/// Limits by [`BNQ_CALIBRATION_OUTLIER_PERCENTILE`].
+pub const BNQ_OUTLIERS_PERCENTILE: i32 = 1;
+/// Limits by [`BNQ_CALIBRATION_OUTLIER_DEVIATIONS`].
+pub const BNQ_OUTLIERS_DEVIATIONS: i32 = 2;
+/// Refuse a batch with NaN or infinity.
+pub const BNQ_OBSERVE_ERROR: i32 = 0;
+/// Count NaN and infinity and leave them out.
+pub const BNQ_OBSERVE_SKIP: i32 = 1;
+
+/// Position of the number of finite values.
+pub const BNQ_STATISTIC_COUNT: usize = 0;
+/// Position of the minimum.
+pub const BNQ_STATISTIC_MIN: usize = 1;
+/// Position of the maximum.
+pub const BNQ_STATISTIC_MAX: usize = 2;
+/// Position of the mean.
+pub const BNQ_STATISTIC_MEAN: usize = 3;
+/// Position of the variance of the whole population.
+pub const BNQ_STATISTIC_VARIANCE: usize = 4;
+/// Position of the greatest |x|.
+pub const BNQ_STATISTIC_ABSMAX: usize = 5;
+/// Position of the mean of |x|.
+pub const BNQ_STATISTIC_ABSMEAN: usize = 6;
+/// Position of the skewness.
+pub const BNQ_STATISTIC_SKEWNESS: usize = 7;
+/// Position of the kurtosis.
+pub const BNQ_STATISTIC_KURTOSIS: usize = 8;
+/// Position of the share of the values that are 0.
+pub const BNQ_STATISTIC_ZERO_SHARE: usize = 9;
+/// Position of the number of values that were skipped.
+pub const BNQ_STATISTIC_NON_FINITE: usize = 10;
+/// Position of the number of outliers.
+pub const BNQ_STATISTIC_OUTLIERS: usize = 11;
+/// Number of statistics listed here.
+pub const BNQ_NUM_STATISTICS: usize = 12;
+/// In place of a channel: all of them together.
+pub const BNQ_ALL_CHANNELS: u64 = u64::MAX;
+
+// 11. Parameter optimisation -------------------------------------------------
+
+/// int: `BNQ_OPTIMIZE_*`.
+pub const BNQ_OPTIMIZATION_METHOD: i32 = 1;
+/// int: `BNQ_OBJECTIVE_*`, of grid and hqq.
+pub const BNQ_OPTIMIZATION_OBJECTIVE: i32 = 2;
+/// int: `BNQ_SCOPE_*`, of grid.
+pub const BNQ_OPTIMIZATION_SCOPE: i32 = 3;
+/// int: steps of grid from the whole range down.
+pub const BNQ_OPTIMIZATION_STEPS: i32 = 4;
+/// float: the least part of the range that grid tries.
+pub const BNQ_OPTIMIZATION_MIN_RATIO: i32 = 5;
+/// int: how often grid searches the neighbourhood of the best in half steps.
+pub const BNQ_OPTIMIZATION_REFINEMENTS: i32 = 6;
+/// int: how far grid moves zero points.
+pub const BNQ_OPTIMIZATION_ZERO_POINT_STEPS: i32 = 7;
+/// int: of the histograms of [`BNQ_OBJECTIVE_KL`].
+pub const BNQ_OPTIMIZATION_BINS: i32 = 8;
+/// int: at most so many, of gradient and hqq; 0 for the method's own.
+pub const BNQ_OPTIMIZATION_ITERATIONS: i32 = 9;
+/// float: of gradient, in parts of a scale.
+pub const BNQ_OPTIMIZATION_LEARNING_RATE: i32 = 10;
+/// float: the weight of hqq's penalty.
+pub const BNQ_OPTIMIZATION_BETA: i32 = 11;
+/// float: the norm p of hqq's error.
+pub const BNQ_OPTIMIZATION_NORM: i32 = 12;
+/// float: what hqq's beta is multiplied by each iteration.
+pub const BNQ_OPTIMIZATION_KAPPA: i32 = 13;
+/// float: added to gptq's diagonal, in parts of its mean.
+pub const BNQ_OPTIMIZATION_DAMPING: i32 = 14;
+/// int: columns whose errors gptq passes on at once.
+pub const BNQ_OPTIMIZATION_BLOCK: i32 = 15;
+/// int: 1 for gptq to take columns by descending diagonal, else 0.
+pub const BNQ_OPTIMIZATION_ACT_ORDER: i32 = 16;
+/// int: how many exponents awq tries.
+pub const BNQ_OPTIMIZATION_RATIOS: i32 = 17;
+
+/// Narrower ranges, one after another.
+pub const BNQ_OPTIMIZE_GRID: i32 = 0;
+/// Learned step size.
+pub const BNQ_OPTIMIZE_GRADIENT: i32 = 1;
+/// Half-quadratic refinement.
+pub const BNQ_OPTIMIZE_HQQ: i32 = 2;
+/// Errors made up for by the columns after. Needs activations.
+pub const BNQ_OPTIMIZE_GPTQ: i32 = 3;
+/// Weights of large inputs scaled up. Needs activations.
+pub const BNQ_OPTIMIZE_AWQ: i32 = 4;
+/// Mean squared error.
+pub const BNQ_OBJECTIVE_MSE: i32 = 0;
+/// Kullback-Leibler divergence.
+pub const BNQ_OBJECTIVE_KL: i32 = 1;
+/// 1 - cosine.
+pub const BNQ_OBJECTIVE_COSINE: i32 = 2;
+/// The optimizer's metric.
+pub const BNQ_OBJECTIVE_CUSTOM: i32 = 3;
+/// One ratio for each segment.
+pub const BNQ_SCOPE_SEGMENT: i32 = 0;
+/// The same ratio for all.
+pub const BNQ_SCOPE_TENSOR: i32 = 1;
+
+/// Position of the objective of the config's plain rule.
+pub const BNQ_FIGURE_OBJECTIVE_BEFORE: usize = 0;
+/// Position of the objective of the result.
+pub const BNQ_FIGURE_OBJECTIVE_AFTER: usize = 1;
+/// Position of the mean squared error of the config's plain rule.
+pub const BNQ_FIGURE_MSE_BEFORE: usize = 2;
+/// Position of the mean squared error of the result.
+pub const BNQ_FIGURE_MSE_AFTER: usize = 3;
+/// Position of the number of what was looked at.
+pub const BNQ_FIGURE_SEGMENTS: usize = 4;
+/// Position of the number of these that are other than at the start.
+pub const BNQ_FIGURE_IMPROVED: usize = 5;
+/// Number of figures listed here.
+pub const BNQ_NUM_FIGURES: usize = 6;

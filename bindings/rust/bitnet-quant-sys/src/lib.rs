@@ -1,5 +1,6 @@
 //! The C ABI of libbnq: `<bnq/bnq.h>`, declared by hand: the constants in
-//! `ids.rs`, types and functions here.
+//! `ids.rs`, types and the functions of sections 2 to 9 here, the other functions
+//! in `calibration.rs`.
 //!
 //! Declarations only. Conventions (ownership, errors, threads, shapes) are those
 //! at the top of the header, and each function's full contract stands beside its
@@ -15,8 +16,10 @@
 use std::marker::{PhantomData, PhantomPinned};
 use std::os::raw::{c_char, c_void};
 
+mod calibration;
 mod ids;
 
+pub use calibration::*;
 pub use ids::*;
 
 /// [`BNQ_OK`] or one of `BNQ_ERROR_*`.
@@ -52,6 +55,12 @@ opaque! {
     bnq_plan
     /// One row for each tensor of a conversion or comparison; immutable.
     bnq_report
+    /// Watches batches of values, and finds the range in which to quantize them.
+    bnq_calibrator
+    /// Calibrators by name.
+    bnq_calibration
+    /// How to search for parameters.
+    bnq_optimizer
 }
 
 /// A host's memory for bulk data. Frozen layout.
@@ -99,6 +108,18 @@ pub type bnq_log_fn =
 /// cancels it.
 pub type bnq_progress_fn = Option<
     unsafe extern "C" fn(opaque: *mut c_void, done: u64, total: u64, item: *const c_char) -> i32,
+>;
+
+/// A caller's metric: writes the error of `count` values to `out_error`, on the thread
+/// that called the library; non-zero stops.
+pub type bnq_metric_fn = Option<
+    unsafe extern "C" fn(
+        opaque: *mut c_void,
+        original: *const f32,
+        dequantized: *const f32,
+        count: u64,
+        out_error: *mut f64,
+    ) -> i32,
 >;
 
 // 6. Arrays and tensors ------------------------------------------------------

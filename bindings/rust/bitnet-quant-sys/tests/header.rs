@@ -18,7 +18,11 @@ fn header() -> String {
 }
 
 fn declarations() -> String {
-    let files = [include_str!("../src/ids.rs"), include_str!("../src/lib.rs")];
+    let files = [
+        include_str!("../src/ids.rs"),
+        include_str!("../src/lib.rs"),
+        include_str!("../src/calibration.rs"),
+    ];
     strip_comments(&files.concat(), "//", "\n")
 }
 
@@ -34,6 +38,14 @@ fn strip_comments(text: &str, open: &str, close: &str) -> String {
     out + rest
 }
 
+/// A number in decimal, or the name that a language has for the greatest one.
+fn number(value: &str) -> Option<i128> {
+    match value {
+        "UINT64_MAX" | "u64::MAX" => Some(u64::MAX.into()),
+        _ => value.parse().ok(),
+    }
+}
+
 /// Drops preprocessor lines (and those they continue on), except `#define NAME
 /// number`, which becomes `enum { NAME = number };`.
 fn strip_preprocessor(text: &str) -> String {
@@ -43,7 +55,7 @@ fn strip_preprocessor(text: &str) -> String {
             out.push_str(line);
             out.push('\n');
         } else if let ["#define", name, value] = line.split_whitespace().collect::<Vec<_>>()[..] {
-            if value.parse::<i64>().is_ok() {
+            if number(value).is_some() {
                 out.push_str(&format!("enum {{ {} = {} }};\n", name, value));
             }
         }
@@ -156,7 +168,7 @@ fn rust_functions(source: &str) -> BTreeMap<String, Signature> {
 }
 
 /// `BNQ_X = 3` of all enums.
-fn c_constants(header: &str) -> BTreeMap<String, i64> {
+fn c_constants(header: &str) -> BTreeMap<String, i128> {
     let mut constants = BTreeMap::new();
     for (at, _) in header.match_indices("enum {") {
         for entry in bracketed(&header[at + "enum ".len()..]).split(',') {
@@ -164,13 +176,13 @@ fn c_constants(header: &str) -> BTreeMap<String, i64> {
                 continue;
             }
             let (name, value) = entry.split_once('=').expect("every constant has a value");
-            constants.insert(words(name), words(value).parse().expect("a number"));
+            constants.insert(words(name), number(&words(value)).expect("a number"));
         }
     }
     constants
 }
 
-fn rust_constants(source: &str) -> BTreeMap<String, i64> {
+fn rust_constants(source: &str) -> BTreeMap<String, i128> {
     let mut constants = BTreeMap::new();
     for (at, _) in source.match_indices("pub const ") {
         let (name, rest) = source[at + "pub const ".len()..]
@@ -185,7 +197,7 @@ fn rust_constants(source: &str) -> BTreeMap<String, i64> {
             .unwrap();
         // BNQ_VERSION is an expression of the others; tests/layout.rs has it.
         if name != "BNQ_VERSION" {
-            constants.insert(name.to_string(), words(value).parse().expect("a number"));
+            constants.insert(name.to_string(), number(&words(value)).expect("a number"));
         }
     }
     constants
@@ -210,7 +222,7 @@ fn c_types_become_rust_types() {
 fn functions_agree() {
     let (c, rust) = (c_functions(&header()), rust_functions(&declarations()));
     assert!(
-        c.contains_key("bnq_version") && c.contains_key("bnq_report_note"),
+        c.contains_key("bnq_version") && c.contains_key("bnq_tensor_compare_histogram"),
         "parser is blind"
     );
     for (name, signature) in &c {
@@ -235,7 +247,7 @@ fn constants_agree() {
     let (c, rust) = (c_constants(&header()), rust_constants(&declarations()));
     assert_eq!(
         c.get("BNQ_ABI_VERSION"),
-        Some(&i64::from(bitnet_quant_sys::BNQ_ABI_VERSION))
+        Some(&i128::from(bitnet_quant_sys::BNQ_ABI_VERSION))
     );
     assert_eq!(c, rust);
 }
@@ -265,7 +277,12 @@ fn rust_pointer(ty: &str) -> Option<String> {
 #[test]
 fn callbacks_agree() {
     let (header, source) = (header(), declarations());
-    for name in ["bnq_task_fn", "bnq_log_fn", "bnq_progress_fn"] {
+    for name in [
+        "bnq_task_fn",
+        "bnq_log_fn",
+        "bnq_progress_fn",
+        "bnq_metric_fn",
+    ] {
         let at = header.find(&format!("(*{})", name)).expect("the callback");
         let start = header[..at].rfind("typedef").expect("typedef") + "typedef".len();
         let c = c_pointer(&header[start..]).expect("a function pointer");

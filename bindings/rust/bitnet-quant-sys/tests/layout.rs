@@ -48,6 +48,7 @@ fn callbacks_are_nullable_pointers() {
     assert_eq!(size_of::<bnq_progress_fn>(), POINTER);
     assert_eq!(size_of::<bnq_log_fn>(), POINTER);
     assert_eq!(size_of::<bnq_task_fn>(), POINTER);
+    assert_eq!(size_of::<bnq_metric_fn>(), POINTER);
 }
 
 /// The loaded library is of the ABI these declarations follow, and its version

@@ -1,16 +1,15 @@
 //! The values of options that have names.
 
-use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::option::{ConfigOption, OptionValue};
+use crate::option::{ConfigOption, OptionId, OptionValue};
 use crate::registry::Format;
 use bitnet_quant_sys as sys;
-use std::fmt;
-use std::str::FromStr;
 
 /// A value of an option whose values have names.
 pub(crate) trait Choice: Sized + Copy {
-    const OPTION: ConfigOption;
+    type Of: OptionId;
+
+    const OPTION: Self::Of;
 
     fn from_value(value: i64) -> Option<Self>;
 
@@ -24,13 +23,15 @@ pub(crate) trait Choice: Sized + Copy {
                 "{}: this version of the crate does not know the value {} ({:?})",
                 Self::OPTION,
                 value,
-                Self::OPTION.value_name(value)
+                Self::OPTION.value_name_of(value)
             ))
         })
     }
 }
 
 impl Choice for Format {
+    type Of = ConfigOption;
+
     const OPTION: ConfigOption = ConfigOption::FORMAT;
 
     fn from_value(value: i64) -> Option<Format> {
@@ -39,7 +40,7 @@ impl Choice for Format {
 }
 
 macro_rules! choices {
-    ($($(#[$doc:meta])* $name:ident: $option:ident {
+    ($($(#[$doc:meta])* $name:ident: $of:ident::$option:ident {
         $($(#[$value_doc:meta])* $value:ident = $code:ident,)*
     })*) => {$(
         $(#[$doc])*
@@ -54,8 +55,10 @@ macro_rules! choices {
             pub const ALL: &'static [$name] = &[$($name::$value,)*];
         }
 
-        impl Choice for $name {
-            const OPTION: ConfigOption = ConfigOption::$option;
+        impl $crate::choice::Choice for $name {
+            type Of = $of;
+
+            const OPTION: $of = $of::$option;
 
             fn from_value(value: i64) -> Option<$name> {
                 match i32::try_from(value) {
@@ -65,44 +68,45 @@ macro_rules! choices {
             }
         }
 
-        impl From<$name> for OptionValue {
-            fn from(value: $name) -> OptionValue {
-                OptionValue::Int(value as i64)
+        impl From<$name> for $crate::OptionValue {
+            fn from(value: $name) -> $crate::OptionValue {
+                $crate::OptionValue::Int(value as i64)
             }
         }
 
-        impl TryFrom<OptionValue> for $name {
-            type Error = Error;
+        impl TryFrom<$crate::OptionValue> for $name {
+            type Error = $crate::Error;
 
-            /// [`Error::Unsupported`] for a value of a newer library.
-            fn try_from(value: OptionValue) -> Result<$name> {
-                $name::from_option(value)
+            /// [`Unsupported`](crate::Error::Unsupported) for a value of a newer library.
+            fn try_from(value: $crate::OptionValue) -> $crate::Result<$name> {
+                $crate::choice::Choice::from_option(value)
             }
         }
 
-        impl FromStr for $name {
-            type Err = Error;
+        impl std::str::FromStr for $name {
+            type Err = $crate::Error;
 
             /// By the library's name of the value, or its number.
-            /// [`Error::InvalidArgument`] otherwise, saying what is accepted.
-            fn from_str(text: &str) -> Result<$name> {
-                let option = ConfigOption::$option;
-                let config = Config::builder().set(option.name(), text).build()?;
-                $name::from_option(config.get(option)?)
+            /// [`InvalidArgument`](crate::Error::InvalidArgument) otherwise, saying what is
+            /// accepted.
+            fn from_str(text: &str) -> $crate::Result<$name> {
+                let value = $crate::option::OptionId::parse_value($of::$option, text)?;
+                $crate::choice::Choice::from_option(value)
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(ConfigOption::$option.value_name((*self).into()).unwrap_or("unknown"))
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad($of::$option.value_name((*self).into()).unwrap_or("unknown"))
             }
         }
     )*};
 }
+pub(crate) use choices;
 
 choices! {
     /// How many elements share a scale.
-    Granularity: GRANULARITY {
+    Granularity: ConfigOption::GRANULARITY {
         /// All of the tensor.
         Tensor = BNQ_GRANULARITY_TENSOR,
         /// Those of one index along the axis.
@@ -116,14 +120,14 @@ choices! {
         Block = BNQ_GRANULARITY_BLOCK,
     }
     /// How codes and values go together.
-    Scheme: SCHEME {
+    Scheme: ConfigOption::SCHEME {
         /// value = code * scale.
         Symmetric = BNQ_SCHEME_SYMMETRIC,
         /// value = (code - zero point) * scale, over the range of the values and 0.
         Asymmetric = BNQ_SCHEME_ASYMMETRIC,
     }
     /// What NaN and infinity in the input do.
-    NonFinite: NON_FINITE {
+    NonFinite: ConfigOption::NON_FINITE {
         /// Fail with [`Error::NonFinite`], which names the first index.
         Error = BNQ_NON_FINITE_ERROR,
         /// Count as 0.
@@ -133,7 +137,7 @@ choices! {
         Keep = BNQ_NON_FINITE_KEEP,
     }
     /// How x / scale becomes an integer.
-    Rounding: ROUNDING {
+    Rounding: ConfigOption::ROUNDING {
         /// To nearest, ties to even: -0.5, 0.5, 1.5 become 0, 0, 2.
         HalfEven = BNQ_ROUNDING_HALF_EVEN,
         /// To nearest, ties away from zero: -0.5, 0.5, 1.5 become -1, 1, 2.
@@ -151,7 +155,7 @@ choices! {
         Stochastic = BNQ_ROUNDING_STOCHASTIC,
     }
     /// What a scale is made from, for the elements that share it.
-    ScaleRule: SCALE_RULE {
+    ScaleRule: ConfigOption::SCALE_RULE {
         /// [`Absmean`](ScaleRule::Absmean) for ternary, [`Absmax`](ScaleRule::Absmax)
         /// for other formats.
         Default = BNQ_SCALE_RULE_DEFAULT,
@@ -168,7 +172,7 @@ choices! {
         Mse = BNQ_SCALE_RULE_MSE,
     }
     /// The codes and scale of symmetric integers, for q = 127 (int8) or 7 (int4).
-    SymmetricRange: SYMMETRIC_RANGE {
+    SymmetricRange: ConfigOption::SYMMETRIC_RANGE {
         /// Codes -q..q, scale = absmax / q: nothing is clipped.
         Narrow = BNQ_SYMMETRIC_RANGE_NARROW,
         /// Codes -q-1..q, scale = absmax / (q + 0.5): PyTorch's; +absmax is clipped.
@@ -178,7 +182,7 @@ choices! {
         Extreme = BNQ_SYMMETRIC_RANGE_EXTREME,
     }
     /// How scales are stored; codes are made with the scale as stored.
-    ScaleDType: SCALE_DTYPE {
+    ScaleDType: ConfigOption::SCALE_DTYPE {
         /// As 32-bit floats.
         F32 = BNQ_SCALE_DTYPE_F32,
         /// As IEEE halves. What is beyond their range becomes its end, never infinity or
@@ -189,7 +193,7 @@ choices! {
         BF16 = BNQ_SCALE_DTYPE_BF16,
     }
     /// How codes become bytes.
-    Packing: PACKING {
+    Packing: ConfigOption::PACKING {
         /// The format's own.
         Default = BNQ_PACKING_DEFAULT,
         /// Ternary at 1.6 bits: five codes to a byte.

@@ -152,7 +152,7 @@ impl Config {
         )
     }
 
-    fn choice<T: Choice>(&self) -> Result<T> {
+    fn choice<T: Choice<Of = ConfigOption>>(&self) -> Result<T> {
         T::from_option(self.get(T::OPTION)?)
     }
 

@@ -76,7 +76,7 @@ where
             out,
         )
     })?;
-    Ok(Report { handle })
+    Ok(Report::from_handle(handle))
 }
 
 /// Dequantizes a `.bnq` file into a safetensors file: quantized tensors become
@@ -105,7 +105,7 @@ where
             out,
         )
     })?;
-    Ok(Report { handle })
+    Ok(Report::from_handle(handle))
 }
 
 /// Compares the tensors of two model files of any kind: the metrics of each tensor
@@ -133,7 +133,7 @@ where
             out,
         )
     })?;
-    Ok(Report { handle })
+    Ok(Report::from_handle(handle))
 }
 
 /// One row for each tensor of a conversion or comparison, sorted by name.
@@ -148,6 +148,10 @@ unsafe impl Send for Report {}
 unsafe impl Sync for Report {}
 
 impl Report {
+    pub(crate) fn from_handle(handle: Handle<sys::bnq_report>) -> Report {
+        Report { handle }
+    }
+
     fn raw(&self) -> *const sys::bnq_report {
         self.handle.as_ptr()
     }

@@ -5,7 +5,7 @@ use crate::library::check_library;
 use bitnet_quant_sys as sys;
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
-use std::mem::align_of;
+use std::mem::{align_of, ManuallyDrop};
 use std::os::raw::c_char;
 use std::path::Path;
 use std::ptr::{self, NonNull};
@@ -36,6 +36,9 @@ native! {
     bnq_writer: bnq_writer_destroy;
     bnq_plan: bnq_plan_destroy;
     bnq_report: bnq_report_destroy;
+    bnq_calibrator: bnq_calibrator_destroy;
+    bnq_calibration: bnq_calibration_destroy;
+    bnq_optimizer: bnq_optimizer_destroy;
 }
 
 /// An owned native object. Neither `Send` nor `Sync`: the types made of it say
@@ -63,6 +66,18 @@ impl<T: Native> Handle<T> {
         let handle = NonNull::new(raw).map(Handle);
         check(status)?;
         Ok(handle)
+    }
+
+    /// A wrapper of a native object that something else owns; `None` for NULL. `wrap` only
+    /// makes a type of the handle, and does not panic.
+    ///
+    /// # Safety
+    /// `raw` is NULL, or of a live object that outlives what is returned, which is only
+    /// used to read it.
+    pub(crate) unsafe fn borrowed<R>(
+        raw: *const T, wrap: impl FnOnce(Handle<T>) -> R,
+    ) -> Option<ManuallyDrop<R>> {
+        NonNull::new(raw as *mut T).map(|raw| ManuallyDrop::new(wrap(Handle(raw))))
     }
 
     pub(crate) fn as_ptr(&self) -> *mut T {

@@ -4,6 +4,7 @@
 
 mod array;
 mod batch;
+mod calibration;
 mod callback;
 mod choice;
 mod config;
@@ -14,15 +15,23 @@ mod ffi;
 mod file;
 mod library;
 mod metrics;
+mod optimization;
 mod option;
 mod plan;
+mod post_training;
 mod quantize;
 mod registry;
 mod tensor;
+mod validation;
 mod writer;
 
 pub use array::{ArrayView, Element, Output};
 pub use batch::{dequantize_batch, dequantize_batch_into, quantize_batch, quantize_batch_into};
+pub use calibration::{
+    calibration_options, AdaptiveActivationQuantizer, Calibration, CalibrationDataset,
+    CalibrationMethod, CalibrationOption, Calibrator, CalibratorBuilder, CalibratorRef, Histogram,
+    KlVariant, LastBin, ObserveNonFinite, OutlierRule, QuantParams, Statistics, ValueRange,
+};
 pub use callback::{no_progress, Progress};
 pub use choice::{
     Granularity, NonFinite, Packing, Rounding, ScaleDType, ScaleRule, Scheme, SymmetricRange,
@@ -33,10 +42,19 @@ pub use convert::{compare_files, dequantize_file, quantize_file, Report, Row};
 pub use error::{Error, Result};
 pub use file::{Entry, File, FileKind};
 pub use library::{check_library, targets, version, Target, Version};
-pub use metrics::{compare, Metrics};
+pub use metrics::{compare, Metrics, QuantizationMetrics};
+pub use optimization::{
+    optimization_options, Figures, Objective, OptimizationMethod, OptimizationOption,
+    OptimizationScope, Optimized, Optimizer, OptimizerBuilder,
+};
 pub use option::{options, ConfigOption, OptionBounds, OptionValue};
 pub use plan::{Plan, PlanMatch};
+pub use post_training::{
+    post_training_quantization, post_training_quantize_file, quantize_tensor_auto,
+    quantize_tensor_percentile, PostTrainingQuantization,
+};
 pub use quantize::{pack, quantize_into, QuantizedOutput, QuantizedSizes};
 pub use registry::{formats, DType, Format};
 pub use tensor::{dynamic_map, Outliers, QuantizedTensor};
+pub use validation::{compare_histogram, ErrorHistogram};
 pub use writer::{WriteOptions, Writer};

@@ -26,6 +26,9 @@ pub struct Metrics {
     pub cosine: f64,
 }
 
+/// The metrics of a quantized tensor against what it was made of.
+pub type QuantizationMetrics = Metrics;
+
 impl Metrics {
     /// Runs a native call that writes metrics.
     pub(crate) fn read(call: impl FnOnce(*mut f64, u32) -> sys::bnq_status) -> Result<Metrics> {

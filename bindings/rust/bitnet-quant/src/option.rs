@@ -1,18 +1,10 @@
-//! The options of a config, as the library lists them.
+//! Options as the library lists them: those of a config here, those of a calibrator in
+//! `calibration/option.rs`, those of an optimizer in `optimization/option.rs`.
 
-use crate::error::{check, Error, Result};
-use crate::ffi;
-use crate::library::{check_library, expect_library};
+use crate::config::Config;
+use crate::error::Result;
 use bitnet_quant_sys as sys;
 use std::fmt;
-use std::str::FromStr;
-
-/// An option of a [`Config`](crate::Config).
-///
-/// A constant for each that this crate knows; a newer library may have others, by
-/// name (`"group_size".parse()`) and in [`options`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ConfigOption(i32);
 
 /// The value of an option.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,128 +23,8 @@ pub struct OptionBounds {
     pub min: OptionValue,
     /// The greatest value.
     pub max: OptionValue,
-    /// The value of a new config.
+    /// The value where nothing else was set.
     pub default: OptionValue,
-}
-
-impl ConfigOption {
-    /// The [`Format`](crate::Format).
-    pub const FORMAT: ConfigOption = ConfigOption(sys::BNQ_OPT_FORMAT);
-    /// The [`Granularity`](crate::Granularity).
-    pub const GRANULARITY: ConfigOption = ConfigOption(sys::BNQ_OPT_GRANULARITY);
-    /// Columns of a group, or elements of a block.
-    pub const GROUP_SIZE: ConfigOption = ConfigOption(sys::BNQ_OPT_GROUP_SIZE);
-    /// The dimension of per-channel parameters; negative from the end.
-    pub const AXIS: ConfigOption = ConfigOption(sys::BNQ_OPT_AXIS);
-    /// The [`Scheme`](crate::Scheme).
-    pub const SCHEME: ConfigOption = ConfigOption(sys::BNQ_OPT_SCHEME);
-    /// Values beyond +-clip count as +-clip; 0 for none.
-    pub const CLIP: ConfigOption = ConfigOption(sys::BNQ_OPT_CLIP);
-    /// The policy for [`NonFinite`](crate::NonFinite) values.
-    pub const NON_FINITE: ConfigOption = ConfigOption(sys::BNQ_OPT_NON_FINITE);
-    /// The [`Rounding`](crate::Rounding).
-    pub const ROUNDING: ConfigOption = ConfigOption(sys::BNQ_OPT_ROUNDING);
-    /// The seed of stochastic rounding.
-    pub const SEED: ConfigOption = ConfigOption(sys::BNQ_OPT_SEED);
-    /// The [`ScaleRule`](crate::ScaleRule).
-    pub const SCALE_RULE: ConfigOption = ConfigOption(sys::BNQ_OPT_SCALE_RULE);
-    /// The percentage of [`ScaleRule::Percentile`](crate::ScaleRule::Percentile).
-    pub const PERCENTILE: ConfigOption = ConfigOption(sys::BNQ_OPT_PERCENTILE);
-    /// The [`SymmetricRange`](crate::SymmetricRange).
-    pub const SYMMETRIC_RANGE: ConfigOption = ConfigOption(sys::BNQ_OPT_SYMMETRIC_RANGE);
-    /// The [`ScaleDType`](crate::ScaleDType).
-    pub const SCALE_DTYPE: ConfigOption = ConfigOption(sys::BNQ_OPT_SCALE_DTYPE);
-    /// 1 for scales in 8 bits with scales of their own, else 0.
-    pub const DOUBLE_QUANT: ConfigOption = ConfigOption(sys::BNQ_OPT_DOUBLE_QUANT);
-    /// The [`Packing`](crate::Packing).
-    pub const PACKING: ConfigOption = ConfigOption(sys::BNQ_OPT_PACKING);
-    /// Columns with some |x| at or above it are outliers; 0 for none.
-    pub const OUTLIER_THRESHOLD: ConfigOption = ConfigOption(sys::BNQ_OPT_OUTLIER_THRESHOLD);
-
-    /// The id as in `bnq.h`.
-    pub fn id(self) -> i32 {
-        self.0
-    }
-
-    /// Its name, for example "group_size".
-    pub fn name(self) -> &'static str {
-        // SAFETY: any id is accepted; names of the registry live for ever.
-        unsafe { ffi::text(sys::bnq_option_name(self.0)) }.unwrap_or("unknown")
-    }
-
-    /// What it accepts. [`Error::Unsupported`] where the library does not have it.
-    pub fn bounds(self) -> Result<OptionBounds> {
-        check_library()?;
-        let (mut kind, mut min, mut max, mut default) = (0, 0.0, 0.0, 0.0);
-        // SAFETY: any id is accepted; places for the values.
-        check(unsafe {
-            sys::bnq_option_bounds(self.0, &mut kind, &mut min, &mut max, &mut default)
-        })?;
-        let value = |number: f64| match kind {
-            sys::BNQ_OPTION_INT => OptionValue::Int(number as i64),
-            _ => OptionValue::Float(number),
-        };
-        Ok(OptionBounds {
-            min: value(min),
-            max: value(max),
-            default: value(default),
-        })
-    }
-
-    /// The name of a value ("group", "symmetric"); `None` where values are plain
-    /// numbers, or for one that is not accepted.
-    pub fn value_name(self, value: OptionValue) -> Option<&'static str> {
-        match value {
-            // SAFETY: anything is accepted; names of the registry live for ever.
-            OptionValue::Int(value) => unsafe {
-                ffi::text(sys::bnq_option_value_name(self.0, value))
-            },
-            OptionValue::Float(_) => None,
-        }
-    }
-
-    /// Reads the option through a pair of native getters.
-    pub(crate) fn read(
-        self, int: impl FnOnce(i32, *mut i64) -> sys::bnq_status,
-        float: impl FnOnce(i32, *mut f64) -> sys::bnq_status,
-    ) -> Result<OptionValue> {
-        match self.bounds()?.default {
-            OptionValue::Int(mut value) => {
-                check(int(self.0, &mut value))?;
-                Ok(OptionValue::Int(value))
-            }
-            OptionValue::Float(mut value) => {
-                check(float(self.0, &mut value))?;
-                Ok(OptionValue::Float(value))
-            }
-        }
-    }
-}
-
-impl FromStr for ConfigOption {
-    type Err = Error;
-
-    /// By its name. [`Error::NotFound`] otherwise.
-    fn from_str(name: &str) -> Result<ConfigOption> {
-        check_library()?;
-        let name = ffi::c_string("name", name)?;
-        let mut id = 0;
-        // SAFETY: a C string and a place for the id.
-        check(unsafe { sys::bnq_option_id(name.as_ptr(), &mut id) })?;
-        Ok(ConfigOption(id))
-    }
-}
-
-impl fmt::Display for ConfigOption {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl fmt::Debug for ConfigOption {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ConfigOption({} {})", self.0, self.name())
-    }
 }
 
 impl fmt::Display for OptionValue {
@@ -164,35 +36,225 @@ impl fmt::Display for OptionValue {
     }
 }
 
-/// The options of the library.
-///
-/// # Panics
-/// If the loaded library does not fit; see [`check_library`].
-pub fn options() -> Vec<ConfigOption> {
-    expect_library();
-    // SAFETY: a place for the id; the index is in range.
-    unsafe {
-        (0..sys::bnq_option_count())
-            .filter_map(|index| {
+/// An option of some object of the library.
+pub(crate) trait OptionId: Copy + fmt::Display {
+    /// The options of the library.
+    fn all() -> Vec<Self>;
+
+    fn name_of(self) -> &'static str;
+
+    fn value_name_of(self, value: OptionValue) -> Option<&'static str>;
+
+    /// A value from its name or number, as the library reads it.
+    fn parse_value(self, text: &str) -> Result<OptionValue>;
+}
+
+/// An option type over the functions of its registry, with a function that lists all.
+macro_rules! option_type {
+    (
+        $(#[$doc:meta])*
+        $type:ident {
+            $($(#[$constant_doc:meta])* $constant:ident = $code:ident;)*
+        }
+        $(#[$list_doc:meta])*
+        fn $list:ident() by $count:ident, $at:ident;
+        $name:ident, $id:ident, $bounds:ident, $value_name:ident;
+        parse($option:ident, $text:ident) $parse:block
+    ) => {
+        $(#[$doc])*
+        ///
+        /// A constant for each that this crate knows; a newer library may have others,
+        /// by name (`parse()`) and in the list of all.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $type(i32);
+
+        impl $type {
+            $($(#[$constant_doc])* pub const $constant: $type = $type(sys::$code);)*
+
+            /// The id as in `bnq.h`.
+            pub fn id(self) -> i32 {
+                self.0
+            }
+
+            /// Its name: that of the constant in lower case.
+            pub fn name(self) -> &'static str {
+                // SAFETY: any id is accepted; names of the registry live for ever.
+                unsafe { $crate::ffi::text(sys::$name(self.0)) }.unwrap_or("unknown")
+            }
+
+            /// What it accepts. [`Unsupported`](crate::Error::Unsupported) where the
+            /// library does not have it.
+            pub fn bounds(self) -> $crate::Result<$crate::OptionBounds> {
+                use $crate::OptionValue;
+                $crate::check_library()?;
+                let (mut kind, mut min, mut max, mut default) = (0, 0.0, 0.0, 0.0);
+                // SAFETY: any id is accepted; places for the values.
+                $crate::error::check(unsafe {
+                    sys::$bounds(self.0, &mut kind, &mut min, &mut max, &mut default)
+                })?;
+                let value = |number: f64| match kind {
+                    sys::BNQ_OPTION_INT => OptionValue::Int(number as i64),
+                    _ => OptionValue::Float(number),
+                };
+                Ok($crate::OptionBounds {
+                    min: value(min),
+                    max: value(max),
+                    default: value(default),
+                })
+            }
+
+            /// The name of a value; `None` where values are plain numbers, or for one
+            /// that is not accepted.
+            pub fn value_name(self, value: $crate::OptionValue) -> Option<&'static str> {
+                match value {
+                    // SAFETY: anything is accepted; names of the registry live for ever.
+                    $crate::OptionValue::Int(value) => unsafe {
+                        $crate::ffi::text(sys::$value_name(self.0, value))
+                    },
+                    $crate::OptionValue::Float(_) => None,
+                }
+            }
+
+            /// Reads the option through a pair of native getters.
+            pub(crate) fn read(
+                self, int: impl FnOnce(i32, *mut i64) -> sys::bnq_status,
+                float: impl FnOnce(i32, *mut f64) -> sys::bnq_status,
+            ) -> $crate::Result<$crate::OptionValue> {
+                use $crate::OptionValue;
+                match self.bounds()?.default {
+                    OptionValue::Int(mut value) => {
+                        $crate::error::check(int(self.0, &mut value))?;
+                        Ok(OptionValue::Int(value))
+                    }
+                    OptionValue::Float(mut value) => {
+                        $crate::error::check(float(self.0, &mut value))?;
+                        Ok(OptionValue::Float(value))
+                    }
+                }
+            }
+        }
+
+        impl $crate::option::OptionId for $type {
+            fn all() -> Vec<$type> {
+                $list()
+            }
+
+            fn name_of(self) -> &'static str {
+                self.name()
+            }
+
+            fn value_name_of(self, value: $crate::OptionValue) -> Option<&'static str> {
+                self.value_name(value)
+            }
+
+            fn parse_value(self, $text: &str) -> $crate::Result<$crate::OptionValue> {
+                let $option = self;
+                $parse
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = $crate::Error;
+
+            /// By its name. [`NotFound`](crate::Error::NotFound) otherwise.
+            fn from_str(name: &str) -> $crate::Result<$type> {
+                $crate::check_library()?;
+                let name = $crate::ffi::c_string("name", name)?;
                 let mut id = 0;
-                check(sys::bnq_option_at(index, &mut id))
-                    .ok()
-                    .map(|()| ConfigOption(id))
-            })
-            .collect()
+                // SAFETY: a C string and a place for the id.
+                $crate::error::check(unsafe { sys::$id(name.as_ptr(), &mut id) })?;
+                Ok($type(id))
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{}({} {})", stringify!($type), self.0, self.name())
+            }
+        }
+
+        $(#[$list_doc])*
+        ///
+        /// # Panics
+        /// If the loaded library does not fit; see [`check_library`](crate::check_library).
+        pub fn $list() -> Vec<$type> {
+            $crate::library::expect_library();
+            // SAFETY: a place for the id; the index is in range.
+            unsafe {
+                (0..sys::$count())
+                    .filter_map(|index| {
+                        let mut id = 0;
+                        $crate::error::check(sys::$at(index, &mut id))
+                            .ok()
+                            .map(|()| $type(id))
+                    })
+                    .collect()
+            }
+        }
+    };
+}
+pub(crate) use option_type;
+
+option_type! {
+    /// An option of a [`Config`](crate::Config).
+    ConfigOption {
+        /// The [`Format`](crate::Format).
+        FORMAT = BNQ_OPT_FORMAT;
+        /// The [`Granularity`](crate::Granularity).
+        GRANULARITY = BNQ_OPT_GRANULARITY;
+        /// Columns of a group, or elements of a block.
+        GROUP_SIZE = BNQ_OPT_GROUP_SIZE;
+        /// The dimension of per-channel parameters; negative from the end.
+        AXIS = BNQ_OPT_AXIS;
+        /// The [`Scheme`](crate::Scheme).
+        SCHEME = BNQ_OPT_SCHEME;
+        /// Values beyond +-clip count as +-clip; 0 for none.
+        CLIP = BNQ_OPT_CLIP;
+        /// The policy for [`NonFinite`](crate::NonFinite) values.
+        NON_FINITE = BNQ_OPT_NON_FINITE;
+        /// The [`Rounding`](crate::Rounding).
+        ROUNDING = BNQ_OPT_ROUNDING;
+        /// The seed of stochastic rounding.
+        SEED = BNQ_OPT_SEED;
+        /// The [`ScaleRule`](crate::ScaleRule).
+        SCALE_RULE = BNQ_OPT_SCALE_RULE;
+        /// The percentage of [`ScaleRule::Percentile`](crate::ScaleRule::Percentile).
+        PERCENTILE = BNQ_OPT_PERCENTILE;
+        /// The [`SymmetricRange`](crate::SymmetricRange).
+        SYMMETRIC_RANGE = BNQ_OPT_SYMMETRIC_RANGE;
+        /// The [`ScaleDType`](crate::ScaleDType).
+        SCALE_DTYPE = BNQ_OPT_SCALE_DTYPE;
+        /// 1 for scales in 8 bits with scales of their own, else 0.
+        DOUBLE_QUANT = BNQ_OPT_DOUBLE_QUANT;
+        /// The [`Packing`](crate::Packing).
+        PACKING = BNQ_OPT_PACKING;
+        /// Columns with some |x| at or above it are outliers; 0 for none.
+        OUTLIER_THRESHOLD = BNQ_OPT_OUTLIER_THRESHOLD;
+    }
+    /// The options of a config that the library has.
+    fn options() by bnq_option_count, bnq_option_at;
+    bnq_option_name, bnq_option_id, bnq_option_bounds, bnq_option_value_name;
+    parse(option, text) {
+        Config::builder().set(option.name(), text).build()?.get(option)
     }
 }
 
 /// All options with their values, read by `get`, for `Debug`.
-pub(crate) fn debug(
-    name: &str, f: &mut fmt::Formatter<'_>, get: impl Fn(ConfigOption) -> Result<OptionValue>,
+pub(crate) fn debug<O: OptionId>(
+    name: &str, f: &mut fmt::Formatter<'_>, get: impl Fn(O) -> Result<OptionValue>,
 ) -> fmt::Result {
     let mut out = f.debug_struct(name);
-    for option in options() {
+    for option in O::all() {
         if let Ok(value) = get(option) {
-            match option.value_name(value) {
-                Some(text) => out.field(option.name(), &format_args!("{}", text)),
-                None => out.field(option.name(), &format_args!("{}", value)),
+            match option.value_name_of(value) {
+                Some(text) => out.field(option.name_of(), &format_args!("{}", text)),
+                None => out.field(option.name_of(), &format_args!("{}", value)),
             };
         }
     }

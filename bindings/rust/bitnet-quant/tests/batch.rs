@@ -5,9 +5,9 @@ mod common;
 use bitnet_quant::{
     dequantize_batch, dequantize_batch_into, quantize_batch, quantize_batch_into, quantize_into,
     ArrayView, Config, Context, DType, Error, Output, QuantizedOutput, QuantizedSizes,
-    QuantizedTensor, Result,
+    QuantizedTensor,
 };
-use common::weights;
+use common::{refused, weights};
 
 const SHAPES: [&[usize]; 5] = [&[40, 50], &[7], &[3, 0, 5], &[2, 9, 31], &[]];
 
@@ -22,17 +22,6 @@ fn arrays(values: &[f32]) -> Vec<ArrayView<'_>> {
             ArrayView::new(own, shape).unwrap()
         })
         .collect()
-}
-
-fn refused<T: std::fmt::Debug>(result: Result<T>, texts: &[&str]) {
-    match result.expect_err("a refusal") {
-        Error::InvalidArgument(message) => {
-            for text in texts {
-                assert!(message.contains(text), "no {:?} in: {}", text, message);
-            }
-        }
-        error => panic!("another error: {}", error),
-    }
 }
 
 struct Buffers {

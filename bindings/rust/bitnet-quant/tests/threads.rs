@@ -5,9 +5,12 @@
 mod common;
 
 use bitnet_quant::{
-    ArrayView, Config, ConfigBuilder, Context, DType, Entry, Error, File, Format, Metrics,
-    Outliers, Output, Plan, PlanMatch, Progress, QuantizedOutput, QuantizedTensor, Report, Row,
-    WriteOptions, Writer,
+    AdaptiveActivationQuantizer, ArrayView, Calibration, CalibrationDataset, CalibrationMethod,
+    CalibrationOption, Calibrator, CalibratorBuilder, CalibratorRef, Config, ConfigBuilder,
+    Context, DType, Entry, Error, ErrorHistogram, Figures, File, Format, Histogram, Metrics,
+    OptimizationOption, Optimized, Optimizer, OptimizerBuilder, Outliers, Output, Plan, PlanMatch,
+    PostTrainingQuantization, Progress, QuantParams, QuantizedOutput, QuantizedTensor, Report, Row,
+    Statistics, ValueRange, WriteOptions, Writer,
 };
 use std::sync::Arc;
 use std::thread;
@@ -26,7 +29,10 @@ fn send_and_sync() {
         QuantizedTensor, File, Entry<'static>, Report, Row<'static>,
         Config, ConfigBuilder, Plan, PlanMatch, Context, Outliers<'static>,
         ArrayView<'static>, Output<'static>, QuantizedOutput<'static>, DType, Format, Metrics, Progress<'static>,
-        WriteOptions, Error,
+        WriteOptions, Error, Calibrator, CalibratorBuilder, Calibration, CalibratorRef<'static>,
+        CalibrationDataset<'static>, CalibrationMethod, CalibrationOption, Statistics, Histogram,
+        QuantParams, ValueRange, AdaptiveActivationQuantizer, PostTrainingQuantization,
+        ErrorHistogram, Optimizer, OptimizerBuilder, OptimizationOption, Optimized, Figures,
     }
 }
 
@@ -72,4 +78,29 @@ fn one_of_everything_in_many_threads() {
     for thread in threads {
         thread.join().unwrap();
     }
+}
+
+/// Calibrators of one set that nobody changes, asked by many threads.
+#[test]
+fn calibrators_are_shared_while_they_are_read() {
+    let context = Context::with_threads(2).unwrap();
+    let prototype = Calibrator::builder().method(CalibrationMethod::Mse);
+    let mut set = Calibration::with_prototype(&prototype.build().unwrap()).unwrap();
+    let values = common::weights(3000);
+    for name in ["a", "b"] {
+        let array = ArrayView::new(&values, &[3000]).unwrap();
+        set.observe(&context, name, &array).unwrap();
+    }
+    let expected = set.get("a").unwrap().range(&context).unwrap();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for (_, calibrator) in set.iter() {
+                    assert_eq!(calibrator.range(&context).unwrap(), expected);
+                    let own = calibrator.clone();
+                    assert_eq!(own.to_bytes().unwrap(), calibrator.to_bytes().unwrap());
+                }
+            });
+        }
+    });
 }

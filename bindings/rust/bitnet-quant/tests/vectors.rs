@@ -7,78 +7,11 @@ use bitnet_quant::{
     DType, Error, Format, Packing, QuantizedOutput, QuantizedSizes, QuantizedTensor,
 };
 use common::cases;
+use common::json::{
+    bits, config, float_bits, floats, hex_bytes, integers, number, same, shape, text,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
-
-fn text(value: &Value) -> &str {
-    value
-        .as_str()
-        .unwrap_or_else(|| panic!("{} is not a string", value))
-}
-
-fn list(value: &Value) -> &[Value] {
-    value
-        .as_array()
-        .unwrap_or_else(|| panic!("{} is not a list", value))
-}
-
-fn integers<T: TryFrom<i64>>(value: &Value) -> Vec<T> {
-    let integer = |v: &Value| T::try_from(v.as_i64()?).ok();
-    list(value)
-        .iter()
-        .map(|v| integer(v).unwrap_or_else(|| panic!("{}", v)))
-        .collect()
-}
-
-/// A number, or the name of one that JSON does not have.
-fn number(value: &Value) -> f64 {
-    match value.as_str() {
-        Some("nan") => f64::NAN,
-        Some("inf") => f64::INFINITY,
-        Some("-inf") => f64::NEG_INFINITY,
-        _ => value
-            .as_f64()
-            .unwrap_or_else(|| panic!("{} is not a number", value)),
-    }
-}
-
-fn floats(value: &Value) -> Vec<f32> {
-    list(value).iter().map(|v| number(v) as f32).collect()
-}
-
-fn float_bits(value: &Value) -> Vec<u32> {
-    list(value)
-        .iter()
-        .map(|v| u32::from_str_radix(text(v), 16).expect("hexadecimal"))
-        .collect()
-}
-
-fn hex_bytes(value: &Value) -> Vec<u8> {
-    let digits = text(value).as_bytes().chunks(2);
-    digits
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).expect("hex"))
-        .collect()
-}
-
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|v| v.to_bits()).collect()
-}
-
-/// The same bits, but for NaN, of which there are many.
-fn same(values: &[f32], expected: &[u32]) -> bool {
-    let equal =
-        |(v, e): (&f32, &u32)| v.to_bits() == *e || v.is_nan() && f32::from_bits(*e).is_nan();
-    values.len() == expected.len() && values.iter().zip(expected).all(equal)
-}
-
-fn config(value: &Value) -> Result<Config, Error> {
-    let options = value.as_object().expect("options");
-    Config::from_map(options.iter().map(|(option, value)| (option, text(value))))
-}
-
-fn shape(value: &Value) -> Vec<usize> {
-    integers::<u32>(value).iter().map(|&d| d as usize).collect()
-}
 
 /// A case of quantize.json.
 struct Case {

@@ -3,8 +3,11 @@
 // Each test is a crate of its own and uses a part of this.
 #![allow(dead_code)]
 
-use bitnet_quant::{ArrayView, Context, FileKind, WriteOptions, Writer};
+pub mod json;
+
+use bitnet_quant::{ArrayView, Context, Error, FileKind, Result, WriteOptions, Writer};
 use serde_json::Value;
+use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,6 +22,18 @@ pub fn cases(file: &str) -> Vec<Value> {
     match json["cases"].take() {
         Value::Array(cases) if !cases.is_empty() => cases,
         _ => panic!("{} has no cases", path.display()),
+    }
+}
+
+/// Asserts that an argument was refused, with a message that has all the parts.
+pub fn refused<T: Debug>(result: Result<T>, parts: &[&str]) {
+    match result.expect_err("a refusal") {
+        Error::InvalidArgument(message) => {
+            for part in parts {
+                assert!(message.contains(part), "no {:?} in: {}", part, message);
+            }
+        }
+        error => panic!("another error: {}", error),
     }
 }
 
