@@ -184,7 +184,8 @@ public sealed partial class Config : IDisposable
     /// <summary>The value of an option as <see cref="Set"/> takes it.</summary>
     /// <param name="option">A name of <see cref="Library.Options"/>, such as "group_size".</param>
     /// <exception cref="NotFoundException">There is no such option.</exception>
-    public string Get(string option) => OptionInfo.ValueText(OptionInfo.Find(option), GetInteger, GetFloat);
+    public string Get(string option) => OptionTable.Config.ValueText(
+        OptionTable.Config.Find(option), GetInteger, GetFloat);
 
     /// <summary>A config of its own with the same values.</summary>
     public Config Clone()

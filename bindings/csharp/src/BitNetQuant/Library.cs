@@ -82,20 +82,21 @@ public static unsafe class Library
     }
 
     /// <summary>The options of a <see cref="Config"/>.</summary>
-    public static ImmutableArray<OptionInfo> Options
-    {
-        get
-        {
-            var result = ImmutableArray.CreateBuilder<OptionInfo>();
-            for (uint i = 0; i < NativeMethods.bnq_option_count(); i++)
-            {
-                Native.Check(NativeMethods.bnq_option_at(i, out int id));
-                result.Add(OptionInfo.Read(id));
-            }
+    public static ImmutableArray<OptionInfo> Options => OptionTable.Config.Read();
 
-            return result.ToImmutable();
-        }
-    }
+    /// <summary>The options of a <see cref="Calibrator"/>.</summary>
+    public static ImmutableArray<OptionInfo> CalibrationOptions => OptionTable.Calibration.Read();
+
+    /// <summary>The options of an <see cref="Optimizer"/>.</summary>
+    public static ImmutableArray<OptionInfo> OptimizationOptions => OptionTable.Optimization.Read();
+
+    /// <summary>The names of the <see cref="Statistics"/> of what a <see cref="Calibrator"/> has observed.</summary>
+    public static ImmutableArray<string> StatisticNames =>
+        Names(NativeMethods.bnq_statistic_count(), &NativeMethods.bnq_statistic_name);
+
+    /// <summary>The names of the figures of an <see cref="OptimizationResult"/>.</summary>
+    public static ImmutableArray<string> FigureNames =>
+        Names(NativeMethods.bnq_figure_count(), &NativeMethods.bnq_figure_name);
 
     /// <summary>The configs that have names.</summary>
     public static ImmutableArray<PresetInfo> Presets
@@ -148,6 +149,17 @@ public static unsafe class Library
 
     /// <summary>Bits of one element, 4 to 64; 0 for an unknown type.</summary>
     public static int BitsOf(DataType type) => (int)NativeMethods.bnq_dtype_bits((int)type);
+
+    private static ImmutableArray<string> Names(uint count, delegate*<uint, byte*> nameAt)
+    {
+        var result = ImmutableArray.CreateBuilder<string>((int)count);
+        for (uint i = 0; i < count; i++)
+        {
+            result.Add(Native.Text(nameAt(i)));
+        }
+
+        return result.MoveToImmutable();
+    }
 
     private static long Property(int format, int property)
     {

@@ -45,6 +45,47 @@ public static unsafe class Model
         return Finish(watch, status, report);
     }
 
+    /// <summary>
+    /// Quantizes a model as <see cref="Quantize"/> does, and adds the static parameters of its activations: for each
+    /// name N of the calibration an array "N.input_scale" of Float32, and where <paramref name="activationConfig"/> is
+    /// asymmetric an array "N.input_zero_point" of Int8, of one element or one for each channel.
+    /// </summary>
+    /// <param name="input">The path of the model.</param>
+    /// <param name="output">The path of the .bnq file.</param>
+    /// <param name="plan">Which tensors get which config.</param>
+    /// <param name="calibration">What is known of the activations.</param>
+    /// <param name="activationConfig">What they are to be quantized into; null for the preset
+    /// "int8_symmetric".</param>
+    /// <param name="options">How the output is written.</param>
+    /// <param name="progress">Hears of it on the calling thread; may be null.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
+    /// <returns>A row for each tensor, with the metrics of those that were quantized.</returns>
+    /// <exception cref="NoDataException">There are no data for a name.</exception>
+    /// <exception cref="InvalidArgumentException">The model has an array of one of those names.</exception>
+    /// <exception cref="NotFoundException">There is no such input.</exception>
+    /// <exception cref="AlreadyExistsException">The output exists, without
+    /// <see cref="WriteOptions.Overwrite"/>, or is also the input.</exception>
+    /// <exception cref="CorruptFileException">The input is truncated or damaged.</exception>
+    /// <exception cref="NonFiniteException">A tensor holds NaN or infinity; the message names it and the
+    /// index.</exception>
+    /// <exception cref="InputOutputException">A file cannot be read or written.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static Report PostTrainingQuantize(
+        string input, string output, Plan plan, Calibration calibration, Config? activationConfig = null,
+        WriteOptions options = WriteOptions.None, IProgress<ModelProgress>? progress = null, Context? context = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(calibration);
+        using var watch = new ProgressWatch(progress, cancellationToken);
+        int status = NativeMethods.bnq_post_training_quantize_file(
+            ContextHandle.Of(context), plan.Handle, calibration.Handle, activationConfig?.Handle ?? ConfigHandle.None,
+            Native.Argument(input), Native.Argument(output), (int)options, watch.Callback, watch.Opaque,
+            out ReportHandle report);
+        return Finish(watch, status, report);
+    }
+
     /// <summary>Dequantizes a .bnq file into a safetensors file.</summary>
     /// <param name="input">The path of the .bnq file.</param>
     /// <param name="output">The path of the safetensors file.</param>

@@ -53,21 +53,28 @@ public sealed unsafe partial class QuantizedTensor
         ReadOnlySpan<byte> data, DataType type, ReadOnlySpan<long> shape, Config config, Context? context = null) =>
         Quantize<byte>(data, type, shape, config, context);
 
+    /// <inheritdoc cref="Quantize(ReadOnlySpan{byte}, DataType, ReadOnlySpan{long}, Config, Context?)"/>
+    /// <param name="source">The array.</param>
+    /// <param name="config">What to quantize into.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    public static QuantizedTensor Quantize(SourceArray source, Config config, Context? context = null)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        TensorHandle? tensor = null;
+        NativeArray.Lend(source, array => NativeMethods.bnq_tensor_quantize(
+            ContextHandle.Of(context), config.Handle, array, out tensor));
+        return new QuantizedTensor(tensor!);
+    }
+
     private static QuantizedTensor Quantize<T>(
         ReadOnlySpan<T> values, DataType type, ReadOnlySpan<long> shape, Config config, Context? context)
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(config);
-        ulong[] dimensions = Native.Shape(shape);
-        Native.RequireSize(values, type, dimensions);
-        fixed (T* data = values)
-        fixed (ulong* pointer = dimensions)
-        {
-            var source = new BnqArray { Data = data, Shape = pointer, Dtype = (int)type, Rank = dimensions.Length };
-            Native.Check(NativeMethods.bnq_tensor_quantize(
-                ContextHandle.Of(context), config.Handle, &source, out TensorHandle handle));
-            return new QuantizedTensor(handle);
-        }
+        TensorHandle? tensor = null;
+        NativeArray.Lend(values, type, shape, array => NativeMethods.bnq_tensor_quantize(
+            ContextHandle.Of(context), config.Handle, array, out tensor));
+        return new QuantizedTensor(tensor!);
     }
 
     /// <summary>A tensor from codes, scales and zero points made elsewhere; they are copied.</summary>

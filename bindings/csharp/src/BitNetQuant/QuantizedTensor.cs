@@ -209,8 +209,8 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     /// <summary>The value of an option that the tensor was made with, as <see cref="Config.Get"/>.</summary>
     /// <param name="option">A name of <see cref="Library.Options"/>.</param>
     /// <exception cref="NotFoundException">There is no such option.</exception>
-    public string GetOption(string option) => OptionInfo.ValueText(
-        OptionInfo.Find(option),
+    public string GetOption(string option) => OptionTable.Config.ValueText(
+        OptionTable.Config.Find(option),
         GetInteger,
         id =>
         {

@@ -6,8 +6,8 @@ using BitNetQuant.Interop;
 
 namespace BitNetQuant;
 
-/// <summary>An array of a batch to be quantized. It refers to the caller's memory, which is pinned for as long as a
-/// call uses it. May be used by several threads at once.</summary>
+/// <summary>An array of any type and shape, to be quantized or observed. It refers to the caller's memory, which is
+/// pinned for as long as a call uses it. May be used by several threads at once.</summary>
 public sealed unsafe class SourceArray
 {
     private readonly Func<MemoryHandle> _pin;

@@ -29,7 +29,8 @@ public sealed partial class HeaderTests
         ["bnq_context"] = typeof(ContextHandle), ["bnq_config"] = typeof(ConfigHandle),
         ["bnq_tensor"] = typeof(TensorHandle), ["bnq_file"] = typeof(FileHandle),
         ["bnq_writer"] = typeof(WriterHandle), ["bnq_plan"] = typeof(PlanHandle),
-        ["bnq_report"] = typeof(ReportHandle),
+        ["bnq_report"] = typeof(ReportHandle), ["bnq_calibrator"] = typeof(CalibratorHandle),
+        ["bnq_calibration"] = typeof(CalibrationHandle), ["bnq_optimizer"] = typeof(OptimizerHandle),
     };
 
     private static readonly Dictionary<string, (string Result, string[] Parameters)> Functions =
@@ -61,7 +62,7 @@ public sealed partial class HeaderTests
         ParameterInfo[] declared = method.GetParameters();
 
         Assert.Equal(parameters.Length, declared.Length);
-        Assert.True(Fits(result, method.ReturnType, name), $"{name} returns {result}, not {method.ReturnType}");
+        Assert.True(Fits(result, method.ReturnType, name, returned: true), $"{name} returns {result}, not {method.ReturnType}");
         for (int i = 0; i < parameters.Length; i++)
         {
             string type = Regex.Match(parameters[i], @"^(.*?)\w+$").Groups[1].Value;
@@ -76,15 +77,20 @@ public sealed partial class HeaderTests
     {
         var expected = Numbers().Matches(Code).ToDictionary(
             match => match.Groups["name"].Value,
-            match => int.Parse(match.Groups["value"].Value, CultureInfo.InvariantCulture));
+            match => decimal.Parse(match.Groups["value"].Value, CultureInfo.InvariantCulture));
         foreach (string macro in new[] { "BNQ_ABI_VERSION", "BNQ_MAX_RANK" })
         {
             expected.Add(macro, Macro(macro));
         }
 
+        foreach (Match macro in Regex.Matches(Code, @"^#define (BNQ_\w+) UINT64_MAX$", RegexOptions.Multiline))
+        {
+            expected.Add(macro.Groups[1].Value, ulong.MaxValue);
+        }
+
         var declared = typeof(NativeMethods).GetFields(BindingFlags.Static | BindingFlags.NonPublic)
             .Where(field => field.Name.StartsWith("BNQ_", StringComparison.Ordinal))
-            .ToDictionary(field => field.Name, field => (int)field.GetRawConstantValue()!);
+            .ToDictionary(field => field.Name, field => Convert.ToDecimal(field.GetRawConstantValue(), null));
 
         Assert.Equal(expected.OrderBy(pair => pair.Key), declared.OrderBy(pair => pair.Key));
     }
@@ -103,6 +109,14 @@ public sealed partial class HeaderTests
     [InlineData(typeof(Packing), "BNQ_PACKING_")]
     [InlineData(typeof(ModelFileKind), "BNQ_FILE_")]
     [InlineData(typeof(LogLevel), "BNQ_LOG_")]
+    [InlineData(typeof(CalibrationMethod), "BNQ_METHOD_")]
+    [InlineData(typeof(KLVariant), "BNQ_KL_")]
+    [InlineData(typeof(LastBin), "BNQ_LAST_BIN_")]
+    [InlineData(typeof(NonFiniteObservation), "BNQ_OBSERVE_")]
+    [InlineData(typeof(OutlierRule), "BNQ_OUTLIERS_")]
+    [InlineData(typeof(OptimizationMethod), "BNQ_OPTIMIZE_")]
+    [InlineData(typeof(OptimizationObjective), "BNQ_OBJECTIVE_")]
+    [InlineData(typeof(OptimizationScope), "BNQ_SCOPE_")]
     public void EnumerationsAreComplete(Type enumeration, string prefix)
     {
         var header = Numbers().Matches(Code)
@@ -132,7 +146,7 @@ public sealed partial class HeaderTests
     private static int Macro(string name) => int.Parse(
         Regex.Match(Code, $@"^#define {name} (\d+)$", RegexOptions.Multiline).Groups[1].Value, CultureInfo.InvariantCulture);
 
-    private static bool Fits(string native, Type type, string function)
+    private static bool Fits(string native, Type type, string function, bool returned = false)
     {
         string name = native.Replace("const", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal);
         string target = name.TrimEnd('*');
@@ -141,10 +155,13 @@ public sealed partial class HeaderTests
         {
             bool frees = function.EndsWith("_destroy", StringComparison.Ordinal)
                 || function.EndsWith("_close", StringComparison.Ordinal);
+
+            // What a function returns is borrowed: a handle would free it.
+            bool bare = frees || returned;
             bool list = Regex.IsMatch(native, @"\* *const *\*");
             return list ? type == typeof(nint).MakePointerType()
                 : stars == 2 ? type == handle.MakeByRefType()
-                : type == (frees ? typeof(nint) : handle);
+                : type == (bare ? typeof(nint) : handle);
         }
 
         if (target.EndsWith("_fn", StringComparison.Ordinal))

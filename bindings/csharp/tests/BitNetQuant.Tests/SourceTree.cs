@@ -12,6 +12,8 @@ internal static class SourceTree
 
     internal static string Vectors(string file) => Path.Combine(Root.Value, "tests", "vectors", file);
 
+    internal static string Models(string file) => Path.Combine(Root.Value, "tests", "models", file);
+
     private static string FindRoot()
     {
         for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)

@@ -144,3 +144,74 @@ internal sealed class ReportHandle : SafeHandleZeroOrMinusOneIsInvalid
         return true;
     }
 }
+
+internal sealed class CalibratorHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    /// <summary>NULL: the default options, for a set's prototype.</summary>
+    internal static readonly CalibratorHandle None = new();
+
+    private CalibrationHandle? _set;
+
+    public CalibratorHandle() : base(ownsHandle: true) { }
+
+    /// <summary>Whether the calibrator is a set's, which only the set may change.</summary>
+    internal bool IsBorrowed => _set is not null;
+
+    /// <summary>A calibrator of a set, which stays alive, even if disposed, until this handle is released.</summary>
+    internal static CalibratorHandle Borrow(CalibrationHandle set, ulong index)
+    {
+        var handle = new CalibratorHandle();
+        bool added = false;
+        set.DangerousAddRef(ref added);
+        handle._set = set;
+        handle.SetHandle(NativeMethods.bnq_calibration_at(set, index));
+        return handle;
+    }
+
+    protected override bool ReleaseHandle()
+    {
+        if (_set is null)
+        {
+            NativeMethods.bnq_calibrator_destroy(handle);
+        }
+        else
+        {
+            _set.DangerousRelease();
+        }
+
+        return true;
+    }
+}
+
+internal sealed class CalibrationHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    public CalibrationHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_calibration_destroy(handle);
+        return true;
+    }
+}
+
+internal sealed class OptimizerHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    public OptimizerHandle() : base(ownsHandle: true) { }
+
+    /// <summary>What the caller's metric is called by, if there is one.</summary>
+    internal MetricReference? Metric { get; private set; }
+
+    internal void Use(MetricReference? metric)
+    {
+        metric?.AddUser();
+        Metric?.RemoveUser();
+        Metric = metric;
+    }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_optimizer_destroy(handle);
+        Use(null);
+        return true;
+    }
+}

@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace BitNetQuant.Interop;
 
 /// <summary>
-/// Memory that native objects borrow, such as a file opened from memory and the tensors read
-/// from it, which may outlive it. The last user to go frees it.
+/// What native objects borrow, such as the memory of a file and the tensors read from it,
+/// which may outlive it. The last user to go frees it.
 /// </summary>
 internal abstract class SharedMemory
 {

@@ -1,0 +1,119 @@
+// Section 5 of bnq.h.
+
+using System.Runtime.InteropServices;
+
+namespace BitNetQuant.Interop;
+
+internal static unsafe partial class NativeMethods
+{
+    // 5. Config
+
+    internal const int BNQ_OPT_FORMAT = 1;
+    internal const int BNQ_OPT_GRANULARITY = 2;
+    internal const int BNQ_OPT_GROUP_SIZE = 3;
+    internal const int BNQ_OPT_AXIS = 4;
+    internal const int BNQ_OPT_SCHEME = 5;
+    internal const int BNQ_OPT_CLIP = 6;
+    internal const int BNQ_OPT_NON_FINITE = 7;
+    internal const int BNQ_OPT_ROUNDING = 8;
+    internal const int BNQ_OPT_SEED = 9;
+    internal const int BNQ_OPT_SCALE_RULE = 10;
+    internal const int BNQ_OPT_PERCENTILE = 11;
+    internal const int BNQ_OPT_SYMMETRIC_RANGE = 12;
+    internal const int BNQ_OPT_SCALE_DTYPE = 13;
+    internal const int BNQ_OPT_DOUBLE_QUANT = 14;
+    internal const int BNQ_OPT_PACKING = 15;
+    internal const int BNQ_OPT_OUTLIER_THRESHOLD = 16;
+    internal const int BNQ_GRANULARITY_TENSOR = 0;
+    internal const int BNQ_GRANULARITY_CHANNEL = 1;
+    internal const int BNQ_GRANULARITY_GROUP = 2;
+    internal const int BNQ_GRANULARITY_TOKEN = 3;
+    internal const int BNQ_GRANULARITY_BLOCK = 4;
+    internal const int BNQ_SCHEME_SYMMETRIC = 0;
+    internal const int BNQ_SCHEME_ASYMMETRIC = 1;
+    internal const int BNQ_NON_FINITE_ERROR = 0;
+    internal const int BNQ_NON_FINITE_ZERO = 1;
+    internal const int BNQ_NON_FINITE_KEEP = 2;
+    internal const int BNQ_ROUNDING_HALF_EVEN = 0;
+    internal const int BNQ_ROUNDING_HALF_AWAY = 1;
+    internal const int BNQ_ROUNDING_HALF_UP = 2;
+    internal const int BNQ_ROUNDING_FLOOR = 3;
+    internal const int BNQ_ROUNDING_CEIL = 4;
+    internal const int BNQ_ROUNDING_TOWARD_ZERO = 5;
+    internal const int BNQ_ROUNDING_STOCHASTIC = 6;
+    internal const int BNQ_SCALE_RULE_DEFAULT = 0;
+    internal const int BNQ_SCALE_RULE_ABSMAX = 1;
+    internal const int BNQ_SCALE_RULE_ABSMEAN = 2;
+    internal const int BNQ_SCALE_RULE_PERCENTILE = 3;
+    internal const int BNQ_SCALE_RULE_MSE = 4;
+    internal const int BNQ_SYMMETRIC_RANGE_NARROW = 0;
+    internal const int BNQ_SYMMETRIC_RANGE_FULL = 1;
+    internal const int BNQ_SYMMETRIC_RANGE_EXTREME = 2;
+    internal const int BNQ_SCALE_DTYPE_F32 = 0;
+    internal const int BNQ_SCALE_DTYPE_F16 = 1;
+    internal const int BNQ_SCALE_DTYPE_BF16 = 2;
+    internal const int BNQ_PACKING_DEFAULT = 0;
+    internal const int BNQ_PACKING_BASE3 = 1;
+    internal const int BNQ_OPTION_INT = 0;
+    internal const int BNQ_OPTION_FLOAT = 1;
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_config_create(out ConfigHandle config);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_config_clone(ConfigHandle config, out ConfigHandle clone);
+
+    [LibraryImport(LibraryName)]
+    internal static partial void bnq_config_destroy(nint config);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_config_set_int(ConfigHandle config, int option, long value);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_config_set_float(ConfigHandle config, int option, double value);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_config_get_int(ConfigHandle config, int option, out long value);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_config_get_float(ConfigHandle config, int option, out double value);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_config_set_text(ConfigHandle config, string option, string value);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_config_equal(ConfigHandle a, ConfigHandle b, out int equal);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_config_to_text(ConfigHandle config, byte* text, ulong size, ulong* outSize);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_config_from_text(string text, out ConfigHandle config);
+
+    [LibraryImport(LibraryName)]
+    internal static partial uint bnq_preset_count();
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_preset_name(uint index);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_preset_description(uint index);
+
+    [LibraryImport(LibraryName)]
+    internal static partial uint bnq_option_count();
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_option_at(uint index, out int option);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_option_name(int option);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_option_id(string name, out int option);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_option_bounds(int option, int* type, double* min, double* max, double* defaultValue);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_option_value_name(int option, long value);
+}

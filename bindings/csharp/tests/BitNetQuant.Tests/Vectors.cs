@@ -1,0 +1,59 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Text.Json;
+
+namespace BitNetQuant.Tests;
+
+/// <summary>Reads the files of tests/vectors.</summary>
+internal static class Vectors
+{
+    internal static Dictionary<string, JsonElement> Load(string file)
+    {
+        using JsonDocument document = JsonDocument.Parse(File.ReadAllText(SourceTree.Vectors(file)));
+        var cases = document.RootElement.GetProperty("cases").EnumerateArray()
+            .ToDictionary(test => test.GetProperty("name").GetString()!, test => test.Clone());
+        return cases.Count > 0 ? cases : throw new InvalidDataException($"{file} holds no cases.");
+    }
+
+    internal static double Number(JsonElement element) => element.ValueKind == JsonValueKind.Number
+        ? element.GetDouble()
+        : element.GetString() switch
+        {
+            "inf" => double.PositiveInfinity,
+            "-inf" => double.NegativeInfinity,
+            "nan" => BitConverter.UInt32BitsToSingle(0x7FC00000), // float.NaN has the sign bit
+            var text => throw new InvalidDataException($"\"{text}\" is not a number of a test vector."),
+        };
+
+    internal static Config ConfigOf(JsonElement test)
+    {
+        var config = new Config();
+        foreach (JsonProperty option in test.GetProperty("config").EnumerateObject())
+        {
+            config.Set(option.Name, option.Value.GetString()!);
+        }
+
+        return config;
+    }
+
+    internal static long[] Shape(JsonElement test) =>
+        test.GetProperty("shape").EnumerateArray().Select(element => element.GetInt64()).ToArray();
+
+    internal static float[] Floats(JsonElement list) =>
+        list.EnumerateArray().Select(element => (float)Number(element)).ToArray();
+
+    internal static float[] FloatBits(JsonElement list) => list.EnumerateArray()
+        .Select(element => BitConverter.UInt32BitsToSingle(
+            uint.Parse(element.GetString()!, NumberStyles.HexNumber, CultureInfo.InvariantCulture)))
+        .ToArray();
+
+    // Compared as bits, so that -0 is not 0; but one NaN is as good as another.
+    internal static uint[] Bits(float[] values) => Array.ConvertAll(
+        values, value => BitConverter.SingleToUInt32Bits(float.IsNaN(value) ? float.NaN : value));
+
+    internal static sbyte[] ZeroPoints(JsonElement test) =>
+        test.GetProperty("zero_points").EnumerateArray().Select(element => element.GetSByte()).ToArray();
+}
