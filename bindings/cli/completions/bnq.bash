@@ -22,7 +22,7 @@ _bnq() {
   fi
   for ((i = 1; i < COMP_CWORD; ++i)); do
     case ${COMP_WORDS[i]} in
-    quantize|dequantize|inspect|verify|diff|presets|info)
+    quantize|calibrate|dequantize|inspect|verify|diff|presets|info)
       command=${COMP_WORDS[i]}
       break
       ;;
@@ -34,6 +34,9 @@ _bnq() {
     quantize:--include) return ;;
     quantize:--exclude) return ;;
     quantize:--tensor) return ;;
+    quantize:--calibration) _bnq_files; return ;;
+    quantize:--method) _bnq_words "minmax moving_average percentile kl mse adaptive"; return ;;
+    quantize:--activations) return ;;
     quantize:--preset) _bnq_words "default aggressive ternary ternary_per_group_128 ternary_base3 int8_symmetric int8_asymmetric int8_per_channel int8_per_group_128 int8_dynamic int8_dynamic_asymmetric int8_outliers int4_per_group_32 int4_per_group_128 int4_per_group_128_asymmetric int4_mse_per_group_128 nf4 nf4_double_quant fp4 fp4_double_quant f16 bf16"; return ;;
     quantize:--config) return ;;
     quantize:--option) return ;;
@@ -53,23 +56,49 @@ _bnq() {
     quantize:--double-quant) _bnq_words "off on"; return ;;
     quantize:--packing) _bnq_words "default base3"; return ;;
     quantize:--outlier-threshold) return ;;
+    calibrate:-o|calibrate:--output) _bnq_files; return ;;
+    calibrate:--svg) _bnq_files; return ;;
+    calibrate:--threads) return ;;
+    calibrate:--method) _bnq_words "minmax moving_average percentile kl mse adaptive"; return ;;
+    calibrate:--granularity) _bnq_words "tensor channel"; return ;;
+    calibrate:--axis) return ;;
+    calibrate:--scheme) _bnq_words "symmetric asymmetric"; return ;;
+    calibrate:--bins) return ;;
+    calibrate:--bits) return ;;
+    calibrate:--levels) return ;;
+    calibrate:--averaging) return ;;
+    calibrate:--max-growth) return ;;
+    calibrate:--max-shrink) return ;;
+    calibrate:--percentile) return ;;
+    calibrate:--kl-variant) _bnq_words "tensorrt onnxruntime"; return ;;
+    calibrate:--last-bin) _bnq_words "keep drop"; return ;;
+    calibrate:--non-finite) _bnq_words "error skip"; return ;;
+    calibrate:--outliers) _bnq_words "none percentile deviations"; return ;;
+    calibrate:--outlier-percentile) return ;;
+    calibrate:--outlier-deviations) return ;;
+    calibrate:--moments) _bnq_words "off on"; return ;;
+    calibrate:--histogram) _bnq_words "off on"; return ;;
     dequantize:-o|dequantize:--output) _bnq_files; return ;;
     dequantize:--threads) return ;;
     dequantize:--dtype) _bnq_words "f32 f16 bf16"; return ;;
     verify:--threads) return ;;
+    diff:--histogram) return ;;
+    diff:--bins) return ;;
     diff:--threads) return ;;
   esac
   case $command:$cur in
-    :*) _bnq_words "quantize dequantize inspect verify diff presets info -h --help --version" ;;
-    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --json --threads -q --quiet --include --exclude --tensor --compress --preset --config --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold" ;;
+    :*) _bnq_words "quantize calibrate dequantize inspect verify diff presets info -h --help --version" ;;
+    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --json --threads -q --quiet --include --exclude --tensor --compress --calibration --method --activations --preset --config --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold" ;;
     quantize:*) _bnq_files ;;
+    calibrate:-*) _bnq_words "-h --help -o --output --merge --svg --dry-run --force --json --threads -q --quiet --method --granularity --axis --scheme --bins --bits --levels --averaging --max-growth --max-shrink --percentile --kl-variant --last-bin --non-finite --outliers --outlier-percentile --outlier-deviations --moments --histogram" ;;
+    calibrate:*) _bnq_files ;;
     dequantize:-*) _bnq_words "-h --help -o --output --dry-run --force --json --threads -q --quiet --dtype" ;;
     dequantize:*) _bnq_files ;;
     inspect:-*) _bnq_words "-h --help --json" ;;
     inspect:*) _bnq_files ;;
     verify:-*) _bnq_words "-h --help --threads -q --quiet" ;;
     verify:*) _bnq_files ;;
-    diff:-*) _bnq_words "-h --help --json --threads -q --quiet" ;;
+    diff:-*) _bnq_words "-h --help --json --histogram --bins --threads -q --quiet" ;;
     diff:*) _bnq_files ;;
     presets:-*) _bnq_words "-h --help --json" ;;
     info:-*) _bnq_words "-h --help --json" ;;

@@ -22,12 +22,16 @@ NOTE = "# Completions of bnq. Written by generate.py: do not edit."
 
 class Option(NamedTuple):
     names: list  # ["-o", "--output"]
-    value: str  # "FILE", "N", "f32|f16", ...; "" of a flag
+    value: str  # "FILE", "PATH", "N", "f32|f16", ...; "" of a flag
     text: str
 
     @property
     def choices(self):
         return self.value.split("|") if "|" in self.value else []
+
+    @property
+    def takes_file(self):
+        return self.value in ("FILE", "PATH")
 
     @property
     def repeatable(self):
@@ -107,7 +111,7 @@ def bash(main_options, commands):
             if option.choices:
                 words_ = " ".join(option.choices)
                 values.append(f'    {pattern}) _bnq_words "{words_}"; return ;;')
-            elif option.value == "FILE":
+            elif option.takes_file:
                 values.append(f"    {pattern}) _bnq_files; return ;;")
             elif option.value:
                 values.append(f"    {pattern}) return ;;")
@@ -167,7 +171,7 @@ def zsh(main_options, commands):
         tail = f"[{text}]"
         if option.choices:
             tail += f":value:({' '.join(option.choices)})"
-        elif option.value == "FILE":
+        elif option.takes_file:
             tail += ":file:_files"
         elif option.value:
             tail += f":{option.value.lower()}: "
@@ -240,7 +244,7 @@ def fish(main_options, commands):
             words.append(f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}")
         if option.choices:
             words.append("-x -a " + quoted(" ".join(option.choices)))
-        elif option.value == "FILE":
+        elif option.takes_file:
             words.append("-r -F")
         elif option.value:
             words.append("-x")

@@ -9,6 +9,7 @@
 namespace bnq::cli {
 
 void AddQuantize(CLI::App& app);
+void AddCalibrate(CLI::App& app);
 void AddDequantize(CLI::App& app);
 void AddInspect(CLI::App& app);
 void AddVerify(CLI::App& app);

@@ -2,39 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "failure.h"
-#include "text.h"
 
 namespace bnq::cli {
 namespace {
-
-struct Bounds {
-  int32_t type = BNQ_OPTION_INT;
-  double min = 0, max = 0, initial = 0;
-};
-
-Bounds BoundsOf(int32_t option) {
-  Bounds b;
-  Check(bnq_option_bounds(option, &b.type, &b.min, &b.max, &b.initial));
-  return b;
-}
-
-std::string NumberText(const Bounds& bounds, double value) {
-  return bounds.type == BNQ_OPTION_INT ? FixedText(value, 0)
-                                       : GeneralText(value, 9);
-}
-
-// Where bounds are only those of the type, digits say nothing to people.
-std::string RangeText(const Bounds& bounds) {
-  constexpr double kExactIntegers = 9007199254740992.0;  // 2^53
-  const std::string min = NumberText(bounds, bounds.min);
-  if (bounds.max >= std::numeric_limits<float>::max()) return min + " or more";
-  return min + " to " +
-         (bounds.max == kExactIntegers ? "2^53"
-                                       : NumberText(bounds, bounds.max));
-}
 
 // What an option is for. The library does not say; one that is missing here is
 // still offered, with its range.
@@ -71,15 +43,6 @@ std::string Purpose(const char* name) {
     if (std::strcmp(name, entry.name) == 0) return entry.text;
   }
   return std::string("Library option ") + name;
-}
-
-std::string Joined(const std::vector<std::string>& words, const char* between) {
-  std::string out;
-  for (const std::string& word : words) {
-    if (!out.empty()) out += between;
-    out += word;
-  }
-  return out;
 }
 
 // Options that contradict each other are wrong usage, whatever the input is.
@@ -144,42 +107,6 @@ std::string ConfigText(const bnq_config* config) {
   return text;
 }
 
-std::vector<std::string> OptionValueNames(int32_t option) {
-  std::vector<std::string> names;
-  if (option == BNQ_OPT_FORMAT) {
-    for (uint32_t i = 0; i < bnq_format_count(); ++i) {
-      int32_t format = 0;
-      Check(bnq_format_at(i, &format));
-      names.emplace_back(bnq_format_name(format));
-    }
-    names.emplace_back(bnq_format_name(BNQ_FORMAT_NONE));
-    return names;
-  }
-  const Bounds bounds = BoundsOf(option);
-  // No option has hundreds of named values, but some have billions of numbers.
-  const double last = std::min(bounds.max, bounds.min + 255);
-  for (double value = bounds.min; value <= last; value += 1) {
-    const char* name =
-        bnq_option_value_name(option, static_cast<int64_t>(value));
-    if (name != nullptr) names.emplace_back(name);
-  }
-  return names;
-}
-
-std::string OptionDefault(int32_t option) {
-  const Bounds bounds = BoundsOf(option);
-  const char* name =
-      bounds.type == BNQ_OPTION_INT
-          ? bnq_option_value_name(option, static_cast<int64_t>(bounds.initial))
-          : nullptr;
-  return name != nullptr ? name : NumberText(bounds, bounds.initial);
-}
-
-std::string OptionRange(int32_t option) {
-  if (!OptionValueNames(option).empty()) return "";
-  return RangeText(BoundsOf(option));
-}
-
 void AddConfigOptions(CLI::App& command, ConfigOptions& options) {
   command
       .add_option("--preset", options.preset,
@@ -197,34 +124,20 @@ void AddConfigOptions(CLI::App& command, ConfigOptions& options) {
                   "(repeatable)")
       ->option_text("NAME=VALUE")
       ->allow_extra_args(false);
-  for (uint32_t i = 0; i < bnq_option_count(); ++i) {
-    int32_t id = 0;
-    Check(bnq_option_at(i, &id));
-    const std::string name = bnq_option_name(id);
-    std::string flag = "--" + name;
-    std::replace(flag.begin(), flag.end(), '_', '-');
-    if (command.get_option_no_throw(flag) != nullptr) continue;
-
-    const std::vector<std::string> values = OptionValueNames(id);
-    const std::string range = OptionRange(id);
-    options.named.push_back({name, nullptr, ""});
-    ConfigOptions::Named& named = options.named.back();
-    const std::string initial = OptionDefault(id);
-    named.option = command.add_option(
-        flag, named.value,
-        Purpose(name.c_str()) + " (" + (range.empty() ? "" : range + "; ") +
-            (initial == "default" ? "default: the format's own"
-                                  : "default " + initial) +
-            ")");
-    named.option->type_name(!values.empty() ? Joined(values, "|")
-                            : BoundsOf(id).type == BNQ_OPTION_INT ? "N"
-                                                                  : "X");
-  }
+  AddNamedOptions(
+      command, QuantizationOptions(),
+      [](const LibraryOption& option) {
+        return Purpose(option.name.c_str()) + " (" + option.ValuesText() +
+               (option.initial == "default" ? "default: the format's own"
+                                            : "default " + option.initial) +
+               ")";
+      },
+      options.named);
 }
 
 Config MakeConfig(const ConfigOptions& options) {
   Config config = StartingConfig(options);
-  for (const ConfigOptions::Named& named : options.named) {
+  for (const NamedOption& named : options.named) {
     if (named.option->count() == 0) continue;
     CheckUsage(bnq_config_set_text(config.get(), named.name.c_str(),
                                    named.value.c_str()),

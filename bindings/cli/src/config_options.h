@@ -4,24 +4,18 @@
 #define BNQ_CLI_CONFIG_OPTIONS_H_
 
 #include <CLI/CLI.hpp>
-#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "handles.h"
+#include "library_options.h"
 
 namespace bnq::cli {
 
 struct ConfigOptions {
-  struct Named {
-    std::string name;
-    CLI::Option* option;
-    std::string value;
-  };
   std::optional<std::string> preset, config;
-  // A deque, because CLI11 keeps pointers to the values.
-  std::deque<Named> named;
+  NamedOptions named;
   // NAME=VALUE
   std::vector<std::string> assignments;
 };
@@ -42,13 +36,6 @@ Config ConfigFromText(const std::string& text, const std::string& where);
 
 // As bnq_config_to_text.
 std::string ConfigText(const bnq_config* config);
-
-// The names an option's value may have ("ternary", "int8"), none where values
-// are numbers; and the default as text. For --help and `bnq info`.
-std::vector<std::string> OptionValueNames(int32_t option);
-std::string OptionDefault(int32_t option);
-// "1 to 2^53", "0 or more"; "" where values have names.
-std::string OptionRange(int32_t option);
 
 }  // namespace bnq::cli
 

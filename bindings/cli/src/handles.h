@@ -24,6 +24,8 @@ using Config = Handle<bnq_config, bnq_config_destroy>;
 using Tensor = Handle<bnq_tensor, bnq_tensor_destroy>;
 using Plan = Handle<bnq_plan, bnq_plan_destroy>;
 using File = Handle<bnq_file, bnq_file_close>;
+using Calibrator = Handle<bnq_calibrator, bnq_calibrator_destroy>;
+using Calibration = Handle<bnq_calibration, bnq_calibration_destroy>;
 using Report = Handle<bnq_report, bnq_report_destroy>;
 
 }  // namespace bnq::cli

@@ -37,6 +37,7 @@ int Run(int argc, char** argv) {
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
   AddQuantize(app);
+  AddCalibrate(app);
   AddDequantize(app);
   AddInspect(app);
   AddVerify(app);

@@ -46,25 +46,6 @@ std::size_t StderrColumns() {
   return 80;
 }
 
-// At most `width` columns of text: whole, or its end, which tells tensors
-// apart better than the beginning.
-std::string Shortened(const std::string& text, std::size_t width) {
-  std::size_t excess = TextWidth(text);
-  if (excess <= width) return text;
-  if (width <= 3) return "";
-  excess = excess - width + 3;
-  std::size_t begin = 0;
-  while (begin < text.size() && excess > 0) {
-    ++begin;
-    while (begin < text.size() &&
-           (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) {
-      ++begin;
-    }
-    --excess;
-  }
-  return "..." + text.substr(begin);
-}
-
 }  // namespace
 
 Progress::Progress(bool wanted) : shown_(wanted && StderrIsTerminal()) {
@@ -92,6 +73,8 @@ int32_t Progress::Callback(void* opaque, uint64_t done, uint64_t total,
   if (self->shown_) self->Draw(done, total, item);
   return g_stop;
 }
+
+bool Progress::Stopped() { return g_stop != 0; }
 
 void Progress::PrintLine(const std::string& line) {
   Erase();

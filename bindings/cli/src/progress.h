@@ -24,6 +24,9 @@ class Progress {
   static int32_t Callback(void* opaque, uint64_t done, uint64_t total,
                           const char* item);
 
+  // Whether one of the signals has come since the Progress began.
+  static bool Stopped();
+
   // A line of its own on standard error, not mixed up with the bar.
   void PrintLine(const std::string& line);
 

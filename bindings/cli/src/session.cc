@@ -27,6 +27,10 @@ Session::Session(const SessionOptions& options)
   Check(bnq_context_set_log(context, log, this, BNQ_LOG_WARNING));
 }
 
+void Session::CheckCancelled() {
+  if (Progress::Stopped()) Check(BNQ_ERROR_CANCELLED);
+}
+
 void Session::Warn(const std::string& message) {
   if (!quiet_) progress_.PrintLine("bnq: warning: " + Printable(message));
 }

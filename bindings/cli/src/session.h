@@ -28,6 +28,10 @@ class Session {
   bnq_progress_fn progress() const { return &Progress::Callback; }
   void* opaque() { return &progress_; }
 
+  // Fails with kCancelled where a signal has come: for long work between calls
+  // of the library, which would notice by themselves.
+  void CheckCancelled();
+
   // "bnq: warning: ..." on standard error, unless --quiet.
   void Warn(const std::string& message);
 

@@ -50,6 +50,23 @@ std::size_t TextWidth(std::string_view text) {
   return width;
 }
 
+std::string Shortened(const std::string& text, std::size_t width) {
+  std::size_t excess = TextWidth(text);
+  if (excess <= width) return text;
+  if (width <= 3) return "";
+  excess = excess - width + 3;
+  std::size_t begin = 0;
+  while (begin < text.size() && excess > 0) {
+    ++begin;
+    while (begin < text.size() &&
+           (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) {
+      ++begin;
+    }
+    --excess;
+  }
+  return "..." + text.substr(begin);
+}
+
 std::string BytesText(uint64_t bytes) {
   static const char* const kUnits[] = {"KiB", "MiB", "GiB",
                                        "TiB", "PiB", "EiB"};

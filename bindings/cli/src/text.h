@@ -17,6 +17,10 @@ std::string Printable(std::string_view text);
 // Columns a UTF-8 text takes, counting one for each code point.
 std::size_t TextWidth(std::string_view text);
 
+// At most `width` columns of text: whole, or its end, which tells tensors
+// apart better than the beginning.
+std::string Shortened(const std::string& text, std::size_t width);
+
 // "512 B", "1.50 KiB", ...
 std::string BytesText(uint64_t bytes);
 

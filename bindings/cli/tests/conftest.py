@@ -5,11 +5,16 @@ import os
 import pathlib
 import struct
 import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 BNQ = os.environ.get("BNQ_CLI", "bnq")
+# A trained model, and the code that runs it.
+MODELS = pathlib.Path(__file__).resolve().parents[3] / "tests" / "models"
+DEMO = MODELS / "digits.safetensors"
+sys.path.append(str(MODELS))
 DTYPES = {"float32": "F32", "float64": "F64", "float16": "F16", "int32": "I32"}
 
 
@@ -70,6 +75,21 @@ def write_safetensors(path, tensors, metadata=None):
     text += b" " * (-len(text) % 8)
     path = pathlib.Path(path)
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return path
+
+
+def write_sparse_model(path, count, size=1 << 30):
+    """`count` float32 matrices of zeros, `size` bytes in all, none of which the
+    file takes on the disk; its readers cannot see that."""
+    rows = size // count // 4 // 16384
+    part = size // count
+    text = json.dumps({
+        f"layer.{i:02}.weight": {"dtype": "F32", "shape": [rows, 16384],
+                                 "data_offsets": [i * part, (i + 1) * part]}
+        for i in range(count)}).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.truncate(8 + len(text) + size)
     return path
 
 

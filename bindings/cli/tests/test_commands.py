@@ -10,12 +10,14 @@ from conftest import (
     LONG_NAME,
     by_name,
     model_tensors,
+    read_safetensors,
     run,
     run_json,
     write_safetensors,
 )
 
-COMMANDS = ["quantize", "dequantize", "inspect", "verify", "diff", "presets", "info"]
+COMMANDS = ["quantize", "calibrate", "dequantize", "inspect", "verify", "diff", "presets",
+            "info"]
 
 
 def test_version():
@@ -59,6 +61,9 @@ def test_info():
     assert integer >= {"ternary", "int8", "int4"} and not integer & {"nf4", "fp4", "f16"}
     scaled = {f["name"] for f in value["formats"] if f["scaled"]}
     assert scaled >= integer | {"nf4", "fp4"} and not scaled & {"f16", "bf16"}
+    methods = {o["name"]: o for o in value["calibration_options"]}["method"]
+    assert methods["default"] == "minmax" and {"kl", "mse", "percentile"} < set(methods["values"])
+    assert value["statistics"][:3] == ["count", "min", "max"]
     assert value["metrics"][:5] == ["mse", "mae", "max_error", "sqnr_db", "cosine"]
 
     text = run("info").stdout
@@ -69,7 +74,7 @@ def test_info():
         assert line.endswith(" active") == (name == active["name"])
     for format_ in value["formats"]:
         assert format_["description"] in text
-    for option in value["options"]:
+    for option in value["options"] + value["calibration_options"]:
         assert re.search(rf"^{option['name']} +{option['default']} ", text, re.MULTILINE)
 
 
@@ -206,6 +211,72 @@ def test_diff_of_different_models(tmp_path):
     assert tensors["only_a"]["note"] in lines[2]
     # Numbers do not move because the note is there.
     assert "2 of 6" in lines[-1]
+
+
+def error_histogram(original, other, bins):
+    """By the definition in bnq.h: the counts of errors, and the KL divergence."""
+    errors = (original - other).ravel()
+    greatest = np.abs(errors).max()
+    counts, _ = np.histogram(errors, bins, (-greatest, greatest))
+    both = np.concatenate([original.ravel(), other.ravel()])
+    span = both.min(), both.max()
+    p, q = (np.histogram(x, bins, span)[0] / x.size + 1e-10 for x in (original, other))
+    p, q = p / p.sum(), q / q.sum()
+    return counts, greatest, (p * np.log(p / q)).sum()
+
+
+@pytest.mark.parametrize("bins", [8, 15, 64])
+@pytest.mark.parametrize("kind", ["bnq", "safetensors"])
+def test_diff_histogram(model, quantized, tmp_path, kind, bins):
+    restored = tmp_path / "restored.safetensors"
+    run("dequantize", quantized, "-o", restored)
+    other = quantized if kind == "bnq" else restored
+    value = run_json("diff", model, other, "--histogram", 2, "--bins", bins)
+    tensors = by_name(value)
+    order = sorted((name for name in tensors if tensors[name]["sqnr_db"] is not None),
+                   key=lambda name: tensors[name]["sqnr_db"])
+    assert [h["name"] for h in value["histograms"]] == order[:2]
+    for histogram in value["histograms"]:
+        name = histogram["name"]
+        a = model_tensors()[name].astype(np.float64)
+        b = np.frombuffer(read_safetensors(restored)[name][2], "<f4").reshape(a.shape)
+        counts, greatest, kl = error_histogram(a, b.astype(np.float64), bins)
+        assert histogram["max_error"] == pytest.approx(greatest, rel=1e-6)
+        assert histogram["kl_divergence"] == pytest.approx(kl, rel=1e-6)
+        assert sum(histogram["counts"]) == a.size
+        # A value on an edge may fall on either side of it.
+        assert np.abs(np.subtract(histogram["counts"], counts)).sum() <= 4
+
+    text = run("diff", model, other, "--histogram", 2, "--bins", bins).stdout
+    table, *shown = text.split("\n\n")
+    assert table + "\n" == run("diff", model, other).stdout
+    assert len(shown) == 2
+    for histogram, block in zip(value["histograms"], shown):
+        title, _, *lines = block.splitlines()
+        assert title.startswith(f"{histogram['name']}: KL divergence ")
+        assert len(lines) == min(bins, 16)
+        numbers = [int(line.split()[2]) for line in lines]
+        assert sum(numbers) == sum(histogram["counts"])
+        if bins <= 16:
+            assert numbers == histogram["counts"]
+        bars = [line.count("#") for line in lines]
+        assert bars[int(np.argmax(numbers))] == max(bars) == 50
+        assert all((bar > 0) == (number > 0) for bar, number in zip(bars, numbers))
+
+
+def test_diff_histogram_of_what_has_none(model, quantized, tmp_path):
+    value = run_json("diff", model, model, "--histogram", 100)
+    names = [h["name"] for h in value["histograms"]]
+    # All but the integers; where nothing differs there is nothing to draw.
+    assert sorted(names) == sorted(set(model_tensors()) - {"steps"})
+    assert all(h["max_error"] == 0 and h["kl_divergence"] == 0 for h in value["histograms"])
+    assert "#" not in run("diff", model, model, "--histogram", 1).stdout
+    assert len(run_json("diff", quantized, quantized, "--histogram", 1)["histograms"]) == 1
+    assert "histograms" not in run_json("diff", model, model)
+    other = write_safetensors(tmp_path / "b.safetensors", {"z": np.zeros((0, 3), np.float32)})
+    assert run_json("diff", other, other, "--histogram", 3)["histograms"] == []
+    for bins in (0, 1, 65537, -1):
+        assert "--bins" in run("diff", model, model, f"--bins={bins}", code=2).stderr
 
 
 def test_json_and_table_of_an_empty_model(tmp_path):

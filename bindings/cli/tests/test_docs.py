@@ -22,8 +22,8 @@ def commands():
 def test_the_help_is_understood(commands):
     """The generator sees what is there: else the tests below prove nothing."""
     found = {command.name: command for command in commands}
-    assert list(found) == ["quantize", "dequantize", "inspect", "verify", "diff", "presets",
-                           "info"]
+    assert list(found) == ["quantize", "calibrate", "dequantize", "inspect", "verify", "diff",
+                           "presets", "info"]
     assert all(command.text for command in commands)
     assert not found["info"].takes_files and found["diff"].takes_files
     options = {option.names[-1]: option for option in found["quantize"].options}
@@ -76,8 +76,8 @@ def test_completion_in_bash(tmp_path):
     def complete(*words):
         return complete_in_bash("bnq", *words, directory=tmp_path)
 
-    assert complete("") == ["quantize", "dequantize", "inspect", "verify", "diff", "presets",
-                            "info", "-h", "--help", "--version"]
+    assert complete("") == ["quantize", "calibrate", "dequantize", "inspect", "verify", "diff",
+                            "presets", "info", "-h", "--help", "--version"]
     assert complete("ver") == ["verify"]
     assert complete("quantize", "mod") == ["model.safetensors"]
     assert complete("quantize", "--gr") == ["--granularity", "--group-size"]
@@ -87,6 +87,9 @@ def test_completion_in_bash(tmp_path):
     assert complete("quantize", "x", "--format", "=") == formats
     assert complete("quantize", "x", "--preset", "nf4") == ["nf4", "nf4_double_quant"]
     assert complete("quantize", "x", "--double-quant", "") == ["off", "on"]
+    assert complete("calibrate", "m", "--svg", "m") == ["model.safetensors"]
+    assert complete("calibrate", "m", "--kl-variant", "o") == ["onnxruntime"]
+    assert complete("quantize", "x", "--method", "k") == ["kl"]
     assert complete("presets", "--j") == ["--json"]
     assert complete("quantize", "x", "-o", "m") == ["model.safetensors"]
     assert complete("quantize", "x", "--group-size", "") == []
@@ -136,9 +139,10 @@ def test_the_man_page_is_complete(commands):
         assert name in known | {"--version"}, name
     info = run_json("info")
     assert all(format_["name"] in text for format_ in info["formats"])
-    for option in info["options"]:
-        for value in option["values"]:
-            assert re.search(rf"\b{value}\b", sections["quantize"]), (option["name"], value)
+    for command, options in ("quantize", "options"), ("calibrate", "calibration_options"):
+        for option in info[options]:
+            for value in option["values"]:
+                assert re.search(rf"\b{value}\b", sections[command]), (option["name"], value)
     for code in range(6):
         assert re.search(rf"^\.B {code}$", text.split("EXIT STATUS")[1], re.MULTILINE)
 

@@ -3,8 +3,10 @@
 #include <iostream>
 #include <limits>
 #include <memory>
+#include <numeric>
 
 #include "../commands.h"
+#include "../error_histogram.h"
 #include "../failure.h"
 #include "../json.h"
 #include "../session.h"
@@ -17,8 +19,12 @@ namespace {
 struct Options {
   std::string original, other;
   bool json = false;
+  uint32_t histograms = 0, bins = 256;
   SessionOptions session;
 };
+
+// What bnq_compare_histogram accepts.
+constexpr uint32_t kLeastBins = 2, kMostBins = 65536;
 
 // Where a row belongs in the table, the worst having the least: its SQNR;
 // below all where the two could not be compared or are not numbers and differ;
@@ -32,10 +38,36 @@ double Goodness(const Row& row) {
   return same ? kInfinity : -kInfinity;
 }
 
-void PrintTable(std::vector<Row> rows) {
-  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
-    return Goodness(a) < Goodness(b);
-  });
+// The rows' indices, the worst first.
+std::vector<std::size_t> WorstFirst(const std::vector<Row>& rows) {
+  std::vector<std::size_t> order(rows.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) {
+                     return Goodness(rows[a]) < Goodness(rows[b]);
+                   });
+  return order;
+}
+
+// Of the worst tensors that can be compared, the worst first.
+std::vector<ErrorHistogram> Histograms(const Options& options,
+                                       const std::vector<Row>& rows,
+                                       Session& session) {
+  std::vector<ErrorHistogram> histograms;
+  ErrorHistograms source(options.original, options.other, session);
+  for (const std::size_t i : WorstFirst(rows)) {
+    if (histograms.size() == options.histograms) break;
+    session.CheckCancelled();
+    if (std::isnan(rows[i].metrics.at(BNQ_METRIC_MSE))) continue;
+    ErrorHistogram histogram;
+    if (source.Compare(rows[i].name, options.bins, histogram)) {
+      histograms.push_back(std::move(histogram));
+    }
+  }
+  return histograms;
+}
+
+void PrintTable(const std::vector<Row>& rows) {
   Table table({{"name", Table::kLeft},
                {"shape", Table::kRight},
                {"format", Table::kLeft},
@@ -46,7 +78,8 @@ void PrintTable(std::vector<Row> rows) {
                {"cosine", Table::kRight},
                {"note", Table::kLeft}});
   uint64_t compared = 0;
-  for (const Row& row : rows) {
+  for (const std::size_t i : WorstFirst(rows)) {
+    const Row& row = rows[i];
     const auto metric = [&](int index) { return row.metrics.at(index); };
     compared += !std::isnan(metric(BNQ_METRIC_MSE));
     table.Add({Printable(row.name), ShapeText(row.shape), row.type(),
@@ -63,22 +96,39 @@ void PrintTable(std::vector<Row> rows) {
   table.Print(std::cout);
 }
 
+void CheckBins(const Options& options) {
+  if (options.bins >= kLeastBins && options.bins <= kMostBins) return;
+  throw Failure(kUsage, "--bins: expected " + std::to_string(kLeastBins) +
+                            " to " + std::to_string(kMostBins) + ", got " +
+                            std::to_string(options.bins));
+}
+
 void Diff(const Options& options) {
-  bnq_report* created = nullptr;
+  CheckBins(options);
+  std::vector<Row> rows;
+  std::vector<ErrorHistogram> histograms;
   {
+    bnq_report* created = nullptr;
     Session session(options.session);
     Check(bnq_compare_files(session.context(), options.original.c_str(),
                             options.other.c_str(), session.progress(),
                             session.opaque(), &created));
+    const Report report(created);
+    rows = RowsOf(created);
+    if (options.histograms != 0) {
+      histograms = Histograms(options, rows, session);
+    }
   }
-  const Report report(created);
-  std::vector<Row> rows = RowsOf(created);
   if (options.json) {
     Json object = {{"original", options.original}, {"other", options.other}};
     AddRows(object, rows, JsonRows::kReport);
+    if (options.histograms != 0) AddHistograms(object, histograms);
     PrintJson(object);
   } else if (!options.session.quiet) {
-    PrintTable(std::move(rows));
+    PrintTable(rows);
+    for (const ErrorHistogram& histogram : histograms) {
+      PrintHistogram(histogram, std::cout);
+    }
   }
 }
 
@@ -99,6 +149,18 @@ void AddDiff(CLI::App& app) {
       ->option_text("FILE");
   command->add_flag("--json", options->json,
                     "Print one JSON object instead of the table");
+  command
+      ->add_option("--histogram", options->histograms,
+                   "Of the N worst tensors also show the Kullback-Leibler "
+                   "divergence of their values and a histogram of their errors "
+                   "(default 0)")
+      ->type_name("N");
+  command
+      ->add_option("--bins", options->bins,
+                   "Bins of those histograms (" + std::to_string(kLeastBins) +
+                       " to " + std::to_string(kMostBins) + "; default " +
+                       std::to_string(options->bins) + ")")
+      ->type_name("N");
   AddSessionOptions(*command, options->session);
   command->callback([options] { Diff(*options); });
 }

@@ -2,9 +2,10 @@
 #include <memory>
 
 #include "../commands.h"
-#include "../config_options.h"
 #include "../failure.h"
+#include "../handles.h"
 #include "../json.h"
+#include "../library_options.h"
 #include "../table.h"
 
 namespace bnq::cli {
@@ -49,6 +50,32 @@ bool Active(const char* target) {
   return std::string(target) == bnq_target_active();
 }
 
+Json JsonOptions(const std::vector<LibraryOption>& options) {
+  Json array = Json::array();
+  for (const LibraryOption& option : options) {
+    array.push_back({{"name", option.name},
+                     {"values", option.values},
+                     {"min", JsonNumber(option.min)},
+                     {"max", JsonNumber(option.max)},
+                     {"default", option.initial}});
+  }
+  return array;
+}
+
+void PrintOptions(const char* title,
+                  const std::vector<LibraryOption>& options) {
+  std::cout << '\n' << title << ":\n";
+  Table table({{"name", Table::kLeft},
+               {"default", Table::kLeft},
+               {"values", Table::kLeft}});
+  for (const LibraryOption& option : options) {
+    table.Add(
+        {option.name, option.initial,
+         option.values.empty() ? option.range : Joined(option.values, ", ")});
+  }
+  table.Print(std::cout);
+}
+
 void PrintJsonInfo() {
   Json object = {{"version", bnq_version_string()},
                  {"abi_version", bnq_abi_version()},
@@ -70,19 +97,13 @@ void PrintJsonInfo() {
                                  {"integer", format.integer},
                                  {"scaled", format.scaled}});
   }
-  for (uint32_t i = 0; i < bnq_option_count(); ++i) {
-    int32_t id = 0, type = 0;
-    double min = 0, max = 0, initial = 0;
-    Check(bnq_option_at(i, &id));
-    Check(bnq_option_bounds(id, &type, &min, &max, &initial));
-    object["options"].push_back({{"name", bnq_option_name(id)},
-                                 {"values", OptionValueNames(id)},
-                                 {"min", JsonNumber(min)},
-                                 {"max", JsonNumber(max)},
-                                 {"default", OptionDefault(id)}});
-  }
+  object["options"] = JsonOptions(QuantizationOptions());
+  object["calibration_options"] = JsonOptions(CalibrationOptions());
   for (uint32_t i = 0; i < bnq_metric_count(); ++i) {
     object["metrics"].push_back(bnq_metric_name(i));
+  }
+  for (uint32_t i = 0; i < bnq_statistic_count(); ++i) {
+    object["statistics"].push_back(bnq_statistic_name(i));
   }
   PrintJson(object);
 }
@@ -115,20 +136,8 @@ void PrintTextInfo() {
   }
   table.Print(std::cout);
 
-  std::cout << "\nOptions:\n";
-  Table options({{"name", Table::kLeft},
-                 {"default", Table::kLeft},
-                 {"values", Table::kLeft}});
-  for (uint32_t i = 0; i < bnq_option_count(); ++i) {
-    int32_t id = 0;
-    Check(bnq_option_at(i, &id));
-    std::string values = OptionRange(id);
-    for (const std::string& name : OptionValueNames(id)) {
-      values += (values.empty() ? "" : ", ") + name;
-    }
-    options.Add({bnq_option_name(id), OptionDefault(id), values});
-  }
-  options.Print(std::cout);
+  PrintOptions("Options", QuantizationOptions());
+  PrintOptions("Calibration options", CalibrationOptions());
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
 #include <iostream>
 #include <memory>
+#include <utility>
 
+#include "../calibration_options.h"
 #include "../commands.h"
 #include "../config_options.h"
 #include "../conversion.h"
 #include "../failure.h"
+#include "../output_file.h"
 #include "../plan_options.h"
 #include "../session.h"
 #include "../table.h"
@@ -13,11 +16,16 @@
 namespace bnq::cli {
 namespace {
 
+constexpr char kMethod[] = "--method";
+constexpr char kActivations[] = "--activations";
+constexpr char kDefaultActivations[] = "int8_symmetric";
+
 struct Options {
   ConversionOptions conversion;
   ConfigOptions config;
   PlanOptions plan;
   bool compress = false;
+  std::string calibration, method, activations;
 };
 
 // What the plan gave each quantized tensor.
@@ -59,9 +67,60 @@ void PrintTable(const std::vector<Row>& rows) {
   table.Print(std::cout);
 }
 
+// Options that say how --calibration is used, without it.
+void CheckCalibrationOptions(const Options& options) {
+  if (!options.calibration.empty()) return;
+  for (const auto& [flag, value] :
+       {std::pair(kMethod, options.method),
+        std::pair(kActivations, options.activations)}) {
+    if (value.empty()) continue;
+    throw Failure(kUsage, std::string(flag) + " needs --calibration");
+  }
+}
+
+// A calibrator's range about 0 leaves an asymmetric config half of its codes
+// where values are of one sign.
+void WarnOfScheme(const bnq_calibration* calibration,
+                  const bnq_config* activations, Session& session) {
+  const bnq_calibrator* first = bnq_calibration_at(calibration, 0);
+  if (first == nullptr) return;
+  int64_t wanted = BNQ_SCHEME_SYMMETRIC, calibrated = BNQ_SCHEME_SYMMETRIC;
+  Check(bnq_config_get_int(activations, BNQ_OPT_SCHEME, &wanted));
+  Check(bnq_calibrator_get_int(first, BNQ_CALIBRATION_SCHEME, &calibrated));
+  if (wanted == BNQ_SCHEME_ASYMMETRIC && calibrated == BNQ_SCHEME_SYMMETRIC) {
+    session.Warn(
+        "--activations is asymmetric, but the calibrated ranges are symmetric: "
+        "see `bnq calibrate --scheme`");
+  }
+}
+
+bnq_report* QuantizeWithCalibration(const Options& options,
+                                    const bnq_plan* plan,
+                                    const bnq_config* activations,
+                                    const char* output, int32_t flags,
+                                    Session& session) {
+  const Calibration calibration = LoadCalibration(options.calibration, session);
+  if (!options.method.empty()) {
+    Reinterpret(calibration.get(),
+                bnq_calibration_option_name(BNQ_CALIBRATION_METHOD),
+                options.method, kMethod, options.calibration, session);
+  }
+  WarnOfScheme(calibration.get(), activations, session);
+  bnq_report* created = nullptr;
+  Check(bnq_post_training_quantize_file(
+      session.context(), plan, calibration.get(), activations,
+      options.conversion.input.c_str(), output, flags, session.progress(),
+      session.opaque(), &created));
+  return created;
+}
+
 void Quantize(const Options& options) {
   const char* output = OutputPath(options.conversion);
+  CheckCalibrationOptions(options);
   const Config config = MakeConfig(options.config);
+  const Config activations = ConfigFromText(
+      options.activations.empty() ? kDefaultActivations : options.activations,
+      kActivations);
   const std::vector<Rule> rules = RulesOf(options.plan, config.get());
   const Plan plan = MakePlan(rules);
   bnq_report* created = nullptr;
@@ -71,9 +130,17 @@ void Quantize(const Options& options) {
     CheckRules(rules, plan.get(), conversion.input, session);
     const int32_t flags =
         WriteFlags(conversion) | (options.compress ? BNQ_WRITE_COMPRESS : 0);
-    Check(bnq_quantize_file(session.context(), plan.get(),
-                            conversion.input.c_str(), output, flags,
-                            session.progress(), session.opaque(), &created));
+    if (options.calibration.empty()) {
+      Check(bnq_quantize_file(session.context(), plan.get(),
+                              conversion.input.c_str(), output, flags,
+                              session.progress(), session.opaque(), &created));
+    } else {
+      if (output != nullptr) {
+        CheckOutput(output, conversion.force, {options.calibration});
+      }
+      created = QuantizeWithCalibration(options, plan.get(), activations.get(),
+                                        output, flags, session);
+    }
   }
   const Report report(created);
   std::vector<Row> rows = RowsOf(created);
@@ -94,6 +161,22 @@ void AddQuantize(CLI::App& app) {
   AddPlanOptions(*command, options->plan);
   command->add_flag("--compress", options->compress,
                     "Compress the output (DEFLATE)");
+  command
+      ->add_option("--calibration", options->calibration,
+                   "Add the scales of activations, from a file of `bnq "
+                   "calibrate`")
+      ->option_text("FILE");
+  command
+      ->add_option(kMethod, options->method,
+                   "Look for the ranges of --calibration in another way, which "
+                   "may need a histogram there")
+      ->option_text(CalibrationMethods());
+  command
+      ->add_option(kActivations, options->activations,
+                   "Preset or config text that activations will be quantized "
+                   "by (default " +
+                       std::string(kDefaultActivations) + ")")
+      ->option_text("CONFIG");
   AddConfigOptions(*command, options->config);
   command->callback([options] { Quantize(*options); });
 }

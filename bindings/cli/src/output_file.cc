@@ -1,0 +1,104 @@
+#include "output_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "failure.h"
+
+namespace bnq::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Most file systems take 255 bytes; a number and an ending must fit too.
+constexpr std::size_t kMostNameBytes = 200;
+
+bool IsInput(const fs::path& output, const fs::path& input) {
+  std::error_code ignored;
+  if (fs::equivalent(output, input, ignored)) return true;
+  if (!fs::is_directory(input, ignored)) return false;
+  for (const fs::directory_entry& entry :
+       fs::directory_iterator(input, ignored)) {
+    if (fs::equivalent(output, entry.path(), ignored)) return true;
+  }
+  return false;
+}
+
+[[noreturn]] void FailToWrite(const fs::path& path, const std::string& why) {
+  throw Failure(kInputOutput, "cannot write '" + path.u8string() + "': " + why);
+}
+
+}  // namespace
+
+void CheckOutput(const std::string& path, bool force,
+                 const std::vector<std::string>& inputs) {
+  const fs::path output = fs::u8path(path);
+  std::error_code ignored;
+  if (!fs::exists(output, ignored)) return;
+  for (const std::string& input : inputs) {
+    if (IsInput(output, fs::u8path(input))) {
+      throw Failure(kInputOutput, "'" + path + "' is also an input");
+    }
+  }
+  if (!force) {
+    throw Failure(kInputOutput, "'" + path + "' exists (--force replaces it)");
+  }
+}
+
+void WriteTextFile(const std::string& path, const std::string& text) {
+  const fs::path output = fs::u8path(path);
+  fs::path temporary = output;
+  temporary += ".part";
+  std::error_code error;
+  {
+    std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
+    file << text;
+    if (!file.flush()) {
+      const std::string why = std::generic_category().message(errno);
+      file.close();
+      fs::remove(temporary, error);
+      FailToWrite(output, why);
+    }
+  }
+  fs::rename(temporary, output, error);
+  if (error) {
+    const std::string why = error.message();
+    fs::remove(temporary, error);
+    FailToWrite(output, why);
+  }
+}
+
+void MakeDirectory(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(fs::u8path(path), error);
+  if (error || !fs::is_directory(fs::u8path(path), error)) {
+    throw Failure(kInputOutput, "cannot make the directory '" + path + "'" +
+                                    (error ? ": " + error.message() : ""));
+  }
+}
+
+std::string FileNameFor(const std::string& name, const std::string& ending,
+                        std::set<std::string>& taken) {
+  std::string base;
+  for (const char c : name.substr(0, kMostNameBytes)) {
+    const bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                      (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+                      c == '_';
+    base += safe ? c : '_';
+  }
+  // Neither hidden nor an option.
+  if (base.empty() || base[0] == '.' || base[0] == '-') base.insert(0, "_");
+  for (int n = 1;; ++n) {
+    std::string file = base + (n == 1 ? "" : "-" + std::to_string(n)) + ending;
+    std::string folded = file;
+    std::transform(folded.begin(), folded.end(), folded.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    if (taken.insert(folded).second) return file;
+  }
+}
+
+}  // namespace bnq::cli
