@@ -61,6 +61,12 @@ void CalibrationSet::SetText(const Context& context, const std::string& option,
     });
   }
   prototype_->SetText(option, value);
+  if (!changed.empty()) {
+    // A histogram that was kept goes on being kept, also by those to come: else
+    // they could not be merged.
+    const int32_t id = static_cast<int32_t>(CalibrationOption::kHistogram);
+    prototype_->SetInt(id, changed.begin()->second->options().GetInt(id));
+  }
   calibrators_ = std::move(changed);
 }
 

@@ -107,8 +107,8 @@ HistogramView SymmetricViewOf(const BinWindow& window, const uint64_t* counts,
                               float min, float max) {
   const int64_t lo = BinOf(min, window.exponent);
   const int64_t hi = BinOf(max, window.exponent);
-  // Bins of values far from 0 are fine beside their distance from it: as many of
-  // them as the window has are enough for a view that reaches down to 0.
+  // Bins of values far from 0 are fine beside their distance from it: as many
+  // of them as the window has are enough for a view that reaches down to 0.
   const int64_t most = static_cast<int64_t>(window.size);
   int shift = 0;
   while (std::max((hi >> shift) + 1, -(lo >> shift)) > most) ++shift;

@@ -319,6 +319,19 @@ TEST_F(PostTraining, Sets) {
                                  lo + 1, hi + 1, 1),
             BNQ_OK);
   EXPECT_EQ(hi[0], hi[1]);
+  // What another set alone has observed can still be merged.
+  bnq_calibration* other = nullptr;
+  ASSERT_EQ(bnq_calibration_create(calibrator_, &other), BNQ_OK);
+  const std::vector<float> y = Normal(300, 77);
+  const bnq_array more = View(y, shape);
+  ASSERT_EQ(bnq_calibration_observe(context_, other, "head", &more), BNQ_OK);
+  ASSERT_EQ(bnq_calibration_set_text(context_, other, "method", "minmax"),
+            BNQ_OK);
+  ASSERT_EQ(bnq_calibration_set_text(context_, a, "method", "minmax"), BNQ_OK);
+  ASSERT_EQ(bnq_calibration_merge(context_, a, other), BNQ_OK)
+      << bnq_last_error();
+  EXPECT_EQ(bnq_calibration_count(a), 3u);
+  bnq_calibration_destroy(other);
   Expect(bnq_calibration_set_text(context_, loaded, "method", "adaptive"),
          BNQ_ERROR_INVALID_ARGUMENT, "order of batches");
   Expect(bnq_calibration_set_text(context_, loaded, "bins", "64"),
