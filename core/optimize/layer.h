@@ -17,6 +17,7 @@ class Layer {
  public:
   // Activations are [samples, columns], or more dimensions the last of which is
   // `columns`. Holds them as float64. INVALID_ARGUMENT, NO_DATA, NON_FINITE.
+  // The context must outlive the layer.
   Layer(const Context& context, const ArrayView& activations, uint64_t columns);
 
   uint64_t samples() const { return samples_; }

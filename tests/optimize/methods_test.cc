@@ -101,7 +101,8 @@ TEST(Awq, Scales) {
 TEST(Gptq, FactorTimesItsTransposeIsTheMatrix) {
   const uint64_t n = 150;  // more than two blocks
   const Matrix x = bnq_test::Activations(400, n, 1, 3);
-  const Layer layer(Context(), x.View(), n);
+  const Context context;
+  const Layer layer(context, x.View(), n);
   const Buffer gram = layer.Gram();
   std::vector<double> r(gram.as<double>(), gram.as<double>() + n * n);
   double mean = 0.0;
@@ -230,7 +231,8 @@ std::vector<float> PlainGptq(const Matrix& w, std::vector<double> h,
 TEST(Gptq, IsThePapersWithoutTheInverse) {
   const Matrix w = bnq_test::Weights(20, 96, bnq_test::Kind::kGaussian, 5);
   const Matrix x = bnq_test::Activations(300, 96, 2, 6);
-  const Layer layer(Context(), x.View(), 96);
+  const Context context;
+  const Layer layer(context, x.View(), 96);
   const Buffer gram = layer.Gram();
   const std::vector<float> expected = PlainGptq(
       w, std::vector<double>(gram.as<double>(), gram.as<double>() + 96 * 96),
@@ -277,7 +279,8 @@ TEST(Layer, OutputErrorsAreThoseOfTheOutputs) {
   // Fewer samples than inputs, and more.
   for (const uint64_t samples : {10, 100}) {
     const Matrix x = bnq_test::Activations(samples, 24, 1, 12);
-    const Layer layer(Context(), x.View(), 24);
+    const Context context;
+    const Layer layer(context, x.View(), 24);
     std::vector<double> errors(40);
     layer.OutputErrors(
         40,
