@@ -277,6 +277,7 @@ TEST_F(PostTraining, Sets) {
               BNQ_OK);
   }
   ASSERT_EQ(bnq_calibration_merge(context_, a, b), BNQ_OK) << bnq_last_error();
+  bnq_calibration_destroy(b);
   const std::string path = Path("set.bnq");
   ASSERT_EQ(bnq_calibration_save(context_, a, path.c_str(), 0), BNQ_OK)
       << bnq_last_error();
