@@ -208,4 +208,75 @@ TEST(Allocation, EachFailsOnce) {
   std::filesystem::remove_all(dir);
 }
 
+// All methods of parameter optimisation, of few steps: what counts is that all
+// of it runs. A session of its own, since every allocation runs all before it
+// once more.
+struct Optimization {
+  ~Optimization() {
+    bnq_tensor_destroy(tensor);
+    bnq_optimizer_destroy(optimizer);
+    bnq_config_destroy(config);
+    bnq_context_destroy(context);
+  }
+  bnq_context* context = nullptr;
+  bnq_config* config = nullptr;
+  bnq_optimizer* optimizer = nullptr;
+  bnq_tensor* tensor = nullptr;
+};
+
+bnq_status RunMethod(const char* method, Optimization* o) {
+  float values[4 * 10], input_scales[10];
+  for (int i = 0; i < 40; ++i) values[i] = std::sin(static_cast<float>(i * i));
+  const uint64_t shape[2] = {4, 10};
+  const bnq_array array = {values, shape, BNQ_DTYPE_F32, 2};
+  const bool inputs = method[0] == 'a' || method[1] == 'p';
+  const bnq_allocator allocator = {HookAlloc, HookFree, nullptr};
+#define TRY(call)                        \
+  do {                                   \
+    const bnq_status status = (call);    \
+    if (status != BNQ_OK) return status; \
+  } while (0)
+  TRY(bnq_context_create(&allocator, &o->context));
+  TRY(bnq_context_set_threads(o->context, 2));
+  TRY(bnq_config_from_text("int4_per_group_32,scale_dtype=f16", &o->config));
+  TRY(bnq_optimizer_create(&o->optimizer));
+  TRY(bnq_optimizer_set_text(o->optimizer, "method", method));
+  TRY(bnq_optimizer_set_text(o->optimizer, "iterations", "1"));
+  TRY(bnq_optimizer_set_text(o->optimizer, "steps", "2"));
+  TRY(bnq_optimizer_set_text(o->optimizer, "ratios", "2"));
+  TRY(bnq_optimize(o->context, o->optimizer, o->config, &array,
+                   inputs ? &array : nullptr, nullptr, nullptr, &o->tensor,
+                   input_scales, 10, nullptr, 0));
+#undef TRY
+  return BNQ_OK;
+}
+
+TEST(Allocation, EachOfAnOptimizationFailsOnce) {
+  for (const char* method : {"grid", "hqq", "gradient", "gptq", "awq"}) {
+    SCOPED_TRACE(method);
+    for (long fail = 0;; ++fail) {
+      bnq_status status;
+      {
+        Optimization optimization;
+        g_countdown = fail;
+        g_armed = true;
+        status = RunMethod(method, &optimization);
+        g_armed = false;
+        ASSERT_EQ(optimization.tensor == nullptr, status != BNQ_OK);
+      }
+      ASSERT_EQ(g_live.load(), 0) << "leaked at allocation " << fail;
+      if (g_countdown >= 0) {  // none was left to fail
+        ASSERT_EQ(status, BNQ_OK) << bnq_last_error();
+        EXPECT_GT(fail, 30);
+        break;
+      }
+      // The pool does without threads that cannot be started.
+      if (status != BNQ_OK) {
+        ASSERT_EQ(status, BNQ_ERROR_OUT_OF_MEMORY)
+            << "allocation " << fail << ": " << bnq_last_error();
+      }
+    }
+  }
+}
+
 }  // namespace
