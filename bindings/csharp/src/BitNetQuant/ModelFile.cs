@@ -197,15 +197,10 @@ public sealed unsafe class ModelFile : IDisposable
     private static void RequireType<T>(TensorInfo tensor, [CallerMemberName] string? method = null)
     {
         // A quantized tensor is for the library to refuse.
-        if (tensor.DataType is not { } type || typeof(T) == typeof(byte) || Native.TypeOf<T>() == type
-            || (typeof(T) == typeof(ushort) && type == DataType.BFloat16))
+        if (tensor.DataType is { } type)
         {
-            return;
+            Native.RequireType<T>(type, tensor.Name, method);
         }
-
-        throw new ArgumentException(
-            $"{method}<{typeof(T).Name}>: the elements of {tensor.Name} are {type}; name their type, or byte for "
-            + "the raw bytes.");
     }
 
     private static ImmutableArray<TensorInfo> ReadTensors(FileHandle handle)

@@ -1,5 +1,6 @@
 using System;
 using System.Buffers;
+using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using BitNetQuant.Interop;
@@ -15,16 +16,23 @@ public sealed unsafe class SourceArray
     // On the pinned heap: the library's list of arrays points to it.
     private readonly ulong[] _dimensions;
 
-    private SourceArray(Func<MemoryHandle> pin, DataType type, ulong[] dimensions)
+    private SourceArray(Func<MemoryHandle> pin, DataType type, ulong[] dimensions, long byteCount)
     {
         _pin = pin;
         DataType = type;
+        ByteCount = byteCount;
         _dimensions = GC.AllocateUninitializedArray<ulong>(dimensions.Length, pinned: true);
         dimensions.CopyTo(_dimensions, 0);
     }
 
     /// <summary>The type of the elements.</summary>
     public DataType DataType { get; }
+
+    /// <summary>Its dimensions.</summary>
+    public ImmutableArray<long> Shape => [.. Array.ConvertAll(_dimensions, dimension => (long)dimension)];
+
+    /// <summary>The bytes of its elements.</summary>
+    public long ByteCount { get; }
 
     internal int Rank => _dimensions.Length;
 
@@ -60,7 +68,25 @@ public sealed unsafe class SourceArray
     {
         ulong[] dimensions = Native.Shape(shape);
         Native.RequireSize(values.Span, type, dimensions, nameof(values));
-        return new SourceArray(values.Pin, type, dimensions);
+        return new SourceArray(values.Pin, type, dimensions, (long)values.Length * sizeof(T));
+    }
+
+    /// <summary>A copy of the elements, row-major.</summary>
+    /// <typeparam name="T">Their type; <see cref="byte"/> for the raw bytes of any type, and <see cref="ushort"/> also
+    /// for the bits of BFloat16.</typeparam>
+    /// <exception cref="ArgumentException"><typeparamref name="T"/> is not their type.</exception>
+    /// <exception cref="InvalidOperationException">They are more than a span can hold.</exception>
+    public T[] ToArray<T>() where T : unmanaged
+    {
+        Native.RequireType<T>(DataType, "the array");
+        var result = new T[Native.Length((ulong)ByteCount / (ulong)sizeof(T), "The array")];
+        using MemoryHandle data = Pin();
+        fixed (T* pointer = result)
+        {
+            Buffer.MemoryCopy(data.Pointer, pointer, ByteCount, ByteCount); // need not be aligned
+        }
+
+        return result;
     }
 
     internal MemoryHandle Pin() => _pin();

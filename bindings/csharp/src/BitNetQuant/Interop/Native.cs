@@ -144,4 +144,16 @@ internal static unsafe class Native
         if (typeof(T) == typeof(bool)) return DataType.Boolean;
         return null;
     }
+
+    /// <summary>Refuses a type in which the elements of a data type cannot be had; byte stands for any.</summary>
+    internal static void RequireType<T>(DataType type, string what, [CallerMemberName] string? method = null)
+    {
+        if (typeof(T) != typeof(byte) && TypeOf<T>() != type
+            && !(typeof(T) == typeof(ushort) && type == DataType.BFloat16))
+        {
+            throw new ArgumentException(
+                $"{method}<{typeof(T).Name}>: the elements of {what} are {type}; name their type, or byte for the raw "
+                + "bytes.");
+        }
+    }
 }
