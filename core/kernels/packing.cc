@@ -249,16 +249,21 @@ void PackBase3(int8_t* codes, size_t count, int32_t bias, uint8_t* packed) {
   const auto terms = hn::LoadDup128(d, kTerms);
   uint8_t* const terms_of = reinterpret_cast<uint8_t*>(codes);
   const size_t bytes = (count + 4) / 5;
+  // A pass of its own: the sums below read across what is stored here, which
+  // would have to reach the cache first.
   for (size_t b = 0; b < bytes; b += kB) {
-    uint8_t* const group = terms_of + 5 * b;
     for (size_t k = 0; k < 5; ++k) {
+      uint8_t* const p = terms_of + 5 * b + kB * k;
       const auto offset = hn::Add(hn::Load(d, kBase3.digit[k]),
                                   hn::Set(d, static_cast<uint8_t>(bias)));
-      const auto index = hn::Add(hn::LoadU(d, group + kB * k), offset);
+      const auto index = hn::Add(hn::LoadU(d, p), offset);
       // What stands behind the codes gives any terms, which go nowhere.
       hn::StoreU(hn::TableLookupBytes(terms, hn::And(index, hn::Set(d, 15))), d,
-                 group + kB * k);
+                 p);
     }
+  }
+  for (size_t b = 0; b < bytes; b += kB) {
+    const uint8_t* const group = terms_of + 5 * b;
     auto out = hn::Zero(d);
     for (size_t k = 0; k < 5; ++k) {
       const uint8_t* const p = group + kB * k;
