@@ -10,11 +10,16 @@
 // (kernels/traversal-inl.h) is instantiated with:
 //
 //   struct Codec {
-//     // What elements become codes with, in registers. `random` is a word for
-//     // each element, where the rounding is stochastic.
-//     template <class D, Rounding> struct Encoder {
-//       Encoder(D d, const CodeRule& rule, Vec<D> inv_scale,
-//               Vec<D> zero_point);
+//     // What elements become codes with, in registers, of as many kinds as
+//     // rules are worth a loop of their own. `random` is a word for each
+//     // element, where the rounding is stochastic.
+//     // Where speed matters less, those before kGeneral are not asked for: the
+//     // last one does what they do.
+//     static constexpr int kKinds, kGeneral;
+//     static int KindOf(const CodeRule& rule);  // below kKinds
+//     template <class D, int kKind> struct Encoder {
+//       Encoder(D d, const CodeRule& rule);
+//       void Begin(D d, Vec<D> inv_scale, Vec<D> zero_point);  // of what follows
 //       Vec<RebindToSigned<D>> operator()(D d, Vec<D> x,
 //                                         const uint32_t* random) const;
 //     };
@@ -23,15 +28,11 @@
 //       Vec<D> operator()(D d, Vec<RebindToSigned<D>> code, Vec<D> scale,
 //                         Vec<D> zero_point) const;
 //     };
-//     // Encoder knows roundings other than half to even.
-//     static constexpr bool kRounds;
 //   };
 //
-// Both must give the very bits of the row's encode and decode. Encoder's
-// Rounding is kHalfEven, kStochastic, or kFloor for all the others, which
-// RoundingSteps tells apart. How codes become bytes is not the codec's business
-// but the packing's (kernels/packing.h), nor is the group size
-// (tensor/layout.h).
+// Both must give the very bits of the row's encode and decode. How codes become
+// bytes is not the codec's business but the packing's (kernels/packing.h), nor
+// is the group size (tensor/layout.h).
 #ifndef BNQ_CORE_FORMAT_H_
 #define BNQ_CORE_FORMAT_H_
 
@@ -47,7 +48,7 @@ namespace bnq {
 // taken in an order that does not depend on the target (kernels/reduce-inl.h).
 enum class Statistic {
   kAbsMax,   // lo = -max|x|, hi = max|x|
-  kMinMax,   // lo = min x, hi = max x
+  kMinMax,   // lo = min(min x, 0), hi = max(max x, 0)
   kAbsMean,  // lo = -mean|x|, hi = mean|x|, rounded once to float32
   // The first x of the greatest |x|: lo = x, hi = 0 if it is negative, else
   // lo = 0, hi = x.
@@ -85,7 +86,7 @@ struct CodeTable {
   // in bits 0 to 3 and 4 to 7. u is v; or |v| where the upper half of the ranks
   // is the lower one's mirror image, whose codes have bit 3 set.
   float buckets;
-  bool mirrored;
+  bool mirrored;  // or else code i has rank i
   float bucket_thresholds[32];
   int32_t bucket_codes[32];
 };
@@ -110,6 +111,10 @@ constexpr CodeTable MakeCodeTable(const CodeTableParts& parts) {
   }
   table.buckets = parts.buckets;
   table.mirrored = parts.mirrored;
+  for (int i = 0; i < 16; ++i) {
+    // Evaluated by the compiler, which then fails.
+    if (!parts.mirrored && parts.codes[i] != i) throw parts.codes[i];
+  }
   int rank = parts.mirrored ? 8 : 0;
   for (int b = parts.mirrored ? 0 : -16; b < (parts.mirrored ? 32 : 16); ++b) {
     const int at = b & 31;
@@ -169,6 +174,12 @@ enum Trait : uint32_t {
   kKeepsNonFinite = 32,
 };
 
+template <Params (*kParamsOf)(Range range, const Variant& variant)>
+void EachRange(const Range* ranges, size_t count, const Variant& variant,
+               Params* out) {
+  for (size_t i = 0; i < count; ++i) out[i] = kParamsOf(ranges[i], variant);
+}
+
 struct Format {
   int32_t id;
   const char* name;
@@ -190,7 +201,9 @@ struct Format {
   CodeRange (*code_range)(const Variant& variant);
   // The range of a segment to its parameters; an empty or all-zero one to
   // scale 0, zero point 0. nullptr without scales.
-  Params (*params)(Range range, const Variant& variant);
+  // Of `count` segments; EachRange makes it of a function for one.
+  void (*params)(const Range* ranges, size_t count, const Variant& variant,
+                 Params* out);
   // The scalar reference: the specification in code. `random` is used where the
   // rounding is stochastic.
   int32_t (*encode)(float x, Params params, const Variant& variant,
@@ -202,7 +215,7 @@ struct Format {
   bool Has(uint32_t wanted) const { return (traits & wanted) == wanted; }
 };
 
-// What an encoder multiplies by. The traversal and the references share it.
+// What an encoder multiplies by; the traversal does the same with vectors.
 inline float InverseScale(float scale) {
   return scale == 0.0f ? 0.0f : 1.0f / scale;
 }

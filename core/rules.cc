@@ -143,7 +143,8 @@ Params ParamsOf(const Format& format, const Variant& variant, Range range) {
     range.hi = wide < FLT_MAX ? static_cast<float>(wide) : FLT_MAX;
     range.lo = -range.hi;
   }
-  Params params = format.params(range, variant);
+  Params params;
+  format.params(&range, 1, variant, &params);
   params.scale = RoundScale(params.scale, variant.scale_dtype);
   if (variant.scale_dtype == ScaleDType::kBF16) {
     // A scale that was rounded up may let the greatest code overflow.

@@ -64,7 +64,7 @@ const Format k_fp4 = {
     &kTable,
     Statistic::kAbsMax,
     TableCodes,
-    TableParams,
+    EachRange<TableParams>,
     Encode,
     Decode,
     TableKernels,

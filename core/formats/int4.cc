@@ -56,7 +56,7 @@ const Format k_int4 = {
     /*table=*/nullptr,
     Statistic::kAbsMax,
     Codes,
-    Parameters,
+    EachRange<Parameters>,
     Encode,
     AffineDecode,
     AffineKernels,

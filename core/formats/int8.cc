@@ -57,7 +57,7 @@ const Format k_int8 = {
     /*table=*/nullptr,
     Statistic::kAbsMax,
     Codes,
-    Parameters,
+    EachRange<Parameters>,
     Encode,
     AffineDecode,
     AffineKernels,

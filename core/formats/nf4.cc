@@ -60,7 +60,7 @@ const Format k_nf4 = {
     &kTable,
     Statistic::kAbsMax,
     TableCodes,
-    TableParams,
+    EachRange<TableParams>,
     Encode,
     Decode,
     TableKernels,

@@ -57,7 +57,7 @@ const Format k_ternary = {
     /*table=*/nullptr,
     Statistic::kAbsMean,
     Codes,
-    Parameters,
+    EachRange<Parameters>,
     Encode,
     AffineDecode,
     AffineKernels,

@@ -13,33 +13,50 @@ namespace HWY_NAMESPACE {
 namespace {
 
 struct AffineCodec {
-  static constexpr bool kRounds = true;
+  // To nearest even with codes -q to q and so no zero point, as most are; the
+  // roundings that RoundingSteps tells apart; stochastic; to nearest even.
+  enum { kSymmetric, kStepped, kStochastic, kNearest };
+  static constexpr int kKinds = 4, kGeneral = kStepped;
+  static int KindOf(const CodeRule& rule) {
+    if (rule.rounding == Rounding::kStochastic) return kStochastic;
+    if (rule.rounding != Rounding::kHalfEven) return kStepped;
+    return rule.range.lo == -rule.range.hi ? kSymmetric : kNearest;
+  }
 
-  template <class D, Rounding kRounding>
+  template <class D, int kKind>
   class Encoder {
    public:
     using V = hn::Vec<D>;
     using DI = hn::RebindToSigned<D>;
 
-    HWY_INLINE Encoder(D d, const CodeRule& rule, V inv_scale, V zero_point)
-        : inv_scale_(inv_scale),
-          lo_(hn::Sub(hn::Set(d, static_cast<float>(rule.range.lo)),
-                      zero_point)),
-          hi_(hn::Sub(hn::Set(d, static_cast<float>(rule.range.hi)),
-                      zero_point)),
-          steps_(rule.steps),
-          offset_(hn::Sub(hn::ConvertTo(DI(), zero_point),
-                          hn::Set(DI(), kMagicBits))) {}
+    HWY_INLINE Encoder(D d, const CodeRule& rule)
+        : least_(hn::Set(d, static_cast<float>(rule.range.lo))),
+          greatest_(hn::Set(d, static_cast<float>(rule.range.hi))),
+          steps_(rule.steps) {}
+
+    // Elements with other parameters follow.
+    HWY_INLINE void Begin(D d, V inv_scale, V zero_point) {
+      inv_scale_ = inv_scale;
+      if constexpr (kKind == kSymmetric) return;
+      lo_ = hn::Sub(least_, zero_point);
+      hi_ = hn::Sub(greatest_, zero_point);
+      const auto sum = hn::Add(zero_point, hn::Set(d, kMagic));
+      offset_ = hn::Sub(hn::BitCast(DI(), sum), hn::Set(DI(), kTwiceMagicBits));
+    }
 
     // Clamping before rounding to an integer gives what clamping after it
     // would, as the bounds are integers. Adding 1.5 * 2^23 leaves a small
     // number's nearest integer, ties to even, in the low bits: the same on
     // every target, and cheaper than a conversion that allows for overflow.
     HWY_INLINE hn::Vec<DI> operator()(D d, V x, const uint32_t* random) const {
+      if constexpr (kKind == kSymmetric) {
+        return NearestSmallInt(
+            d, ClampMagnitude(d, hn::Mul(x, inv_scale_), greatest_));
+      }
       const auto magic = hn::Set(d, kMagic);
       const auto v = hn::Min(hn::Max(hn::Mul(x, inv_scale_), lo_), hi_);
       auto sum = hn::Add(v, magic);
-      if constexpr (kRounding != Rounding::kHalfEven) {
+      if constexpr (kKind != kNearest) {
         sum = hn::Add(sum, Step(d, v, hn::Sub(v, hn::Sub(sum, magic)), random));
       }
       return hn::Add(hn::BitCast(DI(), sum), offset_);
@@ -50,7 +67,7 @@ struct AffineCodec {
     HWY_INLINE V Step(D d, V v, V rest, const uint32_t* random) const {
       const auto zero = hn::Zero(d);
       const auto one = hn::Set(d, 1.0f);
-      if constexpr (kRounding == Rounding::kStochastic) {
+      if constexpr (kKind == kStochastic) {
         const hn::RebindToUnsigned<D> du;
         const auto bits = hn::ShiftRight<8>(hn::LoadU(du, random));
         const auto u = hn::Mul(hn::ConvertTo(d, hn::BitCast(DI(), bits)),
@@ -71,9 +88,11 @@ struct AffineCodec {
     }
 
     static constexpr float kMagic = 12582912.0f;
-    static constexpr int32_t kMagicBits = 0x4B400000;
+    // Of the bits of kMagic; as a signed number, which wraps around.
+    static constexpr int32_t kTwiceMagicBits =
+        static_cast<int32_t>(2u * 0x4B400000u);
 
-    V inv_scale_, lo_, hi_;
+    V least_, greatest_, inv_scale_, lo_, hi_;
     RoundingSteps steps_;
     hn::Vec<DI> offset_;
   };

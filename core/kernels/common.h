@@ -43,8 +43,7 @@ struct SourceView {
 // abs_sum, which is merged in chunk order.
 struct Partial {
   double abs_sum = 0.0;
-  float min = 3.4028234663852886e38f;
-  float max = -3.4028234663852886e38f;
+  float min = 0.0f, max = 0.0f;  // of the values and 0
   // Greatest bit pattern of |x|: its order is that of the values, with
   // infinity and NaN above all.
   uint32_t abs_bits = 0;

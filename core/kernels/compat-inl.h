@@ -62,6 +62,59 @@ HWY_INLINE V OrWhere(M mask, V v, V bits) {
   }
 }
 
+// v + addend where mask, else v.
+template <class V, class M>
+HWY_INLINE V AddWhere(M mask, V v, V addend) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  if constexpr (sizeof(V) == 64) {
+    return V{_mm512_mask_add_epi32(v.raw, mask.raw, v.raw, addend.raw)};
+  } else
+#endif
+  {
+    return hn::Add(v, hn::IfThenElseZero(mask, addend));
+  }
+}
+
+// v, or limit with its sign where |v| is greater; limit >= 0.
+template <class D>
+HWY_INLINE hn::Vec<D> ClampMagnitude(D /*d*/, hn::Vec<D> v, hn::Vec<D> limit) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  if constexpr (sizeof(v) == 64) {
+    // The smaller magnitude, with the sign of the first.
+    return hn::Vec<D>{_mm512_range_ps(v.raw, limit.raw, 2)};
+  } else
+#endif
+  {
+    return hn::Min(hn::Max(v, hn::Neg(limit)), limit);
+  }
+}
+
+// The nearest integer, ties to even, of |v| < 2^22.
+template <class D>
+HWY_INLINE hn::Vec<hn::RebindToSigned<D>> NearestSmallInt(D d, hn::Vec<D> v) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  using VI = hn::Vec<hn::RebindToSigned<D>>;
+  // NearestInt would look for overflow.
+  if constexpr (sizeof(v) == 16) {
+    return VI{_mm_cvtps_epi32(v.raw)};
+  }
+#if HWY_TARGET <= HWY_AVX2
+  if constexpr (sizeof(v) == 32) {
+    return VI{_mm256_cvtps_epi32(v.raw)};
+  }
+#endif
+#if HWY_TARGET <= HWY_AVX3
+  if constexpr (sizeof(v) == 64) {
+    return VI{_mm512_cvtps_epi32(v.raw)};
+  }
+#endif
+#endif
+  // Adding 1.5 * 2^23 leaves it in the low bits.
+  const hn::RebindToSigned<D> di;
+  const auto sum = hn::BitCast(di, hn::Add(v, hn::Set(d, 12582912.0f)));
+  return hn::Sub(sum, hn::Set(di, 0x4B400000));
+}
+
 // Whether bytes can be shuffled across 64-byte vectors in one instruction.
 #if HWY_TARGET == HWY_AVX3_DL
 constexpr bool kWideByteShuffle = true;

@@ -124,26 +124,53 @@ HWY_INLINE uint32_t MaxAbsBits(const float* x, size_t count, size_t readable) {
   return static_cast<uint32_t>(hn::GetLane(hn::MaxOfLanes(di, m0)));
 }
 
-HWY_INLINE void MinMax(const float* x, size_t count, float* min, float* max) {
+// The least and the greatest of the values and 0, and whether all are finite,
+// in two operations a vector: among bit patterns, the greatest as a signed
+// number is the greatest value unless all are negative, and the greatest as an
+// unsigned one is the least value where any is negative. NaN of either sign is
+// above infinity.
+HWY_INLINE Partial MinMax(const float* x, size_t count, size_t readable) {
   const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const hn::RebindToUnsigned<decltype(d)> du;
   const size_t N = hn::Lanes(d);
-  auto lo0 = hn::Set(d, *min), lo1 = lo0;
-  auto hi0 = hn::Set(d, *max), hi1 = hi0;
+  auto s0 = hn::Zero(di), s1 = s0;
+  auto u0 = hn::Zero(du), u1 = u0;
+  const auto bits = [&](const float* p) HWY_ATTR {
+    return hn::BitCast(di, hn::LoadU(d, p));
+  };
+  const auto add = [&](hn::Vec<decltype(di)> v) HWY_ATTR {
+    s0 = hn::Max(s0, v);
+    u0 = hn::Max(u0, hn::BitCast(du, v));
+  };
   size_t i = 0;
   for (; i + 2 * N <= count; i += 2 * N) {
-    const auto a = hn::LoadU(d, x + i);
-    const auto b = hn::LoadU(d, x + i + N);
-    lo0 = hn::Min(lo0, a);
-    hi0 = hn::Max(hi0, a);
-    lo1 = hn::Min(lo1, b);
-    hi1 = hn::Max(hi1, b);
+    add(bits(x + i));
+    const auto v = bits(x + i + N);
+    s1 = hn::Max(s1, v);
+    u1 = hn::Max(u1, hn::BitCast(du, v));
   }
-  *min = hn::GetLane(hn::MinOfLanes(d, hn::Min(lo0, lo1)));
-  *max = hn::GetLane(hn::MaxOfLanes(d, hn::Max(hi0, hi1)));
-  for (; i < count; ++i) {
-    if (x[i] < *min) *min = x[i];
-    if (x[i] > *max) *max = x[i];
+  for (; i + N <= count; i += N) add(bits(x + i));
+  if (i < count) {
+    if (i + N <= readable) {
+      add(hn::IfThenElseZero(hn::FirstN(di, count - i), bits(x + i)));
+    } else {
+      HWY_ALIGN float last[hn::MaxLanes(d)] = {};
+      memcpy(last, x + i, (count - i) * sizeof(float));
+      add(bits(last));
+    }
   }
+  const uint32_t most = static_cast<uint32_t>(
+      hn::GetLane(hn::MaxOfLanes(di, hn::Max(s0, s1))));
+  const uint32_t least = hn::GetLane(hn::MaxOfLanes(du, hn::Max(u0, u1)));
+  Partial p;
+  memcpy(&p.max, &most, sizeof most);
+  const uint32_t magnitude = least >> 31 != 0 ? least & 0x7FFFFFFFu : 0u;
+  float below;
+  memcpy(&below, &magnitude, sizeof below);
+  p.min = 0.0f - below;  // never -0
+  p.abs_bits = magnitude > most ? magnitude : most;
+  return p;
 }
 
 // One chunk; fills what the statistic needs, and abs_bits enough to tell
@@ -156,12 +183,9 @@ HWY_INLINE Partial ReduceChunk(const float* x, size_t count, size_t readable,
       p.abs_bits = MaxAbsBits(x, count, readable);
       break;
     case Statistic::kMinMax:
-      p.abs_bits = MaxAbsBits(x, count, readable);
-      MinMax(x, count, &p.min, &p.max);
-      break;
+      return MinMax(x, count, readable);
     case Statistic::kExtreme:
-      p.abs_bits = MaxAbsBits(x, count, readable);
-      MinMax(x, count, &p.min, &p.max);
+      p = MinMax(x, count, readable);
       p.extreme = p.max > -p.min ? p.max : p.min;
       if (p.max == -p.min) {
         size_t i = 0;

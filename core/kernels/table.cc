@@ -56,12 +56,18 @@ HWY_INLINE hn::Vec<D> LookupInMemory(D d, const hn::TFromD<D>* table,
 }
 
 struct TableCodec {
-  static constexpr bool kRounds = false;
-
   // With 16 lanes by buckets, which registers hold; with 8 a binary search of
   // four steps over the thresholds, each level of which fits a register; else
-  // one comparison with each threshold.
-  template <class D, Rounding>
+  // one comparison with each threshold. Ranks are codes unless the table is
+  // mirrored.
+  static constexpr size_t kLanesOf = hn::MaxLanes(DF());
+  enum { kRanks, kMirrored };
+  static constexpr int kKinds = 2, kGeneral = kLanesOf >= 8 ? 0 : kMirrored;
+  static int KindOf(const CodeRule& rule) {
+    return rule.table->mirrored || kLanesOf < 8 ? kMirrored : kRanks;
+  }
+
+  template <class D, int kKind>
   class Encoder {
    public:
     using V = hn::Vec<D>;
@@ -69,17 +75,17 @@ struct TableCodec {
     using VI = hn::Vec<DI>;
     static constexpr size_t kLanesOf = hn::MaxLanes(D());
 
-    HWY_INLINE Encoder(D d, const CodeRule& rule, V inv_scale, V /*zero*/)
-        : inv_scale_(inv_scale), table_(*rule.table), a_(), b_() {
+    HWY_INLINE Encoder(D d, const CodeRule& rule)
+        : table_(*rule.table), a_(), b_() {
       if constexpr (kLanesOf >= 16) {
         for (size_t i = 0; i < 2; ++i) {
           a_[i] = hn::LoadU(d, table_.bucket_thresholds + 16 * i);
           b_[i] = hn::LoadU(DI(), table_.bucket_codes + 16 * i);
+          if constexpr (kKind == kRanks) {
+            b_[i] = hn::And(b_[i], hn::Set(DI(), 15));
+          }
         }
-        magnitude_ = hn::Set(DI(), table_.mirrored ? 0x7FFFFFFF : -1);
-        // v below it has bit 3 of the code set.
-        negative_ = hn::Set(d, table_.mirrored ? table_.thresholds[7]
-                                               : -3.4028234663852886e38f);
+        negative_ = hn::Set(d, table_.thresholds[7]);
         buckets_ = hn::Set(d, table_.buckets);
       } else if constexpr (kLanesOf == 8) {
         a_[0] = hn::Set(d, table_.levels[0][0]);
@@ -90,22 +96,31 @@ struct TableCodec {
       }
     }
 
+    // Elements with another scale follow.
+    HWY_INLINE void Begin(D /*d*/, V inv_scale, V /*zero_point*/) {
+      inv_scale_ = inv_scale;
+    }
+
     HWY_INLINE VI operator()(D d, V x, const uint32_t* /*random*/) const {
       const DI di;
       const auto v = hn::Mul(x, inv_scale_);
       if constexpr (kLanesOf >= 16) {
-        const auto u = hn::BitCast(d, hn::And(hn::BitCast(di, v), magnitude_));
         const auto one = hn::Set(d, 1.0f);
-        const auto bounded = hn::Min(hn::Max(u, hn::Set(d, -1.0f)), one);
+        const auto u = kKind == kRanks ? v : hn::Abs(v);
+        auto bounded = hn::Min(u, one);
+        if constexpr (kKind == kRanks) bounded = hn::Max(bounded, hn::Neg(one));
         // The nearest integer in the low bits; which of two it is at an edge,
         // so how it was rounded, does not matter: no threshold is near.
         const auto bucket = hn::BitCast(
             di, hn::MulAdd(bounded, buckets_, hn::Set(d, 12582912.0f)));
         const auto above =
             hn::RebindMask(di, hn::Gt(u, Lookup32(d, a_, bucket)));
-        const auto both = Lookup32(di, b_, bucket);
+        const auto codes = Lookup32(di, b_, bucket);
+        if constexpr (kKind == kRanks) {
+          return AddWhere(above, codes, hn::Set(di, 1));
+        }
         const auto code =
-            hn::And(hn::IfThenElse(above, hn::ShiftRight<4>(both), both),
+            hn::And(hn::IfThenElse(above, hn::ShiftRight<4>(codes), codes),
                     hn::Set(di, 15));
         return OrWhere(hn::RebindMask(di, hn::Le(v, negative_)), code,
                        hn::Set(di, 8));
@@ -120,9 +135,11 @@ struct TableCodec {
               hn::TableLookupLanes(a_[i], hn::IndicesFromVec(d, rank));
           rank = hn::Sub(hn::Add(rank, rank), above(threshold));
         }
+        if constexpr (kKind == kRanks) return rank;
         return Lookup16(di, b_, rank);
       } else {
         auto rank = hn::Zero(di);
+        HWY_UNROLL(1)
         for (float threshold : table_.thresholds) {
           const auto above = hn::Gt(v, hn::Set(d, threshold));
           rank = hn::Sub(rank, hn::VecFromMask(di, hn::RebindMask(di, above)));
@@ -137,7 +154,6 @@ struct TableCodec {
     V a_[kLanesOf == 8 ? 4 : 2];
     VI b_[2];
     V negative_, buckets_;
-    VI magnitude_;
   };
 
   template <class D>

@@ -56,9 +56,10 @@ class RunCursor {
   uint64_t length_, mod_, base_, offset_, number_;
 };
 
-// Asks for floats of the next span. While a span's runs are reduced and coded,
+// Asks for floats of a later span. While a span's runs are reduced and coded,
 // none of it comes from memory any more: without this, memory would idle. May
 // point behind the array, which is allowed.
+constexpr size_t kAhead = 2 * kSpan;
 HWY_INLINE void PrefetchFloats(const float* x, size_t count) {
   constexpr size_t kLine = 64 / sizeof(float);
   for (size_t i = 0; i < count; i += kLine) hwy::Prefetch(x + i);
@@ -84,35 +85,31 @@ HWY_NOINLINE Partial ReduceRun(const EncodeArgs& args, uint64_t element,
   return total;
 }
 
-// f(encoder type's tag) for the rounding that the rule asks for.
-template <class Codec, class F>
+// f(a null pointer to the encoder) of the kind that the rule asks for, from
+// kKind on, or of the last one.
+template <class Codec, class D, int kKind, class F>
 HWY_INLINE void WithEncoder(const CodeRule& rule, F f) {
-  using Nearest = typename Codec::template Encoder<DF, Rounding::kHalfEven>;
-  if constexpr (Codec::kRounds) {
-    if (rule.rounding == Rounding::kStochastic) {
-      using E = typename Codec::template Encoder<DF, Rounding::kStochastic>;
-      return f(static_cast<const E*>(nullptr));
-    }
-    if (rule.rounding != Rounding::kHalfEven) {
-      using E = typename Codec::template Encoder<DF, Rounding::kFloor>;
-      return f(static_cast<const E*>(nullptr));
+  if constexpr (kKind + 1 < Codec::kKinds) {
+    if (Codec::KindOf(rule) != kKind) {
+      return WithEncoder<Codec, D, kKind + 1>(rule, f);
     }
   }
-  f(static_cast<const Nearest*>(nullptr));
+  f(static_cast<const typename Codec::template Encoder<D, kKind>*>(nullptr));
 }
 
-// count codes of elements with common parameters; reads no more than
-// `readable` >= count floats, and a vector of random words behind count, and
-// may write a vector of codes behind count.
+template <class Pointer>
+using EncoderOf = std::remove_const_t<std::remove_pointer_t<Pointer>>;
+
+// count codes of elements with the parameters that the encoder has begun with;
+// reads no more than `readable` >= count floats, and a vector of random words
+// behind count, and may write a vector of codes behind count.
 template <class Encoder>
-HWY_INLINE void EncodeRun(const float* x, size_t count, size_t readable,
-                          Params params, const CodeRule& rule,
-                          const uint32_t* random, int8_t* codes) {
+HWY_INLINE void EncodeRun(const Encoder& encoder, const float* x, size_t count,
+                          size_t readable, const uint32_t* random,
+                          int8_t* codes) {
   const DF d;
   const DCode d8;
   const size_t N = hn::Lanes(d);
-  const Encoder encoder(d, rule, hn::Set(d, InverseScale(params.scale)),
-                        hn::Set(d, static_cast<float>(params.zero_point)));
   const auto encode = [&](size_t i) HWY_ATTR {
     return encoder(d, hn::LoadU(d, x + i), random + i);
   };
@@ -134,16 +131,16 @@ HWY_INLINE void EncodeRun(const float* x, size_t count, size_t readable,
 
 // The same with parameters of their own for each element.
 template <class Encoder>
-HWY_INLINE void EncodeElements(const float* x, size_t count, size_t readable,
-                               const ElementParams& elements, uint64_t at,
-                               const CodeRule& rule, const uint32_t* random,
+HWY_INLINE void EncodeElements(Encoder& encoder, const float* x, size_t count,
+                               size_t readable, const ElementParams& elements,
+                               uint64_t at, const uint32_t* random,
                                int8_t* codes) {
   const DF d;
   const DCode d8;
   const size_t N = hn::Lanes(d);
   const auto encode = [&](const float* p, size_t i) HWY_ATTR {
-    const Encoder encoder(d, rule, hn::LoadU(d, elements.inv_scale + at + i),
-                          hn::LoadU(d, elements.zero_point + at + i));
+    encoder.Begin(d, hn::LoadU(d, elements.inv_scale + at + i),
+                  hn::LoadU(d, elements.zero_point + at + i));
     hn::StoreU(hn::DemoteTo(d8, encoder(d, hn::LoadU(d, p), random + i)), d8,
                codes + i);
   };
@@ -180,6 +177,12 @@ HWY_INLINE bool FindRange(const EncodeArgs& args, uint64_t element,
       range->lo = -range->hi;
       return true;
     }
+    if (statistic == Statistic::kMinMax) {
+      const Partial p = MinMax(x, count, readable);
+      if (!p.finite()) return false;
+      *range = {p.min, p.max};
+      return true;
+    }
     if (statistic == Statistic::kAbsMean) {
       const double sum = SumAbs(x, count);
       // A sum of kChunk floats is finite in double just when all of them are.
@@ -197,6 +200,33 @@ HWY_INLINE bool FindRange(const EncodeArgs& args, uint64_t element,
   return true;
 }
 
+// Runs whose ranges are found before their parameters are made.
+constexpr size_t kBatch = 32;
+
+// A span's part of a run.
+struct Part {
+  uint64_t param;  // relative to args.param_base
+  size_t count;
+};
+
+// The reciprocals of the parts' scales, and their zero points as floats.
+HWY_INLINE void ReadParams(const EncodeArgs& args, const Part* parts,
+                           size_t count, float* inverse, float* zero_point) {
+  for (size_t p = 0; p < count; ++p) {
+    inverse[p] = args.scales[parts[p].param];
+    zero_point[p] = args.zero_points == nullptr
+                        ? 0.0f
+                        : static_cast<float>(args.zero_points[parts[p].param]);
+  }
+  const DF d;
+  for (size_t p = 0; p < count; p += hn::Lanes(d)) {
+    const auto scale = hn::Load(d, inverse + p);
+    hn::Store(hn::IfThenZeroElse(hn::Eq(scale, hn::Zero(d)),
+                                 hn::Div(hn::Set(d, 1.0f), scale)),
+              d, inverse + p);
+  }
+}
+
 template <class Codec>
 bool EncodeBlock(const EncodeArgs& args) {
   const Layout& layout = *args.layout;
@@ -212,6 +242,9 @@ bool EncodeBlock(const EncodeArgs& args) {
   HWY_ALIGN float scratch[kSpan + kFloatSlack];
   HWY_ALIGN int8_t codes[kSpan + kPackSlack];
   HWY_ALIGN uint32_t random[kSpan + kFloatSlack];
+  Part parts[kSpan];
+  HWY_ALIGN float inverse[kSpan + kFloatSlack];
+  HWY_ALIGN float zero_point[kSpan + kFloatSlack];
   bool finite = true;
 
   for (uint64_t row = args.row_begin; row < args.row_end; ++row) {
@@ -231,75 +264,98 @@ bool EncodeBlock(const EncodeArgs& args) {
       const size_t readable =
           direct ? static_cast<size_t>(to_end) : span + kFloatSlack;
 
+      // A stage at a time for all of the span's runs: a stage's runs do not
+      // wait for each other, as a run's stages do.
+      const uint64_t within = cursor.offset();
+      uint64_t rest = cursor.rest();
+      size_t num_parts = 0;
+      for (size_t at = 0; at < span; ++num_parts) {
+        rest = cursor.rest();
+        const size_t n =
+            span - at < rest ? span - at : static_cast<size_t>(rest);
+        parts[num_parts] = {cursor.param() - args.param_base, n};
+        cursor.Advance(n);
+        at += n;
+      }
+
       if (args.find_params) {
-        // All of the span's runs before the first is encoded: reductions of
-        // different runs do not wait for each other, but an encoding waits for
-        // its run's reduction.
-        RunCursor finder = cursor;
-        for (size_t at = 0; at < span;) {
-          const uint64_t rest = finder.rest();
-          const size_t n =
-              span - at < rest ? span - at : static_cast<size_t>(rest);
-          // Half of the next span here, the other half while this is coded.
-          if (direct) PrefetchFloats(x + kSpan + at / 2, n / 2);
-          if (finder.offset() == 0) {
-            const size_t run =
-                static_cast<size_t>(rest < to_end - at ? rest : to_end - at);
+        // The last run goes on behind the span's end.
+        const uint64_t behind = to_end - (span - parts[num_parts - 1].count);
+        const size_t last = static_cast<size_t>(rest < behind ? rest : behind);
+        size_t at = within != 0 ? parts[0].count : 0;
+        for (size_t first = within != 0 ? 1 : 0; first < num_parts;) {
+          const size_t end =
+              num_parts - first < kBatch ? num_parts : first + kBatch;
+          Range ranges[kBatch];
+          for (size_t p = first; p < end; ++p) {
+            const size_t n = parts[p].count;
+            // Half of a later span here, the other half while this is coded.
+            if (direct) PrefetchFloats(x + kAhead + at / 2, n / 2);
+            const size_t run = p + 1 == num_parts ? last : n;
             const bool in_place = direct || run <= span - at;
             // What is not finite has no parameters; the caller reports it.
-            Range found;
             if (!FindRange(args, element + at, in_place ? x + at : nullptr, run,
-                           readable - at, statistic, &found)) {
+                           readable - at, statistic, &ranges[p - first])) {
               finite = false;
             }
-            const Params params =
-                plain ? args.format->params(found, args.variant)
-                      : ParamsOf(*args.format, args.variant, found);
-            const uint64_t index = finder.param() - args.param_base;
-            args.scales[index] = params.scale;
+            at += n;
+          }
+          Params params[kBatch];
+          if (plain) {
+            args.format->params(ranges, end - first, args.variant, params);
+          }
+          for (size_t p = first; p < end; ++p) {
+            if (!plain) {
+              params[p - first] =
+                  ParamsOf(*args.format, args.variant, ranges[p - first]);
+            }
+            args.scales[parts[p].param] = params[p - first].scale;
             if (args.zero_points) {
-              args.zero_points[index] = static_cast<int8_t>(params.zero_point);
+              args.zero_points[parts[p].param] =
+                  static_cast<int8_t>(params[p - first].zero_point);
             }
           }
-          finder.Advance(n);
-          at += n;
+          first = end;
         }
       }
       if (stochastic) args.common->random(args.seed, element, span, random);
-      WithEncoder<Codec>(args.rule, [&](auto* tag) HWY_ATTR {
-        using Encoder =
-            std::remove_const_t<std::remove_pointer_t<decltype(tag)>>;
-        for (size_t at = 0; at < span;) {
-          const uint64_t rest = cursor.rest();
-          const size_t n =
-              span - at < rest ? span - at : static_cast<size_t>(rest);
-          if (layout.per_element) {
-            EncodeElements<Encoder>(x + at, n, readable - at, args.elements,
-                                    cursor.offset(), args.rule, random + at,
-                                    codes + at);
-          } else {
-            const uint64_t index = cursor.param() - args.param_base;
-            Params params;
-            params.scale = args.scales[index];
-            if (args.zero_points) params.zero_point = args.zero_points[index];
+      if (layout.per_element) {
+        WithEncoder<Codec, DF, Codec::kGeneral>(args.rule, [&](auto* tag)
+                                                               HWY_ATTR {
+          EncoderOf<decltype(tag)> encoder(DF(), args.rule);
+          size_t at = 0;
+          for (size_t p = 0; p < num_parts; at += parts[p].count, ++p) {
+            EncodeElements(encoder, x + at, parts[p].count, readable - at,
+                           args.elements, p == 0 ? within : 0, random + at,
+                           codes + at);
+          }
+        });
+      } else {
+        ReadParams(args, parts, num_parts, inverse, zero_point);
+        WithEncoder<Codec, DF, 0>(args.rule, [&](auto* tag) HWY_ATTR {
+          const DF d;
+          EncoderOf<decltype(tag)> encoder(d, args.rule);
+          size_t at = 0;
+          for (size_t p = 0; p < num_parts; at += parts[p].count, ++p) {
             if (args.find_params && direct) {
-              PrefetchFloats(x + kSpan + kSpan / 2 + at / 2, n / 2);
+              PrefetchFloats(x + kAhead + kSpan / 2 + at / 2,
+                             parts[p].count / 2);
             }
-            EncodeRun<Encoder>(x + at, n, readable - at, params, args.rule,
-                               random + at, codes + at);
+            encoder.Begin(d, hn::Set(d, inverse[p]), hn::Set(d, zero_point[p]));
+            EncodeRun(encoder, x + at, parts[p].count, readable - at,
+                      random + at, codes + at);
           }
-          if (args.left_out != nullptr) {
-            const int8_t zero =
-                args.zero_points
-                    ? args.zero_points[cursor.param() - args.param_base]
-                    : 0;
-            LeaveOut(args.left_out, (element + at) % args.features,
-                     args.features, n, zero, codes + at);
-          }
-          cursor.Advance(n);
-          at += n;
+        });
+      }
+      if (args.left_out != nullptr) {
+        size_t at = 0;
+        for (size_t p = 0; p < num_parts; at += parts[p].count, ++p) {
+          const int8_t zero =
+              args.zero_points ? args.zero_points[parts[p].param] : 0;
+          LeaveOut(args.left_out, (element + at) % args.features, args.features,
+                   parts[p].count, zero, codes + at);
         }
-      });
+      }
       memset(codes + span, args.format->padding, kMaxUnitCodes);
       packing.pack(
           codes, span, args.format->bias,
@@ -443,7 +499,13 @@ FitSums Fit(const FitArgs& args) {
   const auto one = hn::Set(d, 1.0f);
   const auto zero = hn::Set(d, static_cast<float>(args.params.zero_point));
   const typename Codec::template Decoder<D> decoder(d, args.rule);
-  const auto run = [&](const auto& encoder) HWY_ATTR {
+  CodeRule rule = args.rule;
+  if (rule.rounding == Rounding::kStochastic) {
+    rule.rounding = Rounding::kHalfEven;
+  }
+  WithEncoder<Codec, D, Codec::kGeneral>(rule, [&](auto* tag) HWY_ATTR {
+    EncoderOf<decltype(tag)> encoder(d, rule);
+    encoder.Begin(d, inv, zero);
     ForEachStep(args.x, args.count, [&](const float* p) HWY_ATTR {
       for (size_t k = 0; k < Sums::kCount; ++k) {
         const auto x = hn::LoadU(d, p + k * Sums::kPerRegister);
@@ -455,19 +517,7 @@ FitSums Fit(const FitArgs& args) {
         qq.Add(k, hn::Mul(q, q));
       }
     });
-  };
-  const bool nearest = args.rule.rounding == Rounding::kHalfEven ||
-                       args.rule.rounding == Rounding::kStochastic;
-  if constexpr (Codec::kRounds) {
-    if (!nearest) {
-      run(typename Codec::template Encoder<D, Rounding::kFloor>(d, args.rule,
-                                                                inv, zero));
-    }
-  }
-  if (nearest) {
-    run(typename Codec::template Encoder<D, Rounding::kHalfEven>(d, args.rule,
-                                                                 inv, zero));
-  }
+  });
   FitSums sums;
   sums.error = static_cast<double>(error.Total());
   sums.xq = static_cast<double>(xq.Total());

@@ -21,13 +21,16 @@ namespace bnq {
 namespace HWY_NAMESPACE {
 namespace {
 struct BrokenCodec {
-  static constexpr bool kRounds = false;
-  template <class D, Rounding>
+  static constexpr int kKinds = 1, kGeneral = 0;
+  static int KindOf(const CodeRule&) { return 0; }
+  template <class D, int>
   struct Encoder {
-    Encoder(D d, const CodeRule& rule, hn::Vec<D> inv, hn::Vec<D> /*zero*/)
-        : inv_scale(inv),
-          lo(hn::Set(d, static_cast<float>(rule.range.lo))),
+    Encoder(D d, const CodeRule& rule)
+        : lo(hn::Set(d, static_cast<float>(rule.range.lo))),
           hi(hn::Set(d, static_cast<float>(rule.range.hi))) {}
+    void Begin(D /*d*/, hn::Vec<D> inv, hn::Vec<D> /*zero_point*/) {
+      inv_scale = inv;
+    }
     hn::Vec<hn::RebindToSigned<D>> operator()(D /*d*/, hn::Vec<D> x,
                                               const uint32_t*) const {
       return hn::ConvertTo(hn::RebindToSigned<D>(),
