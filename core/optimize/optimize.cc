@@ -334,7 +334,7 @@ class Run {
       }
     };
     try_all();
-    for (int i = 0; i < options_.Int(OptimizeOption::kRefinements); ++i) {
+    for (int i = 0; i < options_.As<int>(OptimizeOption::kRefinements); ++i) {
       if (best == 0.0) break;
       h = std::sqrt(h);
       ratios = {best * h};
