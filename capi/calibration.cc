@@ -2,6 +2,7 @@
 #include <string>
 
 #include "capi/calibration.h"
+#include "capi/options.h"
 #include "core/calibration/dataset.h"
 
 using namespace bnq;
@@ -98,92 +99,54 @@ bnq_status bnq_calibrator_clone(bnq_context* context,
 
 bnq_status bnq_calibrator_set_int(bnq_calibrator* calibrator, int32_t option,
                                   int64_t value) {
-  return Guard([&] { CoreOf(calibrator).SetInt(option, value); });
+  return SetInt(calibrator, "calibrator", option, value);
 }
 
 bnq_status bnq_calibrator_set_float(bnq_calibrator* calibrator, int32_t option,
                                     double value) {
-  return Guard([&] { CoreOf(calibrator).SetFloat(option, value); });
+  return SetFloat(calibrator, "calibrator", option, value);
 }
 
 bnq_status bnq_calibrator_set_text(bnq_calibrator* calibrator,
                                    const char* option, const char* value) {
-  return Guard([&] {
-    CoreOf(calibrator)
-        .SetText(&Required(option, "option"), &Required(value, "value"));
-  });
+  return SetText(calibrator, "calibrator", option, value);
 }
 
 bnq_status bnq_calibrator_get_int(const bnq_calibrator* calibrator,
                                   int32_t option, int64_t* out_value) {
-  return Guard([&] {
-    Required(out_value, "out_value") =
-        CoreOf(calibrator).options().GetInt(option);
-  });
+  return GetInt(calibrator, "calibrator", option, out_value);
 }
 
 bnq_status bnq_calibrator_get_float(const bnq_calibrator* calibrator,
                                     int32_t option, double* out_value) {
-  return Guard([&] {
-    Required(out_value, "out_value") =
-        CoreOf(calibrator).options().GetFloat(option);
-  });
+  return GetFloat(calibrator, "calibrator", option, out_value);
 }
 
-uint32_t bnq_calibration_option_count(void) { return kNumCalibrationOptions; }
+uint32_t bnq_calibration_option_count(void) {
+  return static_cast<uint32_t>(CalibrationOptions::Table().size());
+}
 
 bnq_status bnq_calibration_option_at(uint32_t index, int32_t* out_option) {
-  return Guard([&] {
-    int32_t& out = Required(out_option, "out_option");
-    if (index >= bnq_calibration_option_count()) {
-      Fail(Code::kInvalidArgument, "index = %u, must be below %u", index,
-           bnq_calibration_option_count());
-    }
-    out = static_cast<int32_t>(
-        CalibrationOptionAt(static_cast<int>(index)).option);
-  });
+  return OptionAt(CalibrationOptions::Table(), index, out_option);
 }
 
 const char* bnq_calibration_option_name(int32_t option) {
-  const CalibrationOptionInfo* info = FindCalibrationOption(option);
-  return info ? info->name : nullptr;
+  return OptionName(CalibrationOptions::Table(), option);
 }
 
 bnq_status bnq_calibration_option_id(const char* name, int32_t* out_option) {
-  return Guard([&] {
-    int32_t& out = Required(out_option, "out_option");
-    const CalibrationOptionInfo* info =
-        FindCalibrationOption(std::string(&Required(name, "name")));
-    if (info == nullptr) {
-      Fail(Code::kNotFound,
-           "calibration option %s is not known to this library",
-           Quoted(name).c_str());
-    }
-    out = static_cast<int32_t>(info->option);
-  });
+  return OptionId(CalibrationOptions::Table(), name, out_option);
 }
 
 bnq_status bnq_calibration_option_bounds(int32_t option, int32_t* out_type,
                                          double* out_min, double* out_max,
                                          double* out_default) {
-  return Guard([&] {
-    const CalibrationOptionInfo* info = FindCalibrationOption(option);
-    if (info == nullptr) {
-      Fail(Code::kUnsupported,
-           "calibration option %d is not known to this library", option);
-    }
-    if (out_type) {
-      *out_type = info->is_float ? BNQ_OPTION_FLOAT : BNQ_OPTION_INT;
-    }
-    if (out_min) *out_min = info->min;
-    if (out_max) *out_max = info->max;
-    if (out_default) *out_default = info->initial;
-  });
+  return OptionBounds(CalibrationOptions::Table(), option, out_type, out_min,
+                      out_max, out_default);
 }
 
 const char* bnq_calibration_option_value_name(int32_t option, int64_t value) {
-  const CalibrationOptionInfo* info = FindCalibrationOption(option);
-  return info ? CalibrationValueName(*info, value) : nullptr;
+  return ValueName(CalibrationOptions::Table(), option, value);
 }
 
 bnq_status bnq_calibrator_observe(bnq_context* context,

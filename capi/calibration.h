@@ -13,6 +13,8 @@ struct bnq_calibrator {
   const bnq::Calibrator* borrowed = nullptr;
 
   const bnq::Calibrator& core() const { return borrowed ? *borrowed : *owned; }
+  bnq::Calibrator& settings() { return *owned; }
+  const bnq::CalibrationOptions& options() const { return core().options(); }
 };
 
 namespace bnq {

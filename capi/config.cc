@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "capi/guard.h"
+#include "capi/options.h"
 #include "core/presets.h"
 
 using namespace bnq;
@@ -60,14 +61,6 @@ static_assert(static_cast<int>(Scheme::kAsymmetric) == BNQ_SCHEME_ASYMMETRIC,
 static_assert(static_cast<int>(NonFinite::kZero) == BNQ_NON_FINITE_ZERO,
               "non_finite");
 
-const OptionInfo& KnownOption(int32_t option) {
-  const OptionInfo* info = FindOption(option);
-  if (info == nullptr) {
-    Fail(Code::kUnsupported, "option %d is not known to this library", option);
-  }
-  return *info;
-}
-
 }  // namespace
 
 bnq_status bnq_config_create(bnq_config** out_config) {
@@ -88,37 +81,27 @@ void bnq_config_destroy(bnq_config* config) { delete config; }
 
 bnq_status bnq_config_set_int(bnq_config* config, int32_t option,
                               int64_t value) {
-  return Guard([&] { Required(config, "config").core.SetInt(option, value); });
+  return SetInt(config, "config", option, value);
 }
 
 bnq_status bnq_config_set_float(bnq_config* config, int32_t option,
                                 double value) {
-  return Guard(
-      [&] { Required(config, "config").core.SetFloat(option, value); });
+  return SetFloat(config, "config", option, value);
 }
 
 bnq_status bnq_config_get_int(const bnq_config* config, int32_t option,
                               int64_t* out_value) {
-  return Guard([&] {
-    Required(out_value, "out_value") =
-        Required(config, "config").core.GetInt(option);
-  });
+  return GetInt(config, "config", option, out_value);
 }
 
 bnq_status bnq_config_get_float(const bnq_config* config, int32_t option,
                                 double* out_value) {
-  return Guard([&] {
-    Required(out_value, "out_value") =
-        Required(config, "config").core.GetFloat(option);
-  });
+  return GetFloat(config, "config", option, out_value);
 }
 
 bnq_status bnq_config_set_text(bnq_config* config, const char* option,
                                const char* value) {
-  return Guard([&] {
-    Required(config, "config")
-        .core.SetText(&Required(option, "option"), &Required(value, "value"));
-  });
+  return SetText(config, "config", option, value);
 }
 
 bnq_status bnq_config_equal(const bnq_config* a, const bnq_config* b,
@@ -166,48 +149,28 @@ const char* bnq_preset_description(uint32_t index) {
              : nullptr;
 }
 
-uint32_t bnq_option_count(void) { return kNumOptions; }
+uint32_t bnq_option_count(void) {
+  return static_cast<uint32_t>(Config::Table().size());
+}
 
 bnq_status bnq_option_at(uint32_t index, int32_t* out_option) {
-  return Guard([&] {
-    int32_t& out = Required(out_option, "out_option");
-    if (index >= bnq_option_count()) {
-      Fail(Code::kInvalidArgument, "index = %u, must be below %u", index,
-           bnq_option_count());
-    }
-    out = static_cast<int32_t>(OptionAt(static_cast<int>(index)).option);
-  });
+  return OptionAt(Config::Table(), index, out_option);
 }
 
 const char* bnq_option_name(int32_t option) {
-  const OptionInfo* info = FindOption(option);
-  return info ? info->name : nullptr;
+  return OptionName(Config::Table(), option);
 }
 
 bnq_status bnq_option_id(const char* name, int32_t* out_option) {
-  return Guard([&] {
-    int32_t& out = Required(out_option, "out_option");
-    const OptionInfo* info = FindOption(std::string(&Required(name, "name")));
-    if (info == nullptr) {
-      Fail(Code::kNotFound, "option %s is not known to this library",
-           Quoted(name).c_str());
-    }
-    out = static_cast<int32_t>(info->option);
-  });
+  return OptionId(Config::Table(), name, out_option);
 }
 
 bnq_status bnq_option_bounds(int32_t option, int32_t* out_type, double* out_min,
                              double* out_max, double* out_default) {
-  return Guard([&] {
-    const OptionInfo& info = KnownOption(option);
-    if (out_type) *out_type = info.is_float ? BNQ_OPTION_FLOAT : BNQ_OPTION_INT;
-    if (out_min) *out_min = info.min;
-    if (out_max) *out_max = info.max;
-    if (out_default) *out_default = info.initial;
-  });
+  return OptionBounds(Config::Table(), option, out_type, out_min, out_max,
+                      out_default);
 }
 
 const char* bnq_option_value_name(int32_t option, int64_t value) {
-  const OptionInfo* info = FindOption(option);
-  return info ? OptionValueName(*info, value) : nullptr;
+  return ValueName(Config::Table(), option, value);
 }

@@ -22,10 +22,15 @@ struct bnq_context {
 };
 
 struct bnq_config {
+  bnq::Config& settings() { return core; }
+  const bnq::Config& options() const { return core; }
+
   bnq::Config core;
 };
 
 struct bnq_tensor {
+  const bnq::Config& options() const { return core->config(); }
+
   std::unique_ptr<const bnq::QuantizedTensor> core;
 };
 

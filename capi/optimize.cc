@@ -4,11 +4,15 @@
 #include <cmath>
 
 #include "capi/guard.h"
+#include "capi/options.h"
 
 using namespace bnq;
 using namespace bnq::capi;
 
 struct bnq_optimizer {
+  OptimizeOptions& settings() { return core; }
+  const OptimizeOptions& options() const { return core; }
+
   OptimizeOptions core;
   bnq_metric_fn metric = nullptr;
   void* opaque = nullptr;
@@ -59,15 +63,6 @@ BNQ_SAME(Figure::kImproved, FIGURE_IMPROVED);
 BNQ_SAME(kNumFigures, NUM_FIGURES);
 #undef BNQ_SAME
 
-const OptimizeOptionInfo& KnownOption(int32_t option) {
-  const OptimizeOptionInfo* info = FindOptimizeOption(option);
-  if (info == nullptr) {
-    Fail(Code::kUnsupported,
-         "optimization option %d is not known to this library", option);
-  }
-  return *info;
-}
-
 CustomMetric MetricOf(const bnq_optimizer& optimizer) {
   if (optimizer.metric == nullptr) return nullptr;
   return [metric = optimizer.metric, opaque = optimizer.opaque](
@@ -106,38 +101,27 @@ void bnq_optimizer_destroy(bnq_optimizer* optimizer) { delete optimizer; }
 
 bnq_status bnq_optimizer_set_int(bnq_optimizer* optimizer, int32_t option,
                                  int64_t value) {
-  return Guard(
-      [&] { Required(optimizer, "optimizer").core.SetInt(option, value); });
+  return SetInt(optimizer, "optimizer", option, value);
 }
 
 bnq_status bnq_optimizer_set_float(bnq_optimizer* optimizer, int32_t option,
                                    double value) {
-  return Guard(
-      [&] { Required(optimizer, "optimizer").core.SetFloat(option, value); });
+  return SetFloat(optimizer, "optimizer", option, value);
 }
 
 bnq_status bnq_optimizer_set_text(bnq_optimizer* optimizer, const char* option,
                                   const char* value) {
-  return Guard([&] {
-    Required(optimizer, "optimizer")
-        .core.SetText(&Required(option, "option"), &Required(value, "value"));
-  });
+  return SetText(optimizer, "optimizer", option, value);
 }
 
 bnq_status bnq_optimizer_get_int(const bnq_optimizer* optimizer, int32_t option,
                                  int64_t* out_value) {
-  return Guard([&] {
-    Required(out_value, "out_value") =
-        Required(optimizer, "optimizer").core.GetInt(option);
-  });
+  return GetInt(optimizer, "optimizer", option, out_value);
 }
 
 bnq_status bnq_optimizer_get_float(const bnq_optimizer* optimizer,
                                    int32_t option, double* out_value) {
-  return Guard([&] {
-    Required(out_value, "out_value") =
-        Required(optimizer, "optimizer").core.GetFloat(option);
-  });
+  return GetFloat(optimizer, "optimizer", option, out_value);
 }
 
 bnq_status bnq_optimizer_set_metric(bnq_optimizer* optimizer,
@@ -151,54 +135,31 @@ bnq_status bnq_optimizer_set_metric(bnq_optimizer* optimizer,
   });
 }
 
-uint32_t bnq_optimization_option_count(void) { return kNumOptimizeOptions; }
+uint32_t bnq_optimization_option_count(void) {
+  return static_cast<uint32_t>(OptimizeOptions::Table().size());
+}
 
 bnq_status bnq_optimization_option_at(uint32_t index, int32_t* out_option) {
-  return Guard([&] {
-    int32_t& out = Required(out_option, "out_option");
-    if (index >= bnq_optimization_option_count()) {
-      Fail(Code::kInvalidArgument, "index = %u, must be below %u", index,
-           bnq_optimization_option_count());
-    }
-    out =
-        static_cast<int32_t>(OptimizeOptionAt(static_cast<int>(index)).option);
-  });
+  return OptionAt(OptimizeOptions::Table(), index, out_option);
 }
 
 const char* bnq_optimization_option_name(int32_t option) {
-  const OptimizeOptionInfo* info = FindOptimizeOption(option);
-  return info ? info->name : nullptr;
+  return OptionName(OptimizeOptions::Table(), option);
 }
 
 bnq_status bnq_optimization_option_id(const char* name, int32_t* out_option) {
-  return Guard([&] {
-    int32_t& out = Required(out_option, "out_option");
-    const OptimizeOptionInfo* info =
-        FindOptimizeOption(std::string(&Required(name, "name")));
-    if (info == nullptr) {
-      Fail(Code::kNotFound,
-           "optimization option %s is not known to this library",
-           Quoted(name).c_str());
-    }
-    out = static_cast<int32_t>(info->option);
-  });
+  return OptionId(OptimizeOptions::Table(), name, out_option);
 }
 
 bnq_status bnq_optimization_option_bounds(int32_t option, int32_t* out_type,
                                           double* out_min, double* out_max,
                                           double* out_default) {
-  return Guard([&] {
-    const OptimizeOptionInfo& info = KnownOption(option);
-    if (out_type) *out_type = info.is_float ? BNQ_OPTION_FLOAT : BNQ_OPTION_INT;
-    if (out_min) *out_min = info.min;
-    if (out_max) *out_max = info.max;
-    if (out_default) *out_default = info.initial;
-  });
+  return OptionBounds(OptimizeOptions::Table(), option, out_type, out_min,
+                      out_max, out_default);
 }
 
 const char* bnq_optimization_option_value_name(int32_t option, int64_t value) {
-  const OptimizeOptionInfo* info = FindOptimizeOption(option);
-  return info ? OptimizeValueName(*info, value) : nullptr;
+  return ValueName(OptimizeOptions::Table(), option, value);
 }
 
 uint32_t bnq_figure_count(void) { return kNumFigures; }

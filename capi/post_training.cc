@@ -139,12 +139,7 @@ bnq_status bnq_quantize_tensor_auto(bnq_context* context,
                                     bnq_tensor** out_tensor) {
   return Guard([&] {
     bnq_tensor*& out = Output(out_tensor, "out_tensor");
-    const CalibrationOptionInfo& info = *FindCalibrationOption(
-        static_cast<int32_t>(CalibrationOption::kMethod));
-    if (method < info.min || method > info.max) {
-      Fail(Code::kInvalidArgument, "method = %d, must be %.0f to %.0f", method,
-           info.min, info.max);
-    }
+    CalibrationOptions::Table().CheckInt(BNQ_CALIBRATION_METHOD, method);
     auto tensor = std::make_unique<bnq_tensor>();
     tensor->core = QuantizeAuto(
         ContextOf(context), Required(config, "config").core,

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "capi/guard.h"
+#include "capi/options.h"
 #include "core/base/checked.h"
 #include "core/tensor/batch.h"
 #include "core/tensor/metrics.h"
@@ -235,17 +236,12 @@ uint64_t bnq_tensor_columns(const bnq_tensor* tensor) {
 
 bnq_status bnq_tensor_get_int(const bnq_tensor* tensor, int32_t option,
                               int64_t* out_value) {
-  return Guard([&] {
-    Required(out_value, "out_value") = TensorOf(tensor).config().GetInt(option);
-  });
+  return GetInt(tensor, "tensor", option, out_value);
 }
 
 bnq_status bnq_tensor_get_float(const bnq_tensor* tensor, int32_t option,
                                 double* out_value) {
-  return Guard([&] {
-    Required(out_value, "out_value") =
-        TensorOf(tensor).config().GetFloat(option);
-  });
+  return GetFloat(tensor, "tensor", option, out_value);
 }
 
 bnq_status bnq_tensor_config(const bnq_tensor* tensor,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 
 #include "core/base/error.h"
 #include "core/format.h"
@@ -22,17 +21,29 @@ const char* const kScaleRules[] = {"default",    "absmax", "absmean",
                                    "percentile", "mse",    nullptr};
 const char* const kSymmetricRanges[] = {"narrow", "full", "extreme", nullptr};
 const char* const kScaleDTypes[] = {"f32", "f16", "bf16", nullptr};
-const char* const kSwitch[] = {"off", "on", nullptr};
 const char* const kPackings[] = {"default", "base3", nullptr};
 
-const char kNoFormat[] = "none";
+// The formats of the registry, and none.
+const char* FormatOptionAt(int index, int64_t* value) {
+  if (index < NumFormats()) {
+    *value = FormatAt(index).id;
+    return FormatAt(index).name;
+  }
+  *value = 0;
+  return index == NumFormats() ? "none" : nullptr;
+}
+std::string FormatOptionAccepted() {
+  return "0 (none) or the id of one of: " + FormatNames();
+}
+constexpr NamedValues kFormatValues = {FormatOptionAt, FormatOptionAccepted};
 
 // 2^53: the largest range of integers that double holds exactly.
 constexpr double kMaxInt = 9007199254740992.0;
 constexpr double kMaxFloat = 3.4028234663852886e38;
 
 constexpr OptionInfo kOptions[kNumOptions] = {
-    {Option::kFormat, "format", false, 0, 65535, 1, nullptr, true},
+    {Option::kFormat, "format", false, 0, 65535, 1, nullptr, true,
+     &kFormatValues},
     {Option::kGranularity, "granularity", false, 0, 4, 2, kGranularities, true},
     {Option::kGroupSize, "group_size", false, 1, kMaxInt, 128, nullptr, true},
     {Option::kAxis, "axis", false, -8, 7, 0, nullptr, true},
@@ -46,147 +57,18 @@ constexpr OptionInfo kOptions[kNumOptions] = {
     {Option::kSymmetricRange, "symmetric_range", false, 0, 2, 0,
      kSymmetricRanges, true},
     {Option::kScaleDType, "scale_dtype", false, 0, 2, 0, kScaleDTypes, true},
-    {Option::kDoubleQuant, "double_quant", false, 0, 1, 0, kSwitch, true},
+    {Option::kDoubleQuant, "double_quant", false, 0, 1, 0, kOffOn, true},
     {Option::kPacking, "packing", false, 0, 1, 0, kPackings, true},
     {Option::kOutlierThreshold, "outlier_threshold", true, 0, kMaxFloat, 0,
      nullptr, true},
 };
 
-const OptionInfo& Known(int32_t id, bool is_float) {
-  const OptionInfo* info = FindOption(id);
-  if (info == nullptr) {
-    Fail(Code::kUnsupported, "option %d is not known to this library", id);
-  }
-  if (info->is_float != is_float) {
-    Fail(Code::kUnsupported, "option %s is %s, not %s", info->name,
-         info->is_float ? "a float" : "an integer",
-         is_float ? "a float" : "an integer");
-  }
-  return *info;
-}
-
-std::string ValueList(const OptionInfo& info) {
-  std::string list;
-  for (const char* const* name = info.value_names; *name; ++name) {
-    list += list.empty() ? "" : ", ";
-    list += *name;
-  }
-  return list;
-}
+static_assert(AreNumbered(kOptions), "options");
+constexpr OptionTable kTable("option", kOptions);
 
 }  // namespace
 
-const OptionInfo& OptionAt(int index) { return kOptions[index]; }
-
-const OptionInfo* FindOption(int32_t id) {
-  for (const OptionInfo& info : kOptions) {
-    if (static_cast<int32_t>(info.option) == id) return &info;
-  }
-  return nullptr;
-}
-
-const OptionInfo* FindOption(const std::string& name) {
-  for (const OptionInfo& info : kOptions) {
-    if (name == info.name) return &info;
-  }
-  return nullptr;
-}
-
-const char* OptionValueName(const OptionInfo& info, int64_t value) {
-  if (info.option == Option::kFormat) {
-    if (value == 0) return kNoFormat;
-    const Format* format = FindFormat(
-        value > 0 && value <= INT32_MAX ? static_cast<int32_t>(value) : -1);
-    return format ? format->name : nullptr;
-  }
-  if (info.value_names == nullptr || value < info.min || value > info.max) {
-    return nullptr;
-  }
-  return info.value_names[value - static_cast<int64_t>(info.min)];
-}
-
-Config::Config() {
-  for (int i = 0; i < kNumOptions; ++i) values_[i] = kOptions[i].initial;
-}
-
-void Config::SetInt(int32_t option, int64_t value) {
-  const OptionInfo& info = Known(option, false);
-  // Bounds of integers are exact in double; the value may not be.
-  if (value < static_cast<int64_t>(info.min) ||
-      value > static_cast<int64_t>(info.max)) {
-    Fail(Code::kInvalidArgument, "%s = %lld, must be %.0f to %.0f", info.name,
-         static_cast<long long>(value), info.min, info.max);
-  }
-  if (info.option == Option::kFormat && value != 0 &&
-      FindFormat(static_cast<int32_t>(value)) == nullptr) {
-    Fail(Code::kInvalidArgument,
-         "format = %lld, must be 0 (none) or the id of one of: %s",
-         static_cast<long long>(value), FormatNames().c_str());
-  }
-  values_[option - 1] = static_cast<double>(value);
-}
-
-void Config::SetFloat(int32_t option, double value) {
-  const OptionInfo& info = Known(option, true);
-  if (!(value >= info.min && value <= info.max)) {
-    Fail(Code::kInvalidArgument, "%s = %g, must be %g to %g", info.name, value,
-         info.min, info.max);
-  }
-  values_[option - 1] = value;
-}
-
-void Config::SetText(const std::string& option, const std::string& value) {
-  const OptionInfo* info = FindOption(option);
-  if (info == nullptr) {
-    std::string names;
-    for (const OptionInfo& o : kOptions) {
-      names += names.empty() ? "" : ", ";
-      names += o.name;
-    }
-    Fail(Code::kNotFound, "option %s is not one of: %s", Quoted(option).c_str(),
-         names.c_str());
-  }
-  const int32_t id = static_cast<int32_t>(info->option);
-  if (info->option == Option::kFormat) {
-    if (value == kNoFormat) return SetInt(id, 0);
-    if (const Format* format = FindFormat(value)) {
-      return SetInt(id, format->id);
-    }
-  } else if (info->value_names != nullptr) {
-    for (int64_t v = static_cast<int64_t>(info->min); info->value_names[v];
-         ++v) {
-      if (value == info->value_names[v]) return SetInt(id, v);
-    }
-  }
-  // Unlike strtod, from_chars knows no locale.
-  const char* const begin = value.data();
-  const char* const end = begin + value.size();
-  if (info->is_float) {
-    double v = 0.0;
-    const auto result = std::from_chars(begin, end, v);
-    if (result.ec == std::errc() && result.ptr == end) return SetFloat(id, v);
-  } else {
-    int64_t v = 0;
-    const auto result = std::from_chars(begin, end, v);
-    if (result.ec == std::errc() && result.ptr == end) return SetInt(id, v);
-  }
-  const std::string accepted =
-      info->option == Option::kFormat ? FormatNames() + ", none"
-      : info->value_names != nullptr  ? ValueList(*info)
-                                      : std::string("a number");
-  Fail(Code::kInvalidArgument, "%s = %s, must be %s%s", info->name,
-       Quoted(value).c_str(),
-       info->value_names || info->option == Option::kFormat ? "one of: " : "",
-       accepted.c_str());
-}
-
-int64_t Config::GetInt(int32_t option) const {
-  return static_cast<int64_t>(At(Known(option, false).option));
-}
-
-double Config::GetFloat(int32_t option) const {
-  return At(Known(option, true).option);
-}
+const OptionTable& Config::Table() { return kTable; }
 
 Variant Config::variant() const {
   Variant v;
@@ -200,43 +82,32 @@ Variant Config::variant() const {
 
 Config Config::OfTensor() const {
   Config config;
-  for (int i = 0; i < kNumOptions; ++i) {
-    if (kOptions[i].describes_tensor) config.values_[i] = values_[i];
+  for (const OptionInfo& info : kTable) {
+    if (info.describes_tensor) config.values_[info.id - 1] = Number(info);
   }
   return config;
 }
 
-bool Config::operator==(const Config& other) const {
-  for (int i = 0; i < kNumOptions; ++i) {
-    if (values_[i] != other.values_[i]) return false;
-  }
-  return true;
-}
-
 std::string Config::ToText() const {
   std::string text;
-  for (int i = 0; i < kNumOptions; ++i) {
-    const OptionInfo& info = kOptions[i];
-    if (i != 0 && values_[i] == info.initial) continue;
-    text += i == 0 ? "" : ",";
+  for (const OptionInfo& info : kTable) {
+    const double value = Number(info);
+    const bool first = &info == kTable.begin();
+    if (!first && value == info.initial) continue;
+    text += first ? "" : ",";
     text += info.name;
     text += '=';
-    char number[32];
-    const char* name =
-        info.is_float ? nullptr
-                      : OptionValueName(info, static_cast<int64_t>(values_[i]));
-    if (name != nullptr) {
+    const int64_t integer = info.is_float ? 0 : static_cast<int64_t>(value);
+    if (const char* name = OptionValueName(info, integer)) {
       text += name;
-    } else {
-      // The shortest text that reads back as the same number.
-      const auto end =
-          info.is_float
-              ? std::to_chars(number, number + sizeof number, values_[i]).ptr
-              : std::to_chars(number, number + sizeof number,
-                              static_cast<int64_t>(values_[i]))
-                    .ptr;
-      text.append(number, end);
+      continue;
     }
+    // The shortest text that reads back as the same number.
+    char number[32];
+    char* const end = number + sizeof number;
+    text.append(number, info.is_float
+                            ? std::to_chars(number, end, value).ptr
+                            : std::to_chars(number, end, integer).ptr);
   }
   return text;
 }

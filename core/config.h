@@ -1,10 +1,11 @@
-// Options of quantization: one table, from which the C ABI's keyed setters, the
-// files, the command line and the bindings get their names and bounds.
+// Options of quantization (core/base/options.h), and their text.
 #ifndef BNQ_CORE_CONFIG_H_
 #define BNQ_CORE_CONFIG_H_
 
 #include <cstdint>
 #include <string>
+
+#include "core/base/options.h"
 
 namespace bnq {
 
@@ -61,86 +62,41 @@ struct Variant {
   ScaleDType scale_dtype = ScaleDType::kF32;
 };
 
-struct OptionInfo {
-  Option option;
-  const char* name;
-  bool is_float;
-  double min, max, initial;  // inclusive; integers are exact in double
-  // Names of the values min, min + 1, ..., or nullptr for plain numbers. The
-  // values of Option::kFormat are named by the registry.
-  const char* const* value_names;
-  // Part of what a tensor is, so kept in files; the others only say how to
-  // make one.
-  bool describes_tensor;
-};
-
 constexpr int kNumOptions = 16;
-const OptionInfo& OptionAt(int index);
-const OptionInfo* FindOption(int32_t id);  // nullptr: unknown
-const OptionInfo* FindOption(const std::string& name);
-// nullptr where the value has no name.
-const char* OptionValueName(const OptionInfo& info, int64_t value);
 
-class Config {
+class Config : public OptionValues<Config, Option, kNumOptions> {
  public:
-  Config();
+  static const OptionTable& Table();
 
-  // UNSUPPORTED for an unknown option or the other type, INVALID_ARGUMENT for
-  // a value out of bounds.
-  void SetInt(int32_t option, int64_t value);
-  void SetFloat(int32_t option, double value);
-  // By name; the value's name or number.
-  void SetText(const std::string& option, const std::string& value);
   // As bnq_config_to_text and bnq_config_from_text.
   std::string ToText() const;
   static Config FromText(const std::string& text);
   // With the options at their defaults that do not describe a tensor.
   Config OfTensor() const;
-  bool operator==(const Config& other) const;
-  int64_t GetInt(int32_t option) const;
-  double GetFloat(int32_t option) const;
 
-  int32_t format() const { return static_cast<int32_t>(At(Option::kFormat)); }
+  int32_t format() const { return As<int32_t>(Option::kFormat); }
   Granularity granularity() const {
-    return static_cast<Granularity>(At(Option::kGranularity));
+    return As<Granularity>(Option::kGranularity);
   }
-  uint64_t group_size() const {
-    return static_cast<uint64_t>(At(Option::kGroupSize));
-  }
-  int axis() const { return static_cast<int>(At(Option::kAxis)); }
-  Scheme scheme() const { return static_cast<Scheme>(At(Option::kScheme)); }
-  float clip() const { return static_cast<float>(At(Option::kClip)); }
-  NonFinite non_finite() const {
-    return static_cast<NonFinite>(At(Option::kNonFinite));
-  }
+  uint64_t group_size() const { return As<uint64_t>(Option::kGroupSize); }
+  int axis() const { return As<int>(Option::kAxis); }
+  Scheme scheme() const { return As<Scheme>(Option::kScheme); }
+  float clip() const { return As<float>(Option::kClip); }
+  NonFinite non_finite() const { return As<NonFinite>(Option::kNonFinite); }
   Variant variant() const;
-  Rounding rounding() const {
-    return static_cast<Rounding>(At(Option::kRounding));
-  }
-  uint64_t seed() const { return static_cast<uint64_t>(At(Option::kSeed)); }
-  ScaleRule scale_rule() const {
-    return static_cast<ScaleRule>(At(Option::kScaleRule));
-  }
-  double percentile() const { return At(Option::kPercentile); }
+  Rounding rounding() const { return As<Rounding>(Option::kRounding); }
+  uint64_t seed() const { return As<uint64_t>(Option::kSeed); }
+  ScaleRule scale_rule() const { return As<ScaleRule>(Option::kScaleRule); }
+  double percentile() const { return Number(Option::kPercentile); }
   SymmetricRange symmetric_range() const {
-    return static_cast<SymmetricRange>(At(Option::kSymmetricRange));
+    return As<SymmetricRange>(Option::kSymmetricRange);
   }
-  ScaleDType scale_dtype() const {
-    return static_cast<ScaleDType>(At(Option::kScaleDType));
-  }
-  bool double_quant() const { return At(Option::kDoubleQuant) != 0; }
-  PackingChoice packing() const {
-    return static_cast<PackingChoice>(At(Option::kPacking));
-  }
+  ScaleDType scale_dtype() const { return As<ScaleDType>(Option::kScaleDType); }
+  bool double_quant() const { return As<bool>(Option::kDoubleQuant); }
+  PackingChoice packing() const { return As<PackingChoice>(Option::kPacking); }
   float outlier_threshold() const {
-    return static_cast<float>(At(Option::kOutlierThreshold));
+    return As<float>(Option::kOutlierThreshold);
   }
-
- private:
-  double At(Option option) const {
-    return values_[static_cast<int>(option) - 1];
-  }
-  double values_[kNumOptions];
 };
 
 }  // namespace bnq

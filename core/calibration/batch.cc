@@ -138,11 +138,23 @@ Batch::~Batch() = default;
 
 uint64_t Batch::num_groups() const { return DivCeil(channels_, group_); }
 
-// Tasks of a wave: some for every thread.
-uint64_t Batch::WaveOf(uint64_t tasks) const {
+void Batch::RunTasks(uint64_t tasks, const ObserveHook& hook,
+                     const std::function<void(uint64_t)>& task,
+                     const std::function<bool()>& goes_on) const {
   const uint64_t workers =
       context_.runner != nullptr ? context_.runner->workers() : 1;
-  return std::max(4 * workers, DivCeil(kWave, DivCeil(elements(), tasks)));
+  // Some for every thread.
+  const uint64_t wave_tasks =
+      std::max(4 * workers, DivCeil(kWave, DivCeil(elements(), tasks)));
+  uint64_t done = 0;
+  for (uint64_t wave = 0; wave < tasks; wave += wave_tasks) {
+    const uint64_t wave_end = std::min(tasks, wave + wave_tasks);
+    ParallelFor(context_, wave_end - wave, [&](uint64_t i) { task(wave + i); });
+    if (!goes_on()) return;
+    const uint64_t before = done;
+    done = wave_end == tasks ? elements() : elements() / tasks * wave_end;
+    if (hook) hook(before, done);
+  }
 }
 
 // Elements [begin, begin + count) of a channel, in the array or in scratch.
@@ -243,55 +255,48 @@ void Batch::SummarizeColumns(ChannelStats* stats, const ObserveHook& hook) {
   std::vector<ChannelStats> seen(static_cast<size_t>(channels_));
   std::mutex mutex;
   std::atomic<bool> finite{true};
-  const uint64_t wave_tasks = WaveOf(tasks);
-  uint64_t done = 0;
-  for (uint64_t wave = 0; wave < tasks && finite; wave += wave_tasks) {
-    const uint64_t wave_end = std::min(tasks, wave + wave_tasks);
-    ParallelFor(context_, wave_end - wave, [&](uint64_t i) {
-      const uint64_t first = (wave + i) % stripes * stripe;
-      const uint64_t width = std::min(stripe, channels_ - first);
-      const uint64_t begin = (wave + i) / stripes * rows;
-      const uint64_t end = std::min(outer_, begin + rows);
-      const size_t columns = static_cast<size_t>(width * inner_);
-      Buffer memory = context_.Allocate((5 * columns + kLanes) * sizeof(float));
-      float* const min = memory.as<float>();
-      float* const max = min + columns;
-      uint32_t* const bits = reinterpret_cast<uint32_t*>(max + columns);
-      uint32_t* const zeros = bits + columns;
-      float* const scratch = max + 3 * columns;
-      for (uint64_t o = begin; o < end; ++o) {
-        const uint64_t index = (o * channels_ + first) * inner_;
-        const float* row = reinterpret_cast<const float*>(source_.data) + index;
-        if (!direct) {
-          common_.load(source_, index, columns, scratch);
-          row = scratch;
-        }
-        if (o == begin) {
-          std::memcpy(min, row, columns * sizeof(float));
-          std::memcpy(max, row, columns * sizeof(float));
-          std::memset(bits, 0, 2 * columns * sizeof(uint32_t));
-        }
-        kernels.columns(row, columns, min, max, bits, zeros);
+  const auto run = [&](uint64_t task) {
+    const uint64_t first = task % stripes * stripe;
+    const uint64_t width = std::min(stripe, channels_ - first);
+    const uint64_t begin = task / stripes * rows;
+    const uint64_t end = std::min(outer_, begin + rows);
+    const size_t columns = static_cast<size_t>(width * inner_);
+    Buffer memory = context_.Allocate((5 * columns + kLanes) * sizeof(float));
+    float* const min = memory.as<float>();
+    float* const max = min + columns;
+    uint32_t* const bits = reinterpret_cast<uint32_t*>(max + columns);
+    uint32_t* const zeros = bits + columns;
+    float* const scratch = max + 3 * columns;
+    for (uint64_t o = begin; o < end; ++o) {
+      const uint64_t index = (o * channels_ + first) * inner_;
+      const float* row = reinterpret_cast<const float*>(source_.data) + index;
+      if (!direct) {
+        common_.load(source_, index, columns, scratch);
+        row = scratch;
       }
-      std::lock_guard<std::mutex> lock(mutex);
-      for (uint64_t c = 0; c < width; ++c) {
-        SegmentStats segment;
-        for (uint64_t k = c * inner_; k < (c + 1) * inner_; ++k) {
-          Summary column;
-          column.min = min[k] == 0.0f ? 0.0f : min[k];
-          column.max = max[k] == 0.0f ? 0.0f : max[k];
-          column.zeros = zeros[k];
-          column.abs_bits = bits[k];
-          if (!column.finite()) finite = false;
-          segment.Add(column, end - begin);
-        }
-        seen[static_cast<size_t>(first + c)].Merge(segment);
+      if (o == begin) {
+        std::memcpy(min, row, columns * sizeof(float));
+        std::memcpy(max, row, columns * sizeof(float));
+        std::memset(bits, 0, 2 * columns * sizeof(uint32_t));
       }
-    });
-    const uint64_t before = done;
-    done = wave_end == tasks ? elements() : elements() / tasks * wave_end;
-    if (hook && finite) hook(before, done);
-  }
+      kernels.columns(row, columns, min, max, bits, zeros);
+    }
+    std::lock_guard<std::mutex> lock(mutex);
+    for (uint64_t c = 0; c < width; ++c) {
+      SegmentStats segment;
+      for (uint64_t k = c * inner_; k < (c + 1) * inner_; ++k) {
+        Summary column;
+        column.min = min[k] == 0.0f ? 0.0f : min[k];
+        column.max = max[k] == 0.0f ? 0.0f : max[k];
+        column.zeros = zeros[k];
+        column.abs_bits = bits[k];
+        if (!column.finite()) finite = false;
+        segment.Add(column, end - begin);
+      }
+      seen[static_cast<size_t>(first + c)].Merge(segment);
+    }
+  };
+  RunTasks(tasks, hook, run, [&] { return finite.load(); });
   // The rare case is the other way's.
   if (!finite) return SummarizeChunks(stats, nullptr);
   for (uint64_t c = 0; c < channels_; ++c) stats[c].Merge(seen[c]);
@@ -307,48 +312,42 @@ void Batch::SummarizeChunks(ChannelStats* stats, const ObserveHook& hook) {
   ScratchPool pool(*this, 0);
   std::mutex mutex;
   bool non_finite = false;
-  uint64_t done = 0;
-  const uint64_t wave_tasks = WaveOf(tasks);
-  for (uint64_t wave = 0; wave < tasks; wave += wave_tasks) {
-    const uint64_t wave_end = std::min(tasks, wave + wave_tasks);
-    ParallelFor(context_, wave_end - wave, [&](uint64_t i) {
-      const uint64_t group = (wave + i) / segments;
-      const uint64_t begin = (wave + i) % segments * kSegment;
-      Scratch* scratch = pool.Take();
-      SegmentStats segment[kMaxGroup];
-      const uint64_t first = group * group_;
-      ForEachChunk(group, begin, std::min(per_channel, begin + kSegment),
-                   scratch,
-                   [&](uint64_t channel, const float* x, size_t count) {
-                     SegmentStats& s = segment[channel - first];
-                     Summary summary;
-                     kernels.summarize(x, count, moments, &summary);
-                     if (!summary.finite()) {
-                       float* finite = scratch->chunk.as<float>() + kTileStride;
-                       const size_t n = Compact(x, count, finite);
-                       s.non_finite += count - n;
-                       if (n == 0) return;
-                       kernels.summarize(finite, n, moments, &summary);
-                       count = n;
-                     }
-                     s.Add(summary, count);
-                   });
-      pool.Give(scratch);
-      const uint64_t width = std::min(group_, channels_ - first);
-      std::lock_guard<std::mutex> lock(mutex);
-      for (uint64_t c = 0; c < width; ++c) {
-        stats[first + c].Merge(segment[c]);
-        non_finite = non_finite || segment[c].non_finite != 0;
-      }
-    });
+  const auto run = [&](uint64_t task) {
+    const uint64_t group = task / segments;
+    const uint64_t begin = task % segments * kSegment;
+    Scratch* scratch = pool.Take();
+    SegmentStats segment[kMaxGroup];
+    const uint64_t first = group * group_;
+    ForEachChunk(group, begin, std::min(per_channel, begin + kSegment), scratch,
+                 [&](uint64_t channel, const float* x, size_t count) {
+                   SegmentStats& s = segment[channel - first];
+                   Summary summary;
+                   kernels.summarize(x, count, moments, &summary);
+                   if (!summary.finite()) {
+                     float* finite = scratch->chunk.as<float>() + kTileStride;
+                     const size_t n = Compact(x, count, finite);
+                     s.non_finite += count - n;
+                     if (n == 0) return;
+                     kernels.summarize(finite, n, moments, &summary);
+                     count = n;
+                   }
+                   s.Add(summary, count);
+                 });
+    pool.Give(scratch);
+    const uint64_t width = std::min(group_, channels_ - first);
+    std::lock_guard<std::mutex> lock(mutex);
+    for (uint64_t c = 0; c < width; ++c) {
+      stats[first + c].Merge(segment[c]);
+      non_finite = non_finite || segment[c].non_finite != 0;
+    }
+  };
+  RunTasks(tasks, hook, run, [&] {
     if (non_finite && !skip) {
       CheckFinite(array_, 0, elements());
       Fail(Code::kInternal, "the array was taken to be not finite");
     }
-    const uint64_t before = done;
-    done = wave_end == tasks ? elements() : elements() / tasks * wave_end;
-    if (hook) hook(before, done);
-  }
+    return true;
+  });
   skips_ = non_finite;
 }
 
@@ -366,67 +365,59 @@ void Batch::Tally(const ChannelBins* bins, size_t capacity,
   const uint64_t segments = DivCeil(per_channel, segment);
   const uint64_t tasks = num_groups() * segments;
   std::mutex mutex;
-  uint64_t done = 0;
-  const uint64_t wave_tasks = WaveOf(tasks);
-  for (uint64_t wave = 0; wave < tasks; wave += wave_tasks) {
-    const uint64_t wave_end = std::min(tasks, wave + wave_tasks);
-    ParallelFor(context_, wave_end - wave, [&](uint64_t i) {
-      const uint64_t group = (wave + i) / segments;
-      const uint64_t begin = (wave + i) % segments * segment;
-      const uint64_t end = std::min(per_channel, begin + segment);
-      Scratch* scratch = pool_->Take();
-      float* const finite = scratch->chunk.as<float>() + kTileStride;
-      // Worth the sub-histograms, or shared with other tasks.
-      const bool tally =
-          !tiled_ && (segments > 1 || end - begin >= 4 * capacity);
-      uint64_t current = group * group_;
-      size_t pending = 0;
-      const auto size = [&] {
-        return static_cast<size_t>(bins[current].map.last) + 1;
-      };
-      const auto flush = [&] {
-        kernels.flush(size(), capacity, scratch->subs.as<uint16_t>(),
-                      scratch->counts.as<uint32_t>());
-        pending = 0;
-      };
-      const auto add = [&] {
-        flush();
-        uint32_t* const from = scratch->counts.as<uint32_t>();
-        uint64_t* const to = bins[current].counts;
-        {
-          std::lock_guard<std::mutex> lock(mutex);
-          for (size_t k = 0; k < size(); ++k) to[k] += from[k];
-        }
-        std::memset(from, 0, size() * sizeof(uint32_t));
-      };
-      ForEachChunk(group, begin, end, scratch,
-                   [&](uint64_t channel, const float* x, size_t count) {
-                     if (skips_) {
-                       count = Compact(x, count, finite);
-                       x = finite;
-                       if (count == 0) return;
-                     }
-                     const BinMap& map = bins[channel].map;
-                     if (!tally) {
-                       kernels.count(x, count, map, bins[channel].counts);
-                       return;
-                     }
-                     if (channel != current) {
-                       if (pending != 0) add();
-                       current = channel;
-                     }
-                     if (pending + count > kMaxTally) flush();
-                     kernels.tally(x, count, map, capacity,
-                                   scratch->subs.as<uint16_t>());
-                     pending += count;
-                   });
-      if (pending != 0) add();
-      pool_->Give(scratch);
-    });
-    const uint64_t before = done;
-    done = wave_end == tasks ? elements() : elements() / tasks * wave_end;
-    if (hook) hook(before, done);
-  }
+  const auto run = [&](uint64_t task) {
+    const uint64_t group = task / segments;
+    const uint64_t begin = task % segments * segment;
+    const uint64_t end = std::min(per_channel, begin + segment);
+    Scratch* scratch = pool_->Take();
+    float* const finite = scratch->chunk.as<float>() + kTileStride;
+    // Worth the sub-histograms, or shared with other tasks.
+    const bool tally = !tiled_ && (segments > 1 || end - begin >= 4 * capacity);
+    uint64_t current = group * group_;
+    size_t pending = 0;
+    const auto size = [&] {
+      return static_cast<size_t>(bins[current].map.last) + 1;
+    };
+    const auto flush = [&] {
+      kernels.flush(size(), capacity, scratch->subs.as<uint16_t>(),
+                    scratch->counts.as<uint32_t>());
+      pending = 0;
+    };
+    const auto add = [&] {
+      flush();
+      uint32_t* const from = scratch->counts.as<uint32_t>();
+      uint64_t* const to = bins[current].counts;
+      {
+        std::lock_guard<std::mutex> lock(mutex);
+        for (size_t k = 0; k < size(); ++k) to[k] += from[k];
+      }
+      std::memset(from, 0, size() * sizeof(uint32_t));
+    };
+    ForEachChunk(group, begin, end, scratch,
+                 [&](uint64_t channel, const float* x, size_t count) {
+                   if (skips_) {
+                     count = Compact(x, count, finite);
+                     x = finite;
+                     if (count == 0) return;
+                   }
+                   const BinMap& map = bins[channel].map;
+                   if (!tally) {
+                     kernels.count(x, count, map, bins[channel].counts);
+                     return;
+                   }
+                   if (channel != current) {
+                     if (pending != 0) add();
+                     current = channel;
+                   }
+                   if (pending + count > kMaxTally) flush();
+                   kernels.tally(x, count, map, capacity,
+                                 scratch->subs.as<uint16_t>());
+                   pending += count;
+                 });
+    if (pending != 0) add();
+    pool_->Give(scratch);
+  };
+  RunTasks(tasks, hook, run, [] { return true; });
 }
 
 }  // namespace bnq

@@ -55,7 +55,11 @@ class Batch {
   void SummarizeColumns(ChannelStats* stats, const ObserveHook& hook);
   void SummarizeChunks(ChannelStats* stats, const ObserveHook& hook);
   uint64_t num_groups() const;
-  uint64_t WaveOf(uint64_t tasks) const;
+  // task(i) for i below `tasks`, in waves on the context's threads. The hook
+  // hears of each wave's elements, until goes_on() is false behind one.
+  void RunTasks(uint64_t tasks, const ObserveHook& hook,
+                const std::function<void(uint64_t)>& task,
+                const std::function<bool()>& goes_on) const;
   // f(channel, values, count).
   template <class F>
   void ForEachChunk(uint64_t group, uint64_t begin, uint64_t end,

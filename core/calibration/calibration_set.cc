@@ -34,17 +34,7 @@ std::unique_ptr<Calibrator> Copy(const Context& context,
 }  // namespace
 
 CalibrationSet::CalibrationSet(const CalibrationOptions& options)
-    : prototype_(std::make_unique<Calibrator>()) {
-  for (int i = 0; i < kNumCalibrationOptions; ++i) {
-    const CalibrationOptionInfo& info = CalibrationOptionAt(i);
-    const int32_t id = static_cast<int32_t>(info.option);
-    if (info.is_float) {
-      prototype_->SetFloat(id, options.GetFloat(id));
-    } else {
-      prototype_->SetInt(id, options.GetInt(id));
-    }
-  }
-}
+    : prototype_(std::make_unique<Calibrator>(options)) {}
 
 std::unique_ptr<Calibrator> CalibrationSet::New() const {
   return prototype_->Clone(Context());

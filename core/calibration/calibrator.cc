@@ -50,7 +50,7 @@ void Calibrator::Change(const CalibrationOptions& changed, int32_t option) {
   const auto refuse = [&](const char* why) {
     Fail(Code::kInvalidArgument,
          "option %s cannot be changed once there are data%s; reset first",
-         FindCalibrationOption(option)->name, why);
+         CalibrationOptions::Table().Known(option).name, why);
   };
   bool searches = false;
   for (CalibrationOption allowed :
@@ -94,7 +94,7 @@ void Calibrator::SetFloat(int32_t option, double value) {
 void Calibrator::SetText(const std::string& option, const std::string& value) {
   CalibrationOptions changed = options_;
   changed.SetText(option, value);
-  Change(changed, static_cast<int32_t>(FindCalibrationOption(option)->option));
+  Change(changed, CalibrationOptions::Table().Find(option)->id);
 }
 
 std::vector<Calibrator::Channel> Calibrator::MakeChannels(
@@ -304,9 +304,7 @@ HistogramView Calibrator::Histogram(uint64_t index) const {
     Fail(Code::kUnsupported,
          "method %s keeps no histogram; set the option histogram to on before "
          "the first batch",
-         CalibrationValueName(*FindCalibrationOption(static_cast<int32_t>(
-                                  CalibrationOption::kMethod)),
-                              static_cast<int64_t>(options_.method())));
+         options_.ValueName(CalibrationOption::kMethod));
   }
   if (channel.stats.count == 0) return HistogramView();
   return ViewOf(channel.window, channel.bins(), channel.stats.min,
@@ -341,10 +339,9 @@ std::unique_ptr<Calibrator> Calibrator::Clone(const Context& context) const {
 void Calibrator::Merge(const Context& context, const Calibrator& other) {
   CheckUsable();
   other.CheckUsable();
-  for (int i = 0; i < kNumCalibrationOptions; ++i) {
-    const CalibrationOptionInfo& info = CalibrationOptionAt(i);
-    const double ours = options_.Number(info.option);
-    const double theirs = other.options_.Number(info.option);
+  for (const OptionInfo& info : CalibrationOptions::Table()) {
+    const double ours = options_.Number(info);
+    const double theirs = other.options_.Number(info);
     if (ours != theirs) {
       Fail(Code::kInvalidArgument,
            "%s of the other calibrator = %.17g, must be %.17g as this one's",
@@ -355,10 +352,7 @@ void Calibrator::Merge(const Context& context, const Calibrator& other) {
     Fail(Code::kUnsupported,
          "the result of method %s depends on the order of batches; such "
          "calibrators cannot be merged",
-         CalibrationValueName(
-             CalibrationOptionAt(static_cast<int>(CalibrationOption::kMethod) -
-                                 1),
-             static_cast<int64_t>(options_.method())));
+         options_.ValueName(CalibrationOption::kMethod));
   }
   if (other.channels_.empty()) return;
   if (channels_.empty()) {

@@ -25,6 +25,9 @@ namespace bnq {
 // For one thread at a time.
 class Calibrator {
  public:
+  explicit Calibrator(const CalibrationOptions& options = CalibrationOptions())
+      : options_(options) {}
+
   const CalibrationOptions& options() const { return options_; }
   // Once there are data only those options may change that say how the range is
   // searched for in what was kept, as bnq.h lists them; others are

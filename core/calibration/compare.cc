@@ -149,39 +149,19 @@ ErrorHistogram CompareSides(const Context& context, uint64_t elements,
   return out;
 }
 
-void Check(const Shape& original, const Shape& other) {
-  if (original != other) {
-    Fail(Code::kInvalidArgument,
-         "shape of other = %s, must be that of original, %s",
-         other.ToString().c_str(), original.ToString().c_str());
-  }
-  if (original.elements() == 0) {
-    Fail(Code::kNoData, "arrays of shape %s have no elements to compare",
-         original.ToString().c_str());
-  }
-}
-
-void NameNotFinite(const ArrayView& array, const char* name) {
-  try {
-    CheckFinite(array, 0, array.shape.elements());
-  } catch (const Error& e) {
-    throw Error(e.code(), std::string(name) + ": " + e.message());
-  }
-}
-
 }  // namespace
 
 ErrorHistogram CompareHistogram(const Context& context,
                                 const ArrayView& original,
                                 const ArrayView& other, uint32_t bins) {
-  Check(original.shape, other.shape);
+  CheckComparable(original.shape, other.shape);
   bool finite = true;
   const ErrorHistogram out =
       CompareSides(context, original.shape.elements(), ArraySide(original),
                    ArraySide(other), bins, &finite);
   if (!finite) {
-    NameNotFinite(original, "original");
-    NameNotFinite(other, "other");
+    CheckFinite(original, 0, original.shape.elements(), "original");
+    CheckFinite(other, 0, other.shape.elements(), "other");
   }
   return out;
 }
@@ -189,18 +169,14 @@ ErrorHistogram CompareHistogram(const Context& context,
 ErrorHistogram CompareHistogram(const Context& context,
                                 const ArrayView& original,
                                 const QuantizedTensor& tensor, uint32_t bins) {
-  Check(original.shape, tensor.shape());
+  CheckComparable(original.shape, tensor.shape());
   const Dequantizer dequantizer(context, tensor);
-  const ErrorSums::Side decoded = [&](uint64_t begin, size_t n, float* out) {
-    dequantizer.Decode(begin, n, DType::kF32, false,
-                       reinterpret_cast<uint8_t*>(out));
-  };
   bool finite = true;
   const ErrorHistogram out =
       CompareSides(context, original.shape.elements(), ArraySide(original),
-                   decoded, bins, &finite);
+                   TensorSide(dequantizer), bins, &finite);
   if (!finite) {
-    NameNotFinite(original, "original");
+    CheckFinite(original, 0, original.shape.elements(), "original");
     Fail(Code::kNonFinite, "other: a value that is not finite");
   }
   return out;

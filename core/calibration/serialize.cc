@@ -137,7 +137,7 @@ void ParseOptions(Parser* parser, Calibrator* calibrator) {
       Parser::Corrupt("its options are not in order, or of no known type");
     }
     last = key;
-    const CalibrationOptionInfo* info = FindCalibrationOption(key);
+    const OptionInfo* info = CalibrationOptions::Table().Find(key);
     if (info == nullptr) {
       Fail(Code::kUnsupported,
            "serialized calibrator: option %d is not known to this library",
@@ -169,12 +169,11 @@ std::string Calibrator::Serialize() const {
   AppendLE<uint16_t>(kMajor, &out);
   AppendLE<uint16_t>(kMinor, &out);
   AppendLE<uint32_t>(kNumCalibrationOptions, &out);
-  for (int i = 0; i < kNumCalibrationOptions; ++i) {
-    const CalibrationOptionInfo& info = CalibrationOptionAt(i);
-    const double value = options_.Number(info.option);
+  for (const OptionInfo& info : CalibrationOptions::Table()) {
+    const double value = options_.Number(info);
     uint64_t bits = static_cast<uint64_t>(static_cast<int64_t>(value));
     if (info.is_float) std::memcpy(&bits, &value, sizeof bits);
-    AppendLE<uint32_t>(static_cast<uint32_t>(info.option), &out);
+    AppendLE<uint32_t>(static_cast<uint32_t>(info.id), &out);
     AppendLE<uint32_t>(info.is_float ? 1 : 0, &out);
     AppendLE<uint64_t>(bits, &out);
   }

@@ -137,13 +137,14 @@ BnqEntry EntryOf(const std::string& name, const Shape& shape,
   out.name = name;
   out.format = config.format();
   out.shape = shape;
-  for (int i = 0; i < kNumOptions; ++i) {
-    const OptionInfo& info = OptionAt(i);
-    const int32_t key = static_cast<int32_t>(info.option);
-    if (!info.describes_tensor || info.option == Option::kFormat) continue;
-    out.options.push_back(info.is_float
-                              ? BnqOption::Float(key, config.GetFloat(key))
-                              : BnqOption::Int(key, config.GetInt(key)));
+  for (const OptionInfo& info : Config::Table()) {
+    if (!info.describes_tensor ||
+        info.id == static_cast<int32_t>(Option::kFormat)) {
+      continue;
+    }
+    out.options.push_back(
+        info.is_float ? BnqOption::Float(info.id, config.GetFloat(info.id))
+                      : BnqOption::Int(info.id, config.GetInt(info.id)));
   }
   const auto add = [&](BnqRole role, uint64_t bytes) {
     BnqSection section;
@@ -182,10 +183,8 @@ size_t SectionOf(const QuantizedSizes& sizes, BnqRole role) {
 
 std::string SaturationNote(uint64_t saturated, const Config& config) {
   if (saturated == 0) return "";
-  const OptionInfo& info =
-      *FindOption(static_cast<int32_t>(Option::kScaleDType));
   return std::to_string(saturated) + " scales at the limits of " +
-         OptionValueName(info, static_cast<int64_t>(config.scale_dtype()));
+         config.ValueName(Option::kScaleDType);
 }
 
 void QuantizeEntry(const Context& context, const Config& config,

@@ -20,10 +20,6 @@ Config OptionsOf(const BnqEntry& entry) {
   }
   config.SetInt(static_cast<int32_t>(Option::kFormat), entry.format);
   for (const BnqOption& option : entry.options) {
-    if (FindOption(option.key) == nullptr) {
-      Fail(Code::kUnsupported, "option %d is not known to this library",
-           option.key);
-    }
     if (option.is_float) {
       config.SetFloat(option.key, option.AsFloat());
     } else {

@@ -43,12 +43,10 @@ std::unique_ptr<QuantizedTensor> QuantizeCalibrated(
   const Granularity wanted =
       per_channel ? Granularity::kChannel : Granularity::kTensor;
   if (config.granularity() != wanted) {
-    Fail(
-        Code::kInvalidArgument,
-        "granularity = %s, must be %s, as the calibrator's is",
-        OptionValueName(*FindOption(static_cast<int32_t>(Option::kGranularity)),
-                        static_cast<int64_t>(config.granularity())),
-        per_channel ? "channel" : "tensor");
+    Fail(Code::kInvalidArgument,
+         "granularity = %s, must be %s, as the calibrator's is",
+         config.ValueName(Option::kGranularity),
+         per_channel ? "channel" : "tensor");
   }
   if (per_channel) {
     const int axis = AxisOf(config.axis(), array.shape, "config");
@@ -82,11 +80,9 @@ std::unique_ptr<QuantizedTensor> QuantizeAuto(const Context& context,
                                               const ArrayView& array) {
   const bool per_channel = config.granularity() == Granularity::kChannel;
   if (!per_channel && config.granularity() != Granularity::kTensor) {
-    Fail(
-        Code::kInvalidArgument,
-        "granularity = %s, must be tensor or channel to be calibrated",
-        OptionValueName(*FindOption(static_cast<int32_t>(Option::kGranularity)),
-                        static_cast<int64_t>(config.granularity())));
+    Fail(Code::kInvalidArgument,
+         "granularity = %s, must be tensor or channel to be calibrated",
+         config.ValueName(Option::kGranularity));
   }
   const auto set = [&](Calibrator& to, CalibrationOption option,
                        int64_t value) {

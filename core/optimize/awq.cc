@@ -27,7 +27,7 @@ std::vector<float> AwqScales(const std::vector<double>& a, double r) {
 }
 
 std::vector<float> AwqSearch(const LayerTask& task) {
-  const int ratios = task.options.Int(OptimizeOption::kRatios);
+  const int ratios = task.options.As<int>(OptimizeOption::kRatios);
   const std::vector<double> a = task.layer.MeanAbs();
   const uint64_t rows = task.rows, columns = task.columns;
   const uint64_t n = rows * columns;

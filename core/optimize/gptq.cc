@@ -104,9 +104,8 @@ void GptqFactor(const Context& context, double* h, uint64_t n, double damping) {
 void Gptq(const LayerTask& task, ParamSet* params, std::vector<int8_t>* codes) {
   const uint64_t rows = task.rows, n = task.columns;
   const Variant variant = task.config.variant();
-  const bool act_order = task.options.Int(OptimizeOption::kActOrder) != 0;
-  const uint64_t block =
-      static_cast<uint64_t>(task.options.Int(OptimizeOption::kBlock));
+  const bool act_order = task.options.As<int>(OptimizeOption::kActOrder) != 0;
+  const uint64_t block = task.options.As<uint64_t>(OptimizeOption::kBlock);
   const uint64_t group = task.config.group_size();
   const bool moving =
       !act_order &&
@@ -135,7 +134,7 @@ void Gptq(const LayerTask& task, ParamSet* params, std::vector<int8_t>* codes) {
     }
     h = permuted.as<double>();
   }
-  GptqFactor(task.context, h, n, task.options.Float(OptimizeOption::kDamping));
+  GptqFactor(task.context, h, n, task.options.Number(OptimizeOption::kDamping));
 
   codes->resize(rows * n);
   const uint64_t tiles = DivCeil(rows, kTileRows);

@@ -108,7 +108,7 @@ class Slopes {
 };
 
 int IterationsOf(const OptimizeOptions& options) {
-  const int n = options.Int(OptimizeOption::kIterations);
+  const int n = options.As<int>(OptimizeOption::kIterations);
   return n == 0 ? kIterations : n;
 }
 
@@ -118,7 +118,7 @@ Params GradientRefine(const SegmentTask& task) {
   const Slopes slopes(task.format, task.variant);
   const int iterations = IterationsOf(task.options);
   Learned learned(task.start,
-                  task.options.Float(OptimizeOption::kLearningRate));
+                  task.options.Number(OptimizeOption::kLearningRate));
   Params params = task.start, best = params;
   double least = HUGE_VAL;
   for (int i = 0; i <= iterations; ++i) {
@@ -148,7 +148,7 @@ void GradientRefineLayer(const LayerTask& task, ParamSet* params) {
   const Variant variant = task.config.variant();
   const Slopes slopes(task.format, variant);
   const int iterations = IterationsOf(task.options);
-  const double rate = task.options.Float(OptimizeOption::kLearningRate);
+  const double rate = task.options.Number(OptimizeOption::kLearningRate);
   const uint64_t rows = task.rows, columns = task.columns;
   const uint64_t count = params->scales.size();
   const Buffer gram = task.layer.Gram();

@@ -23,8 +23,8 @@
 namespace bnq {
 
 std::vector<double> GridRatios(const OptimizeOptions& options) {
-  const int steps = options.Int(OptimizeOption::kSteps);
-  const double log = PortableLog(options.Float(OptimizeOption::kMinRatio));
+  const int steps = options.As<int>(OptimizeOption::kSteps);
+  const double log = PortableLog(options.Number(OptimizeOption::kMinRatio));
   std::vector<double> ratios;
   for (int k = 0; k <= steps; ++k)
     ratios.push_back(PortableExp(log * k / steps));
@@ -83,7 +83,7 @@ Params GridSearch(const SegmentTask& task) {
     return true;
   };
   double h = ratios[1];
-  for (int i = 0; i < task.options.Int(OptimizeOption::kRefinements); ++i) {
+  for (int i = 0; i < task.options.As<int>(OptimizeOption::kRefinements); ++i) {
     if (asymmetric) {
       for (int again = 0; again < 8; ++again) {
         if (!(attempt(lo * h, hi) || attempt(lo / h, hi) ||
@@ -98,7 +98,7 @@ Params GridSearch(const SegmentTask& task) {
   }
   if (asymmetric) {
     const CodeRange codes = task.format.code_range(task.variant);
-    const int steps = task.options.Int(OptimizeOption::kZeroPointSteps);
+    const int steps = task.options.As<int>(OptimizeOption::kZeroPointSteps);
     for (const int direction : {1, -1}) {
       bool moved = false;
       for (int i = 0; i < steps; ++i) {

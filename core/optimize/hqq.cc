@@ -28,10 +28,10 @@ double HqqShrink(double v, double beta, double p) {
 
 Params HqqRefine(const SegmentTask& task) {
   constexpr int kIterations = 20;
-  int iterations = task.options.Int(OptimizeOption::kIterations);
+  int iterations = task.options.As<int>(OptimizeOption::kIterations);
   if (iterations == 0) iterations = kIterations;
-  double beta = task.options.Float(OptimizeOption::kBeta);
-  const double norm = task.options.Float(OptimizeOption::kNorm);
+  double beta = task.options.Number(OptimizeOption::kBeta);
+  const double norm = task.options.Number(OptimizeOption::kNorm);
   const bool asymmetric = task.variant.scheme == Scheme::kAsymmetric;
   const CodeRange range = task.format.code_range(task.variant);
   const double n = static_cast<double>(static_cast<int64_t>(task.count));
@@ -75,7 +75,7 @@ Params HqqRefine(const SegmentTask& task) {
       break;
     }
     params = next;
-    beta *= task.options.Float(OptimizeOption::kKappa);
+    beta *= task.options.Number(OptimizeOption::kKappa);
     const double error = task.objective.Error(params);
     if (error < least) {
       least = error;

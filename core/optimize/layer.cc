@@ -9,6 +9,7 @@
 #include "core/kernels/common.h"
 #include "core/kernels/product.h"
 #include "core/parallel/runner.h"
+#include "core/tensor/chunks.h"
 #include "core/tensor/quantize.h"
 
 namespace bnq {
@@ -40,19 +41,12 @@ Layer::Layer(const Context& context, const ArrayView& activations,
   x_ = context.Allocate(
       CheckedMul(n, sizeof(double), "memory for the activations"));
   double* const x = x_.as<double>();
-  ParallelFor(context, DivCeil(n, kChunk), [&](uint64_t chunk) {
+  ForEachChunk(context, 0, n, [&](uint64_t, uint64_t at, size_t count) {
     float values[kChunk + kLanes];
-    const uint64_t at = chunk * kChunk;
-    const size_t count =
-        static_cast<size_t>(std::min<uint64_t>(kChunk, n - at));
     common.load(source, at, count, values);
     for (size_t i = 0; i < count; ++i) {
       if (!std::isfinite(values[i])) {
-        try {
-          CheckFinite(activations, at, at + count);
-        } catch (const Error& e) {
-          throw Error(e.code(), "activations: " + e.message());
-        }
+        CheckFinite(activations, at, at + count, "activations");
       }
       x[at + i] = static_cast<double>(values[i]);
     }

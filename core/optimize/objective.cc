@@ -71,9 +71,9 @@ SegmentObjective::SegmentObjective(const Format& format, const Variant& variant,
   unit_ = 1.0f / std::min(std::max(greatest, FLT_MIN), FLT_MAX / 8.0f);
   if (kind_ == ObjectiveKind::kCustom) y_.resize(count + kLanes);
   if (kind_ == ObjectiveKind::kKl) {
-    bins_.resize(static_cast<size_t>(std::min<uint64_t>(
-        static_cast<uint64_t>(options.Int(OptimizeOption::kBins)),
-        std::max<uint64_t>(16, count / 4))));
+    bins_.resize(static_cast<size_t>(
+        std::min<uint64_t>(options.As<uint64_t>(OptimizeOption::kBins),
+                           std::max<uint64_t>(16, count / 4))));
     first_ = static_cast<double>(lo);
     width_ = (static_cast<double>(hi) - first_) /
              static_cast<double>(static_cast<int64_t>(bins_.size()));

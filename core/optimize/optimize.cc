@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/optimize/methods.h"
 #include "core/parallel/runner.h"
+#include "core/tensor/chunks.h"
 #include "core/tensor/metrics.h"
 #include "core/tensor/quantize.h"
 #include "core/tensor/search.h"
@@ -334,7 +335,7 @@ class Run {
       }
     };
     try_all();
-    for (int i = 0; i < options_.Int(OptimizeOption::kRefinements); ++i) {
+    for (int i = 0; i < options_.As<int>(OptimizeOption::kRefinements); ++i) {
       if (best == 0.0) break;
       h = std::sqrt(h);
       ratios = {best * h};
@@ -355,11 +356,8 @@ class Run {
   Buffer LoadAll() const {
     Buffer buffer = context_.Allocate((elements_ + kLanes) * sizeof(float));
     const CommonKernels& common = GetCommonKernels();
-    ParallelFor(context_, DivCeil(elements_, kChunk), [&](uint64_t chunk) {
+    ForEachChunk(context_, 0, elements_, [&](uint64_t, uint64_t at, size_t n) {
       float values[kChunk + kLanes];
-      const uint64_t at = chunk * kChunk;
-      const size_t n =
-          static_cast<size_t>(std::min<uint64_t>(kChunk, elements_ - at));
       common.load(source_, at, n, values);
       std::copy_n(values, n, buffer.as<float>() + at);
     });

@@ -3,39 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <string>
 #include <vector>
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
-#include "core/parallel/runner.h"
-#include "core/tensor/quantize.h"
+#include "core/tensor/chunks.h"
 
 namespace bnq {
 namespace {
 
 constexpr uint64_t kWaveChunks = 1024;
-constexpr uint64_t kTaskChunks = 8;
-
-void CheckShapes(const Shape& original, const Shape& other) {
-  if (original != other) {
-    Fail(Code::kInvalidArgument,
-         "shape of other = %s, must be that of original, %s",
-         other.ToString().c_str(), original.ToString().c_str());
-  }
-  if (original.elements() == 0) {
-    Fail(Code::kNoData, "arrays of shape %s have no elements to compare",
-         original.ToString().c_str());
-  }
-}
-
-void CheckFiniteSide(const ArrayView& array, const char* name) {
-  try {
-    CheckFinite(array, 0, array.shape.elements());
-  } catch (const Error& e) {
-    throw Error(e.code(), std::string(name) + ": " + e.message());
-  }
-}
 
 }  // namespace
 
@@ -59,19 +36,14 @@ void ErrorSums::Add(const Context& context, uint64_t begin, uint64_t end,
       std::min<uint64_t>(kWaveChunks, DivCeil(end - begin, kChunk)));
   for (uint64_t wave = begin; wave < end; wave += kWaveChunks * kChunk) {
     const uint64_t wave_end = std::min(end, wave + kWaveChunks * kChunk);
+    ForEachChunk(context, wave, wave_end,
+                 [&](uint64_t chunk, uint64_t at, size_t n) {
+                   float values_a[kChunk + kLanes], values_b[kChunk + kLanes];
+                   a(at, n, values_a);
+                   b(at, n, values_b);
+                   partials[chunk] = common.compare(values_a, values_b, n);
+                 });
     const uint64_t chunks = DivCeil(wave_end - wave, kChunk);
-    ParallelFor(context, DivCeil(chunks, kTaskChunks), [&](uint64_t task) {
-      float values_a[kChunk + kLanes], values_b[kChunk + kLanes];
-      const uint64_t last = std::min(chunks, (task + 1) * kTaskChunks);
-      for (uint64_t c = task * kTaskChunks; c < last; ++c) {
-        const uint64_t at = wave + c * kChunk;
-        const size_t n =
-            static_cast<size_t>(std::min<uint64_t>(wave_end - at, kChunk));
-        a(at, n, values_a);
-        b(at, n, values_b);
-        partials[c] = common.compare(values_a, values_b, n);
-      }
-    });
     for (uint64_t c = 0; c < chunks; ++c) total_.Merge(partials[c]);
   }
   count_ += end - begin;
@@ -114,30 +86,48 @@ ErrorSums::Side ArraySide(const ArrayView& array) {
   };
 }
 
+ErrorSums::Side TensorSide(const Dequantizer& dequantizer) {
+  return [&dequantizer](uint64_t begin, size_t count, float* out) {
+    dequantizer.Decode(begin, count, DType::kF32, false,
+                       reinterpret_cast<uint8_t*>(out));
+  };
+}
+
+void CheckComparable(const Shape& original, const Shape& other) {
+  if (original != other) {
+    Fail(Code::kInvalidArgument,
+         "shape of other = %s, must be that of original, %s",
+         other.ToString().c_str(), original.ToString().c_str());
+  }
+  if (original.elements() == 0) {
+    Fail(Code::kNoData, "arrays of shape %s have no elements to compare",
+         original.ToString().c_str());
+  }
+}
+
 Metrics Compare(const Context& context, const ArrayView& original,
                 const ArrayView& other) {
-  CheckShapes(original.shape, other.shape);
+  CheckComparable(original.shape, other.shape);
   const ErrorSums::Side a = ArraySide(original), b = ArraySide(other);
   ErrorSums sums;
   sums.Add(context, 0, original.shape.elements(), a, b);
   if (!sums.finite()) {
-    CheckFiniteSide(original, "original");
-    CheckFiniteSide(other, "other");
+    CheckFinite(original, 0, original.shape.elements(), "original");
+    CheckFinite(other, 0, other.shape.elements(), "other");
   }
   return sums.Result();
 }
 
 Metrics Compare(const Context& context, const ArrayView& original,
                 const QuantizedTensor& tensor) {
-  CheckShapes(original.shape, tensor.shape());
+  CheckComparable(original.shape, tensor.shape());
   const Dequantizer dequantizer(context, tensor);
   ErrorSums sums;
   sums.Add(context, 0, original.shape.elements(), ArraySide(original),
-           [&](uint64_t begin, size_t count, float* out) {
-             dequantizer.Decode(begin, count, DType::kF32, false,
-                                reinterpret_cast<uint8_t*>(out));
-           });
-  if (!sums.finite()) CheckFiniteSide(original, "original");
+           TensorSide(dequantizer));
+  if (!sums.finite()) {
+    CheckFinite(original, 0, original.shape.elements(), "original");
+  }
   return sums.Result();
 }
 

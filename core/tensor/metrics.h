@@ -9,6 +9,7 @@
 #include "core/base/context.h"
 #include "core/base/shape.h"
 #include "core/kernels/common.h"
+#include "core/tensor/quantize.h"
 #include "core/tensor/tensor.h"
 
 namespace bnq {
@@ -46,6 +47,10 @@ class ErrorSums {
 };
 
 ErrorSums::Side ArraySide(const ArrayView& array);
+ErrorSums::Side TensorSide(const Dequantizer& dequantizer);
+
+// INVALID_ARGUMENT where shapes differ, NO_DATA where they have no elements.
+void CheckComparable(const Shape& original, const Shape& other);
 
 // INVALID_ARGUMENT where shapes differ, NON_FINITE naming the array and index.
 Metrics Compare(const Context& context, const ArrayView& original,

@@ -10,6 +10,7 @@
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/parallel/runner.h"
+#include "core/tensor/chunks.h"
 #include "core/tensor/search.h"
 
 namespace bnq {
@@ -24,7 +25,6 @@ constexpr uint64_t kMaxOnePassRun = 65536;
 constexpr uint64_t kMaxSegmentInMemory = uint64_t{1} << 20;
 // Chunks whose partial sums are held at a time.
 constexpr uint64_t kWaveChunks = 1024;
-constexpr uint64_t kTaskChunks = 16;
 // This many elements or more do not fit the caches and are dequantized past
 // them.
 constexpr uint64_t kStreamElements = uint64_t{8} << 20;
@@ -82,7 +82,8 @@ SourceView MakeSource(const ArrayView& array, const Config* config) {
   return source;
 }
 
-void CheckFinite(const ArrayView& array, uint64_t begin, uint64_t end) {
+void CheckFinite(const ArrayView& array, uint64_t begin, uint64_t end,
+                 const char* name) {
   const SourceView source = MakeSource(array, nullptr);
   const CommonKernels& common = GetCommonKernels();
   std::vector<float> values(kChunk + kLanes);
@@ -94,7 +95,9 @@ void CheckFinite(const ArrayView& array, uint64_t begin, uint64_t end) {
       if (std::isfinite(values[i])) continue;
       const std::string index = IndexOf(array.shape, begin + i);
       Fail(Code::kNonFinite,
-           "element %llu, at index [%s], is %s; every value must be finite%s",
+           "%s%selement %llu, at index [%s], is %s; every value must be "
+           "finite%s",
+           name ? name : "", name ? ": " : "",
            static_cast<unsigned long long>(begin + i), index.c_str(),
            std::isnan(values[i]) ? "NaN"
            : values[i] > 0       ? "inf"
@@ -382,22 +385,18 @@ void Quantizer::ReduceRuns(float* scales, int8_t* zero_points,
     Partial total;
     for (uint64_t wave = begin; wave < end; wave += kWaveChunks * kChunk) {
       const uint64_t wave_end = std::min(end, wave + kWaveChunks * kChunk);
+      ForEachChunk(context_, wave, wave_end,
+                   [&](uint64_t chunk, uint64_t at, size_t count) {
+                     float scratch[kChunk + kLanes];
+                     const float* x = floats + at;
+                     if (!direct) {
+                       common_.load(source_, at, count, scratch);
+                       x = scratch;
+                     }
+                     partials[chunk] =
+                         common_.reduce(x, count, count, statistic);
+                   });
       const uint64_t chunks = DivCeil(wave_end - wave, kChunk);
-      ParallelFor(context_, DivCeil(chunks, kTaskChunks), [&](uint64_t task) {
-        float scratch[kChunk + kLanes];
-        const uint64_t last = std::min(chunks, (task + 1) * kTaskChunks);
-        for (uint64_t c = task * kTaskChunks; c < last; ++c) {
-          const uint64_t at = wave + c * kChunk;
-          const size_t count =
-              static_cast<size_t>(std::min<uint64_t>(wave_end - at, kChunk));
-          const float* x = floats + at;
-          if (!direct) {
-            common_.load(source_, at, count, scratch);
-            x = scratch;
-          }
-          partials[c] = common_.reduce(x, count, count, statistic);
-        }
-      });
       for (uint64_t c = 0; c < chunks; ++c) total.Merge(partials[c]);
       if (!total.finite()) FailNotFinite(wave, wave_end);
       if (hook) hook(wave, wave_end);

@@ -142,8 +142,10 @@ class Dequantizer {
   Buffer element_params_, all_scales_;
 };
 
-// Fails with NON_FINITE naming the first such element in [begin, end), if any.
-void CheckFinite(const ArrayView& array, uint64_t begin, uint64_t end);
+// Fails with NON_FINITE naming the first such element in [begin, end), if any;
+// and the array, where it has a name.
+void CheckFinite(const ArrayView& array, uint64_t begin, uint64_t end,
+                 const char* name = nullptr);
 
 }  // namespace bnq
 

@@ -7,7 +7,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/half.h"
-#include "core/parallel/runner.h"
+#include "core/tensor/chunks.h"
 
 namespace bnq {
 namespace {
@@ -18,8 +18,8 @@ constexpr double kCoarse = kFine * kFine * kFine * kFine;
 constexpr int kCoarseSteps = 16;
 constexpr int kFineSteps = 3;  // on each side
 constexpr int kLloydSteps = 8;
-// Chunks of a task, as in quantize.cc.
-constexpr uint64_t kTaskChunks = 16;
+// Chunks whose results are held at a time.
+constexpr uint64_t kWaveChunks = 1024;
 
 Range Times(Range range, double lo, double hi) {
   return {static_cast<float>(range.lo * lo), static_cast<float>(range.hi * hi)};
@@ -86,21 +86,15 @@ T OverChunks(const Context& context, const Segment& segment,
     }
     return total;
   }
-  constexpr uint64_t kWave = 64 * kTaskChunks * kChunk;
-  for (uint64_t wave = 0; wave < n; wave += kWave) {
-    const uint64_t chunks = DivCeil(std::min(kWave, n - wave), kChunk);
-    std::vector<T> parts(chunks);
-    ParallelFor(context, DivCeil(chunks, kTaskChunks), [&](uint64_t task) {
-      float scratch[kChunk + kLanes];
-      const uint64_t last = std::min(chunks, (task + 1) * kTaskChunks);
-      for (uint64_t c = task * kTaskChunks; c < last; ++c) {
-        const uint64_t at = wave + c * kChunk;
-        const size_t count =
-            static_cast<size_t>(std::min<uint64_t>(n - at, kChunk));
-        segment.Read(at, count, scratch);
-        parts[c] = f(scratch, count);
-      }
-    });
+  for (uint64_t wave = 0; wave < n; wave += kWaveChunks * kChunk) {
+    const uint64_t wave_end = std::min(n, wave + kWaveChunks * kChunk);
+    std::vector<T> parts(DivCeil(wave_end - wave, kChunk));
+    ForEachChunk(context, wave, wave_end,
+                 [&](uint64_t chunk, uint64_t at, size_t count) {
+                   float scratch[kChunk + kLanes];
+                   segment.Read(at, count, scratch);
+                   parts[chunk] = f(scratch, count);
+                 });
     for (const T& part : parts) total.Merge(part);
   }
   return total;

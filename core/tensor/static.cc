@@ -8,6 +8,7 @@
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/parallel/runner.h"
+#include "core/tensor/chunks.h"
 #include "core/tensor/quantize.h"
 #include "core/tensor/search.h"
 
@@ -47,16 +48,11 @@ void CheckAllFinite(const Context& context, const Config& config,
   const CommonKernels& common = GetCommonKernels();
   const SourceView source = MakeSource(array, &config);
   const uint64_t n = array.shape.elements();
-  ParallelFor(context, DivCeil(n, kTask), [&](uint64_t task) {
-    std::vector<float> x(kChunk + kLanes);
-    const uint64_t end = std::min(n, (task + 1) * kTask);
-    for (uint64_t at = task * kTask; at < end; at += kChunk) {
-      const size_t m =
-          static_cast<size_t>(std::min<uint64_t>(end - at, kChunk));
-      common.load(source, at, m, x.data());
-      if (!common.reduce(x.data(), m, m, Statistic::kAbsMax).finite()) {
-        CheckFinite(array, at, at + m);
-      }
+  ForEachChunk(context, 0, n, [&](uint64_t, uint64_t at, size_t count) {
+    float x[kChunk + kLanes];
+    common.load(source, at, count, x);
+    if (!common.reduce(x, count, count, Statistic::kAbsMax).finite()) {
+      CheckFinite(array, at, at + count);
     }
   });
 }

@@ -11,8 +11,11 @@
 
 #include "bnq/bnq.h"
 #include "bnq/bnq_x.h"
+#include "capi_test_util.h"
 
 namespace {
+
+using bnq_test::Expect;
 
 class Misuse : public testing::Test {
  protected:
@@ -28,13 +31,6 @@ class Misuse : public testing::Test {
     bnq_tensor_destroy(tensor_);
     bnq_config_destroy(config_);
     bnq_context_destroy(context_);
-  }
-
-  // `call` failed with status, and the text says `part`.
-  void Expect(bnq_status call, bnq_status status, const std::string& part) {
-    EXPECT_EQ(call, status) << bnq_last_error();
-    EXPECT_NE(std::string(bnq_last_error()).find(part), std::string::npos)
-        << "\"" << bnq_last_error() << "\" does not say \"" << part << "\"";
   }
 
   bnq_context* context_ = nullptr;

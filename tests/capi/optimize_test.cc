@@ -8,8 +8,11 @@
 #include <vector>
 
 #include "bnq/bnq.h"
+#include "capi_test_util.h"
 
 namespace {
+
+using bnq_test::Expect;
 
 class OptimizeAbi : public testing::Test {
  protected:
@@ -34,11 +37,6 @@ class OptimizeAbi : public testing::Test {
     EXPECT_EQ(tensor == nullptr, status != BNQ_OK);
     bnq_tensor_destroy(tensor);
     return status;
-  }
-  void Expect(bnq_status call, bnq_status status, const std::string& part) {
-    EXPECT_EQ(call, status) << bnq_last_error();
-    EXPECT_NE(std::string(bnq_last_error()).find(part), std::string::npos)
-        << "\"" << bnq_last_error() << "\" does not say \"" << part << "\"";
   }
 
   bnq_optimizer* optimizer_ = nullptr;
@@ -71,63 +69,11 @@ int32_t GreatestError(void* opaque, const float* original,
   return 0;
 }
 
-TEST_F(OptimizeAbi, OptionsAreListedAndBounded) {
-  const uint32_t count = bnq_optimization_option_count();
-  EXPECT_EQ(count, 17u);
-  for (uint32_t i = 0; i < count; ++i) {
-    int32_t option = 0, again = 0, type = 0;
-    double min = 0, max = 0, initial = 0;
-    ASSERT_EQ(bnq_optimization_option_at(i, &option), BNQ_OK);
-    const char* name = bnq_optimization_option_name(option);
-    ASSERT_NE(name, nullptr);
-    EXPECT_EQ(bnq_optimization_option_id(name, &again), BNQ_OK);
-    EXPECT_EQ(again, option);
-    ASSERT_EQ(
-        bnq_optimization_option_bounds(option, &type, &min, &max, &initial),
-        BNQ_OK);
-    EXPECT_LE(min, initial);
-    EXPECT_LE(initial, max);
-    for (const double value : {min, max}) {
-      if (type == BNQ_OPTION_INT) {
-        int64_t got = 0;
-        const int64_t v = static_cast<int64_t>(value);
-        EXPECT_EQ(bnq_optimizer_set_int(optimizer_, option, v), BNQ_OK);
-        EXPECT_EQ(bnq_optimizer_get_int(optimizer_, option, &got), BNQ_OK);
-        EXPECT_EQ(got, v);
-        const int64_t beyond = value == min ? v - 1 : v + 1;
-        Expect(bnq_optimizer_set_int(optimizer_, option, beyond),
-               BNQ_ERROR_INVALID_ARGUMENT, name);
-        Expect(bnq_optimizer_set_float(optimizer_, option, value),
-               BNQ_ERROR_UNSUPPORTED, name);
-        if (const char* v_name =
-                bnq_optimization_option_value_name(option, v)) {
-          EXPECT_EQ(bnq_optimizer_set_text(optimizer_, name, v_name), BNQ_OK);
-          EXPECT_EQ(bnq_optimizer_get_int(optimizer_, option, &got), BNQ_OK);
-          EXPECT_EQ(got, v);
-        }
-      } else {
-        double got = 0;
-        EXPECT_EQ(bnq_optimizer_set_float(optimizer_, option, value), BNQ_OK);
-        EXPECT_EQ(bnq_optimizer_get_float(optimizer_, option, &got), BNQ_OK);
-        EXPECT_EQ(got, value);
-        Expect(bnq_optimizer_set_float(optimizer_, option,
-                                       value == min ? min - 1 : max + 1),
-               BNQ_ERROR_INVALID_ARGUMENT, name);
-      }
-    }
-  }
-  int32_t id = 0;
-  Expect(bnq_optimization_option_at(count, &id), BNQ_ERROR_INVALID_ARGUMENT,
-         "index = 17");
-  Expect(bnq_optimization_option_id("speed", &id), BNQ_ERROR_NOT_FOUND,
-         "speed");
-  Expect(bnq_optimization_option_bounds(99, nullptr, nullptr, nullptr, nullptr),
-         BNQ_ERROR_UNSUPPORTED, "99");
+TEST_F(OptimizeAbi, NamesOfOptionsAndFigures) {
   Expect(bnq_optimizer_set_text(optimizer_, "method", "magic"),
          BNQ_ERROR_INVALID_ARGUMENT, "grid, gradient, hqq, gptq, awq");
   Expect(bnq_optimizer_set_text(optimizer_, "speed", "1"), BNQ_ERROR_NOT_FOUND,
          "min_ratio");
-  EXPECT_EQ(bnq_optimization_option_name(99), nullptr);
   EXPECT_STREQ(bnq_optimization_option_value_name(BNQ_OPTIMIZATION_METHOD,
                                                   BNQ_OPTIMIZE_HQQ),
                "hqq");

@@ -11,8 +11,11 @@
 #include <vector>
 
 #include "bnq/bnq.h"
+#include "capi_test_util.h"
 
 namespace {
+
+using bnq_test::Expect;
 
 namespace fs = std::filesystem;
 
@@ -53,11 +56,6 @@ class PostTraining : public testing::Test {
             static_cast<int32_t>(shape.size())};
   }
   std::string Path(const char* name) { return (directory_ / name).string(); }
-  void Expect(bnq_status got, bnq_status wanted, const char* part) {
-    EXPECT_EQ(got, wanted);
-    EXPECT_NE(std::string(bnq_last_error()).find(part), std::string::npos)
-        << bnq_last_error();
-  }
   std::vector<float> Values(const bnq_tensor* tensor, size_t n) {
     std::vector<float> out(n);
     EXPECT_EQ(bnq_tensor_dequantize(context_, tensor, BNQ_DTYPE_F32, out.data(),

@@ -1,0 +1,129 @@
+#include "core/base/options.h"
+
+#include <charconv>
+
+#include "core/base/error.h"
+
+namespace bnq {
+namespace {
+
+// As NamedValues::at, for any option.
+const char* NamedValueAt(const OptionInfo& info, int index, int64_t* value) {
+  if (info.named_values != nullptr) return info.named_values->at(index, value);
+  if (info.value_names == nullptr) return nullptr;
+  *value = static_cast<int64_t>(info.min) + index;
+  return info.value_names[index];
+}
+
+// Behind a comma, but for the first.
+void Append(const char* name, std::string* list) {
+  *list += list->empty() ? "" : ", ";
+  *list += name;
+}
+
+// Unlike strtod and strtoll, from_chars knows no locale.
+template <class T>
+bool IsNumber(const std::string& text, T* value) {
+  const char* const end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, *value);
+  return result.ec == std::errc() && result.ptr == end;
+}
+
+}  // namespace
+
+const char* OptionValueName(const OptionInfo& info, int64_t value) {
+  int64_t named = 0;
+  for (int i = 0; const char* name = NamedValueAt(info, i, &named); ++i) {
+    if (named == value) return name;
+  }
+  return nullptr;
+}
+
+const OptionInfo* OptionTable::Find(int32_t id) const {
+  return id >= 1 && id <= size_ ? &rows_[id - 1] : nullptr;
+}
+
+const OptionInfo* OptionTable::Find(const std::string& name) const {
+  for (const OptionInfo& info : *this) {
+    if (name == info.name) return &info;
+  }
+  return nullptr;
+}
+
+const OptionInfo& OptionTable::Known(int32_t id) const {
+  const OptionInfo* info = Find(id);
+  if (info == nullptr) {
+    Fail(Code::kUnsupported, "%s %d is not known to this library", kind_, id);
+  }
+  return *info;
+}
+
+const OptionInfo& OptionTable::Known(int32_t id, bool is_float) const {
+  const OptionInfo& info = Known(id);
+  if (info.is_float != is_float) {
+    Fail(Code::kUnsupported, "%s %s is %s, not %s", kind_, info.name,
+         info.is_float ? "a float" : "an integer",
+         is_float ? "a float" : "an integer");
+  }
+  return info;
+}
+
+double OptionTable::CheckInt(int32_t id, int64_t value) const {
+  const OptionInfo& info = Known(id, false);
+  // Bounds of integers are exact in double; the value may not be.
+  if (value < static_cast<int64_t>(info.min) ||
+      value > static_cast<int64_t>(info.max)) {
+    Fail(Code::kInvalidArgument, "%s = %lld, must be %.0f to %.0f", info.name,
+         static_cast<long long>(value), info.min, info.max);
+  }
+  if (info.named_values != nullptr && !OptionValueName(info, value)) {
+    Fail(Code::kInvalidArgument, "%s = %lld, must be %s", info.name,
+         static_cast<long long>(value), info.named_values->accepted().c_str());
+  }
+  return static_cast<double>(value);
+}
+
+double OptionTable::CheckFloat(int32_t id, double value) const {
+  const OptionInfo& info = Known(id, true);
+  if (!(value >= info.min && value <= info.max)) {
+    Fail(Code::kInvalidArgument, "%s = %g, must be %g to %g", info.name, value,
+         info.min, info.max);
+  }
+  return value;
+}
+
+const OptionInfo& OptionTable::Parse(const std::string& name,
+                                     const std::string& text,
+                                     double* value) const {
+  const OptionInfo* const info = Find(name);
+  if (info == nullptr) {
+    std::string names;
+    for (const OptionInfo& option : *this) Append(option.name, &names);
+    Fail(Code::kNotFound, "%s %s is not one of: %s", kind_,
+         Quoted(name).c_str(), names.c_str());
+  }
+  std::string accepted;
+  int64_t integer = 0;
+  for (int i = 0; const char* named = NamedValueAt(*info, i, &integer); ++i) {
+    if (text == named) {
+      *value = static_cast<double>(integer);
+      return *info;
+    }
+    Append(named, &accepted);
+  }
+  if (info->is_float) {
+    double number = 0.0;
+    if (IsNumber(text, &number)) {
+      *value = CheckFloat(info->id, number);
+      return *info;
+    }
+  } else if (IsNumber(text, &integer)) {
+    *value = CheckInt(info->id, integer);
+    return *info;
+  }
+  Fail(Code::kInvalidArgument, "%s = %s, must be %s%s", info->name,
+       Quoted(text).c_str(),
+       accepted.empty() ? "a number" : "one of: ", accepted.c_str());
+}
+
+}  // namespace bnq
