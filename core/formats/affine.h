@@ -88,8 +88,11 @@ inline Params SignedParams(int32_t q, Range range, const Variant& variant) {
   const float scale =
       width <= FLT_MAX ? width / steps : hi / steps - lo / steps;
   const float least = -qf - 1.0f;
+  // The nearest integer, ties to even: its magnitude is at most 256, give or
+  // take rounding, and adding 1.5 * 2^23 leaves no bits for a fraction.
+  const float shift = 12582912.0f;
   const float zero =
-      least - std::nearbyint(lo / (scale > FLT_MIN ? scale : FLT_MIN));
+      least - ((lo / (scale > FLT_MIN ? scale : FLT_MIN) + shift) - shift);
   params.zero_point = static_cast<int32_t>(std::min(std::max(zero, least), qf));
   params.scale = UsableScale(
       scale, std::max(params.zero_point + q + 1, q - params.zero_point));

@@ -37,22 +37,33 @@ float FloatAt(const uint8_t* data) {
 
 // bitsandbytes' dQuantize without its stochastic branch: a search of seven
 // steps, then a comparison with the midpoint to the neighbour on v's side; a
-// midpoint itself keeps the code that the search ended at.
-uint8_t NearestInMap(const float* map, float v) {
-  int pivot = 127, upper_pivot = 255, lower_pivot = 0;
-  for (int step = 64; step > 0; step >>= 1) {
-    // Without branches, which could not be predicted.
-    const bool above = v > map[pivot];
-    lower_pivot = above ? pivot : lower_pivot;
-    upper_pivot = above ? upper_pivot : pivot;
-    pivot += above ? step : -step;
+// midpoint itself keeps the code that the search ended at. Of kAtOnce values,
+// whose searches need not wait for each other, and without branches, which
+// could not be predicted.
+constexpr size_t kAtOnce = 8;
+void NearestInMap(const float* map, const float* v, uint8_t* codes) {
+  int pivot[kAtOnce], upper[kAtOnce], lower[kAtOnce];
+  for (size_t i = 0; i < kAtOnce; ++i) {
+    pivot[i] = 127;
+    upper[i] = 255;
+    lower[i] = 0;
   }
-  const float at = map[pivot];
-  const bool above = v > at;
-  const int neighbour = above ? upper_pivot : lower_pivot;
-  const float middle = (map[neighbour] + at) * 0.5f;
-  const bool further = above ? v > middle : v < middle;
-  return static_cast<uint8_t>(further ? neighbour : pivot);
+  for (int step = 64; step > 0; step >>= 1) {
+    for (size_t i = 0; i < kAtOnce; ++i) {
+      const bool above = v[i] > map[pivot[i]];
+      lower[i] = above ? pivot[i] : lower[i];
+      upper[i] = above ? upper[i] : pivot[i];
+      pivot[i] += above ? step : -step;
+    }
+  }
+  for (size_t i = 0; i < kAtOnce; ++i) {
+    const float at = map[pivot[i]];
+    const bool above = v[i] > at;
+    const int neighbour = above ? upper[i] : lower[i];
+    const float middle = (map[neighbour] + at) * 0.5f;
+    const bool further = above ? v[i] > middle : v[i] < middle;
+    codes[i] = static_cast<uint8_t>(further ? neighbour : pivot[i]);
+  }
 }
 
 void StoreDouble(const float* scales, uint64_t count, uint8_t* out) {
@@ -72,11 +83,19 @@ void StoreDouble(const float* scales, uint64_t count, uint8_t* out) {
     }
     std::memcpy(out + parts.greatest + 4 * (begin / kScaleBlock), &greatest,
                 sizeof greatest);
-    const float inverse = greatest == 0.0f ? 0.0f : 1.0f / greatest;
-    for (uint64_t i = begin; i < end; ++i) {
-      out[i] = greatest == 0.0f
-                   ? 127
-                   : NearestInMap(map, (scales[i] - offset) * inverse);
+    const float inverse = 1.0f / greatest;
+    if (greatest == 0.0f) {
+      std::memset(out + begin, 127, end - begin);
+      continue;
+    }
+    for (uint64_t i = begin; i < end; i += kAtOnce) {
+      const size_t n =
+          static_cast<size_t>(std::min<uint64_t>(kAtOnce, end - i));
+      float v[kAtOnce] = {};
+      uint8_t codes[kAtOnce];
+      for (size_t k = 0; k < n; ++k) v[k] = (scales[i + k] - offset) * inverse;
+      NearestInMap(map, v, codes);
+      std::memcpy(out + i, codes, n);
     }
   }
 }

@@ -120,11 +120,35 @@ float OfKey(uint32_t key, bool magnitude) {
   return F32OfBits(key >> 31 != 0 ? key & 0x7FFFFFFFu : ~key);
 }
 
+// The k-th greatest of the n keys, or with flip = ~0 the k-th least; 1 <= k <=
+// kFew. Percentiles are mostly near an end of a segment, where few keys need to
+// be kept.
+constexpr uint64_t kFew = 16;
+uint32_t KthGreatest(const float* values, uint64_t n, uint64_t k,
+                     bool magnitude, uint32_t flip) {
+  uint32_t greatest[kFew] = {};  // ascending
+  for (uint64_t i = 0; i < n; ++i) {
+    const uint32_t key = KeyOf(values[i], magnitude) ^ flip;
+    if (key <= greatest[0]) continue;
+    uint64_t at = 1;
+    for (; at < k && greatest[at] < key; ++at) greatest[at - 1] = greatest[at];
+    greatest[at - 1] = key;
+  }
+  return greatest[0] ^ flip;
+}
+
 // The value of rank `rank`, 0 the least.
 float ValueOfRank(const Segment& segment, const float* values, uint64_t rank,
                   bool magnitude) {
   if (values != nullptr) {
-    std::vector<uint32_t> keys(segment.count());
+    const uint64_t n = segment.count();
+    if (n - rank <= kFew) {
+      return OfKey(KthGreatest(values, n, n - rank, magnitude, 0), magnitude);
+    }
+    if (rank < kFew) {
+      return OfKey(KthGreatest(values, n, rank + 1, magnitude, ~0u), magnitude);
+    }
+    std::vector<uint32_t> keys(n);
     for (size_t i = 0; i < keys.size(); ++i) {
       keys[i] = KeyOf(values[i], magnitude);
     }
