@@ -192,7 +192,7 @@ using DB = hn::FixedTag<uint8_t, kWideByteShuffle ? 64 : 16>;
 constexpr size_t kB = hn::MaxLanes(DB());
 
 // For each of the five vectors: the digit that its lanes hold, the byte they go
-// to or come from, relative to byte kB * k / 5 of the group.
+// to or come from.
 struct Base3Tables {
   HWY_ALIGN uint8_t from[5][kB];  // unpack: byte of each lane
   // unpack: 256 * 3^digit of even lanes, 3^digit of odd ones
@@ -208,7 +208,7 @@ constexpr Base3Tables MakeBase3Tables() {
   for (size_t k = 0; k < 5; ++k) {
     for (size_t j = 0; j < kB; ++j) {
       const size_t element = kB * k + j;
-      t.from[k][j] = static_cast<uint8_t>(element / 5 - kB * k / 5);
+      t.from[k][j] = static_cast<uint8_t>(element / 5);
       const uint16_t power = kPowers[element % 5];
       if (j % 2 == 0) {
         t.even[k][j / 2] = static_cast<uint16_t>(256 * power);
@@ -273,12 +273,18 @@ void PackBase3(int8_t* codes, size_t count, int32_t bias, uint8_t* packed) {
       const auto moved = ShuffleBytes(d, sum, hn::Load(d, kBase3.gather[k]));
       out = hn::Or(out, hn::And(moved, hn::Load(d, kBase3.here[k])));
     }
-    const size_t n = bytes - b < kB ? bytes - b : kB;
-    HWY_ALIGN uint8_t last[kB];
-    hn::Store(FixedPointBase3(out), d, last);
-    memcpy(packed + b, last, n);
+    const auto fixed = FixedPointBase3(out);
+    if (b + kB <= bytes) {
+      hn::StoreU(fixed, d, packed + b);
+    } else {
+      HWY_ALIGN uint8_t last[kB];
+      hn::Store(fixed, d, last);
+      memcpy(packed + b, last, bytes - b);
+    }
   }
 }
+
+static_assert(5 * kB <= kPackSlack, "a group is written whole");
 
 void UnpackBase3(const uint8_t* packed, size_t count, int32_t bias,
                  int8_t* codes) {
@@ -289,11 +295,10 @@ void UnpackBase3(const uint8_t* packed, size_t count, int32_t bias,
   const auto three = hn::Set(dw, 3);
   const auto offset = hn::Set(d, static_cast<uint8_t>(bias));
   const size_t bytes = (count + 4) / 5;
-  const auto group = [&](const uint8_t* p, int8_t* out) HWY_ATTR {
+  const auto group = [&](hn::Vec<DB> v, int8_t* out) HWY_ATTR {
     for (size_t k = 0; k < 5; ++k) {
       const auto b =
-          hn::BitCast(dw, ShuffleBytes(d, hn::LoadU(d, p + kB * k / 5),
-                                       hn::Load(d, kBase3.from[k])));
+          hn::BitCast(dw, ShuffleBytes(d, v, hn::Load(d, kBase3.from[k])));
       // 256 * (byte * 3^n mod 256) in 16 bits, of which 3 times the high half
       // is the digit.
       const auto even =
@@ -304,17 +309,14 @@ void UnpackBase3(const uint8_t* packed, size_t count, int32_t bias,
       hn::StoreU(hn::BitCast(di, hn::Sub(digits, offset)), di, out + kB * k);
     }
   };
-  // Loads reach 4 / 5 of a vector behind the group's first byte, and one more.
   size_t b = 0;
-  for (; b + 2 * kB <= bytes; b += kB) group(packed + b, codes + 5 * b);
-  for (; b < bytes; b += kB) {
-    HWY_ALIGN uint8_t last[2 * kB] = {};
-    const size_t n = bytes - b < kB ? bytes - b : kB;
-    memcpy(last, packed + b, n);
-    HWY_ALIGN int8_t out[5 * kB];
-    group(last, out);
-    const size_t left = count - 5 * b;
-    memcpy(codes + 5 * b, out, left < 5 * kB ? left : 5 * kB);
+  for (; b + kB <= bytes; b += kB) {
+    group(hn::LoadU(d, packed + b), codes + 5 * b);
+  }
+  if (b < bytes) {
+    HWY_ALIGN uint8_t last[kB] = {};
+    memcpy(last, packed + b, bytes - b);
+    group(hn::Load(d, last), codes + 5 * b);
   }
 }
 

@@ -37,38 +37,46 @@ float FloatAt(const uint8_t* data) {
 
 // bitsandbytes' dQuantize without its stochastic branch: a search of seven
 // steps, then a comparison with the midpoint to the neighbour on v's side; a
-// midpoint itself keeps the code that the search ended at. Of kAtOnce values,
-// whose searches need not wait for each other, and without branches, which
-// could not be predicted.
-constexpr size_t kAtOnce = 8;
-void NearestInMap(const float* map, const float* v, uint8_t* codes) {
-  int pivot[kAtOnce], upper[kAtOnce], lower[kAtOnce];
-  for (size_t i = 0; i < kAtOnce; ++i) {
-    pivot[i] = 127;
-    upper[i] = 255;
-    lower[i] = 0;
-  }
+// midpoint itself keeps the code that the search ended at.
+int SearchMap(const float* map, float v) {
+  int pivot = 127, upper_pivot = 255, lower_pivot = 0;
   for (int step = 64; step > 0; step >>= 1) {
-    for (size_t i = 0; i < kAtOnce; ++i) {
-      const bool above = v[i] > map[pivot[i]];
-      lower[i] = above ? pivot[i] : lower[i];
-      upper[i] = above ? upper[i] : pivot[i];
-      pivot[i] += above ? step : -step;
+    const bool above = v > map[pivot];
+    (above ? lower_pivot : upper_pivot) = pivot;
+    pivot += above ? step : -step;
+  }
+  const bool above = v > map[pivot];
+  const int neighbour = above ? upper_pivot : lower_pivot;
+  const float middle = (map[neighbour] + map[pivot]) * 0.5f;
+  return (above ? v > middle : v < middle) ? neighbour : pivot;
+}
+
+// The greatest number of each code: what the search comes to, with one
+// comparison a step and no branch, which could not be predicted.
+struct MapThresholds {
+  float v[256];
+  MapThresholds() {
+    const float* const map = DynamicMap();
+    for (int i = 0; i < 255; ++i) {
+      const float middle = (map[i] + map[i + 1]) * 0.5f;
+      v[i] = SearchMap(map, middle) == i ? middle
+                                         : std::nextafter(middle, -HUGE_VALF);
     }
+    v[255] = HUGE_VALF;
   }
-  for (size_t i = 0; i < kAtOnce; ++i) {
-    const float at = map[pivot[i]];
-    const bool above = v[i] > at;
-    const int neighbour = above ? upper[i] : lower[i];
-    const float middle = (map[neighbour] + at) * 0.5f;
-    const bool further = above ? v[i] > middle : v[i] < middle;
-    codes[i] = static_cast<uint8_t>(further ? neighbour : pivot[i]);
+};
+
+uint8_t NearestInMap(const float* thresholds, float v) {
+  uint32_t code = 0;
+  for (uint32_t step = 128; step > 0; step /= 2) {
+    code += step & (0u - static_cast<uint32_t>(v > thresholds[code + step - 1]));
   }
+  return static_cast<uint8_t>(code);
 }
 
 void StoreDouble(const float* scales, uint64_t count, uint8_t* out) {
   const DoubleParts parts(count);
-  const float* const map = DynamicMap();
+  static const MapThresholds thresholds;
   std::memset(out, 0, parts.bytes);
   double sum = 0.0;
   for (uint64_t i = 0; i < count; ++i) sum += static_cast<double>(scales[i]);
@@ -83,19 +91,9 @@ void StoreDouble(const float* scales, uint64_t count, uint8_t* out) {
     }
     std::memcpy(out + parts.greatest + 4 * (begin / kScaleBlock), &greatest,
                 sizeof greatest);
-    const float inverse = 1.0f / greatest;
-    if (greatest == 0.0f) {
-      std::memset(out + begin, 127, end - begin);
-      continue;
-    }
-    for (uint64_t i = begin; i < end; i += kAtOnce) {
-      const size_t n =
-          static_cast<size_t>(std::min<uint64_t>(kAtOnce, end - i));
-      float v[kAtOnce] = {};
-      uint8_t codes[kAtOnce];
-      for (size_t k = 0; k < n; ++k) v[k] = (scales[i + k] - offset) * inverse;
-      NearestInMap(map, v, codes);
-      std::memcpy(out + i, codes, n);
+    const float inverse = greatest == 0.0f ? 0.0f : 1.0f / greatest;
+    for (uint64_t i = begin; i < end; ++i) {
+      out[i] = NearestInMap(thresholds.v, (scales[i] - offset) * inverse);
     }
   }
 }
