@@ -42,6 +42,7 @@ static_assert(static_cast<int>(FileKind::kBnq) == BNQ_FILE_BNQ, "kind");
 static_assert(static_cast<int>(FileKind::kSafetensorsIndex) ==
                   BNQ_FILE_SAFETENSORS_INDEX,
               "kind");
+static_assert(static_cast<int>(FileKind::kNpy) == BNQ_FILE_NPY, "kind");
 
 // nullptr for a bad index.
 const ModelEntry* EntryAt(const bnq_file* file, uint64_t index) {

@@ -7,6 +7,7 @@
 #include "core/base/checked.h"
 #include "core/tensor/batch.h"
 #include "core/tensor/metrics.h"
+#include "core/tensor/dequantize.h"
 #include "core/tensor/quantize.h"
 
 using namespace bnq;

@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/calibration/methods.h"
 #include "core/parallel/runner.h"
+#include "core/tensor/dequantize.h"
 #include "core/tensor/quantize.h"
 
 namespace bnq {

@@ -9,7 +9,6 @@
 
 #include "core/base/error.h"
 #include "core/io/model_file.h"
-#include "core/io/npy_reader.h"
 
 namespace bnq {
 namespace {
@@ -50,23 +49,9 @@ std::vector<std::string> FilesAt(const std::string& path) {
   return files;
 }
 
-void VisitNpy(std::shared_ptr<const MappedFile> file, const std::string* name,
-              const Visit& visit) {
-  const NpyReader reader(std::move(file));
-  Item item;
-  item.name = fs::path(reader.file().path()).stem().string();
-  if (name != nullptr && item.name != *name) return;
-  item.array = reader.array();
-  TryByteSize(item.array.shape, item.array.dtype, &item.bytes);
-  const uint64_t size = Info(item.array.dtype).bits / 8;
-  item.release = [&](uint64_t begin, uint64_t end) {
-    reader.file().Release(reader.offset() + begin * size, (end - begin) * size);
-  };
-  visit(item);
-}
-
-void VisitModel(const Context& context, const std::string& path,
-                const std::string* name, bool data, const Visit& visit) {
+// visit of each array of a file; their data may be missing unless asked for.
+void VisitArrays(const Context& context, const std::string& path,
+                 const std::string* name, bool data, const Visit& visit) {
   const auto file = ModelFile::Open(context, path);
   for (const ModelEntry& entry : file->entries()) {
     if (name != nullptr && entry.name != *name) continue;
@@ -95,18 +80,6 @@ void VisitModel(const Context& context, const std::string& path,
       file->Release(entry, begin * size, (end - begin) * size);
     };
     visit(item);
-  }
-}
-
-// visit of each array of a file; their data may be missing unless asked for.
-void VisitArrays(const Context& context, const std::string& path,
-                 const std::string* name, bool data, const Visit& visit) {
-  auto file = MappedFile::Open(context, path);
-  if (IsNpy(*file)) {
-    VisitNpy(std::move(file), name, visit);
-  } else {
-    file.reset();
-    VisitModel(context, path, name, data, visit);
   }
 }
 

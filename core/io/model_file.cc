@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "core/base/error.h"
@@ -18,6 +19,7 @@ FileKind KindOf(const MappedFile& file) {
   if (file.size() >= 4 && std::memcmp(p + 1, kBnqMagic + 1, 3) == 0) {
     return FileKind::kBnq;
   }
+  if (IsNpy(file)) return FileKind::kNpy;
   // '{' could be a length's first byte, but then a NUL is among the next seven.
   if (file.size() >= 8 && std::memchr(p, 0, 8) == nullptr) {
     uint64_t i = 0;
@@ -27,7 +29,7 @@ FileKind KindOf(const MappedFile& file) {
   return FileKind::kSafetensors;
 }
 
-ModelEntry FromSafetensors(const SafetensorsReader* shard,
+ModelEntry FromSafetensors(const SafetensorsReader& shard,
                            const SafetensorsEntry& tensor) {
   ModelEntry entry;
   entry.name = tensor.name;
@@ -35,8 +37,24 @@ ModelEntry FromSafetensors(const SafetensorsReader* shard,
   entry.shape = tensor.shape;
   entry.raw_bytes = tensor.bytes;
   entry.stored_bytes = tensor.bytes;
-  entry.safetensors = &tensor;
-  entry.shard = shard;
+  entry.file = &shard.file();
+  entry.offset = tensor.offset;
+  return entry;
+}
+
+ModelEntry FromNpy(const NpyReader& reader) {
+  ModelEntry entry;
+  entry.name = "array";
+  if (reader.file().has_id()) {  // not in memory
+    entry.name =
+        std::filesystem::u8path(reader.file().path()).stem().u8string();
+  }
+  entry.dtype = static_cast<int32_t>(reader.array().dtype);
+  entry.shape = reader.array().shape;
+  TryByteSize(entry.shape, reader.array().dtype, &entry.raw_bytes);
+  entry.stored_bytes = entry.raw_bytes;
+  entry.file = &reader.file();
+  entry.offset = reader.offset();
   return entry;
 }
 
@@ -85,7 +103,7 @@ void ModelFile::Load(const Context& context,
       safetensors_ = std::make_unique<SafetensorsReader>(std::move(file));
       entries_.reserve(safetensors_->entries().size());
       for (const SafetensorsEntry& tensor : safetensors_->entries()) {
-        entries_.push_back(FromSafetensors(safetensors_.get(), tensor));
+        entries_.push_back(FromSafetensors(*safetensors_, tensor));
       }
       break;
     case FileKind::kBnq:
@@ -99,11 +117,15 @@ void ModelFile::Load(const Context& context,
       index_ = std::make_unique<SafetensorsIndex>(context, std::move(file));
       entries_.reserve(index_->entries().size());
       for (const SafetensorsIndex::Entry& item : index_->entries()) {
-        entries_.push_back(FromSafetensors(item.shard, *item.tensor));
+        entries_.push_back(FromSafetensors(*item.shard, *item.tensor));
       }
       for (const auto& shard : index_->shards()) {
         files_.push_back(&shard->file());
       }
+      break;
+    case FileKind::kNpy:
+      npy_ = std::make_unique<NpyReader>(std::move(file));
+      entries_.push_back(FromNpy(*npy_));
       break;
   }
 }
@@ -116,13 +138,16 @@ const ModelEntry* ModelFile::Find(const std::string& name) const {
 }
 
 const Metadata& ModelFile::metadata() const {
-  if (bnq_) return bnq_->metadata();
-  return safetensors_ ? safetensors_->metadata() : index_->metadata();
+  static const Metadata none;
+  return bnq_           ? bnq_->metadata()
+         : safetensors_ ? safetensors_->metadata()
+         : index_       ? index_->metadata()
+                        : none;
 }
 
 const uint8_t* ModelFile::Mapped(const ModelEntry& entry) const {
-  if (entry.safetensors != nullptr) {
-    return entry.shard->Data(*entry.safetensors);
+  if (entry.file != nullptr) {
+    return entry.raw_bytes == 0 ? nullptr : entry.file->data() + entry.offset;
   }
   if (entry.format != 0) return nullptr;
   return bnq_->Mapped(entry.bnq->sections[0]);
@@ -130,10 +155,10 @@ const uint8_t* ModelFile::Mapped(const ModelEntry& entry) const {
 
 void ModelFile::Release(const ModelEntry& entry, uint64_t offset,
                         uint64_t bytes) const {
-  if (entry.safetensors != nullptr) {
+  if (entry.file != nullptr) {
     if (offset >= entry.raw_bytes) return;
-    entry.shard->file().Release(entry.safetensors->offset + offset,
-                                std::min(bytes, entry.raw_bytes - offset));
+    entry.file->Release(entry.offset + offset,
+                        std::min(bytes, entry.raw_bytes - offset));
   } else if (entry.format == 0) {
     Release(entry.bnq->sections[0], offset, bytes);
   }

@@ -12,6 +12,7 @@
 #include "core/base/shape.h"
 #include "core/io/bnq_reader.h"
 #include "core/io/mapped_file.h"
+#include "core/io/npy_reader.h"
 #include "core/io/safetensors.h"
 #include "core/io/safetensors_index.h"
 
@@ -22,6 +23,7 @@ enum class FileKind : int32_t {
   kSafetensors = 1,
   kBnq = 2,
   kSafetensorsIndex = 3,
+  kNpy = 4,  // one array, of the file's name without its ending
 };
 
 struct ModelEntry {
@@ -31,10 +33,10 @@ struct ModelEntry {
   Shape shape;
   uint64_t raw_bytes = 0;
   uint64_t stored_bytes = 0;
-  // Where it lies: one of the two is set.
+  // Where it lies: in sections of a .bnq file, or else as raw_bytes of a file.
   const BnqEntry* bnq = nullptr;
-  const SafetensorsEntry* safetensors = nullptr;
-  const SafetensorsReader* shard = nullptr;  // with safetensors
+  const MappedFile* file = nullptr;
+  uint64_t offset = 0;
 };
 
 // Immutable; any number of threads may read.
@@ -80,6 +82,7 @@ class ModelFile {
   std::unique_ptr<BnqReader> bnq_;
   std::unique_ptr<SafetensorsReader> safetensors_;
   std::unique_ptr<SafetensorsIndex> index_;
+  std::unique_ptr<NpyReader> npy_;
   std::vector<ModelEntry> entries_;
   std::vector<const MappedFile*> files_;
 };

@@ -7,7 +7,7 @@
 #include "core/base/error.h"
 #include "core/model/convert.h"
 #include "core/model/naming.h"
-#include "core/tensor/quantize.h"
+#include "core/tensor/dequantize.h"
 
 namespace bnq {
 namespace {

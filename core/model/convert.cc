@@ -10,6 +10,7 @@
 #include "core/io/bnq_writer.h"
 #include "core/io/safetensors.h"
 #include "core/model/naming.h"
+#include "core/tensor/dequantize.h"
 #include "core/tensor/quantize.h"
 
 namespace bnq {

@@ -12,6 +12,7 @@
 
 #include "core/optimize/methods.h"
 #include "core/optimize/portable_math.h"
+#include "core/tensor/dequantize.h"
 #include "core/tensor/quantize.h"
 
 namespace bnq {

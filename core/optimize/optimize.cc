@@ -11,6 +11,7 @@
 #include "core/parallel/runner.h"
 #include "core/tensor/chunks.h"
 #include "core/tensor/metrics.h"
+#include "core/tensor/dequantize.h"
 #include "core/tensor/quantize.h"
 #include "core/tensor/search.h"
 

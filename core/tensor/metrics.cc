@@ -8,6 +8,7 @@
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/tensor/chunks.h"
+#include "core/tensor/quantize.h"
 
 namespace bnq {
 namespace {

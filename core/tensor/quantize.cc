@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/parallel/runner.h"
 #include "core/tensor/chunks.h"
+#include "core/tensor/element_tables.h"
 #include "core/tensor/search.h"
 
 namespace bnq {
@@ -28,29 +29,6 @@ constexpr uint64_t kWaveChunks = 1024;
 // This many elements or more do not fit the caches and are dequantized past
 // them.
 constexpr uint64_t kStreamElements = uint64_t{8} << 20;
-
-// Tables of one entry for each column of a period, with a vector's slack.
-struct ElementTables {
-  static uint64_t Stride(const Layout& layout) { return layout.period() + 64; }
-  static Buffer Allocate(const Context& context, const Layout& layout) {
-    return context.Allocate(3 * sizeof(float) * Stride(layout));
-  }
-  static ElementParams Fill(const Layout& layout, const float* scales,
-                            const int8_t* zero_points, float* tables) {
-    const uint64_t stride = Stride(layout);
-    float* const inv_scale = tables;
-    float* const scale = tables + stride;
-    float* const zero = tables + 2 * stride;
-    std::fill(tables, tables + 3 * stride, 0.0f);
-    for (uint64_t c = 0; c < layout.period(); ++c) {
-      const uint64_t p = c / layout.run;
-      inv_scale[c] = InverseScale(scales[p]);
-      scale[c] = scales[p];
-      zero[c] = zero_points ? static_cast<float>(zero_points[p]) : 0.0f;
-    }
-    return {inv_scale, scale, zero};
-  }
-};
 
 // "1, 2, 3"
 std::string IndexOf(const Shape& shape, uint64_t element) {
@@ -525,80 +503,6 @@ std::unique_ptr<QuantizedTensor> Quantize(const Context& context,
             tensor->mutable_outlier_columns());
   quantizer.CopyOutliers(tensor->mutable_outlier_values());
   return tensor;
-}
-
-Dequantizer::Dequantizer(const Context& context, const QuantizedTensor& tensor)
-    : context_(context),
-      kernels_(tensor.format().kernels()),
-      stored_(tensor.scales()),
-      outliers_(tensor.parts().outliers) {
-  args_.codes = tensor.parts().codes;
-  if (tensor.sizes().zero_points != 0) {
-    args_.zero_points = tensor.parts().zero_points;
-  }
-  if (stored_.plain()) {
-    args_.scales = reinterpret_cast<const float*>(stored_.data);
-  } else if (!tensor.layout().contiguous) {
-    // Parameters that repeat along a row are wanted again and again.
-    all_scales_ = context.Allocate(4 * stored_.count);
-    stored_.Read(0, stored_.count, all_scales_.as<float>());
-    args_.scales = all_scales_.as<float>();
-  }
-  Finish(tensor.config(), tensor.shape(), tensor.layout());
-}
-
-Dequantizer::Dequantizer(const Context& context, const Config& config,
-                         const Shape& shape, const Layout& layout,
-                         const TensorSlice& slice)
-    : context_(context),
-      kernels_(FormatOf(config).kernels()),
-      outliers_(slice.outliers) {
-  args_.codes = slice.codes;
-  args_.code_base = slice.code_base;
-  args_.scales = slice.scales;
-  args_.zero_points = slice.zero_points;
-  args_.param_base = slice.param_base;
-  Finish(config, shape, layout);
-}
-
-void Dequantizer::Finish(const Config& config, const Shape& shape,
-                         const Layout& layout) {
-  args_.layout = &layout;
-  args_.common = &GetCommonKernels();
-  args_.format = &FormatOf(config);
-  args_.packing = PackingOf(*args_.format, config);
-  args_.rule = RuleOf(*args_.format, config.variant());
-  features_ = shape.rank == 0 ? 1 : shape.dims[shape.rank - 1];
-  if (layout.per_element && layout.columns != 0 && layout.rows != 0) {
-    element_params_ = ElementTables::Allocate(context_, layout);
-    args_.elements = ElementTables::Fill(
-        layout, args_.scales, args_.zero_points, element_params_.as<float>());
-  }
-}
-
-void Dequantizer::Decode(uint64_t begin, uint64_t count, DType dtype,
-                         bool stream, uint8_t* out) const {
-  if (count == 0) return;
-  DecodeArgs args = args_;
-  args.begin = begin;
-  args.count = count;
-  args.dtype = dtype;
-  args.out = out;
-  args.stream = stream;
-  args.stored = &stored_;
-  kernels_.decode(args);
-  ScatterOutliers(outliers_, features_, begin, count, dtype, out);
-}
-
-void Dequantizer::DecodeParallel(uint64_t begin, uint64_t count, DType dtype,
-                                 uint8_t* out) const {
-  const uint64_t size = Info(dtype).bits / 8;
-  const bool stream = count >= kStreamElements;
-  ParallelFor(context_, DivCeil(count, kBlock), [&](uint64_t task) {
-    const uint64_t at = task * kBlock;
-    Decode(begin + at, std::min(count - at, kBlock), dtype, stream,
-           out + at * size);
-  });
 }
 
 }  // namespace bnq

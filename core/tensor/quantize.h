@@ -1,5 +1,4 @@
-// Quantizing and dequantizing whole arrays, or slices of them, on the context's
-// threads. The work is cut into blocks that depend on the layout alone, and
+// Quantizing whole arrays, or slices of them, on the context's threads. The work is cut into blocks that depend on the layout alone, and
 // sums over chunks are taken in order, so that the number of threads never
 // changes a result.
 #ifndef BNQ_CORE_TENSOR_QUANTIZE_H_
@@ -104,43 +103,6 @@ void QuantizeInto(const Context& context, const Config& config,
 std::unique_ptr<QuantizedTensor> Quantize(const Context& context,
                                           const Config& config,
                                           const ArrayView& array);
-
-// A slice of a tensor that is being quantized: its parts begin at byte
-// code_base of the tensor's codes and at parameter param_base (0 where elements
-// have parameters of their own). Scales are those that decode.
-struct TensorSlice {
-  const uint8_t* codes = nullptr;
-  uint64_t code_base = 0;
-  const float* scales = nullptr;
-  const int8_t* zero_points = nullptr;
-  uint64_t param_base = 0;
-  Outliers outliers;  // of the whole tensor
-};
-
-// Dequantizes any run of a tensor's elements.
-class Dequantizer {
- public:
-  Dequantizer(const Context& context, const QuantizedTensor& tensor);
-  Dequantizer(const Context& context, const Config& config, const Shape& shape,
-              const Layout& layout, const TensorSlice& slice);
-  // Elements [begin, begin + count), in row-major order, on this thread.
-  void Decode(uint64_t begin, uint64_t count, DType dtype, bool stream,
-              uint8_t* out) const;
-  // The same on the context's threads.
-  void DecodeParallel(uint64_t begin, uint64_t count, DType dtype,
-                      uint8_t* out) const;
-
- private:
-  void Finish(const Config& config, const Shape& shape, const Layout& layout);
-
-  const Context& context_;
-  const Kernels& kernels_;
-  DecodeArgs args_;
-  StoredScales stored_;
-  Outliers outliers_;
-  uint64_t features_ = 1;
-  Buffer element_params_, all_scales_;
-};
 
 // Fails with NON_FINITE naming the first such element in [begin, end), if any;
 // and the array, where it has a name.

@@ -8,6 +8,7 @@
 
 #include "core/format.h"
 #include "core/parallel/runner.h"
+#include "core/tensor/dequantize.h"
 #include "core/tensor/quantize.h"
 #include "hwy/highway.h"
 #include "tests/support/reference.h"

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstring>
 #include <string>
 
 #include "core/io/bnq_writer.h"
@@ -69,6 +70,34 @@ class ModelFileTest : public TempDirTest {
   Context context_;
   const std::string data_ = std::string(12, 'x') + std::string(12, 'y');
 };
+
+// One array, of the file's name.
+TEST_F(ModelFileTest, Npy) {
+  const std::string header =
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)}";
+  std::string bytes("\x93NUMPY\x01", 7);
+  bytes += std::string("\0", 1) + static_cast<char>(header.size()) +
+           std::string("\0", 1) + header +
+           std::string(reinterpret_cast<const char*>(data_.data()), 24);
+  WriteFile(Path("layer.0.weight.npy"), bytes);
+  for (const bool memory : {false, true}) {
+    const auto file = memory ? ModelFile::FromMemory(context_, bytes.data(),
+                                                     bytes.size())
+                             : ModelFile::Open(context_,
+                                               Path("layer.0.weight.npy"));
+    EXPECT_EQ(file->kind(), FileKind::kNpy);
+    EXPECT_TRUE(file->metadata().empty());
+    ASSERT_EQ(file->entries().size(), 1u);
+    const ModelEntry& entry = file->entries()[0];
+    EXPECT_EQ(entry.name, memory ? "array" : "layer.0.weight");
+    EXPECT_EQ(file->Find(entry.name), &entry);
+    EXPECT_EQ(entry.dtype, static_cast<int32_t>(DType::kF32));
+    EXPECT_EQ(entry.shape.ToString(), "[2, 3]");
+    EXPECT_EQ(ReadPlain(*file, entry), bytes.substr(bytes.size() - 24));
+    file->Release(entry, 0, 24);
+    EXPECT_EQ(std::memcmp(file->Mapped(entry), data_.data(), 24), 0);
+  }
+}
 
 TEST_F(ModelFileTest, Safetensors) {
   WriteSafetensors("m");

@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/io/model_file.h"
 #include "core/parallel/runner.h"
+#include "core/tensor/quantize.h"
 #include "tests/optimize/optimize_test_util.h"
 #include "tests/support/targets.h"
 

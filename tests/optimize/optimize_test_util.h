@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/optimize/optimize.h"
-#include "core/tensor/quantize.h"
+#include "core/tensor/dequantize.h"
 
 namespace bnq_test {
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/parallel/runner.h"
+#include "core/tensor/dequantize.h"
 #include "core/tensor/quantize.h"
 #include "tests/support/targets.h"
 #include "tests/support/values.h"

@@ -137,6 +137,22 @@ def test_sharded(sharded, model, tmp_path):
     assert "00002-of-00002" in run("inspect", sharded, code=4).stderr
 
 
+def test_npy(tmp_path):
+    """A .npy file is a model of one tensor."""
+    path, quantized = tmp_path / "fc.weight.npy", tmp_path / "q.bnq"
+    array = np.linspace(-1, 1, 512, dtype=np.float32).reshape(4, 128)
+    np.save(path, array)
+    value = run_json("inspect", path)
+    assert value["kind"] == "npy"
+    assert [(t["name"], t["shape"]) for t in value["tensors"]] == [("fc.weight", [4, 128])]
+    run("verify", path)
+    run("quantize", path, "-o", quantized, "--preset", "int8_per_group_128")
+    tensor = by_name(run_json("diff", path, quantized))["fc.weight"]
+    assert tensor["format"] == "int8" and tensor["sqnr_db"] > 40
+    np.save(path, array.astype(np.int32))
+    assert "<i4" in run("inspect", path, code=3).stderr
+
+
 def test_verify(model, quantized, tmp_path):
     for path in (model, quantized):
         result = run("verify", path)

@@ -183,6 +183,13 @@ def test_sharded_model(tmp_path):
         assert np.array_equal(file["b"], WEIGHT + 1)
 
 
+def test_npy(tmp_path):
+    np.save(tmp_path / "layer.w.npy", WEIGHT)
+    with bq.open_file(tmp_path / "layer.w.npy") as file:
+        assert file.kind == "npy" and list(file) == ["layer.w"] and not file.metadata
+        assert np.array_equal(file["layer.w"], WEIGHT)
+
+
 def test_log(tmp_path):
     write(tmp_path / "m.safetensors", {"a": WEIGHT, "forgotten": WEIGHT})
     index = tmp_path / "model.safetensors.index.json"

@@ -732,20 +732,24 @@ BNQ_API bnq_status bnq_tensor_compare(bnq_context* context,
 /* ------------------------------------------------------------------------ */
 /* 8. Files                                                                  */
 
-/* A model file opened for reading: .safetensors, .bnq, or the index of a
- * sharded safetensors model (*.safetensors.index.json). Told by content, not
- * by name. Everything is validated when it is opened, the data's checksums
+/* A model file opened for reading: .safetensors, .bnq, the index of a sharded
+ * safetensors model (*.safetensors.index.json), or a NumPy .npy file (version 1
+ * to 3, little-endian f2, f4 or f8 in C order), whose one array has the file's
+ * name without its ending ("array" in memory). Told by content, not by name.
+ * Everything is validated when it is opened, the data's checksums
  * (.bnq) when a tensor is read. Any number of threads may read from one. */
 typedef struct bnq_file bnq_file;
 
 enum {
   BNQ_FILE_SAFETENSORS = 1,
   BNQ_FILE_BNQ = 2,
-  BNQ_FILE_SAFETENSORS_INDEX = 3
+  BNQ_FILE_SAFETENSORS_INDEX = 3,
+  BNQ_FILE_NPY = 4 /* read only */
 };
 
 /* The file is mapped into memory where the system can. NOT_FOUND, IO,
- * CORRUPT_FILE, OUT_OF_MEMORY. Since 0.1. */
+ * CORRUPT_FILE, UNSUPPORTED (a .npy file of another type, order or version),
+ * OUT_OF_MEMORY. Since 0.1. */
 BNQ_API bnq_status bnq_file_open(bnq_context* context, const char* path,
                                  bnq_file** out_file);
 /* The same from memory (not an index), which must outlive the handle and every
@@ -799,8 +803,8 @@ BNQ_API bnq_status bnq_file_read(bnq_context* context, const bnq_file* file,
 BNQ_API bnq_status bnq_file_tensor(bnq_context* context, const bnq_file* file,
                                    uint64_t index, bnq_tensor** out_tensor);
 /* Reads every byte: checksums, codes, scales and zero points of a .bnq file;
- * for safetensors, what was checked when it was opened, and that floating-
- * point values are finite. The first defect found is the error: CORRUPT_FILE
+ * otherwise what was checked when it was opened, and that floating-point values
+ * are finite. The first defect found is the error: CORRUPT_FILE
  * or NON_FINITE. progress may be NULL. Since 0.1. */
 BNQ_API bnq_status bnq_file_verify(bnq_context* context, const bnq_file* file,
                                    bnq_progress_fn progress, void* opaque);
@@ -872,11 +876,10 @@ BNQ_API bnq_status bnq_plan_match(const bnq_plan* plan, const char* name,
  * Immutable, may be shared. */
 typedef struct bnq_report bnq_report;
 
-/* Quantizes the model file at `input` (safetensors or its sharded index) into
- * a .bnq file at `output`, one tensor, or one slice of a large one, at a time:
- * memory does not grow with the model. flags: BNQ_WRITE_*; output may be NULL
- * with BNQ_WRITE_DRY_RUN. report (may be
- * NULL) receives the table with the metrics of each quantized tensor. If the
+/* Quantizes the model file at `input` (safetensors, its sharded index or .npy)
+ * into a .bnq file at `output`, one tensor, or one slice of a large one, at a
+ * time: memory does not grow with the model. flags: BNQ_WRITE_*; output may be
+ * NULL with BNQ_WRITE_DRY_RUN. report (may be NULL) receives the table with the metrics of each quantized tensor. If the
  * call fails or is cancelled, an existing output is left as it was, and
  * nothing is left behind. EXISTS where the output exists (unless OVERWRITE) or
  * is also the input, NON_FINITE (names tensor and index), and all others.
@@ -1448,7 +1451,7 @@ BNQ_API bnq_status bnq_calibration_observe(bnq_context* context,
                                            bnq_calibration* calibration,
                                            const char* name,
                                            const bnq_array* array);
-/* Observes the arrays of a .safetensors or .npy file or of a directory of them,
+/* Observes the arrays of a .npy, .safetensors or .bnq file or of a directory,
  * as bnq_calibrator_observe_file does, each with the calibrator of its name. If
  * it fails or is cancelled, no calibrator has observed anything of it. Since
  * 0.1. */

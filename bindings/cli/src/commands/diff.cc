@@ -140,8 +140,8 @@ void AddDiff(CLI::App& app) {
       "diff", "Compare the tensors of two model files, worst first");
   command
       ->add_option("A", options->original,
-                   "The original: a .safetensors, .safetensors.index.json or "
-                   ".bnq file")
+                   "The original: a .safetensors, .safetensors.index.json, "
+                   ".npy or .bnq file")
       ->required()
       ->option_text("FILE");
   command->add_option("B", options->other, "What it is compared with")

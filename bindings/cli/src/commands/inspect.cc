@@ -25,6 +25,8 @@ const char* KindName(const bnq_file* file) {
       return "bnq";
     case BNQ_FILE_SAFETENSORS_INDEX:
       return "safetensors-index";
+    case BNQ_FILE_NPY:
+      return "npy";
     default:
       return "unknown";
   }
@@ -121,7 +123,7 @@ void AddInspect(CLI::App& app) {
       app.add_subcommand("inspect", "List what is in a model file");
   command
       ->add_option("FILE", options->input,
-                   "A .safetensors, .safetensors.index.json or .bnq file")
+                   "A .safetensors, .safetensors.index.json, .npy or .bnq file")
       ->required()
       ->option_text("FILE");
   command->add_flag("--json", options->json,

@@ -155,8 +155,8 @@ void AddQuantize(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "quantize", "Quantize a safetensors model into a .bnq file");
   AddConversionOptions(*command, options->conversion,
-                       "A .safetensors file, or the .safetensors.index.json "
-                       "of a sharded one",
+                       "A .safetensors file, the .safetensors.index.json of a "
+                       "sharded one, or a .npy file",
                        "The .bnq file to write");
   AddPlanOptions(*command, options->plan);
   command->add_flag("--compress", options->compress,

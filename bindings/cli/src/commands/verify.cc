@@ -39,7 +39,7 @@ void AddVerify(CLI::App& app) {
       "verify", "Read every byte of a model file and check it");
   command
       ->add_option("FILE", options->input,
-                   "A .safetensors, .safetensors.index.json or .bnq file")
+                   "A .safetensors, .safetensors.index.json, .npy or .bnq file")
       ->required()
       ->option_text("FILE");
   AddSessionOptions(*command, options->session);

@@ -124,6 +124,7 @@ public sealed unsafe class Calibration : IDisposable, IReadOnlyCollection<KeyVal
     /// <param name="cancellationToken">Cancels it.</param>
     /// <exception cref="NotFoundException">There is no such path, or no data in it.</exception>
     /// <exception cref="CorruptFileException">A file is truncated or damaged.</exception>
+    /// <exception cref="UnsupportedException">A .npy file is of another type, order or version.</exception>
     /// <exception cref="InputOutputException">A file cannot be read.</exception>
     /// <exception cref="NonFiniteException">As <see cref="Observe(string, SourceArray, Context?)"/>.</exception>
     /// <exception cref="InvalidArgumentException">As <see cref="Observe(string, SourceArray, Context?)"/>.</exception>

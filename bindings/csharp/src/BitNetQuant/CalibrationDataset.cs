@@ -80,7 +80,7 @@ public sealed partial class CalibrationDataset : IEnumerable<CalibrationBatch>
     /// <summary>The bytes of all batches, uncompressed. Looks into every file, without reading its data.</summary>
     /// <exception cref="NotFoundException">There is no such path, or no data in it.</exception>
     /// <exception cref="CorruptFileException">A file is truncated or damaged.</exception>
-    /// <exception cref="UnsupportedException">A .npy file is of another type or order.</exception>
+    /// <exception cref="UnsupportedException">A .npy file is of another type, order or version.</exception>
     /// <exception cref="InputOutputException">A file or directory cannot be read.</exception>
     public long GetByteCount()
     {
@@ -95,12 +95,11 @@ public sealed partial class CalibrationDataset : IEnumerable<CalibrationBatch>
 
     /// <summary>
     /// The batches. Those of files are read as they are reached, into memory of their own, with the checksums of a
-    /// .bnq file checked. The arrays of .npy files cannot be had in this way: the library observes them where they
-    /// are, as <see cref="Feed(Calibrator, IProgress{ModelProgress}?, Context?, CancellationToken)"/> has it do.
+    /// .bnq file checked.
     /// </summary>
     /// <exception cref="NotFoundException">There is no such path, or no data in it.</exception>
     /// <exception cref="CorruptFileException">A file is truncated or damaged.</exception>
-    /// <exception cref="UnsupportedException">It is the turn of a .npy file.</exception>
+    /// <exception cref="UnsupportedException">A .npy file is of another type, order or version.</exception>
     /// <exception cref="InputOutputException">A file or directory cannot be read.</exception>
     /// <exception cref="InvalidOperationException">An array of a file is longer than one in memory can be
     /// (2 GiB).</exception>
@@ -114,9 +113,9 @@ public sealed partial class CalibrationDataset : IEnumerable<CalibrationBatch>
                 continue;
             }
 
-            foreach ((string file, ModelFile? model) in Files(source.Path!))
+            foreach ((_, ModelFile model) in Files(source.Path!))
             {
-                foreach (CalibrationBatch batch in Batches(file, model, source.Name, null))
+                foreach (CalibrationBatch batch in Batches(model, source.Name, null))
                 {
                     yield return batch;
                 }
@@ -139,7 +138,7 @@ public sealed partial class CalibrationDataset : IEnumerable<CalibrationBatch>
     /// <param name="cancellationToken">Cancels it.</param>
     /// <exception cref="NotFoundException">There is no such path, or no data in it.</exception>
     /// <exception cref="CorruptFileException">A file is truncated or damaged.</exception>
-    /// <exception cref="UnsupportedException">A .npy file is of another type or order.</exception>
+    /// <exception cref="UnsupportedException">A .npy file is of another type, order or version.</exception>
     /// <exception cref="InputOutputException">A file or directory cannot be read.</exception>
     /// <exception cref="NonFiniteException">As <see cref="Calibrator.Observe(SourceArray, Context?)"/>.</exception>
     /// <exception cref="InvalidArgumentException">As
@@ -169,9 +168,9 @@ public sealed partial class CalibrationDataset : IEnumerable<CalibrationBatch>
 
     /// <summary>
     /// Has a set of calibrators observe every batch, each with the calibrator of its name; a name gets one if it has
-    /// none. Files that were added under a name are read into memory, one array at a time, which excludes .npy files.
-    /// If it fails or is cancelled, the arrays and files before that have been observed, and so have the batches
-    /// before it of a file that was added under a name.
+    /// none. Files that were added under a name are read into memory, one array at a time. If it fails or is
+    /// cancelled, the arrays and files before that have been observed, and so have the batches before it of a file
+    /// that was added under a name.
     /// </summary>
     /// <param name="calibration">The set.</param>
     /// <param name="progress">Hears of it on the calling thread; may be null. Every file is then looked into before
@@ -181,8 +180,7 @@ public sealed partial class CalibrationDataset : IEnumerable<CalibrationBatch>
     /// <exception cref="ArgumentException">An array has no name. Nothing has been observed.</exception>
     /// <exception cref="NotFoundException">There is no such path, or no data in it.</exception>
     /// <exception cref="CorruptFileException">A file is truncated or damaged.</exception>
-    /// <exception cref="UnsupportedException">A .npy file is of another type or order, or was added under a
-    /// name.</exception>
+    /// <exception cref="UnsupportedException">A .npy file is of another type, order or version.</exception>
     /// <exception cref="InputOutputException">A file or directory cannot be read.</exception>
     /// <exception cref="NonFiniteException">As
     /// <see cref="Calibration.Observe(string, SourceArray, Context?)"/>.</exception>
@@ -213,7 +211,7 @@ public sealed partial class CalibrationDataset : IEnumerable<CalibrationBatch>
                 continue;
             }
 
-            foreach ((string file, ModelFile? model) in Files(path!))
+            foreach ((string file, ModelFile model) in Files(path!))
             {
                 if (name is null)
                 {
@@ -222,7 +220,7 @@ public sealed partial class CalibrationDataset : IEnumerable<CalibrationBatch>
                 }
 
                 // The library gives the arrays of a file their own names.
-                foreach (CalibrationBatch batch in Batches(file, model, name, context))
+                foreach (CalibrationBatch batch in Batches(model, name, context))
                 {
                     meter.Array(name, batch.Values, () => calibration.Observe(name, batch.Values, context));
                 }

@@ -65,6 +65,7 @@ public sealed unsafe partial class Calibrator
     /// <param name="cancellationToken">Cancels it.</param>
     /// <exception cref="NotFoundException">There is no such path, data file or array.</exception>
     /// <exception cref="CorruptFileException">A file is truncated or damaged.</exception>
+    /// <exception cref="UnsupportedException">A .npy file is of another type, order or version.</exception>
     /// <exception cref="InputOutputException">A file cannot be read.</exception>
     /// <exception cref="NonFiniteException">As <see cref="Observe(SourceArray, Context?)"/>.</exception>
     /// <exception cref="InvalidArgumentException">As <see cref="Observe(SourceArray, Context?)"/>.</exception>

@@ -288,6 +288,9 @@ public enum ModelFileKind
 
     /// <summary>The index of a sharded model, *.safetensors.index.json.</summary>
     SafetensorsIndex = NativeMethods.BNQ_FILE_SAFETENSORS_INDEX,
+
+    /// <summary>A NumPy .npy file: one array, with the file's name without its ending. It cannot be written.</summary>
+    Npy = NativeMethods.BNQ_FILE_NPY,
 }
 
 /// <summary>How an output file is written.</summary>

@@ -15,7 +15,7 @@ namespace BitNetQuant;
 /// throws cancels the operation and is then thrown, unchanged, by the method.</remarks>
 public static unsafe class Model
 {
-    /// <summary>Quantizes a safetensors file, or the index of a sharded one, into a .bnq file.</summary>
+    /// <summary>Quantizes a safetensors file, the index of a sharded one, or a .npy file into a .bnq file.</summary>
     /// <param name="input">The path of the model.</param>
     /// <param name="output">The path of the .bnq file.</param>
     /// <param name="plan">Which tensors get which config.</param>
@@ -28,6 +28,7 @@ public static unsafe class Model
     /// <exception cref="AlreadyExistsException">The output exists, without
     /// <see cref="WriteOptions.Overwrite"/>, or is also the input.</exception>
     /// <exception cref="CorruptFileException">The input is truncated or damaged.</exception>
+    /// <exception cref="UnsupportedException">The input is a .npy file of another type, order or version.</exception>
     /// <exception cref="NonFiniteException">A tensor holds NaN or infinity; the message names it and the
     /// index.</exception>
     /// <exception cref="InputOutputException">A file cannot be read or written.</exception>
@@ -67,6 +68,7 @@ public static unsafe class Model
     /// <exception cref="AlreadyExistsException">The output exists, without
     /// <see cref="WriteOptions.Overwrite"/>, or is also the input.</exception>
     /// <exception cref="CorruptFileException">The input is truncated or damaged.</exception>
+    /// <exception cref="UnsupportedException">The input is a .npy file of another type, order or version.</exception>
     /// <exception cref="NonFiniteException">A tensor holds NaN or infinity; the message names it and the
     /// index.</exception>
     /// <exception cref="InputOutputException">A file cannot be read or written.</exception>
@@ -125,6 +127,7 @@ public static unsafe class Model
     /// rest have a note.</returns>
     /// <exception cref="NotFoundException">There is no such file.</exception>
     /// <exception cref="CorruptFileException">A file is truncated or damaged.</exception>
+    /// <exception cref="UnsupportedException">A .npy file is of another type, order or version.</exception>
     /// <exception cref="InputOutputException">A file cannot be read.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static Report Compare(

@@ -8,10 +8,12 @@ using BitNetQuant.Interop;
 namespace BitNetQuant;
 
 /// <summary>
-/// A model file opened for reading: .safetensors, .bnq, or the index of a sharded safetensors model. Its
+/// A model file opened for reading: .safetensors, .bnq, the index of a sharded safetensors model, or .npy. Its
 /// structure is validated when it is opened, and the checksums of a .bnq file's data when a tensor is read. Any
 /// number of threads may read from one, until it is disposed.
 /// </summary>
+/// <remarks>A .npy file is of NumPy's version 1, 2 or 3, and of little-endian Float64, Float32 or Float16 in C order.
+/// Its one array has the file's name without its ending, or "array" if the file is in memory.</remarks>
 public sealed unsafe class ModelFile : IDisposable
 {
     private readonly FileHandle _handle;
@@ -43,6 +45,7 @@ public sealed unsafe class ModelFile : IDisposable
     /// <exception cref="NotFoundException">There is no such file.</exception>
     /// <exception cref="InputOutputException">It cannot be read.</exception>
     /// <exception cref="CorruptFileException">It is truncated, damaged, or no model file.</exception>
+    /// <exception cref="UnsupportedException">It is a .npy file of another type, order or version.</exception>
     public static ModelFile Open(string path, Context? context = null)
     {
         Native.Check(NativeMethods.bnq_file_open(
@@ -55,6 +58,7 @@ public sealed unsafe class ModelFile : IDisposable
     /// it are disposed, and must not be changed before that.</param>
     /// <param name="context">For the log; null for none.</param>
     /// <exception cref="CorruptFileException">It is truncated, damaged, or no model file.</exception>
+    /// <exception cref="UnsupportedException">It is a .npy file of another type, order or version.</exception>
     public static ModelFile Open(ReadOnlyMemory<byte> data, Context? context = null)
     {
         var memory = new PinnedMemory(data);
@@ -153,7 +157,7 @@ public sealed unsafe class ModelFile : IDisposable
     }
 
     /// <summary>
-    /// Reads every byte: checksums, codes, scales and zero points of a .bnq file; of safetensors, that
+    /// Reads every byte: checksums, codes, scales and zero points of a .bnq file; of the other kinds, that
     /// floating-point values are finite. The first defect found is thrown.
     /// </summary>
     /// <param name="progress">Hears of it on the calling thread. What it throws cancels the operation and is then

@@ -177,7 +177,7 @@ public sealed class CalibrationTests
     {
         using var directory = new TemporaryDirectory();
         directory.Model();
-        CalibratorTests.WriteNpy(directory["batch.npy"], Floats(3f, -4f));
+        WriteNpy(directory["batch.npy"], Floats(3f, -4f));
         var seen = new List<ModelProgress>();
         using var calibration = new Calibration();
 
@@ -195,7 +195,7 @@ public sealed class CalibrationTests
     {
         using var directory = new TemporaryDirectory();
         string model = directory.Model();
-        CalibratorTests.WriteNpy(directory["x.npy"], Floats(1f, float.NaN));
+        WriteNpy(directory["x.npy"], Floats(1f, float.NaN));
         using var calibration = new Calibration();
         using var source = new CancellationTokenSource();
         var thrown = new TimeoutException("the receiver's own");

@@ -375,17 +375,4 @@ public sealed class CalibratorTests
             Assert.Equal(10000, calibrator.GetStatistics().Count);
         });
     }
-
-    /// <summary>A file of numpy, version 1.0.</summary>
-    internal static void WriteNpy(string path, float[] values)
-    {
-        string header = $"{{'descr': '<f4', 'fortran_order': False, 'shape': ({values.Length},), }}\n";
-        byte[] length = [(byte)header.Length, 0];
-        File.WriteAllBytes(
-            path,
-            [
-                0x93, .. "NUMPY"u8, 1, 0, .. length, .. System.Text.Encoding.ASCII.GetBytes(header),
-                .. MemoryMarshal.AsBytes<float>(values),
-            ]);
-    }
 }

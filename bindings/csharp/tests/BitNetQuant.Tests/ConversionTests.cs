@@ -49,6 +49,30 @@ public sealed class ConversionTests
     }
 
     [Fact]
+    public void QuantizesAnArrayOfNumPy()
+    {
+        using var directory = new TemporaryDirectory();
+        using var config = new Config { Format = Format.Int8, GroupSize = 8 };
+        using var plan = new Plan().Add("layer.weight", config);
+        float[] values = Samples.Values(240);
+        Samples.WriteNpy(directory["layer.weight.npy"], values, [12, 20]);
+
+        Report report = Model.Quantize(directory["layer.weight.npy"], directory["out.bnq"], plan);
+
+        using QuantizedTensor expected = QuantizedTensor.Quantize(values, [12, 20], config);
+        using ModelFile file = ModelFile.Open(directory["out.bnq"]);
+        using QuantizedTensor tensor = file.ReadTensor("layer.weight");
+        Assert.Equal("layer.weight", Assert.Single(file.Tensors).Name);
+        Assert.Equal<long>([12, 20], file["layer.weight"].Shape);
+        Assert.Equal(expected.Codes.ToArray(), tensor.Codes.ToArray());
+        Assert.Equal(expected.Scales.ToArray(), tensor.Scales.ToArray());
+        ReportRow row = Assert.Single(report.Rows);
+        Assert.Equal((960, expected.ByteCount), (row.BytesBefore, row.BytesAfter));
+        ReportRow compared = Assert.Single(Model.Compare(directory["layer.weight.npy"], directory["out.bnq"]).Rows);
+        Assert.Equal(row.Metrics, compared.Metrics);
+    }
+
+    [Fact]
     public void TheFirstRuleThatMatchesDecides()
     {
         using var directory = new TemporaryDirectory();

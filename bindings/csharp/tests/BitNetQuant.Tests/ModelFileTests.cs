@@ -37,6 +37,38 @@ public sealed class ModelFileTests
     }
 
     [Fact]
+    public void ReadsNpy()
+    {
+        using var directory = new TemporaryDirectory();
+        WriteNpy(directory["layer.weight.npy"], Samples.Values(240), [12, 20]);
+        WriteNpy(directory["nan.npy"], Floats(1f, float.NaN));
+        using ModelFile file = ModelFile.Open(directory["layer.weight.npy"]);
+        using ModelFile memory = ModelFile.Open(Npy(Floats(2f), []));
+        using ModelFile nan = ModelFile.Open(directory["nan.npy"]);
+
+        Assert.Equal(ModelFileKind.Npy, file.Kind);
+        Assert.Empty(file.Metadata);
+        TensorInfo weight = Assert.Single(file.Tensors);
+        Assert.Equal("layer.weight: [12, 20] Float32", weight.ToString());
+        Assert.Equal((960, 960), (weight.ByteCount, weight.StoredByteCount));
+        Assert.Equal(Samples.Values(240), file.Read<float>("layer.weight"));
+        Assert.Equal(file.Read<byte>("layer.weight"), file.GetData("layer.weight").ToArray());
+        file.Verify();
+        Assert.Equal("array: [] Float32", Assert.Single(memory.Tensors).ToString());
+        Assert.Equal([2f], memory.Read<float>("array"));
+        Assert.Throws<NonFiniteException>(() => nan.Verify());
+
+        byte[] whole = Npy(Floats(1f, 2f));
+        for (int length = 0; length < whole.Length; length++)
+        {
+            Assert.Throws<CorruptFileException>(() => ModelFile.Open(whole.AsMemory(0, length)));
+        }
+
+        Assert.Throws<UnsupportedException>(() => ModelFile.Open(Npy(Floats(1f), null, ">f4")));
+        Assert.Throws<InvalidArgumentException>(() => new ModelWriter(directory["out.npy"], ModelFileKind.Npy));
+    }
+
+    [Fact]
     public void RefusesWhatIsNotThere()
     {
         using ModelFile file = ModelFile.Open(Samples.Safetensors());

@@ -1,6 +1,7 @@
 using System;
 using System.Buffers.Binary;
 using System.IO;
+using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -41,6 +42,24 @@ internal static class Samples
         BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)text.Length);
         return [.. length, .. text, .. data];
     }
+
+    /// <summary>A file of numpy, version 1.0, put together here too.</summary>
+    /// <param name="values">The elements.</param>
+    /// <param name="shape">Their shape; null for a vector.</param>
+    /// <param name="type">What the header says they are.</param>
+    internal static byte[] Npy(float[] values, long[]? shape = null, string type = "<f4")
+    {
+        string dimensions = string.Concat((shape ?? [values.Length]).Select(dimension => $"{dimension}, "));
+        string header = $"{{'descr': '{type}', 'fortran_order': False, 'shape': ({dimensions}), }}\n";
+        return
+        [
+            0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. Encoding.ASCII.GetBytes(header),
+            .. MemoryMarshal.AsBytes<float>(values),
+        ];
+    }
+
+    internal static void WriteNpy(string path, float[] values, long[]? shape = null, string type = "<f4") =>
+        File.WriteAllBytes(path, Npy(values, shape, type));
 }
 
 /// <summary>A directory that goes when the test ends.</summary>

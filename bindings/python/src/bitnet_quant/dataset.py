@@ -12,7 +12,7 @@ from . import context as contexts
 from ._arrays import ArrayArgument, DTypeLike
 from ._handles import StrPath
 from .calibration import Calibration, Calibrator
-from .errors import CancelledError, MissingFileError, UnsupportedError
+from .errors import CancelledError, MissingFileError
 from .files import File
 from .progress import Progress
 from .tensor import QuantizedTensor
@@ -190,8 +190,13 @@ class _Item(NamedTuple):
 
 def _items(path: StrPath) -> Iterator[_Item]:
     """The arrays that Calibrator.observe_file would observe."""
-    for file in _files(pathlib.Path(path)):
-        yield from _npy(file) if _is_npy(file) else _model(file)
+    for each in _files(pathlib.Path(path)):
+        with File(each) as file:
+            for name in file:
+                info = file.info(name)
+                if info.dtype in _FLOATS:
+                    yield _Item(name, info.dtype, info.nbytes,
+                                functools.partial(_read, file, name))
 
 
 def _files(path: pathlib.Path) -> list[pathlib.Path]:
@@ -201,31 +206,6 @@ def _files(path: pathlib.Path) -> list[pathlib.Path]:
     if not files:
         raise MissingFileError(f"directory '{path}' has no file *.npy or *.safetensors")
     return sorted(files, key=os.fsencode)
-
-
-def _is_npy(path: pathlib.Path) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return file.read(6) == b"\x93NUMPY"
-    except FileNotFoundError:
-        raise MissingFileError(f"there is no file '{path}'") from None
-
-
-def _npy(path: pathlib.Path) -> Iterator[_Item]:
-    values = np.load(path, mmap_mode="r", allow_pickle=False)
-    if values.dtype.str not in ("<f2", "<f4", "<f8") or not values.flags.c_contiguous:
-        raise UnsupportedError(f"'{path}' must be an array of <f2, <f4 or <f8 in C order, is one "
-                               f"of {values.dtype.str} with strides {values.strides}")
-    array = np.asarray(values)  # no longer a memmap
-    yield _Item(path.stem, f"F{8 * array.itemsize}", array.nbytes, lambda: array)
-
-
-def _model(path: pathlib.Path) -> Iterator[_Item]:
-    with File(path) as file:
-        for name in file:
-            info = file.info(name)
-            if info.dtype in _FLOATS:
-                yield _Item(name, info.dtype, info.nbytes, functools.partial(_read, file, name))
 
 
 def _read(file: File, name: str) -> np.ndarray[Any, Any]:

@@ -25,6 +25,7 @@ _KINDS = {
     "safetensors": _abi.FILE_SAFETENSORS,
     "bnq": _abi.FILE_BNQ,
     "safetensors-index": _abi.FILE_SAFETENSORS_INDEX,
+    "npy": _abi.FILE_NPY,
 }
 
 Entry = Union["np.ndarray[Any, Any]", QuantizedTensor]
@@ -97,7 +98,7 @@ class File(Mapping[str, Entry]):
 
     @property
     def kind(self) -> str:
-        """"safetensors", "bnq" or "safetensors-index"."""
+        """"safetensors", "bnq", "safetensors-index" or "npy"."""
         number = library().bnq_file_kind(self._handle)
         return next((name for name, kind in _KINDS.items() if kind == number), str(number))
 

@@ -255,6 +255,8 @@ pub const BNQ_FILE_SAFETENSORS: i32 = 1;
 pub const BNQ_FILE_BNQ: i32 = 2;
 /// The index of a sharded safetensors model.
 pub const BNQ_FILE_SAFETENSORS_INDEX: i32 = 3;
+/// A NumPy `.npy` file: one array of its name; read only.
+pub const BNQ_FILE_NPY: i32 = 4;
 /// Replace an existing output.
 pub const BNQ_WRITE_OVERWRITE: i32 = 1;
 /// DEFLATE the chunks of a `.bnq` file.

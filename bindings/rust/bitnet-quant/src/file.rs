@@ -28,6 +28,8 @@ impl FileKind {
     pub const BNQ: FileKind = FileKind(sys::BNQ_FILE_BNQ);
     /// The index of a sharded safetensors model.
     pub const SAFETENSORS_INDEX: FileKind = FileKind(sys::BNQ_FILE_SAFETENSORS_INDEX);
+    /// A NumPy `.npy` file: one array of its name; read only.
+    pub const NPY: FileKind = FileKind(sys::BNQ_FILE_NPY);
 
     /// The id as in `bnq.h`.
     pub fn id(self) -> i32 {

@@ -13,6 +13,7 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_FILE_SAFETENSORS = 1;
     internal const int BNQ_FILE_BNQ = 2;
     internal const int BNQ_FILE_SAFETENSORS_INDEX = 3;
+    internal const int BNQ_FILE_NPY = 4;
     internal const int BNQ_WRITE_OVERWRITE = 1;
     internal const int BNQ_WRITE_COMPRESS = 2;
     internal const int BNQ_WRITE_DRY_RUN = 4;
