@@ -235,8 +235,11 @@ Packing PackingOf(const Format& format, const Config& config);
 CodeRule RuleOf(const Format& format, const Variant& variant);
 // What a variant's range is made from, where it is not searched for.
 Statistic StatisticOf(const Format& format, const Variant& variant);
-// A segment's parameters from its statistic, with the scale as it is stored.
+// A segment's parameters from its statistic, with the scale as it is stored;
+// or those of `count` segments, whose ranges may be changed.
 Params ParamsOf(const Format& format, const Variant& variant, Range range);
+void ParamsOf(const Format& format, const Variant& variant, Range* ranges,
+              size_t count, Params* out);
 // The nearest scale that the type holds: saturated, never infinite, and 0 only
 // for 0.
 float RoundScale(float scale, ScaleDType dtype);

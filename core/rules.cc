@@ -134,31 +134,41 @@ Statistic StatisticOf(const Format& format, const Variant& variant) {
 }
 
 Params ParamsOf(const Format& format, const Variant& variant, Range range) {
+  Params params;
+  ParamsOf(format, variant, &range, 1, &params);
+  return params;
+}
+
+void ParamsOf(const Format& format, const Variant& variant, Range* ranges,
+              size_t count, Params* out) {
+  const CodeRange codes = format.code_range(variant);
   if (variant.scale_rule == ScaleRule::kAbsMean &&
       format.statistic != Statistic::kAbsMean) {
     // LSQ's start, arXiv:1902.08153 section 2.1: 2 mean|x| / sqrt(q), of which
     // params will divide by q.
-    const double q = format.code_range(variant).hi;
-    const double wide = 2.0 * std::sqrt(q) * static_cast<double>(range.hi);
-    range.hi = wide < FLT_MAX ? static_cast<float>(wide) : FLT_MAX;
-    range.lo = -range.hi;
-  }
-  Params params;
-  format.params(&range, 1, variant, &params);
-  params.scale = RoundScale(params.scale, variant.scale_dtype);
-  if (variant.scale_dtype == ScaleDType::kBF16) {
-    // A scale that was rounded up may let the greatest code overflow.
-    const CodeRange codes = format.code_range(variant);
-    const int32_t steps = format.Has(kInteger)
-                              ? std::max(codes.hi - params.zero_point,
-                                         params.zero_point - codes.lo)
-                              : 1;
-    if (std::fabs(static_cast<double>(params.scale)) * steps > FLT_MAX) {
-      const uint16_t bits = BF16FromF32(params.scale);
-      params.scale = F32FromBF16(static_cast<uint16_t>(bits - 1));
+    const double factor = 2.0 * std::sqrt(static_cast<double>(codes.hi));
+    for (size_t i = 0; i < count; ++i) {
+      const double wide = factor * static_cast<double>(ranges[i].hi);
+      ranges[i].hi = wide < FLT_MAX ? static_cast<float>(wide) : FLT_MAX;
+      ranges[i].lo = -ranges[i].hi;
     }
   }
-  return params;
+  format.params(ranges, count, variant, out);
+  if (variant.scale_dtype == ScaleDType::kF32) return;
+  for (size_t i = 0; i < count; ++i) {
+    out[i].scale = RoundScale(out[i].scale, variant.scale_dtype);
+    if (variant.scale_dtype != ScaleDType::kBF16) continue;
+    // A scale that was rounded up may let the greatest code overflow.
+    const int32_t zero_point = out[i].zero_point;
+    const int32_t steps =
+        format.Has(kInteger)
+            ? std::max(codes.hi - zero_point, zero_point - codes.lo)
+            : 1;
+    if (std::fabs(static_cast<double>(out[i].scale)) * steps > FLT_MAX) {
+      const uint16_t bits = BF16FromF32(out[i].scale);
+      out[i].scale = F32FromBF16(static_cast<uint16_t>(bits - 1));
+    }
+  }
 }
 
 float RoundScale(float scale, ScaleDType dtype) {

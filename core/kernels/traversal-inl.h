@@ -233,9 +233,6 @@ bool EncodeBlock(const EncodeArgs& args) {
   const Statistic statistic = StatisticOf(*args.format, args.variant);
   const PackingKernels& packing = GetPackingKernels(args.packing);
   const bool stochastic = args.rule.rounding == Rounding::kStochastic;
-  // The format's own parameters, which are made for every run.
-  const bool plain = args.variant.scale_rule != ScaleRule::kAbsMean &&
-                     args.variant.scale_dtype == ScaleDType::kF32;
   const bool direct = args.source.direct();
   const float* const floats =
       direct ? reinterpret_cast<const float*>(args.source.data) : nullptr;
@@ -301,14 +298,8 @@ bool EncodeBlock(const EncodeArgs& args) {
             at += n;
           }
           Params params[kBatch];
-          if (plain) {
-            args.format->params(ranges, end - first, args.variant, params);
-          }
+          ParamsOf(*args.format, args.variant, ranges, end - first, params);
           for (size_t p = first; p < end; ++p) {
-            if (!plain) {
-              params[p - first] =
-                  ParamsOf(*args.format, args.variant, ranges[p - first]);
-            }
             args.scales[parts[p].param] = params[p - first].scale;
             if (args.zero_points) {
               args.zero_points[parts[p].param] =
