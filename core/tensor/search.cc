@@ -4,6 +4,7 @@
 #include <cfloat>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "core/base/checked.h"
 #include "core/base/half.h"
@@ -25,6 +26,13 @@ Range Times(Range range, double lo, double hi) {
   return {static_cast<float>(range.lo * lo), static_cast<float>(range.hi * hi)};
 }
 
+struct Ranges {
+  Range v[kMaxCandidates];
+  size_t count = 0;
+  void Add(Range range) { v[count++] = range; }
+};
+static_assert(2 + kCoarseSteps <= kMaxCandidates, "");
+
 // The best of the candidates tried so far.
 class Best {
  public:
@@ -32,21 +40,21 @@ class Best {
       : format_(format), variant_(variant), fit_(fit) {}
 
   // Whether one of them is better than all before.
-  bool Try(const std::vector<Range>& ranges) {
-    std::vector<Params> candidates;
-    for (Range range : ranges) {
-      candidates.push_back(ParamsOf(format_, variant_, range));
-    }
-    const int index = TryParams(candidates);
-    if (index >= 0) range_ = ranges[static_cast<size_t>(index)];
+  bool Try(const Ranges& ranges) {
+    Range changed[kMaxCandidates];
+    std::copy_n(ranges.v, ranges.count, changed);
+    Params candidates[kMaxCandidates];
+    ParamsOf(format_, variant_, changed, ranges.count, candidates);
+    const int index = TryParams(candidates, ranges.count);
+    if (index >= 0) range_ = ranges.v[index];
     return index >= 0;
   }
   // The index of the best, or -1.
-  int TryParams(const std::vector<Params>& candidates) {
-    std::vector<FitSums> sums(candidates.size());
-    fit_(candidates, &sums);
+  int TryParams(const Params* candidates, size_t count) {
+    FitSums sums[kMaxCandidates];
+    fit_(candidates, count, sums);
     int best = -1;
-    for (size_t i = 0; i < candidates.size(); ++i) {
+    for (size_t i = 0; i < count; ++i) {
       // Never where an error is NaN.
       if (none_ || sums[i].error < sums_.error) {
         none_ = false;
@@ -101,10 +109,9 @@ T OverChunks(const Context& context, const Segment& segment,
 }
 
 struct AllFits {
-  std::vector<FitSums> sums;
+  FitSums sums[kMaxCandidates];
   void Merge(const AllFits& next) {
-    sums.resize(std::max(sums.size(), next.sums.size()));
-    for (size_t i = 0; i < next.sums.size(); ++i) sums[i].Merge(next.sums[i]);
+    for (size_t i = 0; i < kMaxCandidates; ++i) sums[i].Merge(next.sums[i]);
   }
 };
 
@@ -207,21 +214,23 @@ Range PercentileRange(const Config& config, const Segment& segment,
 Params SearchParams(const Format& format, const Variant& variant, Range start,
                     Range widest, const FitFunction& fit) {
   Best best(format, variant, fit);
-  std::vector<Range> ranges = {widest, start};
+  Ranges ranges;
+  ranges.Add(widest);
+  ranges.Add(start);
   double narrowed = 1.0;
   for (int k = 1; k <= kCoarseSteps; ++k) {
     narrowed *= kCoarse;
-    ranges.push_back(Times(widest, narrowed, narrowed));
+    ranges.Add(Times(widest, narrowed, narrowed));
   }
   best.Try(ranges);
   const auto refine = [&](bool lo, bool hi) {
     const Range from = best.range();
-    std::vector<Range> near;
+    Ranges near;
     double factor = 1.0;
     for (int k = 1; k <= kFineSteps; ++k) {
       factor *= kFine;
       for (const double f : {factor, 1.0 / factor}) {
-        near.push_back(Times(from, lo ? f : 1.0, hi ? f : 1.0));
+        near.Add(Times(from, lo ? f : 1.0, hi ? f : 1.0));
       }
     }
     best.Try(near);
@@ -241,7 +250,7 @@ Params SearchParams(const Format& format, const Variant& variant, Range start,
     if (!(scale >= FLT_MIN && scale <= FLT_MAX / 256.0)) break;
     params.scale = RoundScale(static_cast<float>(factor), variant.scale_dtype);
     if (params.scale == best.params().scale) break;
-    if (best.TryParams({params}) < 0) break;
+    if (best.TryParams(&params, 1) < 0) break;
   }
   return best.params();
 }
@@ -321,8 +330,8 @@ bool FindSegmentParams(const Context& context, const Format& format,
   // Of values of any size, within what a sum of squares can hold.
   const float unit =
       1.0f / std::min(std::max(greatest, FLT_MIN), FLT_MAX / 8.0f);
-  const FitFunction fit = [&](const std::vector<Params>& candidates,
-                              std::vector<FitSums>* sums) {
+  const FitFunction fit = [&](const Params* candidates, size_t count,
+                              FitSums* sums) {
     const AllFits all = OverChunks<AllFits>(
         context, segment, values, [&](const float* x, size_t n) {
           AllFits part;
@@ -331,15 +340,17 @@ bool FindSegmentParams(const Context& context, const Format& format,
           args.x = x;
           args.count = n;
           args.unit = unit;
-          for (const Params& candidate : candidates) {
-            args.params = candidate;
-            part.sums.push_back(kernels.fit(args));
+          for (size_t i = 0; i < count; ++i) {
+            args.params = candidates[i];
+            part.sums[i] = kernels.fit(args);
           }
           return part;
         });
-    *sums = all.sums;
+    std::copy_n(all.sums, count, sums);
     // The least-squares factor is of u; scales are of x.
-    for (FitSums& s : *sums) s.xq /= static_cast<double>(unit);
+    for (size_t i = 0; i < count; ++i) {
+      sums[i].xq /= static_cast<double>(unit);
+    }
   };
   *params = SearchParams(format, variant,
                          both.own.ToRange(own, segment.count()), widest, fit);

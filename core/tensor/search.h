@@ -3,9 +3,9 @@
 #ifndef BNQ_CORE_TENSOR_SEARCH_H_
 #define BNQ_CORE_TENSOR_SEARCH_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <vector>
 
 #include "core/base/context.h"
 #include "core/format.h"
@@ -14,9 +14,12 @@
 
 namespace bnq {
 
-// Sums of the whole segment for each of the candidates.
-using FitFunction = std::function<void(const std::vector<Params>& candidates,
-                                       std::vector<FitSums>* sums)>;
+// Candidates that are tried at a time; fixed, as the memory of a list would cost
+// as much as a group's sums.
+constexpr size_t kMaxCandidates = 18;
+// Sums of the whole segment for each of count <= kMaxCandidates candidates.
+using FitFunction =
+    std::function<void(const Params* candidates, size_t count, FitSums* sums)>;
 
 // The parameters of the least squared error among: those of `start` (the
 // default rule's range) and of `widest` (the whole range); those of `widest`

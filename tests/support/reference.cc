@@ -171,9 +171,9 @@ Params SegmentParams(const Format& format, const Config& config,
     fitted.rounding = bnq::Rounding::kHalfEven;
   }
   // What kernels/traversal.h defines FitSums to be.
-  const bnq::FitFunction fit = [&](const std::vector<Params>& candidates,
-                                   std::vector<bnq::FitSums>* sums) {
-    for (size_t c = 0; c < candidates.size(); ++c) {
+  const bnq::FitFunction fit = [&](const Params* candidates, size_t count,
+                                   bnq::FitSums* sums) {
+    for (size_t c = 0; c < count; ++c) {
       std::vector<float> error, xq, qq;
       Params one = candidates[c];
       one.scale = 1.0f;
@@ -185,9 +185,9 @@ Params SegmentParams(const Format& format, const Config& config,
         xq.push_back(x[i] * unit * q);
         qq.push_back(q * q);
       }
-      (*sums)[c].error = OrderedSum(error);
-      (*sums)[c].xq = OrderedSum(xq) / static_cast<double>(unit);
-      (*sums)[c].qq = OrderedSum(qq);
+      sums[c].error = OrderedSum(error);
+      sums[c].xq = OrderedSum(xq) / static_cast<double>(unit);
+      sums[c].qq = OrderedSum(qq);
     }
   };
   return bnq::SearchParams(format, variant,
