@@ -6,8 +6,8 @@
 #include "capi/options.h"
 #include "core/base/checked.h"
 #include "core/tensor/batch.h"
-#include "core/tensor/metrics.h"
 #include "core/tensor/dequantize.h"
+#include "core/tensor/metrics.h"
 #include "core/tensor/quantize.h"
 
 using namespace bnq;

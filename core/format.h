@@ -19,7 +19,8 @@
 //     static int KindOf(const CodeRule& rule);  // below kKinds
 //     template <class D, int kKind> struct Encoder {
 //       Encoder(D d, const CodeRule& rule);
-//       void Begin(D d, Vec<D> inv_scale, Vec<D> zero_point);  // of what follows
+//       // Elements with these parameters follow.
+//       void Begin(D d, Vec<D> inv_scale, Vec<D> zero_point);
 //       Vec<RebindToSigned<D>> operator()(D d, Vec<D> x,
 //                                         const uint32_t* random) const;
 //     };

@@ -160,10 +160,9 @@ void ParamsOf(const Format& format, const Variant& variant, Range* ranges,
     if (variant.scale_dtype != ScaleDType::kBF16) continue;
     // A scale that was rounded up may let the greatest code overflow.
     const int32_t zero_point = out[i].zero_point;
-    const int32_t steps =
-        format.Has(kInteger)
-            ? std::max(codes.hi - zero_point, zero_point - codes.lo)
-            : 1;
+    const int32_t steps = format.Has(kInteger) ? std::max(codes.hi - zero_point,
+                                                          zero_point - codes.lo)
+                                               : 1;
     if (std::fabs(static_cast<double>(out[i].scale)) * steps > FLT_MAX) {
       const uint16_t bits = BF16FromF32(out[i].scale);
       out[i].scale = F32FromBF16(static_cast<uint16_t>(bits - 1));

@@ -136,9 +136,8 @@ HWY_INLINE Partial MinMax(const float* x, size_t count, size_t readable) {
   const size_t N = hn::Lanes(d);
   auto s0 = hn::Zero(di), s1 = s0;
   auto u0 = hn::Zero(du), u1 = u0;
-  const auto bits = [&](const float* p) HWY_ATTR {
-    return hn::BitCast(di, hn::LoadU(d, p));
-  };
+  const auto bits = [&](const float* p)
+                        HWY_ATTR { return hn::BitCast(di, hn::LoadU(d, p)); };
   const auto add = [&](hn::Vec<decltype(di)> v) HWY_ATTR {
     s0 = hn::Max(s0, v);
     u0 = hn::Max(u0, hn::BitCast(du, v));
@@ -160,8 +159,8 @@ HWY_INLINE Partial MinMax(const float* x, size_t count, size_t readable) {
       add(bits(last));
     }
   }
-  const uint32_t most = static_cast<uint32_t>(
-      hn::GetLane(hn::MaxOfLanes(di, hn::Max(s0, s1))));
+  const uint32_t most =
+      static_cast<uint32_t>(hn::GetLane(hn::MaxOfLanes(di, hn::Max(s0, s1))));
   const uint32_t least = hn::GetLane(hn::MaxOfLanes(du, hn::Max(u0, u1)));
   Partial p;
   memcpy(&p.max, &most, sizeof most);

@@ -177,7 +177,9 @@ struct TableCodec {
       } else if constexpr (kLanesOf == 8) {
         return hn::Mul(Lookup16(d, v_, code), scale);
       } else {
-        return hn::Mul(LookupInMemory(d, table_, code), scale);
+        // Whole vectors are decoded: behind a span, lanes may hold anything.
+        const auto entry = hn::And(code, hn::Set(hn::RebindToSigned<D>(), 15));
+        return hn::Mul(LookupInMemory(d, table_, entry), scale);
       }
     }
 

@@ -311,16 +311,16 @@ bool EncodeBlock(const EncodeArgs& args) {
       }
       if (stochastic) args.common->random(args.seed, element, span, random);
       if (layout.per_element) {
-        WithEncoder<Codec, DF, Codec::kGeneral>(args.rule, [&](auto* tag)
-                                                               HWY_ATTR {
-          EncoderOf<decltype(tag)> encoder(DF(), args.rule);
-          size_t at = 0;
-          for (size_t p = 0; p < num_parts; at += parts[p].count, ++p) {
-            EncodeElements(encoder, x + at, parts[p].count, readable - at,
-                           args.elements, p == 0 ? within : 0, random + at,
-                           codes + at);
-          }
-        });
+        WithEncoder<Codec, DF, Codec::kGeneral>(
+            args.rule, [&](auto* tag) HWY_ATTR {
+              EncoderOf<decltype(tag)> encoder(DF(), args.rule);
+              size_t at = 0;
+              for (size_t p = 0; p < num_parts; at += parts[p].count, ++p) {
+                EncodeElements(encoder, x + at, parts[p].count, readable - at,
+                               args.elements, p == 0 ? within : 0, random + at,
+                               codes + at);
+              }
+            });
       } else {
         ReadParams(args, parts, num_parts, inverse, zero_point);
         WithEncoder<Codec, DF, 0>(args.rule, [&](auto* tag) HWY_ATTR {

@@ -33,6 +33,10 @@ struct ParamSet {
   }
 };
 
+// UNSUPPORTED and INVALID_ARGUMENT for what cannot be optimised so
+// (request.cc).
+void CheckRequest(const Format& format, const OptimizeRequest& request);
+
 // The nearest usable parameters to these: the scale bounded and rounded to the
 // type it is stored in, its sign kept; the zero point a code.
 Params Usable(const Format& format, const Variant& variant, double scale,

@@ -10,8 +10,8 @@
 #include "core/optimize/methods.h"
 #include "core/parallel/runner.h"
 #include "core/tensor/chunks.h"
-#include "core/tensor/metrics.h"
 #include "core/tensor/dequantize.h"
+#include "core/tensor/metrics.h"
 #include "core/tensor/quantize.h"
 #include "core/tensor/search.h"
 
@@ -36,61 +36,6 @@ bool NeedsLayer(const OptimizeRequest& request) {
   const OptimizeMethod method = request.options.method();
   return method == OptimizeMethod::kGptq || method == OptimizeMethod::kAwq ||
          (method == OptimizeMethod::kGradient && request.activations);
-}
-
-void Check(const Format& format, const OptimizeRequest& request) {
-  const Config& config = request.config;
-  const OptimizeOptions& options = request.options;
-  const char* const method = options.method_name();
-  const OptimizeMethod m = options.method();
-  CheckSupported(format, config);
-  if (!format.Has(kScaled)) {
-    Fail(Code::kUnsupported, "format %s has no scales to optimise",
-         format.name);
-  }
-  if (config.outlier_threshold() != 0.0f) {
-    Fail(Code::kUnsupported, "outlier_threshold = %g, must be 0 to optimise",
-         static_cast<double>(config.outlier_threshold()));
-  }
-  if (config.rounding() == Rounding::kStochastic) {
-    Fail(Code::kUnsupported,
-         "rounding = stochastic: errors of single draws are not to be "
-         "optimised");
-  }
-  if (m == OptimizeMethod::kHqq && !format.Has(kInteger)) {
-    Fail(Code::kUnsupported,
-         "method = hqq takes an integer format, which %s is not", format.name);
-  }
-  const bool searches = m == OptimizeMethod::kGrid || m == OptimizeMethod::kHqq;
-  if (options.objective() != ObjectiveKind::kMse && !searches) {
-    Fail(Code::kUnsupported,
-         "method = %s makes the squared error small: objective must be mse",
-         method);
-  }
-  if (options.scope() == OptimizeScope::kTensor && m != OptimizeMethod::kGrid) {
-    Fail(Code::kUnsupported, "method = %s takes scope = segment", method);
-  }
-  if (options.objective() == ObjectiveKind::kCustom) {
-    if (!request.metric) {
-      Fail(Code::kInvalidArgument,
-           "objective = custom, but the optimizer has no metric");
-    }
-    if (config.double_quant()) {
-      Fail(Code::kUnsupported,
-           "objective = custom takes double_quant = off: what a scale will be "
-           "depends on the others");
-    }
-  }
-  if (request.activations == nullptr &&
-      (m == OptimizeMethod::kGptq || m == OptimizeMethod::kAwq)) {
-    Fail(Code::kInvalidArgument,
-         "activations is NULL, but method = %s needs the layer's inputs",
-         method);
-  }
-  if (request.activations != nullptr && searches) {
-    Fail(Code::kInvalidArgument,
-         "activations must be NULL: method = %s does not use them", method);
-  }
 }
 
 // One optimisation: the start, and what is made of it.
@@ -605,7 +550,7 @@ const char* FigureName(int index) {
 
 OptimizeResult Optimize(const Context& context,
                         const OptimizeRequest& request) {
-  Check(FormatOf(request.config), request);
+  CheckRequest(FormatOf(request.config), request);
   return Run(context, request).Finish();
 }
 

@@ -1,6 +1,6 @@
-// Quantizing whole arrays, or slices of them, on the context's threads. The work is cut into blocks that depend on the layout alone, and
-// sums over chunks are taken in order, so that the number of threads never
-// changes a result.
+// Quantizing whole arrays, or slices of them, on the context's threads. The
+// work is cut into blocks that depend on the layout alone, and sums over chunks
+// are taken in order, so that the number of threads never changes a result.
 #ifndef BNQ_CORE_TENSOR_QUANTIZE_H_
 #define BNQ_CORE_TENSOR_QUANTIZE_H_
 

@@ -69,7 +69,8 @@ struct MapThresholds {
 uint8_t NearestInMap(const float* thresholds, float v) {
   uint32_t code = 0;
   for (uint32_t step = 128; step > 0; step /= 2) {
-    code += step & (0u - static_cast<uint32_t>(v > thresholds[code + step - 1]));
+    code +=
+        step & (0u - static_cast<uint32_t>(v > thresholds[code + step - 1]));
   }
   return static_cast<uint8_t>(code);
 }

@@ -14,8 +14,8 @@
 
 namespace bnq {
 
-// Candidates that are tried at a time; fixed, as the memory of a list would cost
-// as much as a group's sums.
+// Candidates that are tried at a time; fixed, as the memory of a list would
+// cost as much as a group's sums.
 constexpr size_t kMaxCandidates = 18;
 // Sums of the whole segment for each of count <= kMaxCandidates candidates.
 using FitFunction =

@@ -81,10 +81,9 @@ TEST_F(ModelFileTest, Npy) {
            std::string(reinterpret_cast<const char*>(data_.data()), 24);
   WriteFile(Path("layer.0.weight.npy"), bytes);
   for (const bool memory : {false, true}) {
-    const auto file = memory ? ModelFile::FromMemory(context_, bytes.data(),
-                                                     bytes.size())
-                             : ModelFile::Open(context_,
-                                               Path("layer.0.weight.npy"));
+    const auto file =
+        memory ? ModelFile::FromMemory(context_, bytes.data(), bytes.size())
+               : ModelFile::Open(context_, Path("layer.0.weight.npy"));
     EXPECT_EQ(file->kind(), FileKind::kNpy);
     EXPECT_TRUE(file->metadata().empty());
     ASSERT_EQ(file->entries().size(), 1u);
