@@ -21,6 +21,10 @@ constexpr size_t kSpan = 1280;
 // go past the caches leave in longer bursts.
 constexpr size_t kDecodeSpan = 5120;
 
+// This many elements or more do not fit the caches: what is as large as they are
+// is written past them.
+constexpr uint64_t kStreamElements = uint64_t{8} << 20;
+
 // Parameters of each column of a period, for Layout::per_element; with slack
 // for one vector behind the last. nullptr otherwise.
 struct ElementParams {

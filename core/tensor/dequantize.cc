@@ -11,9 +11,6 @@ namespace {
 
 // Elements of a task.
 constexpr uint64_t kBlock = 65536;
-// This many elements or more do not fit the caches and are dequantized past
-// them.
-constexpr uint64_t kStreamElements = uint64_t{8} << 20;
 
 }  // namespace
 

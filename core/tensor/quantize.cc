@@ -26,9 +26,6 @@ constexpr uint64_t kMaxOnePassRun = 65536;
 constexpr uint64_t kMaxSegmentInMemory = uint64_t{1} << 20;
 // Chunks whose partial sums are held at a time.
 constexpr uint64_t kWaveChunks = 1024;
-// This many elements or more do not fit the caches and are dequantized past
-// them.
-constexpr uint64_t kStreamElements = uint64_t{8} << 20;
 
 // "1, 2, 3"
 std::string IndexOf(const Shape& shape, uint64_t element) {
