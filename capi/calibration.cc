@@ -210,8 +210,8 @@ bnq_status bnq_calibrator_statistics(const bnq_calibrator* calibrator,
     const Calibrator& core = CoreOf(calibrator);
     Required(statistics, "statistics");
     if (statistic_count > bnq_statistic_count()) {
-      Fail(Code::kInvalidArgument, "statistic_count = %u, must be 0 to %u",
-           statistic_count, bnq_statistic_count());
+      Fail(Status::kInvalidArgument, "statistic_count = ", statistic_count,
+           ", must be 0 to ", bnq_statistic_count());
     }
     const CalibrationStatistics result = core.Statistics(channel);
     std::memcpy(statistics, result.values, statistic_count * sizeof(double));
@@ -227,10 +227,8 @@ bnq_status bnq_calibrator_histogram(const bnq_calibrator* calibrator,
     const HistogramView view = CoreOf(calibrator).Histogram(channel);
     const uint64_t size = view.counts.size();
     if (counts != nullptr && capacity < size) {
-      Fail(Code::kInvalidArgument,
-           "capacity = %llu, must be at least the %llu bins",
-           static_cast<unsigned long long>(capacity),
-           static_cast<unsigned long long>(size));
+      Fail(Status::kInvalidArgument, "capacity = ", capacity,
+           ", must be at least the ", size, " bins");
     }
     if (counts != nullptr && size != 0) {
       std::memcpy(counts, view.counts.data(), size * sizeof(uint64_t));
@@ -261,9 +259,8 @@ bnq_status bnq_calibrator_serialize(const bnq_calibrator* calibrator, void* out,
     const std::string bytes = CoreOf(calibrator).Serialize();
     if (out != nullptr) {
       if (out_bytes < bytes.size()) {
-        Fail(Code::kInvalidArgument, "out_bytes = %llu, must be at least %llu",
-             static_cast<unsigned long long>(out_bytes),
-             static_cast<unsigned long long>(bytes.size()));
+        Fail(Status::kInvalidArgument, "out_bytes = ", out_bytes,
+             ", must be at least ", bytes.size());
       }
       std::memcpy(out, bytes.data(), bytes.size());
     }

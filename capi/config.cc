@@ -1,10 +1,10 @@
-#include "core/config.h"
+#include "core/scheme/config.h"
 
 #include <cstring>
 
 #include "capi/guard.h"
 #include "capi/options.h"
-#include "core/presets.h"
+#include "core/scheme/presets.h"
 
 using namespace bnq;
 using namespace bnq::capi;
@@ -119,9 +119,8 @@ bnq_status bnq_config_to_text(const bnq_config* config, char* text,
     const uint64_t needed = s.size() + 1;
     if (text != nullptr) {
       if (size < needed) {
-        Fail(Code::kInvalidArgument, "size = %llu, must be at least %llu",
-             static_cast<unsigned long long>(size),
-             static_cast<unsigned long long>(needed));
+        Fail(Status::kInvalidArgument, "size = ", size, ", must be at least ",
+             needed);
       }
       std::memcpy(text, s.c_str(), needed);
     }

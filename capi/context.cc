@@ -33,7 +33,7 @@ class HostRunner : public Runner {
         runner_.run(runner_.opaque, count, call,
                     const_cast<std::function<void(uint64_t)>*>(&task));
     if (result != 0) {
-      Fail(Code::kInternal, "the runner returned %d instead of 0", result);
+      Fail(Status::kInternal, "the runner returned ", result, " instead of 0");
     }
   }
 
@@ -50,8 +50,9 @@ bnq_status bnq_context_create(const bnq_allocator* allocator,
     auto context = std::make_unique<bnq_context>();
     if (allocator != nullptr) {
       if (allocator->alloc == nullptr || allocator->free == nullptr) {
-        Fail(Code::kInvalidArgument, "allocator: %s is NULL",
-             allocator->alloc == nullptr ? "alloc" : "free");
+        Fail(Status::kInvalidArgument,
+             "allocator: ", allocator->alloc == nullptr ? "alloc" : "free",
+             " is NULL");
       }
       context->core.allocator = {allocator->alloc, allocator->free,
                                  allocator->opaque};
@@ -66,7 +67,7 @@ bnq_status bnq_context_set_threads(bnq_context* context, int32_t threads) {
   return Guard([&] {
     Required(context, "context");
     if (threads < 0 || threads > kMaxThreads) {
-      Fail(Code::kInvalidArgument, "threads = %d, must be 0 to %d", threads,
+      Fail(Status::kInvalidArgument, "threads = ", threads, ", must be 0 to ",
            kMaxThreads);
     }
     const uint32_t n =
@@ -90,11 +91,11 @@ bnq_status bnq_context_set_runner(bnq_context* context,
       return;
     }
     if (runner->run == nullptr) {
-      Fail(Code::kInvalidArgument, "runner: run is NULL");
+      Fail(Status::kInvalidArgument, "runner: run is NULL");
     }
     if (runner->workers < 1 || runner->workers > kMaxWorkers) {
-      Fail(Code::kInvalidArgument, "runner: workers = %u, must be 1 to %u",
-           runner->workers, kMaxWorkers);
+      Fail(Status::kInvalidArgument, "runner: workers = ", runner->workers,
+           ", must be 1 to ", kMaxWorkers);
     }
     context->core.runner = std::make_shared<HostRunner>(*runner);
   });
@@ -105,8 +106,8 @@ bnq_status bnq_context_set_log(bnq_context* context, bnq_log_fn log,
   return Guard([&] {
     Required(context, "context");
     if (level < BNQ_LOG_WARNING || level > BNQ_LOG_INFO) {
-      Fail(Code::kInvalidArgument, "level = %d, must be %d or %d", level,
-           BNQ_LOG_WARNING, BNQ_LOG_INFO);
+      Fail(Status::kInvalidArgument, "level = ", level, ", must be ",
+           BNQ_LOG_WARNING, " or ", BNQ_LOG_INFO);
     }
     if (log == nullptr) {
       context->core.log = nullptr;

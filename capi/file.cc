@@ -6,9 +6,9 @@
 #include "capi/guard.h"
 #include "core/io/bnq_writer.h"
 #include "core/io/model_file.h"
+#include "core/io/naming.h"
 #include "core/io/safetensors.h"
 #include "core/model/convert.h"
-#include "core/model/naming.h"
 
 using namespace bnq;
 using namespace bnq::capi;
@@ -53,9 +53,8 @@ const ModelEntry* EntryAt(const bnq_file* file, uint64_t index) {
 const ModelEntry& RequiredEntry(const bnq_file* file, uint64_t index) {
   const size_t count = Required(file, "file").core->entries().size();
   if (index >= count) {
-    Fail(Code::kInvalidArgument, "index = %llu, must be below %llu",
-         static_cast<unsigned long long>(index),
-         static_cast<unsigned long long>(count));
+    Fail(Status::kInvalidArgument, "index = ", index, ", must be below ",
+         count);
   }
   return file->core->entries()[index];
 }
@@ -63,15 +62,15 @@ const ModelEntry& RequiredEntry(const bnq_file* file, uint64_t index) {
 const ModelEntry& RequiredPlain(const bnq_file* file, uint64_t index) {
   const ModelEntry& entry = RequiredEntry(file, index);
   if (entry.format != 0) {
-    Fail(Code::kUnsupported, "tensor %s is quantized; bnq_file_tensor reads it",
-         Quoted(entry.name).c_str());
+    Fail(Status::kUnsupported, "tensor ", Quoted(entry.name),
+         " is quantized; bnq_file_tensor reads it");
   }
   return entry;
 }
 
 bnq_writer& OpenWriter(bnq_writer* writer) {
   if (Required(writer, "writer").finished) {
-    Fail(Code::kInvalidArgument, "writer has been finished already");
+    Fail(Status::kInvalidArgument, "writer has been finished already");
   }
   return *writer;
 }
@@ -80,8 +79,8 @@ void AddItem(bnq_writer& writer, const char* name, bnq_writer::Item item) {
   const std::string key = &Required(name, "name");
   CheckNewName(key);
   if (!writer.items.emplace(key, std::move(item)).second) {
-    Fail(Code::kInvalidArgument, "name = %s was added already",
-         Quoted(key).c_str());
+    Fail(Status::kInvalidArgument, "name = ", Quoted(key),
+         " was added already");
   }
 }
 
@@ -166,8 +165,8 @@ bnq_status bnq_file_find(const bnq_file* file, const char* name,
     const ModelFile& core = *Required(file, "file").core;
     const ModelEntry* entry = core.Find(&Required(name, "name"));
     if (entry == nullptr) {
-      Fail(Code::kNotFound, "there is no tensor %s in the file",
-           Quoted(name).c_str());
+      Fail(Status::kNotFound, "there is no tensor ", Quoted(name),
+           " in the file");
     }
     out = static_cast<uint64_t>(entry - core.entries().data());
   });
@@ -235,9 +234,8 @@ bnq_status bnq_file_data(const bnq_file* file, uint64_t index,
     const ModelEntry& entry = RequiredPlain(file, index);
     const uint8_t* mapped = file->core->Mapped(entry);
     if (mapped == nullptr && entry.raw_bytes != 0) {
-      Fail(Code::kUnsupported,
-           "tensor %s is compressed; bnq_file_read reads it",
-           Quoted(entry.name).c_str());
+      Fail(Status::kUnsupported, "tensor ", Quoted(entry.name),
+           " is compressed; bnq_file_read reads it");
     }
     data = mapped;
     bytes = entry.raw_bytes;
@@ -283,9 +281,8 @@ bnq_status bnq_writer_create(bnq_context* context, const char* path,
     writer->context = ContextOf(context);
     writer->path = &Required(path, "path");
     if (kind != BNQ_FILE_SAFETENSORS && kind != BNQ_FILE_BNQ) {
-      Fail(Code::kInvalidArgument,
-           "kind = %d, must be %d (safetensors) or %d (bnq)", kind,
-           BNQ_FILE_SAFETENSORS, BNQ_FILE_BNQ);
+      Fail(Status::kInvalidArgument, "kind = ", kind, ", must be ",
+           BNQ_FILE_SAFETENSORS, " (safetensors) or ", BNQ_FILE_BNQ, " (bnq)");
     }
     writer->kind = kind;
     writer->options =
@@ -307,8 +304,8 @@ bnq_status bnq_writer_set_metadata(bnq_writer* writer, const char* key,
     const std::string k = &Required(key, "key"), v = &Required(value, "value");
     for (const std::string* text : {&k, &v}) {
       if (!IsCleanText(*text)) {
-        Fail(Code::kInvalidArgument, "metadata %s is not UTF-8",
-             Quoted(*text).c_str());
+        Fail(Status::kInvalidArgument, "metadata ", Quoted(*text),
+             " is not UTF-8");
       }
     }
     w.metadata[k] = v;
@@ -322,9 +319,9 @@ bnq_status bnq_writer_add_array(bnq_writer* writer, const char* name,
     bnq_writer::Item item;
     item.array = ViewOf(array, "array");
     if (!TryByteSize(item.array.shape, item.array.dtype, &item.bytes)) {
-      Fail(Code::kInvalidArgument,
-           "array: shape %s of %s does not fill whole bytes",
-           item.array.shape.ToString().c_str(), Info(item.array.dtype).name);
+      Fail(Status::kInvalidArgument, "array: shape ",
+           item.array.shape.ToString(), " of ", Info(item.array.dtype).name,
+           " does not fill whole bytes");
     }
     AddItem(w, name, item);
   });
@@ -335,7 +332,7 @@ bnq_status bnq_writer_add_tensor(bnq_writer* writer, const char* name,
   return Guard([&] {
     bnq_writer& w = OpenWriter(writer);
     if (w.kind != BNQ_FILE_BNQ) {
-      Fail(Code::kUnsupported,
+      Fail(Status::kUnsupported,
            "a safetensors file holds plain arrays only; dequantize the tensor "
            "or write a .bnq file");
     }

@@ -10,8 +10,8 @@ namespace bnq {
 namespace capi {
 namespace {
 
-#define BNQ_SAME(code, status) \
-  static_assert(static_cast<int>(Code::code) == status, #status)
+#define BNQ_SAME(id, status) \
+  static_assert(static_cast<int>(Status::id) == status, #status)
 BNQ_SAME(kOk, BNQ_OK);
 BNQ_SAME(kInvalidArgument, BNQ_ERROR_INVALID_ARGUMENT);
 BNQ_SAME(kUnsupported, BNQ_ERROR_UNSUPPORTED);
@@ -29,7 +29,7 @@ BNQ_SAME(kExists, BNQ_ERROR_EXISTS);
 // A fixed buffer: reporting that memory ran out must not need any.
 thread_local char g_last_error[4096] = "";
 
-bnq_status Set(Code code, const char* message) noexcept {
+bnq_status Set(Status status, const char* message) noexcept {
   size_t n = std::char_traits<char>::length(message);
   if (n > sizeof g_last_error - 1) {
     n = sizeof g_last_error - 1;
@@ -38,7 +38,7 @@ bnq_status Set(Code code, const char* message) noexcept {
   }
   std::copy_n(message, n, g_last_error);
   g_last_error[n] = '\0';
-  return static_cast<bnq_status>(code);
+  return static_cast<bnq_status>(status);
 }
 
 }  // namespace
@@ -47,13 +47,13 @@ bnq_status TranslateException() noexcept {
   try {
     throw;
   } catch (const Error& e) {
-    return Set(e.code(), e.message().c_str());
+    return Set(e.status(), e.message().c_str());
   } catch (const std::bad_alloc&) {
-    return Set(Code::kOutOfMemory, "memory could not be allocated");
+    return Set(Status::kOutOfMemory, "memory could not be allocated");
   } catch (const std::exception& e) {
-    return Set(Code::kInternal, e.what());
+    return Set(Status::kInternal, e.what());
   } catch (...) {
-    return Set(Code::kInternal, "an unknown exception was thrown");
+    return Set(Status::kInternal, "an unknown exception was thrown");
   }
 }
 
@@ -66,20 +66,17 @@ ArrayView ViewOf(const bnq_array* array, const char* name) {
   Required(array, name);
   const DTypeInfo* info = FindDType(array->dtype);
   if (info == nullptr) {
-    Fail(Code::kInvalidArgument, "%s: dtype = %d, must be one of BNQ_DTYPE_*",
-         name, array->dtype);
+    Fail(Status::kInvalidArgument, name, ": dtype = ", array->dtype,
+         ", must be one of BNQ_DTYPE_*");
   }
   ArrayView view;
   view.dtype = info->dtype;
   view.data = static_cast<const uint8_t*>(array->data);
-  try {
-    view.shape = Shape::Make(array->rank, array->shape);
-  } catch (const Error& e) {
-    throw Error(e.code(), std::string(name) + ": " + e.message());
-  }
+  Within([&] { return std::string(name); },
+         [&] { view.shape = Shape::Make(array->rank, array->shape); });
   if (view.data == nullptr && view.shape.elements() != 0) {
-    Fail(Code::kInvalidArgument, "%s: data is NULL for an array of shape %s",
-         name, view.shape.ToString().c_str());
+    Fail(Status::kInvalidArgument, name,
+         ": data is NULL for an array of shape ", view.shape.ToString());
   }
   return view;
 }
@@ -87,8 +84,8 @@ ArrayView ViewOf(const bnq_array* array, const char* name) {
 DType TargetDType(int32_t dtype) {
   const DTypeInfo* info = FindDType(dtype);
   if (info == nullptr || !IsTarget(info->dtype)) {
-    Fail(Code::kInvalidArgument, "dtype = %d (%s), must be F32, F16 or BF16",
-         dtype, info ? info->name : "unknown");
+    Fail(Status::kInvalidArgument, "dtype = ", dtype, " (",
+         info ? info->name : "unknown", "), must be F32, F16 or BF16");
   }
   return info->dtype;
 }
@@ -98,19 +95,16 @@ Progress ProgressOf(bnq_progress_fn progress, void* opaque) {
   return [progress, opaque](uint64_t done, uint64_t total,
                             const std::string& item) {
     if (progress(opaque, done, total, item.c_str()) != 0) {
-      Fail(Code::kCancelled,
-           "cancelled by the progress callback at %llu of "
-           "%llu bytes",
-           static_cast<unsigned long long>(done),
-           static_cast<unsigned long long>(total));
+      Fail(Status::kCancelled, "cancelled by the progress callback at ", done,
+           " of ", total, " bytes");
     }
   };
 }
 
 WriteOptions OptionsOf(int32_t flags, int32_t allowed) {
   if ((flags & ~allowed) != 0) {
-    Fail(Code::kInvalidArgument, "flags = %d, may have the bits of %d only",
-         flags, allowed);
+    Fail(Status::kInvalidArgument, "flags = ", flags, ", may have the bits of ",
+         allowed, " only");
   }
   WriteOptions options;
   options.overwrite = (flags & BNQ_WRITE_OVERWRITE) != 0;
@@ -121,9 +115,7 @@ WriteOptions OptionsOf(int32_t flags, int32_t allowed) {
 
 void CheckCount(uint64_t count, uint64_t expected, const char* name) {
   if (count != expected) {
-    Fail(Code::kInvalidArgument, "%s = %llu, must be %llu", name,
-         static_cast<unsigned long long>(count),
-         static_cast<unsigned long long>(expected));
+    Fail(Status::kInvalidArgument, name, " = ", count, ", must be ", expected);
   }
 }
 
@@ -138,7 +130,7 @@ int32_t CopyShape(const Shape& shape, uint64_t* out) {
 
 void CopyMetrics(const double* values, double* metrics, uint32_t count) {
   if (count > static_cast<uint32_t>(kNumMetrics)) {
-    Fail(Code::kInvalidArgument, "metric_count = %u, must be 0 to %d", count,
+    Fail(Status::kInvalidArgument, "metric_count = ", count, ", must be 0 to ",
          kNumMetrics);
   }
   if (count > 0) Required(metrics, "metrics");
@@ -158,6 +150,8 @@ const char* bnq_version_string(void) {
       BNQ_VERSION_MINOR) "." BNQ_TEXT(BNQ_VERSION_PATCH);
 }
 
-const char* bnq_status_name(bnq_status status) { return bnq::CodeName(status); }
+const char* bnq_status_name(bnq_status status) {
+  return bnq::StatusName(status);
+}
 
 const char* bnq_last_error(void) { return bnq::capi::g_last_error; }

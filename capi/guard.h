@@ -12,8 +12,8 @@
 #include "core/base/context.h"
 #include "core/base/error.h"
 #include "core/base/shape.h"
-#include "core/config.h"
 #include "core/io/atomic_file.h"
+#include "core/scheme/config.h"
 #include "core/tensor/tensor.h"
 
 struct bnq_context {
@@ -54,7 +54,7 @@ bnq_status Guard(F&& f) noexcept {
 template <class T>
 T& Required(T* pointer, const char* name) {
   if (pointer == nullptr) {
-    Fail(Code::kInvalidArgument, "%s is NULL", name);
+    Fail(Status::kInvalidArgument, name, " is NULL");
   }
   return *pointer;
 }

@@ -31,7 +31,7 @@ bnq_status bnq_plan_add(bnq_plan* plan, const char* glob, int32_t min_rank,
     Required(plan, "plan");
     Required(glob, "glob");
     if (min_rank < 0 || min_rank > kMaxRank) {
-      Fail(Code::kInvalidArgument, "min_rank = %d, must be 0 to %d", min_rank,
+      Fail(Status::kInvalidArgument, "min_rank = ", min_rank, ", must be 0 to ",
            kMaxRank);
     }
     plan->core.Add(glob, min_rank,
@@ -44,7 +44,7 @@ bnq_status bnq_plan_match(const bnq_plan* plan, const char* name, int32_t rank,
   return Guard([&] {
     if (out_config) *out_config = nullptr;
     if (rank < 0 || rank > kMaxRank) {
-      Fail(Code::kInvalidArgument, "rank = %d, must be 0 to %d", rank,
+      Fail(Status::kInvalidArgument, "rank = ", rank, ", must be 0 to ",
            kMaxRank);
     }
     const Plan::Decision decision =
@@ -143,9 +143,8 @@ bnq_status bnq_report_metrics(const bnq_report* report, uint64_t index,
     Required(report, "report");
     const ReportRow* row = RowAt(report, index);
     if (row == nullptr) {
-      Fail(Code::kInvalidArgument, "index = %llu, must be below %llu",
-           static_cast<unsigned long long>(index),
-           static_cast<unsigned long long>(report->core.size()));
+      Fail(Status::kInvalidArgument, "index = ", index, ", must be below ",
+           report->core.size());
     }
     CopyMetrics(row->metrics.values, metrics, metric_count);
   });

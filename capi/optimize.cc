@@ -69,12 +69,11 @@ CustomMetric MetricOf(const bnq_optimizer& optimizer) {
              const float* original, const float* dequantized, uint64_t count) {
     double error = std::nan("");
     if (metric(opaque, original, dequantized, count, &error) != 0) {
-      Fail(Code::kCancelled, "cancelled by the optimizer's metric");
+      Fail(Status::kCancelled, "cancelled by the optimizer's metric");
     }
     if (std::isnan(error)) {
-      Fail(Code::kInvalidArgument,
-           "the optimizer's metric of %llu values is NaN, must be a number",
-           static_cast<unsigned long long>(count));
+      Fail(Status::kInvalidArgument, "the optimizer's metric of ", count,
+           " values is NaN, must be a number");
     }
     return error;
   };
@@ -196,8 +195,8 @@ bnq_status bnq_optimize(bnq_context* context, const bnq_optimizer* optimizer,
       if (columns != 0) Required(input_scales, "input_scales");
     }
     if (figure_count > bnq_figure_count()) {
-      Fail(Code::kInvalidArgument, "figure_count = %u, must be 0 to %u",
-           figure_count, bnq_figure_count());
+      Fail(Status::kInvalidArgument, "figure_count = ", figure_count,
+           ", must be 0 to ", bnq_figure_count());
     }
     if (figure_count != 0) Required(figures, "figures");
     auto tensor = std::make_unique<bnq_tensor>();

@@ -9,7 +9,7 @@ bnq_status OptionAt(const OptionTable& table, uint32_t index,
     int32_t& out = Required(out_option, "out_option");
     const uint32_t count = static_cast<uint32_t>(table.size());
     if (index >= count) {
-      Fail(Code::kInvalidArgument, "index = %u, must be below %u", index,
+      Fail(Status::kInvalidArgument, "index = ", index, ", must be below ",
            count);
     }
     out = table.begin()[index].id;
@@ -27,8 +27,8 @@ bnq_status OptionId(const OptionTable& table, const char* name,
     int32_t& out = Required(out_option, "out_option");
     const OptionInfo* info = table.Find(std::string(&Required(name, "name")));
     if (info == nullptr) {
-      Fail(Code::kNotFound, "%s %s is not known to this library", table.kind(),
-           Quoted(name).c_str());
+      Fail(Status::kNotFound, table.kind(), " ", Quoted(name),
+           " is not known to this library");
     }
     out = info->id;
   });

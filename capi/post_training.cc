@@ -66,7 +66,7 @@ void CopyHistogram(const ErrorHistogram& histogram, uint64_t* counts,
 
 void CheckBins(uint32_t bins) {
   if (bins < 2 || bins > 65536) {
-    Fail(Code::kInvalidArgument, "bins = %u, must be 2 to 65536", bins);
+    Fail(Status::kInvalidArgument, "bins = ", bins, ", must be 2 to 65536");
   }
 }
 
@@ -195,7 +195,7 @@ bnq_status bnq_calibration_observe(bnq_context* context,
                                    const char* name, const bnq_array* array) {
   return Guard([&] {
     const std::string key = &Required(name, "name");
-    if (key.empty()) Fail(Code::kInvalidArgument, "name is empty");
+    if (key.empty()) Fail(Status::kInvalidArgument, "name is empty");
     CalibrationSet& set = SetOf(calibration);
     const Refreshing refreshing(calibration);
     set.Observe(ContextOf(context), key, ViewOf(array, "array"));

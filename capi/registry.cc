@@ -4,7 +4,8 @@
 #include "capi/guard.h"
 #include "core/base/dtype.h"
 #include "core/base/targets.h"
-#include "core/format.h"
+#include "core/scheme/format.h"
+#include "core/scheme/registry.h"
 #include "core/tensor/metrics.h"
 
 using namespace bnq;
@@ -38,7 +39,7 @@ BNQ_SAME(kF6E3M2, F6_E3M2);
 BNQ_SAME(kF4, F4);
 #undef BNQ_SAME
 
-static_assert(kNumMetrics == BNQ_METRIC_COUNT, "metrics");
+static_assert(kNumMetrics == BNQ_NUM_METRICS, "metrics");
 static_assert(static_cast<int>(Metric::kMse) == BNQ_METRIC_MSE, "mse");
 static_assert(static_cast<int>(Metric::kMae) == BNQ_METRIC_MAE, "mae");
 static_assert(static_cast<int>(Metric::kMaxError) == BNQ_METRIC_MAX_ERROR, "");
@@ -57,9 +58,8 @@ bnq_status bnq_dtype_id(const char* name, int32_t* out_dtype) {
     int32_t& out = Required(out_dtype, "out_dtype");
     const DTypeInfo* info = FindDType(&Required(name, "name"), true);
     if (info == nullptr) {
-      Fail(Code::kNotFound,
-           "dtype %s is not one that safetensors has (F32, F16, BF16, ...)",
-           Quoted(name).c_str());
+      Fail(Status::kNotFound, "dtype ", Quoted(name),
+           " is not one that safetensors has (F32, F16, BF16, ...)");
     }
     out = static_cast<int32_t>(info->dtype);
   });
@@ -76,7 +76,7 @@ bnq_status bnq_format_at(uint32_t index, int32_t* out_format) {
   return Guard([&] {
     int32_t& out = Required(out_format, "out_format");
     if (index >= bnq_format_count()) {
-      Fail(Code::kInvalidArgument, "index = %u, must be below %u", index,
+      Fail(Status::kInvalidArgument, "index = ", index, ", must be below ",
            bnq_format_count());
     }
     out = FormatAt(static_cast<int>(index)).id;
@@ -95,8 +95,8 @@ bnq_status bnq_format_id(const char* name, int32_t* out_format) {
     const std::string wanted = &Required(name, "name");
     const Format* f = FindFormat(wanted);
     if (f == nullptr && wanted != "none") {
-      Fail(Code::kNotFound, "format %s is not one of: %s, none",
-           Quoted(wanted).c_str(), FormatNames().c_str());
+      Fail(Status::kNotFound, "format ", Quoted(wanted),
+           " is not one of: ", FormatNames(), ", none");
     }
     out = f ? f->id : BNQ_FORMAT_NONE;
   });
@@ -114,8 +114,8 @@ bnq_status bnq_format_property(int32_t format, int32_t property,
     int64_t& out = Required(out_value, "out_value");
     const Format* f = FindFormat(format);
     if (f == nullptr) {
-      Fail(Code::kNotFound, "format = %d, must be the id of one of: %s", format,
-           FormatNames().c_str());
+      Fail(Status::kNotFound, "format = ", format,
+           ", must be the id of one of: ", FormatNames());
     }
     // The widest range that the format's options can ask for.
     Variant widest;
@@ -144,8 +144,8 @@ bnq_status bnq_format_property(int32_t format, int32_t property,
         out = f->Has(kScaled) ? 1 : 0;
         break;
       default:
-        Fail(Code::kUnsupported, "property = %d is not known to this library",
-             property);
+        Fail(Status::kUnsupported, "property = ", property,
+             " is not known to this library");
     }
   });
 }

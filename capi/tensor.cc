@@ -30,8 +30,9 @@ void CheckBuffers(const QuantizedSizes& sizes, const void* codes,
   if (code_bytes != 0) Required(static_cast<const char*>(codes), "codes");
   if (scale_bytes != 0) Required(static_cast<const char*>(scales), "scales");
   if (reinterpret_cast<uintptr_t>(scales) % alignof(float) != 0) {
-    Fail(Code::kInvalidArgument, "scales = %p, must be aligned to 4 bytes",
-         scales);
+    Fail(Status::kInvalidArgument,
+         "scales = ", Hex(reinterpret_cast<uintptr_t>(scales), 1),
+         ", must be aligned to 4 bytes");
   }
   if (zero_point_count != 0) {
     Required(static_cast<const char*>(zero_points), "zero_points");
@@ -121,7 +122,7 @@ bnq_status bnq_quantize_batch(bnq_context* context, const bnq_config* config,
     Required(scales, "scales");
     Required(scale_bytes, "scale_bytes");
     if ((zero_points == nullptr) != (zero_point_counts == nullptr)) {
-      Fail(Code::kInvalidArgument,
+      Fail(Status::kInvalidArgument,
            "zero_points and zero_point_counts must both be NULL or neither");
     }
     const auto zeros = [&](uint64_t i) {
@@ -183,13 +184,12 @@ bnq_status bnq_tensor_create(bnq_context* context, const bnq_config* config,
     bnq_tensor*& out = Output(out_tensor, "out_tensor");
     const Config& c = Required(config, "config").core;
     if ((flags & ~BNQ_TENSOR_BORROW) != 0) {
-      Fail(Code::kInvalidArgument, "flags = %d, must be 0 or %d", flags,
+      Fail(Status::kInvalidArgument, "flags = ", flags, ", must be 0 or ",
            BNQ_TENSOR_BORROW);
     }
     if (c.outlier_threshold() != 0.0f) {
-      Fail(Code::kUnsupported,
-           "outlier_threshold = %g, must be 0: outliers have no parameter here",
-           static_cast<double>(c.outlier_threshold()));
+      Fail(Status::kUnsupported, "outlier_threshold = ", c.outlier_threshold(),
+           ", must be 0: outliers have no parameter here");
     }
     const Shape s = Shape::Make(rank, shape);
     const QuantizedSizes sizes = SizesOf(c, s);
@@ -314,8 +314,8 @@ bnq_status bnq_tensor_repack(bnq_context* context, const bnq_tensor* tensor,
     bnq_tensor*& out = Output(out_tensor, "out_tensor");
     const QuantizedTensor& t = TensorOf(tensor);
     if (packing != BNQ_PACKING_DEFAULT && packing != BNQ_PACKING_BASE3) {
-      Fail(Code::kInvalidArgument, "packing = %d, must be %d or %d", packing,
-           BNQ_PACKING_DEFAULT, BNQ_PACKING_BASE3);
+      Fail(Status::kInvalidArgument, "packing = ", packing, ", must be ",
+           BNQ_PACKING_DEFAULT, " or ", BNQ_PACKING_BASE3);
     }
     auto copy = std::make_unique<bnq_tensor>();
     copy->core =
@@ -372,11 +372,8 @@ bnq_status bnq_tensor_dequantize_rows(bnq_context* context,
     const QuantizedTensor& t = TensorOf(tensor);
     const uint64_t rows = t.shape().rows();
     if (row_begin > rows || row_count > rows - row_begin) {
-      Fail(Code::kInvalidArgument,
-           "row_begin = %llu and row_count = %llu, must lie within %llu rows",
-           static_cast<unsigned long long>(row_begin),
-           static_cast<unsigned long long>(row_count),
-           static_cast<unsigned long long>(rows));
+      Fail(Status::kInvalidArgument, "row_begin = ", row_begin,
+           " and row_count = ", row_count, ", must lie within ", rows, " rows");
     }
     const uint64_t columns = t.shape().columns();
     DequantizeElements(context, t, row_begin * columns, row_count * columns,

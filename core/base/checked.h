@@ -26,14 +26,14 @@ inline bool TryMul(uint64_t a, uint64_t b, uint64_t* out) {
 inline uint64_t CheckedAdd(uint64_t a, uint64_t b, const char* what) {
   uint64_t r = 0;
   if (!TryAdd(a, b, &r)) {
-    Fail(Code::kInvalidArgument, "%s overflows 64 bits", what);
+    Fail(Status::kInvalidArgument, what, " overflows 64 bits");
   }
   return r;
 }
 inline uint64_t CheckedMul(uint64_t a, uint64_t b, const char* what) {
   uint64_t r = 0;
   if (!TryMul(a, b, &r)) {
-    Fail(Code::kInvalidArgument, "%s overflows 64 bits", what);
+    Fail(Status::kInvalidArgument, what, " overflows 64 bits");
   }
   return r;
 }
@@ -41,8 +41,8 @@ inline uint64_t CheckedMul(uint64_t a, uint64_t b, const char* what) {
 // Narrows to size_t, which has 32 bits on some hosts.
 inline size_t ToSize(uint64_t v, const char* what) {
   if (v > SIZE_MAX) {
-    Fail(Code::kInvalidArgument, "%s = %llu does not fit this machine's memory",
-         what, static_cast<unsigned long long>(v));
+    Fail(Status::kInvalidArgument, what, " = ", v,
+         " does not fit this machine's memory");
   }
   return static_cast<size_t>(v);
 }

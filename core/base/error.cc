@@ -1,33 +1,64 @@
 #include "core/base/error.h"
 
-#include <cstdarg>
-#include <cstdio>
+#include <algorithm>
+#include <charconv>
 
 namespace bnq {
+namespace {
 
-const char* CodeName(int code) {
-  static const char* const kNames[kNumCodes] = {"ok",
-                                                "invalid argument",
-                                                "unsupported",
-                                                "out of memory",
-                                                "corrupt file",
-                                                "input/output error",
-                                                "no data",
-                                                "cancelled",
-                                                "internal error",
-                                                "non-finite value",
-                                                "not found",
-                                                "already exists"};
-  return code >= 0 && code < kNumCodes ? kNames[code] : "unknown status";
+template <class T>
+std::string Shortest(T value) {
+  char text[32];
+  return std::string(text, std::to_chars(text, text + sizeof text, value).ptr);
 }
 
-void Fail(Code code, const char* format, ...) {
-  char text[4096];
-  va_list args;
-  va_start(args, format);
-  std::vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  throw Error(code, text);
+}  // namespace
+
+const char* StatusName(int status) {
+  static const char* const kNames[kNumStatuses] = {"ok",
+                                                   "invalid argument",
+                                                   "unsupported",
+                                                   "out of memory",
+                                                   "corrupt file",
+                                                   "input/output error",
+                                                   "no data",
+                                                   "cancelled",
+                                                   "internal error",
+                                                   "non-finite value",
+                                                   "not found",
+                                                   "already exists"};
+  return status >= 0 && status < kNumStatuses ? kNames[status]
+                                              : "unknown status";
+}
+
+Error& Error::In(const std::string& subject) {
+  // The caller's wish, in which nothing is at fault.
+  if (status_ == Status::kCancelled) return *this;
+  if (std::find(subjects_.begin(), subjects_.end(), subject) ==
+      subjects_.end()) {
+    message_ = subject + ": " + message_;
+    subjects_.push_back(subject);
+  }
+  return *this;
+}
+
+Error& Error::Naming(std::string subject) {
+  subjects_.push_back(std::move(subject));
+  return *this;
+}
+
+std::string ToText(int64_t value) { return Shortest(value); }
+std::string ToText(uint64_t value) { return Shortest(value); }
+std::string ToText(float value) { return Shortest(value); }
+std::string ToText(double value) { return Shortest(value); }
+
+std::string Hex(uint64_t value, int digits) {
+  char text[16];
+  std::string hex(text, std::to_chars(text, text + sizeof text, value, 16).ptr);
+  for (char& c : hex) c = c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c;
+  const size_t wanted = static_cast<size_t>(digits);
+  if (hex.size() < wanted) hex.insert(0, wanted - hex.size(), '0');
+  return "0x" + hex;
 }
 
 std::string Quoted(const std::string& text) {
@@ -38,9 +69,10 @@ std::string Quoted(const std::string& text) {
     if (i >= kMax && (text[i] & 0xC0) != 0x80) return out + "...\"";
     const unsigned char c = static_cast<unsigned char>(text[i]);
     if (c < 0x20 || c == 0x7f) {
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\x%02x", c);
-      out += escape;
+      const char* const digits = "0123456789abcdef";
+      out += "\\x";
+      out += digits[c >> 4];
+      out += digits[c & 15];
     } else {
       out += text[i];
     }

@@ -53,7 +53,7 @@ const OptionInfo* OptionTable::Find(const std::string& name) const {
 const OptionInfo& OptionTable::Known(int32_t id) const {
   const OptionInfo* info = Find(id);
   if (info == nullptr) {
-    Fail(Code::kUnsupported, "%s %d is not known to this library", kind_, id);
+    Fail(Status::kUnsupported, kind_, " ", id, " is not known to this library");
   }
   return *info;
 }
@@ -61,8 +61,8 @@ const OptionInfo& OptionTable::Known(int32_t id) const {
 const OptionInfo& OptionTable::Known(int32_t id, bool is_float) const {
   const OptionInfo& info = Known(id);
   if (info.is_float != is_float) {
-    Fail(Code::kUnsupported, "%s %s is %s, not %s", kind_, info.name,
-         info.is_float ? "a float" : "an integer",
+    Fail(Status::kUnsupported, kind_, " ", info.name, " is ",
+         info.is_float ? "a float" : "an integer", ", not ",
          is_float ? "a float" : "an integer");
   }
   return info;
@@ -73,12 +73,13 @@ double OptionTable::CheckInt(int32_t id, int64_t value) const {
   // Bounds of integers are exact in double; the value may not be.
   if (value < static_cast<int64_t>(info.min) ||
       value > static_cast<int64_t>(info.max)) {
-    Fail(Code::kInvalidArgument, "%s = %lld, must be %.0f to %.0f", info.name,
-         static_cast<long long>(value), info.min, info.max);
+    Fail(Status::kInvalidArgument, info.name, " = ", value, ", must be ",
+         static_cast<int64_t>(info.min), " to ",
+         static_cast<int64_t>(info.max));
   }
   if (info.named_values != nullptr && !OptionValueName(info, value)) {
-    Fail(Code::kInvalidArgument, "%s = %lld, must be %s", info.name,
-         static_cast<long long>(value), info.named_values->accepted().c_str());
+    Fail(Status::kInvalidArgument, info.name, " = ", value, ", must be ",
+         info.named_values->accepted());
   }
   return static_cast<double>(value);
 }
@@ -86,8 +87,8 @@ double OptionTable::CheckInt(int32_t id, int64_t value) const {
 double OptionTable::CheckFloat(int32_t id, double value) const {
   const OptionInfo& info = Known(id, true);
   if (!(value >= info.min && value <= info.max)) {
-    Fail(Code::kInvalidArgument, "%s = %g, must be %g to %g", info.name, value,
-         info.min, info.max);
+    Fail(Status::kInvalidArgument, info.name, " = ", value, ", must be ",
+         info.min, " to ", info.max);
   }
   return value;
 }
@@ -99,8 +100,8 @@ const OptionInfo& OptionTable::Parse(const std::string& name,
   if (info == nullptr) {
     std::string names;
     for (const OptionInfo& option : *this) Append(option.name, &names);
-    Fail(Code::kNotFound, "%s %s is not one of: %s", kind_,
-         Quoted(name).c_str(), names.c_str());
+    Fail(Status::kNotFound, kind_, " ", Quoted(name),
+         " is not one of: ", names);
   }
   std::string accepted;
   int64_t integer = 0;
@@ -121,9 +122,8 @@ const OptionInfo& OptionTable::Parse(const std::string& name,
     *value = CheckInt(info->id, integer);
     return *info;
   }
-  Fail(Code::kInvalidArgument, "%s = %s, must be %s%s", info->name,
-       Quoted(text).c_str(),
-       accepted.empty() ? "a number" : "one of: ", accepted.c_str());
+  Fail(Status::kInvalidArgument, info->name, " = ", Quoted(text), ", must be ",
+       accepted.empty() ? "a number" : "one of: ", accepted);
 }
 
 }  // namespace bnq

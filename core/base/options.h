@@ -1,7 +1,7 @@
 // Options: numbers with a name, bounds and a default, set by id or as text.
 //
 // A kind of options is an enumeration of its ids, a table with a row for each,
-// and a class of values with typed accessors (core/config.h,
+// and a class of values with typed accessors (core/scheme/config.h,
 // core/calibration/options.h, core/optimize/options.h). From the tables the C
 // ABI, the files, the command line and the bindings get names and bounds.
 #ifndef BNQ_CORE_BASE_OPTIONS_H_

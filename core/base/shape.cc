@@ -7,10 +7,11 @@ namespace bnq {
 
 Shape Shape::Make(int32_t rank, const uint64_t* dims) {
   if (rank < 0 || rank > kMaxRank) {
-    Fail(Code::kInvalidArgument, "rank = %d, must be 0 to %d", rank, kMaxRank);
+    Fail(Status::kInvalidArgument, "rank = ", rank, ", must be 0 to ",
+         kMaxRank);
   }
   if (rank > 0 && dims == nullptr) {
-    Fail(Code::kInvalidArgument, "shape is NULL for an array of rank %d", rank);
+    Fail(Status::kInvalidArgument, "shape is NULL for an array of rank ", rank);
   }
   Shape shape;
   shape.rank = rank;
@@ -24,8 +25,8 @@ Shape Shape::Make(int32_t rank, const uint64_t* dims) {
   }
   uint64_t bytes = 0;
   if (overflow || !TryMul(n, 8, &bytes)) {
-    Fail(Code::kInvalidArgument, "shape %s has too many elements",
-         shape.ToString().c_str());
+    Fail(Status::kInvalidArgument, "shape ", shape.ToString(),
+         " has too many elements");
   }
   return shape;
 }

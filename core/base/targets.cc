@@ -66,11 +66,11 @@ void ForceTarget(const char* name) {
       if (std::strcmp(name, hwy::TargetName(target)) == 0) mask = target;
     }
     if (mask == 0) {
-      Fail(Code::kNotFound, "target %s is not one of those compiled in: %s",
-           Quoted(name).c_str(), known.c_str());
+      Fail(Status::kNotFound, "target ", Quoted(name),
+           " is not one of those compiled in: ", known);
     }
     if (!Supported(mask)) {
-      Fail(Code::kUnsupported, "target %s cannot run on this CPU", name);
+      Fail(Status::kUnsupported, "target ", name, " cannot run on this CPU");
     }
   }
   g_forced = mask;

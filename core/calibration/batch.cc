@@ -86,7 +86,7 @@ class Batch::ScratchPool {
   Scratch* Take() {
     std::lock_guard<std::mutex> lock(mutex_);
     if (free_.empty()) {
-      Fail(Code::kInternal,
+      Fail(Status::kInternal,
            "the runner runs more tasks at a time than it has workers");
     }
     Scratch* item = free_.back();
@@ -119,9 +119,8 @@ Batch::Batch(const Context& context, const CalibrationOptions& options,
   const int axis =
       options.axis() < 0 ? options.axis() + shape.rank : options.axis();
   if (axis < 0 || axis >= shape.rank) {
-    Fail(Code::kInvalidArgument,
-         "axis = %d is not a dimension of an array of shape %s", options.axis(),
-         shape.ToString().c_str());
+    Fail(Status::kInvalidArgument, "axis = ", options.axis(),
+         " is not a dimension of an array of shape ", shape.ToString());
   }
   channels_ = shape.dims[axis];
   for (int i = 0; i < axis; ++i) outer_ *= shape.dims[i];
@@ -344,7 +343,7 @@ void Batch::SummarizeChunks(ChannelStats* stats, const ObserveHook& hook) {
   RunTasks(tasks, hook, run, [&] {
     if (non_finite && !skip) {
       CheckFinite(array_, 0, elements());
-      Fail(Code::kInternal, "the array was taken to be not finite");
+      Fail(Status::kInternal, "the array was taken to be not finite");
     }
     return true;
   });

@@ -18,12 +18,7 @@ const char kKindValue[] = "calibration";
 // An error of one calibrator gets its name.
 template <class F>
 void InCalibrator(const std::string& name, F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    if (e.code() == Code::kCancelled) throw;
-    throw Error(e.code(), "calibrator " + Quoted(name) + ": " + e.message());
-  }
+  Within([&] { return "calibrator " + Quoted(name); }, f);
 }
 
 std::unique_ptr<Calibrator> Copy(const Context& context,
@@ -139,8 +134,7 @@ std::unique_ptr<CalibrationSet> CalibrationSet::Load(const Context& context,
     marked = marked || (item.first == kKind && item.second == kKindValue);
   }
   if (!ours || !marked) {
-    Fail(Code::kCorruptFile, "%s is not a file of calibrators",
-         Quoted(path).c_str());
+    Fail(Status::kCorruptFile, Quoted(path), " is not a file of calibrators");
   }
   auto set = std::make_unique<CalibrationSet>(CalibrationOptions());
   bool prototype = false;
@@ -150,7 +144,7 @@ std::unique_ptr<CalibrationSet> CalibrationSet::Load(const Context& context,
       const bool named = entry.name.compare(0, prefix.size(), prefix) == 0;
       if (entry.format != 0 || entry.dtype != static_cast<int>(DType::kU8) ||
           (!named && entry.name != kPrototype)) {
-        Fail(Code::kCorruptFile, "it is not one of a file of calibrators");
+        Fail(Status::kCorruptFile, "it is not one of a file of calibrators");
       }
       Buffer bytes = context.Allocate(entry.raw_bytes);
       PlainReader(context, *file, entry).Read(bytes.data(), entry.raw_bytes);
@@ -166,7 +160,7 @@ std::unique_ptr<CalibrationSet> CalibrationSet::Load(const Context& context,
     });
   }
   if (!prototype) {
-    Fail(Code::kCorruptFile, "%s has no prototype", Quoted(path).c_str());
+    Fail(Status::kCorruptFile, Quoted(path), " has no prototype");
   }
   return set;
 }

@@ -11,8 +11,6 @@
 namespace bnq {
 namespace {
 
-using Number = unsigned long long;  // as printf wants it
-
 constexpr float kMaxFloat = 3.4028234663852886e38f;
 
 // The window that a channel needs for this range, and memory for it where it is
@@ -36,7 +34,7 @@ float ToFloat(double x) {
 
 void Calibrator::CheckUsable() const {
   if (interrupted_) {
-    Fail(Code::kInternal,
+    Fail(Status::kInternal,
          "an observation of this calibrator was interrupted while its values "
          "were being counted; reset it and observe again");
   }
@@ -48,9 +46,9 @@ void Calibrator::Change(const CalibrationOptions& changed, int32_t option) {
     return;
   }
   const auto refuse = [&](const char* why) {
-    Fail(Code::kInvalidArgument,
-         "option %s cannot be changed once there are data%s; reset first",
-         CalibrationOptions::Table().Known(option).name, why);
+    Fail(Status::kInvalidArgument, "option ",
+         CalibrationOptions::Table().Known(option).name,
+         " cannot be changed once there are data", why, "; reset first");
   };
   bool searches = false;
   for (CalibrationOption allowed :
@@ -121,11 +119,9 @@ void Calibrator::Observe(const Context& context, const ArrayView& array,
   if (batch.elements() == 0) return;
   const uint64_t n = batch.channels();
   if (!channels_.empty() && n != channels_.size()) {
-    Fail(Code::kInvalidArgument,
-         "an array of shape %s has %llu channels along axis %d, must have %llu "
-         "as the first batch had",
-         array.shape.ToString().c_str(), static_cast<Number>(n),
-         options_.axis(), static_cast<Number>(channels_.size()));
+    Fail(Status::kInvalidArgument, "an array of shape ", array.shape.ToString(),
+         " has ", n, " channels along axis ", options_.axis(), ", must have ",
+         channels_.size(), " as the first batch had");
   }
   std::vector<ChannelStats> seen(ToSize(n, "number of channels"),
                                  ChannelStats(options_.keeps_moments()));
@@ -179,11 +175,11 @@ void Calibrator::Observe(const Context& context, const ArrayView& array,
 const Calibrator::Channel& Calibrator::ChannelAt(uint64_t channel) const {
   CheckUsable();
   if (channels_.empty()) {
-    Fail(Code::kNoData, "the calibrator has not observed any data");
+    Fail(Status::kNoData, "the calibrator has not observed any data");
   }
   if (channel >= channels_.size()) {
-    Fail(Code::kInvalidArgument, "channel = %llu, must be below %llu",
-         static_cast<Number>(channel), static_cast<Number>(channels_.size()));
+    Fail(Status::kInvalidArgument, "channel = ", channel, ", must be below ",
+         channels_.size());
   }
   return channels_[channel];
 }
@@ -237,8 +233,7 @@ Calibrator::Limits Calibrator::LimitsOf(uint64_t index) const {
 Range Calibrator::RangeOf(uint64_t index) const {
   const Channel& channel = channels_[index];
   if (channel.stats.count == 0) {
-    Fail(Code::kNoData, "channel %llu has not had any finite value",
-         static_cast<Number>(index));
+    Fail(Status::kNoData, "channel ", index, " has not had any finite value");
   }
   const Limits limits = LimitsOf(index);
   const Method& method = MethodOf(options_.method());
@@ -301,10 +296,10 @@ CalibrationStatistics Calibrator::Statistics(uint64_t channel) const {
 HistogramView Calibrator::Histogram(uint64_t index) const {
   const Channel& channel = ChannelAt(index);
   if (!options_.keeps_histogram()) {
-    Fail(Code::kUnsupported,
-         "method %s keeps no histogram; set the option histogram to on before "
-         "the first batch",
-         options_.ValueName(CalibrationOption::kMethod));
+    Fail(Status::kUnsupported, "method ",
+         options_.ValueName(CalibrationOption::kMethod),
+         " keeps no histogram; set the option histogram to on before the first "
+         "batch");
   }
   if (channel.stats.count == 0) return HistogramView();
   return ViewOf(channel.window, channel.bins(), channel.stats.min,
@@ -343,16 +338,15 @@ void Calibrator::Merge(const Context& context, const Calibrator& other) {
     const double ours = options_.Number(info);
     const double theirs = other.options_.Number(info);
     if (ours != theirs) {
-      Fail(Code::kInvalidArgument,
-           "%s of the other calibrator = %.17g, must be %.17g as this one's",
-           info.name, theirs, ours);
+      Fail(Status::kInvalidArgument, info.name,
+           " of the other calibrator = ", theirs, ", must be ", ours,
+           " as this one's");
     }
   }
   if (MethodOf(options_.method()).follow != nullptr) {
-    Fail(Code::kUnsupported,
-         "the result of method %s depends on the order of batches; such "
-         "calibrators cannot be merged",
-         options_.ValueName(CalibrationOption::kMethod));
+    Fail(Status::kUnsupported, "the result of method ",
+         options_.ValueName(CalibrationOption::kMethod),
+         " depends on the order of batches; such calibrators cannot be merged");
   }
   if (other.channels_.empty()) return;
   if (channels_.empty()) {
@@ -361,10 +355,9 @@ void Calibrator::Merge(const Context& context, const Calibrator& other) {
     return;
   }
   if (channels_.size() != other.channels_.size()) {
-    Fail(Code::kInvalidArgument,
-         "the other calibrator has %llu channels, must have %llu as this one",
-         static_cast<Number>(other.channels_.size()),
-         static_cast<Number>(channels_.size()));
+    Fail(Status::kInvalidArgument, "the other calibrator has ",
+         other.channels_.size(), " channels, must have ", channels_.size(),
+         " as this one");
   }
   // A calibrator may be merged with itself, whose counts must not be those that
   // are being changed.

@@ -178,7 +178,7 @@ ErrorHistogram CompareHistogram(const Context& context,
                    TensorSide(dequantizer), bins, &finite);
   if (!finite) {
     CheckFinite(original, 0, original.shape.elements(), "original");
-    Fail(Code::kNonFinite, "other: a value that is not finite");
+    Fail(Status::kNonFinite, "other: a value that is not finite");
   }
   return out;
 }

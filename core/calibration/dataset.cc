@@ -38,12 +38,12 @@ std::vector<std::string> FilesAt(const std::string& path) {
     if (IsData(it->path())) files.push_back(it->path().string());
   }
   if (error) {
-    Fail(Code::kIo, "cannot read directory %s: %s", Quoted(path).c_str(),
-         error.message().c_str());
+    Fail(Status::kIo, "cannot read directory ", Quoted(path), ": ",
+         error.message());
   }
   if (files.empty()) {
-    Fail(Code::kNotFound, "directory %s has no file *.npy or *.safetensors",
-         Quoted(path).c_str());
+    Fail(Status::kNotFound, "directory ", Quoted(path),
+         " has no file *.npy or *.safetensors");
   }
   std::sort(files.begin(), files.end());
   return files;
@@ -59,9 +59,8 @@ void VisitArrays(const Context& context, const std::string& path,
         entry.format == 0 && IsSource(static_cast<DType>(entry.dtype));
     if (!plain && name == nullptr) continue;
     if (!plain) {
-      Fail(Code::kUnsupported,
-           "tensor %s of %s is not an array of F64, F32, F16 or BF16",
-           Quoted(entry.name).c_str(), Quoted(path).c_str());
+      Fail(Status::kUnsupported, "tensor ", Quoted(entry.name), " of ",
+           Quoted(path), " is not an array of F64, F32, F16 or BF16");
     }
     Item item;
     item.name = entry.name;
@@ -89,8 +88,10 @@ void ObserveItem(const Context& context, const std::string& path,
   const uint64_t elements = item.array.shape.elements();
   const uint64_t passes = static_cast<uint64_t>(calibrator->passes());
   uint64_t read = 0;
-  // What is thrown out of the hook is the caller's wish, not the array's fault.
-  try {
+  const auto subject = [&] {
+    return Message("array ", Quoted(item.name), " of ", Quoted(path));
+  };
+  Within(subject, [&] {
     calibrator->Observe(context, item.array, [&](uint64_t begin, uint64_t end) {
       item.release(begin, end);
       read += end - begin;
@@ -102,11 +103,7 @@ void ObserveItem(const Context& context, const std::string& path,
           done + static_cast<uint64_t>(share * static_cast<double>(item.bytes)),
           total, item.name);
     });
-  } catch (const Error& error) {
-    if (error.code() == Code::kCancelled) throw;
-    throw Error(error.code(), "array " + Quoted(item.name) + " of " +
-                                  Quoted(path) + ": " + error.message());
-  }
+  });
 }
 
 }  // namespace
@@ -123,7 +120,7 @@ void ObserveArrays(const Context& context, const std::string& path,
     });
   }
   if (arrays == 0) {
-    Fail(Code::kNotFound, "%s has no %s%s", Quoted(path).c_str(),
+    Fail(Status::kNotFound, Quoted(path), " has no ",
          name != nullptr ? "array " : "floating-point array",
          name != nullptr ? Quoted(*name).c_str() : "");
   }

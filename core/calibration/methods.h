@@ -9,7 +9,7 @@
 
 #include "core/calibration/histogram.h"
 #include "core/calibration/options.h"
-#include "core/format.h"
+#include "core/scheme/format.h"
 
 namespace bnq {
 

@@ -11,8 +11,6 @@
 namespace bnq {
 namespace {
 
-using Number = unsigned long long;  // as printf wants it
-
 constexpr char kMagic[4] = {'B', 'N', 'Q', 'C'};
 constexpr uint16_t kMajor = 1, kMinor = 0;
 
@@ -62,7 +60,7 @@ class Parser {
   Parser(const uint8_t* data, uint64_t size) : next_(data), left_(size) {}
 
   [[noreturn]] static void Corrupt(const char* what) {
-    Fail(Code::kCorruptFile, "serialized calibrator: %s", what);
+    Fail(Status::kCorruptFile, "serialized calibrator: ", what);
   }
   uint64_t left() const { return left_; }
   const uint8_t* Take(uint64_t bytes) {
@@ -139,9 +137,8 @@ void ParseOptions(Parser* parser, Calibrator* calibrator) {
     last = key;
     const OptionInfo* info = CalibrationOptions::Table().Find(key);
     if (info == nullptr) {
-      Fail(Code::kUnsupported,
-           "serialized calibrator: option %d is not known to this library",
-           key);
+      Fail(Status::kUnsupported, "serialized calibrator: option ", key,
+           " is not known to this library");
     }
     if (info->is_float != (kind == 1)) {
       Parser::Corrupt("an option is of the wrong type");
@@ -155,7 +152,7 @@ void ParseOptions(Parser* parser, Calibrator* calibrator) {
         calibrator->SetInt(key, static_cast<int64_t>(bits));
       }
     } catch (const Error& error) {
-      if (error.code() != Code::kInvalidArgument) throw;
+      if (error.status() != Status::kInvalidArgument) throw;
       Parser::Corrupt(error.message().c_str());
     }
   }
@@ -215,10 +212,8 @@ std::unique_ptr<Calibrator> Calibrator::Deserialize(const Context& context,
   }
   const uint16_t major = parser.Fixed<uint16_t>();
   if (major != kMajor) {
-    Fail(Code::kUnsupported,
-         "serialized calibrator: major version %u is not known to this "
-         "library, which reads %u",
-         major, kMajor);
+    Fail(Status::kUnsupported, "serialized calibrator: major version ", major,
+         " is not known to this library, which reads ", kMajor);
   }
   parser.Fixed<uint16_t>();  // a later minor version only adds options
   if (parser.left() < sizeof(uint32_t)) Parser::Corrupt("it ends too early");

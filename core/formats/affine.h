@@ -7,7 +7,8 @@
 #include <cfloat>
 #include <cmath>
 
-#include "core/format.h"
+#include "core/scheme/format.h"
+#include "core/scheme/rules.h"
 
 namespace bnq {
 

@@ -8,8 +8,8 @@
 // Bytes    two each, little-endian.
 
 #include "core/base/half.h"
-#include "core/format.h"
 #include "core/kernels/half.h"
+#include "core/scheme/format.h"
 
 namespace bnq {
 namespace {

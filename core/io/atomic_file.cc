@@ -38,8 +38,8 @@ std::string ReadLink(const std::string& path) {
   for (;;) {
     const ssize_t n = readlink(path.c_str(), &target[0], target.size());
     if (n < 0) {
-      Fail(Code::kIo, "cannot read the symbolic link %s: %s",
-           Quoted(path).c_str(), std::strerror(errno));
+      Fail(Status::kIo, "cannot read the symbolic link ", Quoted(path), ": ",
+           std::strerror(errno));
     }
     if (static_cast<size_t>(n) < target.size()) {
       target.resize(static_cast<size_t>(n));
@@ -63,15 +63,15 @@ std::string RandomName() {
 }  // namespace
 
 void AtomicFile::FailSystem(const char* what, int error) const {
-  Fail(error == EEXIST ? Code::kExists : Code::kIo, "cannot %s %s: %s", what,
-       Quoted(path_).c_str(), std::strerror(error));
+  Fail(error == EEXIST ? Status::kExists : Status::kIo, "cannot ", what, " ",
+       Quoted(path_), ": ", std::strerror(error));
 }
 
 AtomicFile::AtomicFile(const std::string& path, const WriteOptions& options)
     : path_(path), target_(path), options_(options) {
   if (path.empty()) {
     if (options.dry_run) return;
-    Fail(Code::kInvalidArgument, "output path is empty");
+    Fail(Status::kInvalidArgument, "output path is empty");
   }
   // rename() would replace a link instead of what it leads to.
   struct stat status;
@@ -85,20 +85,20 @@ AtomicFile::AtomicFile(const std::string& path, const WriteOptions& options)
     target_ = next[0] == '/' ? next : DirectoryOf(target_) + next;
   }
   if (exists && !S_ISREG(status.st_mode)) {
-    Fail(Code::kIo, "output %s is %s, must be a regular file",
-         Quoted(path).c_str(),
-         S_ISDIR(status.st_mode) ? "a directory" : "a device, pipe or socket");
+    Fail(Status::kIo, "output ", Quoted(path), " is ",
+         S_ISDIR(status.st_mode) ? "a directory" : "a device, pipe or socket",
+         ", must be a regular file");
   }
   if (exists && !options.overwrite) {
-    Fail(Code::kExists, "output %s exists and overwriting was not asked for",
-         Quoted(path).c_str());
+    Fail(Status::kExists, "output ", Quoted(path),
+         " exists and overwriting was not asked for");
   }
   replaces_ = exists;
   if (exists) mode_ = static_cast<unsigned>(status.st_mode) & 0777;
   const std::string directory = DirectoryOf(target_);
   if (stat(directory.empty() ? "." : directory.c_str(), &status) != 0) {
-    Fail(Code::kIo, "cannot write %s: directory %s: %s", Quoted(path).c_str(),
-         Quoted(directory).c_str(), std::strerror(errno));
+    Fail(Status::kIo, "cannot write ", Quoted(path), ": directory ",
+         Quoted(directory), ": ", std::strerror(errno));
   }
   if (!options.dry_run) CreateTemporary();
 }
@@ -124,8 +124,8 @@ void AtomicFile::CreateTemporary() {
     }
     if (errno != EEXIST && errno != EINTR) break;
   }
-  Fail(Code::kIo, "cannot write %s: cannot create a file in its directory: %s",
-       Quoted(path_).c_str(), std::strerror(errno));
+  Fail(Status::kIo, "cannot write ", Quoted(path_),
+       ": cannot create a file in its directory: ", std::strerror(errno));
 }
 
 void AtomicFile::WriteAt(uint64_t offset, const void* data, uint64_t bytes) {
@@ -155,8 +155,8 @@ void AtomicFile::Link() {
   }
   const int error = errno;
   if (error == EEXIST) {
-    Fail(Code::kExists, "output %s appeared while it was being written",
-         Quoted(path_).c_str());
+    Fail(Status::kExists, "output ", Quoted(path_),
+         " appeared while it was being written");
   }
   // File systems without hard links (FAT, some network ones): looking first
   // leaves a moment in which another process could create the file.
@@ -172,7 +172,7 @@ void AtomicFile::Link() {
 
 void AtomicFile::Commit() {
   if (options_.dry_run) return;
-  if (fd_ < 0) Fail(Code::kInternal, "AtomicFile committed twice");
+  if (fd_ < 0) Fail(Status::kInternal, "AtomicFile committed twice");
   while (fsync(fd_) != 0) {
     if (errno != EINTR) FailSystem("write", errno);
   }

@@ -1,4 +1,5 @@
 #include "core/io/bnq_reader.h"
+#include "core/io/naming.h"
 
 #include <algorithm>
 #include <cstring>
@@ -11,8 +12,6 @@
 
 namespace bnq {
 namespace {
-
-using Number = unsigned long long;  // as printf wants it
 
 // The least that these take up in the index.
 constexpr uint64_t kMinEntry = 25;
@@ -34,8 +33,7 @@ class Cursor {
   [[noreturn]] void Corrupt(const std::string& what) const {
     const std::string tensor =
         tensor_.empty() ? "" : "tensor " + Quoted(tensor_) + ": ";
-    Fail(Code::kCorruptFile, "%s: index: %s%s", label_.c_str(), tensor.c_str(),
-         what.c_str());
+    Fail(Status::kCorruptFile, label_, ": index: ", tensor, what);
   }
 
   template <typename UInt>
@@ -304,10 +302,10 @@ class IndexParser {
     uint64_t position = kBnqHeaderBytes;
     const auto check = [&](uint64_t offset, const std::string& what) {
       if (offset >= position && offset - position < kBnqAlignment) return;
-      Fail(Code::kCorruptFile, "%s: %s at %llu, but what is before it %s %llu",
-           label_.c_str(), what.c_str(), static_cast<Number>(offset),
-           offset < position ? "overlaps it and ends at" : "ends at",
-           static_cast<Number>(position));
+      Fail(Status::kCorruptFile, label_, ": ", what, " at ", offset,
+           ", but what is before it ",
+           offset < position ? "overlaps it and ends at" : "ends at", " ",
+           position);
     };
     for (const Extent& extent : ExtentsOf(entries)) {
       check(extent.offset,
@@ -325,11 +323,12 @@ class IndexParser {
 [[noreturn]] void FailChunk(const BnqReader& reader, const BnqEntry& entry,
                             const BnqSection& section, size_t chunk,
                             const char* what) {
-  Fail(Code::kCorruptFile,
-       "%s: tensor %s: section role %u: chunk %llu at %llu: %s",
-       reader.file().label().c_str(), Quoted(entry.name).c_str(),
-       static_cast<unsigned>(section.role), static_cast<Number>(chunk),
-       static_cast<Number>(section.chunks[chunk].offset), what);
+  const std::string subject = TensorSubject(entry.name);
+  throw Error(Status::kCorruptFile,
+              Message(reader.file().label(), ": ", subject, ": section role ",
+                      static_cast<uint32_t>(section.role), ": chunk ", chunk,
+                      " at ", section.chunks[chunk].offset, ": ", what))
+      .Naming(subject);
 }
 
 }  // namespace
@@ -341,26 +340,24 @@ BnqReader::BnqReader(std::shared_ptr<const MappedFile> file)
   const uint8_t* p = file_->data();
   const bool has_magic = size >= sizeof kBnqMagic;
   if (has_magic && std::memcmp(p, kBnqMagic, sizeof kBnqMagic) != 0) {
-    Fail(Code::kCorruptFile, "%s: %s", label,
+    Fail(Status::kCorruptFile, label, ": ",
          std::memcmp(p + 1, kBnqMagic + 1, 3) == 0
              ? "signature damaged, as by a transfer as text"
              : "not a .bnq file: signature missing");
   }
   if (size < kBnqHeaderBytes) {
-    Fail(Code::kCorruptFile, "%s: %llu bytes, a .bnq file has at least %llu",
-         label, static_cast<Number>(size),
-         static_cast<Number>(kBnqHeaderBytes));
+    Fail(Status::kCorruptFile, label, ": ", size,
+         " bytes, a .bnq file has at least ", kBnqHeaderBytes);
   }
   // First of all: another version may have another header.
   const unsigned major = LoadLE<uint16_t>(p + 8);
   minor_ = LoadLE<uint16_t>(p + 10);
   if (major != kBnqMajor) {
-    Fail(Code::kUnsupported, "%s: .bnq version %u.%u, this library reads %u.x",
-         label, major, static_cast<unsigned>(minor_),
-         static_cast<unsigned>(kBnqMajor));
+    Fail(Status::kUnsupported, label, ": .bnq version ", major, ".", minor_,
+         ", this library reads ", kBnqMajor, ".x");
   }
   if (LoadLE<uint32_t>(p + 60) != Crc32(0, p, 60)) {
-    Fail(Code::kCorruptFile, "%s: header does not match its checksum", label);
+    Fail(Status::kCorruptFile, label, ": header does not match its checksum");
   }
   const uint32_t count = LoadLE<uint32_t>(p + 12);
   const uint64_t file_bytes = LoadLE<uint64_t>(p + 16);
@@ -368,30 +365,27 @@ BnqReader::BnqReader(std::shared_ptr<const MappedFile> file)
   const uint64_t index_bytes = LoadLE<uint64_t>(p + 32);
   const uint8_t zeros[16] = {};
   if (minor_ <= kBnqMinor && std::memcmp(p + 44, zeros, sizeof zeros) != 0) {
-    Fail(Code::kCorruptFile, "%s: reserved bytes of the header are not 0",
-         label);
+    Fail(Status::kCorruptFile, label,
+         ": reserved bytes of the header are not 0");
   }
   if (file_bytes != size) {
-    Fail(Code::kCorruptFile, "%s: %llu bytes, but its header says %llu", label,
-         static_cast<Number>(size), static_cast<Number>(file_bytes));
+    Fail(Status::kCorruptFile, label, ": ", size,
+         " bytes, but its header says ", file_bytes);
   }
   uint64_t index_end = 0;
   if (index_offset_ < kBnqHeaderBytes ||
       !TryAdd(index_offset_, index_bytes, &index_end) || index_end != size) {
-    Fail(Code::kCorruptFile,
-         "%s: index of %llu bytes at %llu, must lie between %llu and the "
-         "file's end at %llu, and reach it",
-         label, static_cast<Number>(index_bytes),
-         static_cast<Number>(index_offset_),
-         static_cast<Number>(kBnqHeaderBytes), static_cast<Number>(size));
+    Fail(Status::kCorruptFile, label, ": index of ", index_bytes, " bytes at ",
+         index_offset_, ", must lie between ", kBnqHeaderBytes,
+         " and the file's end at ", size, ", and reach it");
   }
   if (count > kMaxTensors) {
-    Fail(Code::kCorruptFile, "%s: tensor count = %u, must be at most %llu",
-         label, count, static_cast<Number>(kMaxTensors));
+    Fail(Status::kCorruptFile, label, ": tensor count = ", count,
+         ", must be at most ", kMaxTensors);
   }
   if (LoadLE<uint32_t>(p + 40) !=
       Crc32(0, p + index_offset_, static_cast<size_t>(index_bytes))) {
-    Fail(Code::kCorruptFile, "%s: index does not match its checksum", label);
+    Fail(Status::kCorruptFile, label, ": index does not match its checksum");
   }
   IndexParser parser(*file_, index_offset_, index_bytes);
   metadata_ = parser.ParseMetadata();
@@ -426,9 +420,8 @@ void BnqReader::VerifyPadding() const {
   const auto check = [&](uint64_t end) {
     for (; position < end; ++position) {
       if (file_->data()[position] != 0) {
-        Fail(Code::kCorruptFile,
-             "%s: byte at %llu is between sections and not 0",
-             file_->label().c_str(), static_cast<Number>(position));
+        Fail(Status::kCorruptFile, file_->label(), ": byte at ", position,
+             " is between sections and not 0");
       }
     }
   };
@@ -471,10 +464,8 @@ void BnqSectionReader::LoadChunk() {
 
 void BnqSectionReader::Read(void* out, uint64_t bytes) {
   if (bytes > remaining()) {
-    Fail(Code::kInvalidArgument,
-         "tensor %s: reading %llu bytes, but only %llu are left",
-         Quoted(entry_.name).c_str(), static_cast<Number>(bytes),
-         static_cast<Number>(remaining()));
+    Fail(Status::kInvalidArgument, "tensor ", Quoted(entry_.name), ": reading ",
+         bytes, " bytes, but only ", remaining(), " are left");
   }
   uint8_t* to = static_cast<uint8_t*>(out);
   while (bytes > 0) {

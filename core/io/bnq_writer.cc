@@ -12,12 +12,10 @@
 namespace bnq {
 namespace {
 
-using Number = unsigned long long;  // as printf wants it
-
 void AppendText(const std::string& text, std::string* out) {
   if (text.size() > UINT32_MAX) {
-    Fail(Code::kInvalidArgument, "text of %llu bytes, must be below 2^32",
-         static_cast<Number>(text.size()));
+    Fail(Status::kInvalidArgument, "text of ", text.size(),
+         " bytes, must be below 2^32");
   }
   AppendLE(static_cast<uint32_t>(text.size()), out);
   *out += text;
@@ -89,14 +87,13 @@ void BnqWriter::SetMetadata(const std::string& key, const std::string& value) {
 
 void BnqWriter::BeginEntry(BnqEntry entry) {
   if (open_) {
-    Fail(Code::kInvalidArgument,
-         "tensor %s begins before the one before it has ended",
-         Quoted(entry.name).c_str());
+    Fail(Status::kInvalidArgument, "tensor ", Quoted(entry.name),
+         " begins before the one before it has ended");
   }
   CheckNewName(entry.name);
   if (entries_.size() == kMaxTensors) {
-    Fail(Code::kInvalidArgument, "tensor %s is one too many, the most is %llu",
-         Quoted(entry.name).c_str(), static_cast<Number>(kMaxTensors));
+    Fail(Status::kInvalidArgument, "tensor ", Quoted(entry.name),
+         " is one too many, the most is ", kMaxTensors);
   }
   std::vector<Stream> streams(entry.sections.size());
   for (size_t i = 0; i < streams.size(); ++i) {
@@ -109,12 +106,12 @@ void BnqWriter::BeginEntry(BnqEntry entry) {
             [](const auto& a, const auto& b) { return a.role < b.role; });
   const std::string problem = CheckBnqEntry(entry);
   if (!problem.empty()) {
-    Fail(Code::kInvalidArgument, "tensor %s: %s", Quoted(entry.name).c_str(),
-         problem.c_str());
+    Fail(Status::kInvalidArgument, "tensor ", Quoted(entry.name), ": ",
+         problem);
   }
   if (!names_.insert(entry.name).second) {
-    Fail(Code::kInvalidArgument, "tensor name %s is given twice",
-         Quoted(entry.name).c_str());
+    Fail(Status::kInvalidArgument, "tensor name ", Quoted(entry.name),
+         " is given twice");
   }
   uint64_t end = end_;
   for (Stream& stream : streams) {
@@ -139,18 +136,15 @@ void BnqWriter::BeginEntry(BnqEntry entry) {
 
 void BnqWriter::Append(size_t section, const void* data, uint64_t bytes) {
   if (!open_ || section >= streams_.size()) {
-    Fail(Code::kInvalidArgument, "section index = %llu, must be below %llu",
-         static_cast<Number>(section),
-         static_cast<Number>(open_ ? streams_.size() : 0));
+    Fail(Status::kInvalidArgument, "section index = ", section,
+         ", must be below ", open_ ? streams_.size() : 0);
   }
   Stream& stream = streams_[section];
   const uint64_t left = stream.section.raw_bytes - stream.written;
   if (bytes > left) {
-    Fail(Code::kInvalidArgument,
-         "tensor %s: section role %u: %llu bytes given, but only %llu are left",
-         Quoted(entries_.back().name).c_str(),
-         static_cast<unsigned>(stream.section.role), static_cast<Number>(bytes),
-         static_cast<Number>(left));
+    Fail(Status::kInvalidArgument, "tensor ", Quoted(entries_.back().name),
+         ": section role ", stream.section.role, ": ", bytes,
+         " bytes given, but only ", left, " are left");
   }
   const uint8_t* p = static_cast<const uint8_t*>(data);
   if (!compress_) file_.WriteAt(stream.offset + stream.written, p, bytes);
@@ -198,16 +192,14 @@ void BnqWriter::FlushChunk(Stream* stream) {
 
 uint64_t BnqWriter::EndEntry() {
   if (!open_) {
-    Fail(Code::kInvalidArgument, "no tensor has begun that could end");
+    Fail(Status::kInvalidArgument, "no tensor has begun that could end");
   }
   BnqEntry& entry = entries_.back();
   for (const Stream& stream : streams_) {
     if (stream.written == stream.section.raw_bytes) continue;
-    Fail(Code::kInvalidArgument,
-         "tensor %s: section role %u: %llu of its %llu bytes were given",
-         Quoted(entry.name).c_str(), static_cast<unsigned>(stream.section.role),
-         static_cast<Number>(stream.written),
-         static_cast<Number>(stream.section.raw_bytes));
+    Fail(Status::kInvalidArgument, "tensor ", Quoted(entry.name),
+         ": section role ", stream.section.role, ": ", stream.written,
+         " of its ", stream.section.raw_bytes, " bytes were given");
   }
   std::sort(streams_.begin(), streams_.end(),
             [](const Stream& a, const Stream& b) {
@@ -223,8 +215,8 @@ uint64_t BnqWriter::EndEntry() {
 
 void BnqWriter::Finish() {
   if (open_) {
-    Fail(Code::kInvalidArgument, "tensor %s has not ended",
-         Quoted(entries_.back().name).c_str());
+    Fail(Status::kInvalidArgument, "tensor ", Quoted(entries_.back().name),
+         " has not ended");
   }
   std::sort(entries_.begin(), entries_.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });

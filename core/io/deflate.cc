@@ -40,7 +40,7 @@ std::unique_ptr<z_stream> NewStream(Allocator* allocator) {
 
 void CheckInit(int result) {
   if (result == Z_MEM_ERROR) throw std::bad_alloc();
-  if (result != Z_OK) Fail(Code::kInternal, "zlib failed with %d", result);
+  if (result != Z_OK) Fail(Status::kInternal, "zlib failed with ", result);
 }
 
 std::unique_ptr<z_stream> NewDeflate(Allocator* allocator, int strategy) {

@@ -36,8 +36,8 @@ FileId IdOf(const struct stat& status) {
 [[noreturn]] void FailSystem(const std::string& label, const char* what,
                              int error) {
   const bool missing = error == ENOENT || error == ENOTDIR;
-  Fail(missing ? Code::kNotFound : Code::kIo, "cannot %s %s: %s", what,
-       label.c_str(), std::strerror(error));
+  Fail(missing ? Status::kNotFound : Status::kIo, "cannot ", what, " ", label,
+       ": ", std::strerror(error));
 }
 
 void CheckRegular(const std::string& label, const struct stat& status) {
@@ -46,7 +46,7 @@ void CheckRegular(const std::string& label, const struct stat& status) {
                      : S_ISFIFO(status.st_mode) ? "a pipe"
                      : S_ISSOCK(status.st_mode) ? "a socket"
                                                 : "a device";
-  Fail(Code::kIo, "%s is %s, must be a regular file", label.c_str(), kind);
+  Fail(Status::kIo, label, " is ", kind, ", must be a regular file");
 }
 
 // Where the file cannot be mapped.
@@ -59,8 +59,7 @@ void ReadAll(int fd, const std::string& label, Buffer* buffer) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) FailSystem(label, "read", errno);
     if (n == 0) {
-      Fail(Code::kIo, "cannot read %s: it became shorter meanwhile",
-           label.c_str());
+      Fail(Status::kIo, "cannot read ", label, ": it became shorter meanwhile");
     }
     done += static_cast<size_t>(n);
   }
@@ -94,9 +93,8 @@ std::shared_ptr<const MappedFile> MappedFile::Open(const Context& context,
   CheckRegular(label, status);
   const uint64_t size = static_cast<uint64_t>(status.st_size);
   if (size > SIZE_MAX) {
-    Fail(Code::kUnsupported,
-         "%s has %llu bytes, more than this machine can address", label.c_str(),
-         static_cast<unsigned long long>(size));
+    Fail(Status::kUnsupported, label, " has ", size,
+         " bytes, more than this machine can address");
   }
   file->has_id_ = true;
   file->id_ = IdOf(status);
@@ -118,13 +116,11 @@ std::shared_ptr<const MappedFile> MappedFile::Open(const Context& context,
 std::shared_ptr<const MappedFile> MappedFile::FromMemory(
     const void* data, uint64_t size, const std::string& name) {
   if (data == nullptr && size > 0) {
-    Fail(Code::kInvalidArgument, "data is NULL, size = %llu",
-         static_cast<unsigned long long>(size));
+    Fail(Status::kInvalidArgument, "data is NULL, size = ", size);
   }
   if (size > SIZE_MAX) {
-    Fail(Code::kInvalidArgument,
-         "size = %llu, more than this machine can address",
-         static_cast<unsigned long long>(size));
+    Fail(Status::kInvalidArgument, "size = ", size,
+         ", more than this machine can address");
   }
   std::shared_ptr<MappedFile> file(new MappedFile(name));
   file->data_ = static_cast<const uint8_t*>(data);

@@ -10,8 +10,6 @@
 namespace bnq {
 namespace {
 
-using Number = unsigned long long;  // as printf wants it
-
 FileKind KindOf(const MappedFile& file) {
   const uint8_t* p = file.data();
   // A safetensors file starts with a length, of which these would be the
@@ -84,10 +82,9 @@ std::shared_ptr<const ModelFile> ModelFile::FromMemory(const Context& context,
                                                        uint64_t size) {
   auto file = MappedFile::FromMemory(data, size);
   if (KindOf(*file) == FileKind::kSafetensorsIndex) {
-    Fail(Code::kUnsupported,
-         "%s: the index of a sharded model names files, and cannot be opened "
-         "from memory",
-         file->label().c_str());
+    Fail(Status::kUnsupported, file->label(),
+         ": the index of a sharded model names files, and cannot be opened "
+         "from memory");
   }
   std::shared_ptr<ModelFile> model(new ModelFile);
   model->Load(context, std::move(file));
@@ -186,9 +183,9 @@ PlainReader::PlainReader(const Context& context, const ModelFile& file,
                          const ModelEntry& entry)
     : remaining_(entry.raw_bytes) {
   if (entry.format != 0) {
-    Fail(Code::kUnsupported,
-         "tensor %s is quantized (format id %d), not a plain array",
-         Quoted(entry.name).c_str(), static_cast<int>(entry.format));
+    Fail(Status::kUnsupported, "tensor ", Quoted(entry.name),
+         " is quantized (format id ", static_cast<int>(entry.format),
+         "), not a plain array");
   }
   if (entry.bnq != nullptr) {
     chunks_ = std::make_unique<BnqSectionReader>(
@@ -200,9 +197,8 @@ PlainReader::PlainReader(const Context& context, const ModelFile& file,
 
 void PlainReader::Read(void* out, uint64_t bytes) {
   if (bytes > remaining_) {
-    Fail(Code::kInvalidArgument,
-         "reading %llu bytes, but only %llu of the array are left",
-         static_cast<Number>(bytes), static_cast<Number>(remaining_));
+    Fail(Status::kInvalidArgument, "reading ", bytes, " bytes, but only ",
+         remaining_, " of the array are left");
   }
   if (bytes == 0) return;
   if (chunks_) {

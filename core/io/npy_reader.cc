@@ -11,8 +11,6 @@
 namespace bnq {
 namespace {
 
-using Number = unsigned long long;  // as printf wants it
-
 constexpr char kMagic[6] = {'\x93', 'N', 'U', 'M', 'P', 'Y'};
 
 // The header: a Python dictionary of three literals,
@@ -46,8 +44,8 @@ class Header {
       if (which == 0) {
         Space();
         if (next_ != end_ && *next_ == '[') {
-          Fail(Code::kUnsupported, "%s: arrays of structures are not supported",
-               label_.c_str());
+          Fail(Status::kUnsupported, label_,
+               ": arrays of structures are not supported");
         }
         descr = String();
       } else if (which == 1) {
@@ -69,8 +67,7 @@ class Header {
 
  private:
   [[noreturn]] void Corrupt(const std::string& what) const {
-    Fail(Code::kCorruptFile, "%s: the .npy header %s", label_.c_str(),
-         what.c_str());
+    Fail(Status::kCorruptFile, label_, ": the .npy header ", what);
   }
   void Space() {
     while (next_ != end_ && (*next_ == ' ' || *next_ == '\n' ||
@@ -132,7 +129,7 @@ class Header {
       }
       if (next_ == first) Corrupt("has a dimension that is not a number");
       if (rank == kMaxRank) {
-        Fail(Code::kUnsupported, "%s: the rank is more than %d", label_.c_str(),
+        Fail(Status::kUnsupported, label_, ": the rank is more than ",
              kMaxRank);
       }
       dims[rank++] = value;
@@ -160,17 +157,16 @@ NpyReader::NpyReader(std::shared_ptr<const MappedFile> file)
   const uint8_t* data = file_->data();
   const uint64_t size = file_->size();
   if (!IsNpy(*file_)) {
-    Fail(Code::kCorruptFile, "%s does not begin as a .npy file", label.c_str());
+    Fail(Status::kCorruptFile, label, " does not begin as a .npy file");
   }
   if (size < 10) {
-    Fail(Code::kCorruptFile, "%s: %llu bytes are too few for a .npy file",
-         label.c_str(), static_cast<Number>(size));
+    Fail(Status::kCorruptFile, label, ": ", size,
+         " bytes are too few for a .npy file");
   }
   const int major = data[6], minor = data[7];
   if (major < 1 || major > 3 || minor != 0) {
-    Fail(Code::kUnsupported,
-         "%s: .npy format version %d.%d, must be 1.0, 2.0 or 3.0",
-         label.c_str(), major, minor);
+    Fail(Status::kUnsupported, label, ": .npy format version ", major, ".",
+         minor, ", must be 1.0, 2.0 or 3.0");
   }
   const uint64_t begin = major == 1 ? 10 : 12;
   uint64_t length = 0;
@@ -179,9 +175,8 @@ NpyReader::NpyReader(std::shared_ptr<const MappedFile> file)
         major == 1 ? LoadLE<uint16_t>(data + 8) : LoadLE<uint32_t>(data + 8);
   }
   if (size < begin || length > size - begin) {
-    Fail(Code::kCorruptFile,
-         "%s: a .npy header of %llu bytes does not fit the file's %llu",
-         label.c_str(), static_cast<Number>(length), static_cast<Number>(size));
+    Fail(Status::kCorruptFile, label, ": a .npy header of ", length,
+         " bytes does not fit the file's ", size);
   }
   Header header(label, reinterpret_cast<const char*>(data + begin), length);
   header.Parse();
@@ -192,27 +187,25 @@ NpyReader::NpyReader(std::shared_ptr<const MappedFile> file)
   } else if (header.descr == "<f8") {
     array_.dtype = DType::kF64;
   } else {
-    Fail(Code::kUnsupported, "%s: type %s, must be one of: <f2, <f4, <f8",
-         label.c_str(), Quoted(header.descr).c_str());
+    Fail(Status::kUnsupported, label, ": type ", Quoted(header.descr),
+         ", must be one of: <f2, <f4, <f8");
   }
   if (header.fortran_order && header.rank > 1) {
-    Fail(Code::kUnsupported,
-         "%s: the array is in Fortran order, must be in C order",
-         label.c_str());
+    Fail(Status::kUnsupported, label,
+         ": the array is in Fortran order, must be in C order");
   }
   try {
     array_.shape = Shape::Make(header.rank, header.dims);
   } catch (const Error& error) {
-    Fail(Code::kCorruptFile, "%s: %s", label.c_str(), error.message().c_str());
+    Fail(Status::kCorruptFile, label, ": ", error.message());
   }
   offset_ = begin + length;
   uint64_t bytes = 0;
   if (!TryByteSize(array_.shape, array_.dtype, &bytes) ||
       bytes != size - offset_) {
-    Fail(Code::kCorruptFile,
-         "%s: %llu bytes of data, must be those of shape %s of %s",
-         label.c_str(), static_cast<Number>(size - offset_),
-         array_.shape.ToString().c_str(), Info(array_.dtype).name);
+    Fail(Status::kCorruptFile, label, ": ", size - offset_,
+         " bytes of data, must be those of shape ", array_.shape.ToString(),
+         " of ", Info(array_.dtype).name);
   }
   array_.data = data + offset_;
 }

@@ -10,8 +10,6 @@
 namespace bnq {
 namespace {
 
-using Number = unsigned long long;  // as printf wants it
-
 // Of tensor name and file name.
 using WeightMap = std::vector<std::pair<std::string, std::string>>;
 
@@ -28,11 +26,11 @@ class IndexParser final : public JsonHandler {
     // A token of the text may be in it, as long as the text is.
     size_t end = std::min<size_t>(what.size(), 400);
     while (end < what.size() && (what[end] & 0xC0) == 0x80) --end;
-    Fail(Code::kCorruptFile, "%s: %s%s", label_.c_str(),
+    Fail(Status::kCorruptFile, label_, ": ",
          state_ == State::kMap && !key_.empty()
              ? ("weight_map " + Quoted(key_) + ": ").c_str()
              : "",
-         what.substr(0, end).c_str());
+         what.substr(0, end));
   }
   [[noreturn]] void Expected(const std::string& found) {
     OnError("found " + found + ", expected " +
@@ -51,8 +49,8 @@ class IndexParser final : public JsonHandler {
               ", must name a file beside the index, without a path");
     }
     if (map_.size() == kMaxTensors) {
-      Fail(Code::kUnsupported, "%s: more than %llu tensors", label_.c_str(),
-           static_cast<Number>(kMaxTensors));
+      Fail(Status::kUnsupported, label_, ": more than ", kMaxTensors,
+           " tensors");
     }
     map_.emplace_back(std::move(key_), std::move(value));
     key_.clear();
@@ -87,33 +85,29 @@ WeightMap ParseIndex(const MappedFile& file) {
   const std::string& label = file.label();
   // The header's limit: the same names are in both.
   if (file.size() > kMaxSafetensorsHeader) {
-    Fail(Code::kCorruptFile, "%s: %llu bytes, an index has at most %llu",
-         label.c_str(), static_cast<Number>(file.size()),
-         static_cast<Number>(kMaxSafetensorsHeader));
+    Fail(Status::kCorruptFile, label, ": ", file.size(),
+         " bytes, an index has at most ", kMaxSafetensorsHeader);
   }
   const char* text = reinterpret_cast<const char*>(file.data());
   const size_t size = static_cast<size_t>(file.size());
   const size_t invalid = FindInvalidUtf8(text, size);
   if (invalid != size) {
-    Fail(Code::kCorruptFile, "%s: byte %llu is not UTF-8", label.c_str(),
-         static_cast<Number>(invalid));
+    Fail(Status::kCorruptFile, label, ": byte ", invalid, " is not UTF-8");
   }
   WeightMap map;
   IndexParser parser(label, &map);
   parser.Parse(text, size);
   if (!parser.has_map()) {
-    Fail(Code::kCorruptFile,
-         "%s is JSON without a weight_map, so not the index of a safetensors "
-         "model",
-         label.c_str());
+    Fail(Status::kCorruptFile, label,
+         " is JSON without a weight_map, so not the index of a safetensors "
+         "model");
   }
   std::sort(map.begin(), map.end());
   for (size_t i = 1; i < map.size(); ++i) {
     if (map[i].first == map[i - 1].first) {
-      Fail(Code::kCorruptFile,
-           "%s: weight_map has the tensor %s twice, in %s and %s",
-           label.c_str(), Quoted(map[i].first).c_str(),
-           Quoted(map[i - 1].second).c_str(), Quoted(map[i].second).c_str());
+      Fail(Status::kCorruptFile, label, ": weight_map has the tensor ",
+           Quoted(map[i].first), " twice, in ", Quoted(map[i - 1].second),
+           " and ", Quoted(map[i].second));
     }
   }
   return map;
@@ -148,8 +142,8 @@ SafetensorsIndex::SafetensorsIndex(const Context& context,
     const SafetensorsReader* shard = by_name[shard_name];
     const SafetensorsEntry* tensor = shard->Find(name);
     if (tensor == nullptr) {
-      Fail(Code::kCorruptFile, "%s: tensor %s is not in %s", label.c_str(),
-           Quoted(name).c_str(), shard->file().label().c_str());
+      Fail(Status::kCorruptFile, label, ": tensor ", Quoted(name),
+           " is not in ", shard->file().label());
     }
     owners[name] = shard;
     entries_.push_back({shard, tensor});
@@ -161,10 +155,9 @@ SafetensorsIndex::SafetensorsIndex(const Context& context,
     for (const SafetensorsEntry& tensor : shard->entries()) {
       const auto [owner, added] = owners.emplace(tensor.name, shard.get());
       if (owner->second != shard.get()) {
-        Fail(Code::kCorruptFile, "%s: tensor %s is in both %s and %s",
-             label.c_str(), Quoted(tensor.name).c_str(),
-             owner->second->file().label().c_str(),
-             shard->file().label().c_str());
+        Fail(Status::kCorruptFile, label, ": tensor ", Quoted(tensor.name),
+             " is in both ", owner->second->file().label(), " and ",
+             shard->file().label());
       }
       if (added && unlisted++ == 0) first = tensor.name;
     }

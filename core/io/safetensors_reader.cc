@@ -6,12 +6,11 @@
 #include "core/base/error.h"
 #include "core/io/endian.h"
 #include "core/io/json_sax.h"
+#include "core/io/naming.h"
 #include "core/io/safetensors.h"
 
 namespace bnq {
 namespace {
-
-using Number = unsigned long long;  // as printf wants it
 
 std::string KnownDTypes() {
   std::string list;
@@ -37,8 +36,8 @@ class HeaderParser final : public JsonHandler {
     // A token of the text may be in it, as long as the text is.
     size_t end = std::min<size_t>(what.size(), 400);
     while (end < what.size() && (what[end] & 0xC0) == 0x80) --end;
-    Fail(Code::kCorruptFile, "%s: InvalidHeaderDeserialization: %s%s",
-         label_.c_str(), Where().c_str(), what.substr(0, end).c_str());
+    Fail(Status::kCorruptFile, label_,
+         ": InvalidHeaderDeserialization: ", Where(), what.substr(0, end));
   }
 
   std::string Where() const {
@@ -70,8 +69,8 @@ class HeaderParser final : public JsonHandler {
 
   void CheckNoNul(const std::string& text) {
     if (text.find('\0') == std::string::npos) return;
-    Fail(Code::kUnsupported, "%s: %sa NUL character in %s is not supported",
-         label_.c_str(), Where().c_str(), Quoted(text).c_str());
+    Fail(Status::kUnsupported, label_, ": ", Where(), "a NUL character in ",
+         Quoted(text), " is not supported");
   }
 
   void OnOther(const std::string& what) override { Expected(what); }
@@ -99,9 +98,8 @@ class HeaderParser final : public JsonHandler {
     if (state_ == State::kShape) {
       Shape& shape = entry->shape;
       if (shape.rank == kMaxRank) {
-        Fail(Code::kUnsupported,
-             "%s: tensor %s has a rank above %d, which is not supported",
-             label_.c_str(), Quoted(entry->name).c_str(), kMaxRank);
+        Fail(Status::kUnsupported, label_, ": tensor ", Quoted(entry->name),
+             " has a rank above ", kMaxRank, ", which is not supported");
       }
       shape.dims[shape.rank++] = value;
     } else if (state_ == State::kOffsets) {
@@ -129,8 +127,8 @@ class HeaderParser final : public JsonHandler {
           return;
         }
         if (entries_.size() == kMaxTensors) {
-          Fail(Code::kUnsupported, "%s: more than %llu tensors", label_.c_str(),
-               static_cast<Number>(kMaxTensors));
+          Fail(Status::kUnsupported, label_, ": more than ", kMaxTensors,
+               " tensors");
         }
         entries_.emplace_back();
         entries_.back().name = std::move(key_);
@@ -216,8 +214,10 @@ class HeaderParser final : public JsonHandler {
 
 [[noreturn]] void FailTensor(const std::string& label, const char* error,
                              const std::string& name, const std::string& what) {
-  Fail(Code::kCorruptFile, "%s: %s: tensor %s: %s", label.c_str(), error,
-       Quoted(name).c_str(), what.c_str());
+  const std::string subject = TensorSubject(name);
+  throw Error(Status::kCorruptFile,
+              Message(label, ": ", error, ": ", subject, ": ", what))
+      .Naming(subject);
 }
 
 // Checks 6 to 9 on a tensor that must begin at position, and returns its end.
@@ -270,30 +270,26 @@ SafetensorsReader::SafetensorsReader(std::shared_ptr<const MappedFile> file)
   const std::string& label = file_->label();
   const uint64_t size = file_->size();
   if (size < 8) {
-    Fail(Code::kCorruptFile,
-         "%s: HeaderTooSmall: %llu bytes, must be 8 or more", label.c_str(),
-         static_cast<Number>(size));
+    Fail(Status::kCorruptFile, label, ": HeaderTooSmall: ", size,
+         " bytes, must be 8 or more");
   }
   const uint64_t n = LoadLE<uint64_t>(file_->data());
   if (n > kMaxSafetensorsHeader) {
-    Fail(Code::kCorruptFile,
-         "%s: HeaderTooLarge: header length = %llu, must be at most %llu (is "
-         "it a safetensors file?)",
-         label.c_str(), static_cast<Number>(n),
-         static_cast<Number>(kMaxSafetensorsHeader));
+    Fail(Status::kCorruptFile, label, ": HeaderTooLarge: header length = ", n,
+         ", must be at most ", kMaxSafetensorsHeader,
+         " (is it a safetensors file?)");
   }
   if (n > size - 8) {
-    Fail(Code::kCorruptFile,
-         "%s: InvalidHeaderLength: header length = %llu, but %llu bytes follow",
-         label.c_str(), static_cast<Number>(n), static_cast<Number>(size - 8));
+    Fail(Status::kCorruptFile, label,
+         ": InvalidHeaderLength: header length = ", n, ", but ", size - 8,
+         " bytes follow");
   }
   const char* header = reinterpret_cast<const char*>(file_->data()) + 8;
   const size_t length = static_cast<size_t>(n);
   const size_t invalid = FindInvalidUtf8(header, length);
   if (invalid != length) {
-    Fail(Code::kCorruptFile,
-         "%s: InvalidHeader: byte %llu of the header is not UTF-8",
-         label.c_str(), static_cast<Number>(invalid));
+    Fail(Status::kCorruptFile, label, ": InvalidHeader: byte ", invalid,
+         " of the header is not UTF-8");
   }
   HeaderParser(label, &metadata_, &entries_).Parse(header, length);
 
@@ -304,9 +300,9 @@ SafetensorsReader::SafetensorsReader(std::shared_ptr<const MappedFile> file)
   const auto key =
       std::adjacent_find(metadata_.begin(), metadata_.end(), same_key);
   if (key != metadata_.end()) {
-    Fail(Code::kCorruptFile,
-         "%s: InvalidHeaderDeserialization: __metadata__ has the key %s twice",
-         label.c_str(), Quoted(key->first).c_str());
+    Fail(Status::kCorruptFile, label,
+         ": InvalidHeaderDeserialization: __metadata__ has the key ",
+         Quoted(key->first), " twice");
   }
   const auto by_name = [](const auto& a, const auto& b) {
     return a.name < b.name;
@@ -329,11 +325,9 @@ SafetensorsReader::SafetensorsReader(std::shared_ptr<const MappedFile> file)
     position = CheckTensor(label, entry, position);
   }
   if (position != size - 8 - n) {
-    Fail(Code::kCorruptFile,
-         "%s: MetadataIncompleteBuffer: the tensors have %llu bytes, but %llu "
-         "follow the header",
-         label.c_str(), static_cast<Number>(position),
-         static_cast<Number>(size - 8 - n));
+    Fail(Status::kCorruptFile, label,
+         ": MetadataIncompleteBuffer: the tensors have ", position,
+         " bytes, but ", size - 8 - n, " follow the header");
   }
   for (SafetensorsEntry& entry : entries_) {
     entry.bytes -= entry.offset;

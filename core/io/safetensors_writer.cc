@@ -10,8 +10,6 @@
 namespace bnq {
 namespace {
 
-using Number = unsigned long long;  // as printf wants it
-
 // Quoted and escaped; text is UTF-8.
 std::string Json(const std::string& text) {
   return nlohmann::json(text).dump();
@@ -20,7 +18,7 @@ std::string Json(const std::string& text) {
 void CheckTensor(const SafetensorsTensor& tensor) {
   CheckNewName(tensor.name);
   if (tensor.name == "__metadata__") {
-    Fail(Code::kInvalidArgument,
+    Fail(Status::kInvalidArgument,
          "tensor name \"__metadata__\" is reserved by safetensors");
   }
 }
@@ -30,10 +28,10 @@ uint64_t ByteSize(const SafetensorsTensor& tensor) {
   const DTypeInfo& info = Info(tensor.dtype);
   const bool fits = TryMul(tensor.shape.elements(), info.bits, &bits);
   if (!fits || bits % 8 != 0) {
-    Fail(Code::kInvalidArgument, "%s: tensor %s: dtype %s, shape %s: %s",
-         fits ? "MisalignedSlice" : "ValidationOverflow",
-         Quoted(tensor.name).c_str(), info.name,
-         tensor.shape.ToString().c_str(),
+    Fail(Status::kInvalidArgument,
+         fits ? "MisalignedSlice" : "ValidationOverflow", ": tensor ",
+         Quoted(tensor.name), ": dtype ", info.name, ", shape ",
+         tensor.shape.ToString(), ": ",
          fits ? "its bits do not fill whole bytes"
               : "its size overflows 64 bits");
   }
@@ -43,10 +41,9 @@ uint64_t ByteSize(const SafetensorsTensor& tensor) {
 // Before the text is made, which takes several times its size.
 void CheckHeaderSize(uint64_t bytes) {
   if (bytes <= kMaxSafetensorsHeader) return;
-  Fail(Code::kInvalidArgument,
-       "HeaderTooLarge: names and metadata need a header of %llu bytes or "
-       "more, must be at most %llu",
-       static_cast<Number>(bytes), static_cast<Number>(kMaxSafetensorsHeader));
+  Fail(Status::kInvalidArgument,
+       "HeaderTooLarge: names and metadata need a header of ", bytes,
+       " bytes or more, must be at most ", kMaxSafetensorsHeader);
 }
 
 void AppendTensor(const SafetensorsEntry& entry, std::string* json) {
@@ -66,8 +63,8 @@ void AppendTensor(const SafetensorsEntry& entry, std::string* json) {
 SafetensorsLayout LayOutSafetensors(std::vector<SafetensorsTensor> tensors,
                                     Metadata metadata) {
   if (tensors.size() > kMaxTensors) {
-    Fail(Code::kInvalidArgument, "%llu tensors, must be at most %llu",
-         static_cast<Number>(tensors.size()), static_cast<Number>(kMaxTensors));
+    Fail(Status::kInvalidArgument, tensors.size(), " tensors, must be at most ",
+         kMaxTensors);
   }
   metadata = SortedMetadata(std::move(metadata));
   for (const SafetensorsTensor& tensor : tensors) CheckTensor(tensor);
@@ -75,8 +72,8 @@ SafetensorsLayout LayOutSafetensors(std::vector<SafetensorsTensor> tensors,
             [](const auto& a, const auto& b) { return a.name < b.name; });
   for (size_t i = 1; i < tensors.size(); ++i) {
     if (tensors[i].name == tensors[i - 1].name) {
-      Fail(Code::kInvalidArgument, "tensor name %s is given twice",
-           Quoted(tensors[i].name).c_str());
+      Fail(Status::kInvalidArgument, "tensor name ", Quoted(tensors[i].name),
+           " is given twice");
     }
   }
   std::stable_sort(tensors.begin(), tensors.end(),
@@ -134,8 +131,8 @@ SafetensorsWriter::SafetensorsWriter(const std::string& path,
 void SafetensorsWriter::Append(size_t index, const void* data, uint64_t bytes) {
   const std::vector<SafetensorsEntry>& entries = layout_.entries;
   if (index >= entries.size()) {
-    Fail(Code::kInvalidArgument, "tensor index = %llu, must be below %llu",
-         static_cast<Number>(index), static_cast<Number>(entries.size()));
+    Fail(Status::kInvalidArgument, "tensor index = ", index, ", must be below ",
+         entries.size());
   }
   // Empty tensors need no call.
   while (current_ < index && written_ == entries[current_].bytes) {
@@ -144,19 +141,15 @@ void SafetensorsWriter::Append(size_t index, const void* data, uint64_t bytes) {
   }
   const SafetensorsEntry& entry = entries[index];
   if (index != current_) {
-    Fail(Code::kInvalidArgument,
-         "tensor %s is not next: tensor %s has %llu of its %llu bytes",
-         Quoted(entry.name).c_str(), Quoted(entries[current_].name).c_str(),
-         static_cast<Number>(written_),
-         static_cast<Number>(entries[current_].bytes));
+    Fail(Status::kInvalidArgument, "tensor ", Quoted(entry.name),
+         " is not next: tensor ", Quoted(entries[current_].name), " has ",
+         written_, " of its ", entries[current_].bytes, " bytes");
   }
   if (bytes > entry.bytes - written_) {
-    Fail(Code::kInvalidArgument,
-         "InvalidTensorView: tensor %s: dtype %s, shape %s needs %llu bytes, "
-         "given %llu after %llu",
-         Quoted(entry.name).c_str(), Info(entry.dtype).name,
-         entry.shape.ToString().c_str(), static_cast<Number>(entry.bytes),
-         static_cast<Number>(bytes), static_cast<Number>(written_));
+    Fail(Status::kInvalidArgument, "InvalidTensorView: tensor ",
+         Quoted(entry.name), ": dtype ", Info(entry.dtype).name, ", shape ",
+         entry.shape.ToString(), " needs ", entry.bytes, " bytes, given ",
+         bytes, " after ", written_);
   }
   file_.Append(data, bytes);
   written_ += bytes;
@@ -167,12 +160,10 @@ void SafetensorsWriter::Finish() {
   for (; current_ < entries.size(); ++current_, written_ = 0) {
     const SafetensorsEntry& entry = entries[current_];
     if (written_ != entry.bytes) {
-      Fail(Code::kInvalidArgument,
-           "InvalidTensorView: tensor %s: dtype %s, shape %s needs %llu bytes, "
-           "given %llu",
-           Quoted(entry.name).c_str(), Info(entry.dtype).name,
-           entry.shape.ToString().c_str(), static_cast<Number>(entry.bytes),
-           static_cast<Number>(written_));
+      Fail(Status::kInvalidArgument, "InvalidTensorView: tensor ",
+           Quoted(entry.name), ": dtype ", Info(entry.dtype).name, ", shape ",
+           entry.shape.ToString(), " needs ", entry.bytes, " bytes, given ",
+           written_);
     }
   }
   file_.Commit();

@@ -52,13 +52,12 @@ Metadata SortedMetadata(Metadata metadata) {
   for (size_t i = 0; i < metadata.size(); ++i) {
     const std::string& key = metadata[i].first;
     if (!IsCleanText(key) || !IsCleanText(metadata[i].second)) {
-      Fail(Code::kInvalidArgument,
-           "metadata %s: key and value must be UTF-8 without NUL",
-           Quoted(key).c_str());
+      Fail(Status::kInvalidArgument, "metadata ", Quoted(key),
+           ": key and value must be UTF-8 without NUL");
     }
     if (i > 0 && key == metadata[i - 1].first) {
-      Fail(Code::kInvalidArgument, "metadata has the key %s twice",
-           Quoted(key).c_str());
+      Fail(Status::kInvalidArgument, "metadata has the key ", Quoted(key),
+           " twice");
     }
   }
   return metadata;
@@ -66,11 +65,11 @@ Metadata SortedMetadata(Metadata metadata) {
 
 void CheckNewName(const std::string& name) {
   if (name.empty()) {
-    Fail(Code::kInvalidArgument, "tensor name is empty");
+    Fail(Status::kInvalidArgument, "tensor name is empty");
   }
   if (!IsCleanText(name)) {
-    Fail(Code::kInvalidArgument, "tensor name %s must be UTF-8 without NUL",
-         Quoted(name).c_str());
+    Fail(Status::kInvalidArgument, "tensor name ", Quoted(name),
+         " must be UTF-8 without NUL");
   }
 }
 

@@ -2,7 +2,7 @@
 #ifndef BNQ_CORE_KERNELS_AFFINE_H_
 #define BNQ_CORE_KERNELS_AFFINE_H_
 
-#include "core/format.h"
+#include "core/scheme/format.h"
 
 namespace bnq {
 

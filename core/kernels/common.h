@@ -8,7 +8,7 @@
 
 #include "core/base/dtype.h"
 #include "core/base/error.h"
-#include "core/format.h"
+#include "core/scheme/format.h"
 
 namespace bnq {
 

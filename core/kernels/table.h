@@ -3,7 +3,7 @@
 #ifndef BNQ_CORE_KERNELS_TABLE_H_
 #define BNQ_CORE_KERNELS_TABLE_H_
 
-#include "core/format.h"
+#include "core/scheme/format.h"
 
 namespace bnq {
 

@@ -1,6 +1,6 @@
 // The block traversal, written once for every format: walks rows, spans and
-// runs, finds ranges, and hands vectors of values to a Codec (core/format.h).
-// Included once per target.
+// runs, finds ranges, and hands vectors of values to a Codec
+// (core/scheme/format.h). Included once per target.
 #if defined(BNQ_CORE_KERNELS_TRAVERSAL_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef BNQ_CORE_KERNELS_TRAVERSAL_INL_H_
 #undef BNQ_CORE_KERNELS_TRAVERSAL_INL_H_
@@ -15,6 +15,7 @@
 #include "core/kernels/compat-inl.h"
 #include "core/kernels/reduce-inl.h"
 #include "core/kernels/traversal.h"
+#include "core/scheme/rules.h"
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
 

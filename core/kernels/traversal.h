@@ -6,11 +6,11 @@
 #include <cstdint>
 
 #include "core/base/dtype.h"
-#include "core/format.h"
 #include "core/kernels/common.h"
 #include "core/kernels/packing.h"
-#include "core/tensor/layout.h"
-#include "core/tensor/scales.h"
+#include "core/scheme/format.h"
+#include "core/scheme/layout.h"
+#include "core/scheme/scales.h"
 
 namespace bnq {
 
@@ -21,8 +21,8 @@ constexpr size_t kSpan = 1280;
 // go past the caches leave in longer bursts.
 constexpr size_t kDecodeSpan = 5120;
 
-// This many elements or more do not fit the caches: what is as large as they are
-// is written past them.
+// This many elements or more do not fit the caches: what is as large as they
+// are is written past them.
 constexpr uint64_t kStreamElements = uint64_t{8} << 20;
 
 // Parameters of each column of a period, for Layout::per_element; with slack

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/io/naming.h"
 #include "core/model/convert.h"
-#include "core/model/naming.h"
 #include "core/tensor/dequantize.h"
 
 namespace bnq {

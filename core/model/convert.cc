@@ -8,8 +8,8 @@
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/io/bnq_writer.h"
+#include "core/io/naming.h"
 #include "core/io/safetensors.h"
-#include "core/model/naming.h"
 #include "core/tensor/dequantize.h"
 #include "core/tensor/quantize.h"
 
@@ -49,9 +49,8 @@ class Meter {
 
 void RefuseSameFile(const ModelFile& file, const std::string& output) {
   if (file.IsReadFrom(output)) {
-    Fail(Code::kExists,
-         "output = %s is also the input, and must be another file",
-         Quoted(output).c_str());
+    Fail(Status::kExists, "output = ", Quoted(output),
+         " is also the input, and must be another file");
   }
 }
 
@@ -325,14 +324,12 @@ Report QuantizeFile(const Context& context, const Plan& plan,
   const auto file = ModelFile::Open(context, input);
   for (const ExtraArray& array : extra) {
     if (file->Find(array.name) == nullptr) continue;
-    Fail(Code::kInvalidArgument,
-         "input = %s has a tensor %s already, which was to be added",
-         Quoted(input).c_str(), Quoted(array.name).c_str());
+    Fail(Status::kInvalidArgument, "input = ", Quoted(input), " has a tensor ",
+         Quoted(array.name), " already, which was to be added");
   }
   if (file->kind() == FileKind::kBnq) {
-    Fail(Code::kUnsupported,
-         "input = %s is a .bnq file, must be safetensors or its index",
-         Quoted(input).c_str());
+    Fail(Status::kUnsupported, "input = ", Quoted(input),
+         " is a .bnq file, must be safetensors or its index");
   }
   RefuseSameFile(*file, output);
   BnqWriter writer(context, output, options);
@@ -394,8 +391,8 @@ Report DequantizeFile(const Context& context, const std::string& input,
                       const WriteOptions& options, const Progress& progress) {
   const auto file = ModelFile::Open(context, input);
   if (file->kind() != FileKind::kBnq) {
-    Fail(Code::kUnsupported, "input = %s is not a .bnq file",
-         Quoted(input).c_str());
+    Fail(Status::kUnsupported, "input = ", Quoted(input),
+         " is not a .bnq file");
   }
   RefuseSameFile(*file, output);
   std::vector<SafetensorsTensor> tensors;

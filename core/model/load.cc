@@ -4,8 +4,9 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
+#include "core/io/naming.h"
 #include "core/model/convert.h"
-#include "core/model/naming.h"
+#include "core/scheme/registry.h"
 #include "core/tensor/quantize.h"
 
 namespace bnq {
@@ -14,9 +15,8 @@ namespace {
 Config OptionsOf(const BnqEntry& entry) {
   Config config;
   if (FindFormat(entry.format) == nullptr) {
-    Fail(Code::kUnsupported,
-         "format = %d is not known to this library, which has: %s",
-         entry.format, FormatNames().c_str());
+    Fail(Status::kUnsupported, "format = ", entry.format,
+         " is not known to this library, which has: ", FormatNames());
   }
   config.SetInt(static_cast<int32_t>(Option::kFormat), entry.format);
   for (const BnqOption& option : entry.options) {
@@ -27,8 +27,8 @@ Config OptionsOf(const BnqEntry& entry) {
     }
   }
   if (config.format() != entry.format) {
-    Fail(Code::kCorruptFile, "options say format %d, the entry says %d",
-         config.format(), entry.format);
+    Fail(Status::kCorruptFile, "options say format ", config.format(),
+         ", the entry says ", entry.format);
   }
   return config;
 }
@@ -39,9 +39,8 @@ const uint8_t* SectionData(const Context& context, const ModelFile& file,
                            const char* what, Buffer* buffer) {
   const BnqSection* section = entry.FindSection(role);
   if (section == nullptr ? bytes != 0 : section->raw_bytes != bytes) {
-    Fail(Code::kCorruptFile, "%s take %llu bytes, must be %llu", what,
-         static_cast<unsigned long long>(section ? section->raw_bytes : 0),
-         static_cast<unsigned long long>(bytes));
+    Fail(Status::kCorruptFile, what, " take ", section ? section->raw_bytes : 0,
+         " bytes, must be ", bytes);
   }
   if (bytes == 0) return nullptr;
   BnqSectionReader reader(context, *file.bnq(), entry, *section);
@@ -80,13 +79,13 @@ std::unique_ptr<QuantizedTensor> Load(
       case BnqRole::kOutlierValuesF16:
       case BnqRole::kOutlierValuesBF16:
         if (values != nullptr) {
-          Fail(Code::kCorruptFile, "it has outlier values of two types");
+          Fail(Status::kCorruptFile, "it has outlier values of two types");
         }
         values = &section;
         break;
       default:
-        Fail(Code::kUnsupported, "section role %u is not known to this library",
-             static_cast<unsigned>(section.role));
+        Fail(Status::kUnsupported, "section role ", section.role,
+             " is not known to this library");
     }
   }
   auto storage = std::make_shared<Storage>();
@@ -104,11 +103,9 @@ std::unique_ptr<QuantizedTensor> Load(
     const uint64_t count = columns->raw_bytes / 4;
     if (config.outlier_threshold() == 0.0f || values == nullptr || count == 0 ||
         columns->raw_bytes % 4 != 0 || count > features) {
-      Fail(Code::kCorruptFile,
-           "%llu bytes of outlier columns, which must be 4 each, at most %llu "
-           "columns, with values and an outlier_threshold",
-           static_cast<unsigned long long>(columns->raw_bytes),
-           static_cast<unsigned long long>(features));
+      Fail(Status::kCorruptFile, columns->raw_bytes,
+           " bytes of outlier columns, which must be 4 each, at most ",
+           features, " columns, with values and an outlier_threshold");
     }
     Outliers& outliers = parts.outliers;
     outliers.count = count;
@@ -123,7 +120,7 @@ std::unique_ptr<QuantizedTensor> Load(
                     2 * count * (entry.shape.elements() / features),
                     "outlier values", &storage->outlier_values);
   } else if (values != nullptr) {
-    Fail(Code::kCorruptFile, "it has outlier values without their columns");
+    Fail(Status::kCorruptFile, "it has outlier values without their columns");
   }
   storage->file = file;
   auto tensor = std::make_unique<QuantizedTensor>(config, entry.shape, parts,
@@ -172,13 +169,13 @@ void CheckFinitePlain(const Context& context, const ModelFile& file,
 Config StoredConfig(const ModelEntry& entry) {
   return InTensor(entry.name, [&] {
     if (entry.format == 0) {
-      Fail(Code::kUnsupported, "it is a plain array, not a quantized tensor");
+      Fail(Status::kUnsupported, "it is a plain array, not a quantized tensor");
     }
     try {
       return OptionsOf(*entry.bnq);
     } catch (const Error& e) {
-      if (e.code() != Code::kInvalidArgument) throw;
-      throw Error(Code::kCorruptFile, e.message());
+      if (e.status() != Status::kInvalidArgument) throw;
+      throw Error(Status::kCorruptFile, e.message());
     }
   });
 }
@@ -188,14 +185,14 @@ std::unique_ptr<QuantizedTensor> LoadTensor(
     const ModelEntry& entry) {
   return InTensor(entry.name, [&] {
     if (entry.format == 0) {
-      Fail(Code::kUnsupported, "it is a plain array, not a quantized tensor");
+      Fail(Status::kUnsupported, "it is a plain array, not a quantized tensor");
     }
     try {
       return Load(context, file, entry);
     } catch (const Error& e) {
       // The file said it, not the caller.
-      if (e.code() != Code::kInvalidArgument) throw;
-      throw Error(Code::kCorruptFile, e.message());
+      if (e.status() != Status::kInvalidArgument) throw;
+      throw Error(Status::kCorruptFile, e.message());
     }
   });
 }

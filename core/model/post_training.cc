@@ -13,9 +13,9 @@ namespace {
 int AxisOf(int axis, const Shape& shape, const char* what) {
   const int positive = axis < 0 ? axis + shape.rank : axis;
   if (positive < 0 || positive >= shape.rank) {
-    Fail(Code::kInvalidArgument,
-         "axis of the %s = %d, but the array of shape %s has rank %d", what,
-         axis, shape.ToString().c_str(), shape.rank);
+    Fail(Status::kInvalidArgument, "axis of the ", what, " = ", axis,
+         ", but the array of shape ", shape.ToString(), " has rank ",
+         shape.rank);
   }
   return positive;
 }
@@ -43,25 +43,21 @@ std::unique_ptr<QuantizedTensor> QuantizeCalibrated(
   const Granularity wanted =
       per_channel ? Granularity::kChannel : Granularity::kTensor;
   if (config.granularity() != wanted) {
-    Fail(Code::kInvalidArgument,
-         "granularity = %s, must be %s, as the calibrator's is",
-         config.ValueName(Option::kGranularity),
-         per_channel ? "channel" : "tensor");
+    Fail(Status::kInvalidArgument,
+         "granularity = ", config.ValueName(Option::kGranularity), ", must be ",
+         per_channel ? "channel" : "tensor", ", as the calibrator's is");
   }
   if (per_channel) {
     const int axis = AxisOf(config.axis(), array.shape, "config");
     if (axis !=
         AxisOf(calibrator.options().axis(), array.shape, "calibrator")) {
-      Fail(Code::kInvalidArgument,
-           "axis = %d, must be %d, as the calibrator's is", config.axis(),
-           calibrator.options().axis());
+      Fail(Status::kInvalidArgument, "axis = ", config.axis(), ", must be ",
+           calibrator.options().axis(), ", as the calibrator's is");
     }
     if (array.shape.dims[axis] != params.size()) {
-      Fail(Code::kInvalidArgument,
-           "shape = %s has %llu channels, must have %llu, as the calibrator",
-           array.shape.ToString().c_str(),
-           static_cast<unsigned long long>(array.shape.dims[axis]),
-           static_cast<unsigned long long>(params.size()));
+      Fail(Status::kInvalidArgument, "shape = ", array.shape.ToString(),
+           " has ", array.shape.dims[axis], " channels, must have ",
+           params.size(), ", as the calibrator");
     }
   }
   std::vector<float> scales;
@@ -80,9 +76,9 @@ std::unique_ptr<QuantizedTensor> QuantizeAuto(const Context& context,
                                               const ArrayView& array) {
   const bool per_channel = config.granularity() == Granularity::kChannel;
   if (!per_channel && config.granularity() != Granularity::kTensor) {
-    Fail(Code::kInvalidArgument,
-         "granularity = %s, must be tensor or channel to be calibrated",
-         config.ValueName(Option::kGranularity));
+    Fail(Status::kInvalidArgument,
+         "granularity = ", config.ValueName(Option::kGranularity),
+         ", must be tensor or channel to be calibrated");
   }
   const auto set = [&](Calibrator& to, CalibrationOption option,
                        int64_t value) {
@@ -110,12 +106,9 @@ Report PostTrainingQuantizeFile(const Context& context, const Plan& plan,
   std::vector<ExtraArray> extra;
   for (const auto& item : calibration.calibrators()) {
     std::vector<Params> params;
-    try {
-      params = CalibratedParams(context, *item.second, activations);
-    } catch (const Error& e) {
-      throw Error(e.code(),
-                  "calibrator " + Quoted(item.first) + ": " + e.message());
-    }
+    Within(
+        [&] { return "calibrator " + Quoted(item.first); },
+        [&] { params = CalibratedParams(context, *item.second, activations); });
     const uint64_t count = params.size();
     ExtraArray scales, zeros;
     scales.name = item.first + ".input_scale";

@@ -51,10 +51,8 @@ void GptqFactor(const Context& context, double* h, uint64_t n, double damping) {
       const double pivot = h[k * n + k];
       // Below this there is rounding and nothing else.
       if (!(pivot > 1e-14 * mean)) {
-        Fail(Code::kInvalidArgument,
-             "damping = %g: input %llu follows from the others, so it must be "
-             "greater",
-             damping, static_cast<unsigned long long>(k));
+        Fail(Status::kInvalidArgument, "damping = ", damping, ": input ", k,
+             " follows from the others, so it must be greater");
       }
       const double root = std::sqrt(pivot);
       for (uint64_t i = begin; i < k; ++i) h[i * n + k] /= root;
@@ -175,10 +173,8 @@ void Gptq(const LayerTask& task, ParamSet* params, std::vector<int8_t>* codes) {
         Params found;
         if (!RuleParams(serial, task.format, task.config, values.data(),
                         to - from, &found)) {
-          Fail(Code::kNonFinite,
-               "the weights of row %llu overflow under compensation; raise "
-               "damping",
-               static_cast<unsigned long long>(first + r));
+          Fail(Status::kNonFinite, "the weights of row ", first + r,
+               " overflow under compensation; raise damping");
         }
         params->Set(task.ParamOf(first + r, from), found);
       };

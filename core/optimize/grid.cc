@@ -19,6 +19,7 @@
 #include "core/optimize/methods.h"
 #include "core/optimize/portable_math.h"
 #include "core/parallel/runner.h"
+#include "core/scheme/rules.h"
 
 namespace bnq {
 

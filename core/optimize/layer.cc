@@ -25,15 +25,14 @@ Layer::Layer(const Context& context, const ArrayView& activations,
   const Shape& shape = activations.shape;
   const uint64_t last = shape.rank == 0 ? 1 : shape.dims[shape.rank - 1];
   if (last != columns) {
-    Fail(Code::kInvalidArgument,
-         "activations: the last dimension of shape %s, must be %llu, the "
-         "columns of the weights",
-         shape.ToString().c_str(), static_cast<unsigned long long>(columns));
+    Fail(Status::kInvalidArgument, "activations: the last dimension of shape ",
+         shape.ToString(), ", must be ", columns,
+         ", the columns of the weights");
   }
   samples_ = columns == 0 ? 0 : shape.elements() / columns;
   if (samples_ == 0) {
-    Fail(Code::kNoData, "activations of shape %s have no samples",
-         shape.ToString().c_str());
+    Fail(Status::kNoData, "activations of shape ", shape.ToString(),
+         " have no samples");
   }
   const SourceView source = MakeSource(activations, nullptr);
   const CommonKernels& common = GetCommonKernels();

@@ -6,11 +6,11 @@
 #include <functional>
 #include <vector>
 
-#include "core/format.h"
 #include "core/optimize/layer.h"
 #include "core/optimize/objective.h"
 #include "core/optimize/optimize.h"
-#include "core/tensor/layout.h"
+#include "core/scheme/format.h"
+#include "core/scheme/layout.h"
 
 namespace bnq {
 

@@ -7,7 +7,8 @@
 #include "core/base/error.h"
 #include "core/kernels/traversal.h"
 #include "core/optimize/portable_math.h"
-#include "core/tensor/layout.h"
+#include "core/scheme/layout.h"
+#include "core/scheme/rules.h"
 
 namespace bnq {
 

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/format.h"
 #include "core/kernels/common.h"
 #include "core/optimize/optimize.h"
+#include "core/scheme/format.h"
 
 namespace bnq {
 

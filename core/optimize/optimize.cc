@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/optimize/methods.h"
 #include "core/parallel/runner.h"
+#include "core/scheme/rules.h"
 #include "core/tensor/chunks.h"
 #include "core/tensor/dequantize.h"
 #include "core/tensor/metrics.h"

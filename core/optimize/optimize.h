@@ -10,8 +10,8 @@
 
 #include "core/base/context.h"
 #include "core/base/shape.h"
-#include "core/config.h"
 #include "core/optimize/options.h"
+#include "core/scheme/config.h"
 #include "core/tensor/tensor.h"
 
 namespace bnq {

@@ -5,6 +5,7 @@
 
 #include "core/kernels/common.h"
 #include "core/optimize/methods.h"
+#include "core/scheme/rules.h"
 #include "core/tensor/search.h"
 
 namespace bnq {

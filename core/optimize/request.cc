@@ -1,6 +1,7 @@
 // What can be optimised, and what a method needs for it.
 #include "core/base/error.h"
 #include "core/optimize/methods.h"
+#include "core/scheme/rules.h"
 
 namespace bnq {
 
@@ -11,51 +12,50 @@ void CheckRequest(const Format& format, const OptimizeRequest& request) {
   const OptimizeMethod m = options.method();
   CheckSupported(format, config);
   if (!format.Has(kScaled)) {
-    Fail(Code::kUnsupported, "format %s has no scales to optimise",
-         format.name);
+    Fail(Status::kUnsupported, "format ", format.name,
+         " has no scales to optimise");
   }
   if (config.outlier_threshold() != 0.0f) {
-    Fail(Code::kUnsupported, "outlier_threshold = %g, must be 0 to optimise",
-         static_cast<double>(config.outlier_threshold()));
+    Fail(Status::kUnsupported,
+         "outlier_threshold = ", config.outlier_threshold(),
+         ", must be 0 to optimise");
   }
   if (config.rounding() == Rounding::kStochastic) {
-    Fail(Code::kUnsupported,
+    Fail(Status::kUnsupported,
          "rounding = stochastic: errors of single draws are not to be "
          "optimised");
   }
   if (m == OptimizeMethod::kHqq && !format.Has(kInteger)) {
-    Fail(Code::kUnsupported,
-         "method = hqq takes an integer format, which %s is not", format.name);
+    Fail(Status::kUnsupported, "method = hqq takes an integer format, which ",
+         format.name, " is not");
   }
   const bool searches = m == OptimizeMethod::kGrid || m == OptimizeMethod::kHqq;
   if (options.objective() != ObjectiveKind::kMse && !searches) {
-    Fail(Code::kUnsupported,
-         "method = %s makes the squared error small: objective must be mse",
-         method);
+    Fail(Status::kUnsupported, "method = ", method,
+         " makes the squared error small: objective must be mse");
   }
   if (options.scope() == OptimizeScope::kTensor && m != OptimizeMethod::kGrid) {
-    Fail(Code::kUnsupported, "method = %s takes scope = segment", method);
+    Fail(Status::kUnsupported, "method = ", method, " takes scope = segment");
   }
   if (options.objective() == ObjectiveKind::kCustom) {
     if (!request.metric) {
-      Fail(Code::kInvalidArgument,
+      Fail(Status::kInvalidArgument,
            "objective = custom, but the optimizer has no metric");
     }
     if (config.double_quant()) {
-      Fail(Code::kUnsupported,
+      Fail(Status::kUnsupported,
            "objective = custom takes double_quant = off: what a scale will be "
            "depends on the others");
     }
   }
   if (request.activations == nullptr &&
       (m == OptimizeMethod::kGptq || m == OptimizeMethod::kAwq)) {
-    Fail(Code::kInvalidArgument,
-         "activations is NULL, but method = %s needs the layer's inputs",
-         method);
+    Fail(Status::kInvalidArgument, "activations is NULL, but method = ", method,
+         " needs the layer's inputs");
   }
   if (request.activations != nullptr && searches) {
-    Fail(Code::kInvalidArgument,
-         "activations must be NULL: method = %s does not use them", method);
+    Fail(Status::kInvalidArgument,
+         "activations must be NULL: method = ", method, " does not use them");
   }
 }
 

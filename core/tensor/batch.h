@@ -17,12 +17,7 @@ namespace bnq {
 // f(i); what it throws gets "<what> <i>: " before its text.
 template <class F>
 void InItem(const char* what, uint64_t i, F f) {
-  try {
-    f(i);
-  } catch (const Error& e) {
-    throw Error(e.code(), std::string(what) + " " + std::to_string(i) + ": " +
-                              e.message());
-  }
+  Within([&] { return Message(what, " ", i); }, [&] { f(i); });
 }
 
 template <class F>

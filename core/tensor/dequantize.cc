@@ -4,6 +4,7 @@
 
 #include "core/base/checked.h"
 #include "core/parallel/runner.h"
+#include "core/scheme/rules.h"
 #include "core/tensor/element_tables.h"
 
 namespace bnq {

@@ -5,9 +5,9 @@
 #include <cstdint>
 
 #include "core/base/context.h"
-#include "core/format.h"
 #include "core/kernels/traversal.h"
-#include "core/tensor/layout.h"
+#include "core/scheme/format.h"
+#include "core/scheme/layout.h"
 
 namespace bnq {
 

@@ -56,7 +56,7 @@ bool ErrorSums::finite() const {
 }
 
 Metrics ErrorSums::Result() const {
-  if (count_ == 0) Fail(Code::kNoData, "there are no elements to compare");
+  if (count_ == 0) Fail(Status::kNoData, "there are no elements to compare");
   const ErrorPartial& t = total_;
   const double n = static_cast<double>(count_);
   const double infinity = std::numeric_limits<double>::infinity();
@@ -96,13 +96,12 @@ ErrorSums::Side TensorSide(const Dequantizer& dequantizer) {
 
 void CheckComparable(const Shape& original, const Shape& other) {
   if (original != other) {
-    Fail(Code::kInvalidArgument,
-         "shape of other = %s, must be that of original, %s",
-         other.ToString().c_str(), original.ToString().c_str());
+    Fail(Status::kInvalidArgument, "shape of other = ", other.ToString(),
+         ", must be that of original, ", original.ToString());
   }
   if (original.elements() == 0) {
-    Fail(Code::kNoData, "arrays of shape %s have no elements to compare",
-         original.ToString().c_str());
+    Fail(Status::kNoData, "arrays of shape ", original.ToString(),
+         " have no elements to compare");
   }
 }
 

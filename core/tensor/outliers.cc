@@ -34,9 +34,8 @@ OutlierColumns FindOutliers(const Context& context, const SourceView& source,
   OutlierColumns found;
   if (elements == 0) return found;
   if (features > UINT32_MAX) {
-    Fail(Code::kUnsupported,
-         "outlier_threshold: the last dimension is %llu, must be below 2^32",
-         static_cast<unsigned long long>(features));
+    Fail(Status::kUnsupported, "outlier_threshold: the last dimension is ",
+         features, ", must be below 2^32");
   }
   const CommonKernels& common = GetCommonKernels();
   const uint64_t rows = elements / features;

@@ -10,6 +10,7 @@
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/parallel/runner.h"
+#include "core/scheme/rules.h"
 #include "core/tensor/chunks.h"
 #include "core/tensor/element_tables.h"
 #include "core/tensor/search.h"
@@ -42,10 +43,9 @@ std::string IndexOf(const Shape& shape, uint64_t element) {
 
 SourceView MakeSource(const ArrayView& array, const Config* config) {
   if (!IsSource(array.dtype)) {
-    Fail(Code::kUnsupported,
-         "dtype = %s cannot be quantized or compared, must be one of: F64, "
-         "F32, F16, BF16",
-         Info(array.dtype).name);
+    Fail(Status::kUnsupported, "dtype = ", Info(array.dtype).name,
+         " cannot be quantized or compared, must be one of: F64, F32, F16, "
+         "BF16");
   }
   SourceView source;
   source.data = array.data;
@@ -69,14 +69,12 @@ void CheckFinite(const ArrayView& array, uint64_t begin, uint64_t end,
     for (size_t i = 0; i < n; ++i) {
       if (std::isfinite(values[i])) continue;
       const std::string index = IndexOf(array.shape, begin + i);
-      Fail(Code::kNonFinite,
-           "%s%selement %llu, at index [%s], is %s; every value must be "
-           "finite%s",
-           name ? name : "", name ? ": " : "",
-           static_cast<unsigned long long>(begin + i), index.c_str(),
+      Fail(Status::kNonFinite, name ? name : "", name ? ": " : "", "element ",
+           begin + i, ", at index [", index, "], is ",
            std::isnan(values[i]) ? "NaN"
            : values[i] > 0       ? "inf"
                                  : "-inf",
+           "; every value must be finite",
            array.dtype == DType::kF64 ? " as float32" : "");
     }
   }
@@ -171,14 +169,12 @@ void Quantizer::FailNotFinite(uint64_t begin, uint64_t end) const {
     const float y = format_.decode(
         format_.encode(x[0], Params(), config_.variant(), 0), Params());
     if (std::isfinite(y)) continue;
-    Fail(Code::kNonFinite,
-         "element %llu, at index [%s], is %g, which overflows format %s; clip "
-         "it, or set non_finite = keep for infinity",
-         static_cast<unsigned long long>(i), IndexOf(array_.shape, i).c_str(),
-         static_cast<double>(x[0]), format_.name);
+    Fail(Status::kNonFinite, "element ", i, ", at index [",
+         IndexOf(array_.shape, i), "], is ", x[0], ", which overflows format ",
+         format_.name, "; clip it, or set non_finite = keep for infinity");
   }
-  Fail(Code::kInternal, "elements from %llu on were taken to be not finite",
-       static_cast<unsigned long long>(begin));
+  Fail(Status::kInternal, "elements from ", begin,
+       " on were taken to be not finite");
 }
 
 void Quantizer::Encode(uint64_t begin, uint64_t end, uint8_t* codes,
@@ -477,10 +473,10 @@ void QuantizeInto(const Context& context, const Config& config,
                   const ArrayView& array, uint8_t* codes, uint8_t* scales,
                   int8_t* zero_points) {
   if (config.outlier_threshold() != 0.0f) {
-    Fail(Code::kUnsupported,
-         "outlier_threshold = %g: how many outliers there are depends on the "
-         "data, so they need a tensor of the library's own",
-         static_cast<double>(config.outlier_threshold()));
+    Fail(Status::kUnsupported,
+         "outlier_threshold = ", config.outlier_threshold(),
+         ": how many outliers there are depends on the data, so they need a "
+         "tensor of the library's own");
   }
   Quantizer quantizer(context, config, array);
   QuantizeAll(context, config, &quantizer, codes, scales, zero_points);

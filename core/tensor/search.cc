@@ -8,6 +8,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/half.h"
+#include "core/scheme/rules.h"
 #include "core/tensor/chunks.h"
 
 namespace bnq {

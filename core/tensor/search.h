@@ -8,9 +8,9 @@
 #include <functional>
 
 #include "core/base/context.h"
-#include "core/format.h"
 #include "core/kernels/common.h"
 #include "core/kernels/traversal.h"
+#include "core/scheme/format.h"
 
 namespace bnq {
 

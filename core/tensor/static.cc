@@ -8,6 +8,7 @@
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/parallel/runner.h"
+#include "core/scheme/rules.h"
 #include "core/tensor/chunks.h"
 #include "core/tensor/quantize.h"
 #include "core/tensor/search.h"
@@ -17,8 +18,6 @@ namespace {
 
 // Elements of a task.
 constexpr uint64_t kTask = 65536;
-
-unsigned long long Ull(uint64_t v) { return v; }
 
 // The rounded scale; INVALID_ARGUMENT for one that cannot be used.
 float UsableGivenScale(const Config& config, const Format& format,
@@ -33,11 +32,9 @@ float UsableGivenScale(const Config& config, const Format& format,
   if (!(magnitude == 0.0f || magnitude >= FLT_MIN) ||
       !(static_cast<double>(magnitude) * steps <= FLT_MAX) ||
       (scale < 0.0f && !may_be_negative)) {
-    Fail(Code::kInvalidArgument,
-         "scale %llu = %g, must be 0, or at least %g and so that %d of it are "
-         "finite%s",
-         Ull(index), static_cast<double>(scale), static_cast<double>(FLT_MIN),
-         steps, may_be_negative ? "" : ", and not negative");
+    Fail(Status::kInvalidArgument, "scale ", index, " = ", scale,
+         ", must be 0, or at least ", FLT_MIN, " and so that ", steps,
+         " of it are finite", may_be_negative ? "" : ", and not negative");
   }
   return RoundScale(scale, config.scale_dtype());
 }
@@ -111,12 +108,12 @@ std::unique_ptr<QuantizedTensor> QuantizeStatic(
     const float* scales, const int8_t* zero_points, uint64_t* clamped) {
   const Format& format = FormatOf(config);
   if (!format.Has(kScaled)) {
-    Fail(Code::kUnsupported, "format %s has no scales", format.name);
+    Fail(Status::kUnsupported, "format ", format.name, " has no scales");
   }
   if (config.outlier_threshold() != 0.0f) {
-    Fail(Code::kUnsupported,
-         "outlier_threshold = %g, must be 0 where parameters are given",
-         static_cast<double>(config.outlier_threshold()));
+    Fail(Status::kUnsupported,
+         "outlier_threshold = ", config.outlier_threshold(),
+         ", must be 0 where parameters are given");
   }
   Quantizer quantizer(context, config, array);
   const QuantizedSizes& sizes = quantizer.sizes();
@@ -126,8 +123,8 @@ std::unique_ptr<QuantizedTensor> QuantizeStatic(
   for (uint64_t i = 0; i < sizes.scales; ++i) {
     const int32_t zero = sizes.zero_points != 0 ? zero_points[i] : 0;
     if (zero < range.lo || zero > range.hi) {
-      Fail(Code::kInvalidArgument, "zero point %llu = %d, must be %d to %d",
-           Ull(i), zero, range.lo, range.hi);
+      Fail(Status::kInvalidArgument, "zero point ", i, " = ", zero,
+           ", must be ", range.lo, " to ", range.hi);
     }
     working.as<float>()[i] =
         UsableGivenScale(config, format, i, scales[i], zero);
@@ -153,7 +150,7 @@ Params ParamsOfRange(const Config& config, Range range) {
   const Format& format = FormatOf(config);
   CheckSupported(format, config);
   if (!format.Has(kScaled)) {
-    Fail(Code::kUnsupported, "format %s has no scales", format.name);
+    Fail(Status::kUnsupported, "format ", format.name, " has no scales");
   }
   Variant variant = config.variant();
   variant.scale_rule = ScaleRule::kAbsMax;

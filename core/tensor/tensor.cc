@@ -6,16 +6,16 @@
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/kernels/traversal.h"
+#include "core/scheme/registry.h"
+#include "core/scheme/rules.h"
 
 namespace bnq {
 namespace {
 
-unsigned long long Ull(uint64_t v) { return v; }
-
 void RefuseWide(const Format& format) {
   if (format.packing == Packing::kBits16) {
-    Fail(Code::kUnsupported,
-         "codes of format %s are of 16 bits and are not unpacked", format.name);
+    Fail(Status::kUnsupported, "codes of format ", format.name,
+         " are of 16 bits and are not unpacked");
   }
 }
 
@@ -24,10 +24,10 @@ void RefuseWide(const Format& format) {
 const Format& FormatOf(const Config& config) {
   const Format* format = FindFormat(config.format());
   if (format == nullptr) {
-    Fail(Code::kInvalidArgument,
+    Fail(Status::kInvalidArgument,
          "format = none leaves arrays as they are; to quantize it must be one "
-         "of: %s",
-         FormatNames().c_str());
+         "of: ",
+         FormatNames());
   }
   return *format;
 }
@@ -107,18 +107,16 @@ void QuantizedTensor::ValidateParams() const {
   for (uint64_t i = 0; i < sizes_.zero_points; ++i) {
     const int32_t zero = parts_.zero_points[i];
     if (zero < range.lo || zero > range.hi) {
-      Fail(Code::kInvalidArgument, "zero point %llu = %d, must be %d to %d",
-           Ull(i), zero, range.lo, range.hi);
+      Fail(Status::kInvalidArgument, "zero point ", i, " = ", zero,
+           ", must be ", range.lo, " to ", range.hi);
     }
   }
   const Outliers& outliers = parts_.outliers;
   for (uint64_t i = 0; i < outliers.count; ++i) {
     const uint32_t column = outliers.columns[i];
     if (column >= features() || (i != 0 && column <= outliers.columns[i - 1])) {
-      Fail(Code::kInvalidArgument,
-           "outlier column %llu = %u, must be above the one before it and "
-           "below %llu",
-           Ull(i), column, Ull(features()));
+      Fail(Status::kInvalidArgument, "outlier column ", i, " = ", column,
+           ", must be above the one before it and below ", features());
     }
   }
 }
@@ -155,17 +153,15 @@ void QuantizedTensor::Validate() const {
     kernels.unpack(parts_.codes + at, unit.codes, format_->bias, codes);
     for (uint32_t i = 0; limit != 0 && i < unit.codes; ++i) {
       if (codes[i] + format_->bias < limit) continue;
-      Fail(Code::kInvalidArgument,
-           "stored code of element %llu = %d, must be 0 to %d for format %s",
-           Ull(row * layout_.columns + column + i), codes[i] + format_->bias,
-           limit - 1, format_->name);
+      Fail(Status::kInvalidArgument, "stored code of element ",
+           row * layout_.columns + column + i, " = ", codes[i] + format_->bias,
+           ", must be 0 to ", limit - 1, " for format ", format_->name);
     }
-    Fail(Code::kInvalidArgument,
-         "byte %llu of the codes = 0x%02X, from element %llu on, is not what "
-         "any "
-         "codes of format %s are packed to",
-         Ull(at), parts_.codes[at], Ull(row * layout_.columns + column),
-         format_->name);
+    Fail(Status::kInvalidArgument, "byte ", at,
+         " of the codes = ", Hex(parts_.codes[at], 2), ", from element ",
+         row * layout_.columns + column,
+         " on, is not what any codes of format ", format_->name,
+         " are packed to");
   }
 }
 
@@ -209,9 +205,9 @@ void PackCodes(const Config& config, const Shape& shape, const int8_t* codes,
       const uint64_t at = row * layout.columns + column;
       for (uint64_t i = 0; i < n; ++i) {
         if (codes[at + i] < range.lo || codes[at + i] > range.hi) {
-          Fail(Code::kInvalidArgument,
-               "code of element %llu = %d, must be %d to %d for format %s",
-               Ull(at + i), codes[at + i], range.lo, range.hi, format.name);
+          Fail(Status::kInvalidArgument, "code of element ", at + i, " = ",
+               codes[at + i], ", must be ", range.lo, " to ", range.hi,
+               " for format ", format.name);
         }
       }
       std::memcpy(scratch, codes + at, n);

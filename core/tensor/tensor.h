@@ -8,10 +8,11 @@
 #include "core/base/context.h"
 #include "core/base/memory.h"
 #include "core/base/shape.h"
-#include "core/config.h"
-#include "core/format.h"
-#include "core/tensor/layout.h"
-#include "core/tensor/scales.h"
+#include "core/scheme/config.h"
+#include "core/scheme/format.h"
+#include "core/scheme/layout.h"
+#include "core/scheme/rules.h"
+#include "core/scheme/scales.h"
 
 namespace bnq {
 

@@ -65,18 +65,18 @@ TEST(Calibrator, NothingBeforeData) {
   for (const char* method : kMethodNames) {
     Calibrator c = Make({{"method", method}, {"histogram", "on"}});
     const std::string text = "not observed any data";
-    EXPECT_TRUE(FailsWith(Code::kNoData, text, [&] { c.Ranges(Context()); }));
-    EXPECT_TRUE(FailsWith(Code::kNoData, text, [&] { c.Statistics(0); }));
-    EXPECT_TRUE(FailsWith(Code::kNoData, text,
+    EXPECT_TRUE(FailsWith(Status::kNoData, text, [&] { c.Ranges(Context()); }));
+    EXPECT_TRUE(FailsWith(Status::kNoData, text, [&] { c.Statistics(0); }));
+    EXPECT_TRUE(FailsWith(Status::kNoData, text,
                           [&] { c.Statistics(Calibrator::kAllChannels); }));
-    EXPECT_TRUE(FailsWith(Code::kNoData, text, [&] { c.Histogram(0); }));
+    EXPECT_TRUE(FailsWith(Status::kNoData, text, [&] { c.Histogram(0); }));
     Observe(&c, {});
     EXPECT_EQ(c.channels(), 0u);
     EXPECT_EQ(c.batches(), 0u);
     Observe(&c, {1});
     c.Ranges(Context());
     c.Reset();
-    EXPECT_TRUE(FailsWith(Code::kNoData, text, [&] { c.Ranges(Context()); }));
+    EXPECT_TRUE(FailsWith(Status::kNoData, text, [&] { c.Ranges(Context()); }));
   }
 }
 
@@ -194,7 +194,7 @@ TEST(Calibrator, MethodsOfOrderSayTheyCannotBeMerged) {
     Calibrator a = Make({{"method", method}}), b = Make({{"method", method}});
     Observe(&a, {1});
     Observe(&b, {2});
-    EXPECT_TRUE(FailsWith(Code::kUnsupported, "order of batches",
+    EXPECT_TRUE(FailsWith(Status::kUnsupported, "order of batches",
                           [&] { a.Merge(Context(), b); }));
   }
 }
@@ -241,30 +241,30 @@ TEST(Calibrator, MergingIsObservingInOnePlace) {
 
 TEST(Calibrator, MergingTheDifferentIsRefused) {
   Calibrator a = Make({{"method", "kl"}}), b = Make({{"method", "mse"}});
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "method",
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "method",
                         [&] { a.Merge(Context(), b); }));
   Calibrator c = Make({{"granularity", "channel"}}),
              d = Make({{"granularity", "channel"}});
   Observe(&c, {1, 2}, {2, 1});
   Observe(&d, {1, 2, 3}, {3, 1});
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "3 channels",
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "3 channels",
                         [&] { c.Merge(Context(), d); }));
 }
 
 TEST(Calibrator, ChannelsAreThoseOfTheFirstBatch) {
   Calibrator c = Make({{"granularity", "channel"}, {"axis", "-1"}});
   Observe(&c, {1, 2, 3, 4, 5, 6}, {2, 3});
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "must have 3", [&] {
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "must have 3", [&] {
     Observe(&c, {1, 2, 3, 4, 5, 6}, {3, 2});
   }));
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "axis = -1", [&] {
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "axis = -1", [&] {
     c.Observe(Context(),
               {reinterpret_cast<const uint8_t*>(kMethodNames), DType::kF32,
                Shape::Make(0, nullptr)},
               nullptr);
   }));
   const uint64_t one[] = {1};
-  EXPECT_TRUE(FailsWith(Code::kUnsupported, "I8", [&] {
+  EXPECT_TRUE(FailsWith(Status::kUnsupported, "I8", [&] {
     c.Observe(Context(),
               {reinterpret_cast<const uint8_t*>(kMethodNames), DType::kI8,
                Shape::Make(1, one)},
@@ -277,11 +277,11 @@ TEST(Calibrator, ChannelsAreThoseOfTheFirstBatch) {
 TEST(Calibrator, OptionsAreSettledByData) {
   Calibrator c;
   Observe(&c, {1});
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "reset first",
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "reset first",
                         [&] { c.SetText("bins", "64"); }));
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "histogram",
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "histogram",
                         [&] { c.SetText("method", "kl"); }));
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "order of batches",
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "order of batches",
                         [&] { c.SetText("method", "adaptive"); }));
   EXPECT_EQ(c.options().method(), CalibrationMethod::kMinMax);
   c.Reset();
@@ -295,7 +295,7 @@ TEST(Calibrator, NonFiniteValuesAreRefusedOrSkipped) {
     Calibrator c = Make({{"method", method}});
     Observe(&c, {1, 2});
     const std::string before = c.Serialize();
-    EXPECT_TRUE(FailsWith(Code::kNonFinite, "index [1, 0]", [&] {
+    EXPECT_TRUE(FailsWith(Status::kNonFinite, "index [1, 0]", [&] {
       Observe(&c, {3, 4, nan, 5}, {2, 2});
     }));
     EXPECT_EQ(c.Serialize(), before);
@@ -306,7 +306,7 @@ TEST(Calibrator, NonFiniteValuesAreRefusedOrSkipped) {
                          {"granularity", "channel"}});
     Observe(&s, {1, nan, 3, inf, -inf, nan}, {2, 3});
     EXPECT_TRUE(
-        FailsWith(Code::kNoData, "channel 1", [&] { s.Ranges(Context()); }));
+        FailsWith(Status::kNoData, "channel 1", [&] { s.Ranges(Context()); }));
     Observe(&s, {1, 3, 3, 7, 7, inf}, {2, 3});
     EXPECT_EQ(s.Statistics(0).at(S::kNonFinite), 1);
     EXPECT_EQ(s.Statistics(1).at(S::kNonFinite), 4);
@@ -383,7 +383,7 @@ TEST(Calibrator, Statistics) {
   EXPECT_EQ(p.at(S::kAbsMax), 4);
   EXPECT_EQ(p.at(S::kZeroShare), 0.5);
   EXPECT_TRUE(std::isnan(p.at(S::kMean)));
-  EXPECT_TRUE(FailsWith(Code::kUnsupported, "histogram to on",
+  EXPECT_TRUE(FailsWith(Status::kUnsupported, "histogram to on",
                         [&] { plain.Histogram(0); }));
   Calibrator constant = Make({{"moments", "on"}});
   Observe(&constant, Values(777, 0.1f));
@@ -397,7 +397,7 @@ class FailingRunner : public Runner {
   uint32_t workers() const override { return 2; }
   void Run(uint64_t count, const std::function<void(uint64_t)>& task) override {
     for (uint64_t i = 0; i < count / 2; ++i) task(i);
-    if (++runs_ == 2) Fail(Code::kInternal, "the runner broke");
+    if (++runs_ == 2) Fail(Status::kInternal, "the runner broke");
     for (uint64_t i = count / 2; i < count; ++i) task(i);
   }
 
@@ -413,14 +413,14 @@ TEST(Calibrator, AnInterruptedOneMustBeReset) {
   const uint64_t dims[] = {values.size()};
   const ArrayView array = {reinterpret_cast<const uint8_t*>(values.data()),
                            DType::kF32, Shape::Make(1, dims)};
-  EXPECT_TRUE(FailsWith(Code::kInternal, "broke",
+  EXPECT_TRUE(FailsWith(Status::kInternal, "broke",
                         [&] { c.Observe(context, array, nullptr); }));
   const std::string text = "reset it and observe again";
-  EXPECT_TRUE(FailsWith(Code::kInternal, text, [&] { Observe(&c, {1}); }));
-  EXPECT_TRUE(FailsWith(Code::kInternal, text, [&] { c.Statistics(0); }));
-  EXPECT_TRUE(FailsWith(Code::kInternal, text, [&] { c.Serialize(); }));
-  EXPECT_TRUE(FailsWith(Code::kInternal, text, [&] { c.Clone(Context()); }));
-  EXPECT_TRUE(FailsWith(Code::kInternal, text,
+  EXPECT_TRUE(FailsWith(Status::kInternal, text, [&] { Observe(&c, {1}); }));
+  EXPECT_TRUE(FailsWith(Status::kInternal, text, [&] { c.Statistics(0); }));
+  EXPECT_TRUE(FailsWith(Status::kInternal, text, [&] { c.Serialize(); }));
+  EXPECT_TRUE(FailsWith(Status::kInternal, text, [&] { c.Clone(Context()); }));
+  EXPECT_TRUE(FailsWith(Status::kInternal, text,
                         [&] { Calibrator().Merge(Context(), c); }));
   c.Reset();
   Observe(&c, {1});

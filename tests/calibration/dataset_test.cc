@@ -73,9 +73,9 @@ TEST_F(Dataset, OneArrayOfAFile) {
   EXPECT_EQ(Max(), 5);
   Observe(Path("b.npy"), "b");
   EXPECT_EQ(calibrator_->batches(), 2u);
-  EXPECT_TRUE(FailsWith(Code::kNotFound, "has no array \"z\"",
+  EXPECT_TRUE(FailsWith(Status::kNotFound, "has no array \"z\"",
                         [&] { Observe(Path("c.safetensors"), "z"); }));
-  EXPECT_TRUE(FailsWith(Code::kUnsupported, "tensor \"ids\"",
+  EXPECT_TRUE(FailsWith(Status::kUnsupported, "tensor \"ids\"",
                         [&] { Observe(Path("c.safetensors"), "ids"); }));
 }
 
@@ -98,12 +98,12 @@ TEST_F(Dataset, ADirectoryInOrder) {
 }
 
 TEST_F(Dataset, WhatIsNotThere) {
-  EXPECT_TRUE(FailsWith(Code::kNotFound, "nothing.npy",
+  EXPECT_TRUE(FailsWith(Status::kNotFound, "nothing.npy",
                         [&] { Observe(Path("nothing.npy")); }));
   std::filesystem::create_directory(Path("empty"));
-  EXPECT_TRUE(FailsWith(Code::kNotFound, "no file *.npy",
+  EXPECT_TRUE(FailsWith(Status::kNotFound, "no file *.npy",
                         [&] { Observe(Path("empty")); }));
-  EXPECT_TRUE(FailsWith(Code::kCorruptFile, "notes.txt",
+  EXPECT_TRUE(FailsWith(Status::kCorruptFile, "notes.txt",
                         [&] { Observe(Path("notes.txt")); }));
 }
 
@@ -111,13 +111,13 @@ TEST_F(Dataset, AFailureChangesNothing) {
   Observe(Path("a.npy"));
   const std::string before = calibrator_->Serialize();
   WriteFile(Path("d.npy"), Npy({1, std::stof("nan")}));
-  EXPECT_TRUE(FailsWith(Code::kNonFinite, "array \"d\" of ",
+  EXPECT_TRUE(FailsWith(Status::kNonFinite, "array \"d\" of ",
                         [&] { Observe(directory_); }));
   EXPECT_EQ(calibrator_->Serialize(), before);
   int calls = 0;
-  EXPECT_TRUE(FailsWith(Code::kCancelled, "enough", [&] {
+  EXPECT_TRUE(FailsWith(Status::kCancelled, "enough", [&] {
     Observe(directory_, "", [&](uint64_t, uint64_t, const std::string&) {
-      if (++calls == 4) Fail(Code::kCancelled, "enough");
+      if (++calls == 4) Fail(Status::kCancelled, "enough");
     });
   }));
   EXPECT_EQ(calibrator_->Serialize(), before);

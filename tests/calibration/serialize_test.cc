@@ -142,12 +142,12 @@ TEST(CalibratorBytes, TruncatedAnywhere) {
     const std::string bytes = Sample(method, true).Serialize();
     for (size_t n = 0; n < bytes.size(); ++n) {
       std::string part = bytes.substr(0, n);
-      ASSERT_TRUE(FailsWith(Code::kCorruptFile, "serialized calibrator", [&] {
+      ASSERT_TRUE(FailsWith(Status::kCorruptFile, "serialized calibrator", [&] {
         Parse(part);
       })) << n;
       if (n < 12) continue;  // the checksum would be in the version's place
       Sign(&part);
-      ASSERT_TRUE(FailsWith(Code::kCorruptFile, "serialized calibrator", [&] {
+      ASSERT_TRUE(FailsWith(Status::kCorruptFile, "serialized calibrator", [&] {
         Parse(part);
       })) << n;
     }
@@ -161,7 +161,7 @@ TEST(CalibratorBytes, EveryFlippedBitIsSeen) {
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
     // A version that is not ours is told apart before the checksum.
     const bool version = bit / 8 == 4 || bit / 8 == 5;
-    ASSERT_TRUE(FailsWith(version ? Code::kUnsupported : Code::kCorruptFile,
+    ASSERT_TRUE(FailsWith(version ? Status::kUnsupported : Status::kCorruptFile,
                           "serialized calibrator", [&] { Parse(damaged); }))
         << bit;
   }
@@ -171,9 +171,9 @@ TEST(CalibratorBytes, NothingIsHidden) {
   std::string bytes = Sample("minmax", false).Serialize();
   bytes.insert(bytes.size() - 4, "x");
   Sign(&bytes);
-  EXPECT_TRUE(FailsWith(Code::kCorruptFile, "more behind its end",
+  EXPECT_TRUE(FailsWith(Status::kCorruptFile, "more behind its end",
                         [&] { Parse(bytes); }));
-  EXPECT_TRUE(FailsWith(Code::kCorruptFile, "too early", [] { Parse(""); }));
+  EXPECT_TRUE(FailsWith(Status::kCorruptFile, "too early", [] { Parse(""); }));
 }
 
 // Damage behind a right checksum: an error, or a calibrator that works and says
@@ -213,15 +213,15 @@ TEST(CalibratorFuzz, SignedDamage) {
         try {
           calibrator->Ranges(Context());
         } catch (const Error& error) {
-          ASSERT_EQ(error.code(), Code::kNoData) << error.message();
+          ASSERT_EQ(error.status(), Status::kNoData) << error.message();
         }
       }
       // Options that were not there are there now; then it is stable.
       const std::string again = calibrator->Serialize();
       ASSERT_EQ(Parse(again)->Serialize(), again) << i;
     } catch (const Error& error) {
-      ASSERT_TRUE(error.code() == Code::kCorruptFile ||
-                  error.code() == Code::kUnsupported)
+      ASSERT_TRUE(error.status() == Status::kCorruptFile ||
+                  error.status() == Status::kUnsupported)
           << i << ": " << error.message();
     }
   }

@@ -112,7 +112,7 @@ bnq_status RunSession(const Paths& paths, const std::vector<float>& values,
   std::vector<float> out(values.size());
   TRY(bnq_tensor_dequantize(s->context, s->tensor, BNQ_DTYPE_F32, out.data(),
                             4 * out.size()));
-  double metrics[BNQ_METRIC_COUNT];
+  double metrics[BNQ_NUM_METRICS];
   TRY(bnq_tensor_compare(s->context, &array, s->tensor, metrics, 5));
   TRY(bnq_writer_create(s->context, paths.in.c_str(), BNQ_FILE_SAFETENSORS,
                         BNQ_WRITE_OVERWRITE, &s->writer));

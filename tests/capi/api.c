@@ -66,7 +66,7 @@ static void test_registry(void) {
     CHECK(bnq_option_bounds(id, &type, &min, &max, &initial) == BNQ_OK);
     CHECK(min <= initial && initial <= max);
   }
-  CHECK(bnq_metric_count() >= BNQ_METRIC_COUNT);
+  CHECK(bnq_metric_count() >= BNQ_NUM_METRICS);
   CHECK(strcmp(bnq_metric_name(BNQ_METRIC_SQNR_DB), "sqnr_db") == 0);
   CHECK(bnq_target_count() >= 1);
   CHECK(bnq_target_active() != NULL);
@@ -89,7 +89,7 @@ static void test_everything(const char* directory) {
   bnq_report* report;
   bnq_runner runner;
   uint64_t tasks = 0, index, bytes, got[BNQ_MAX_RANK], i, j;
-  double metrics[BNQ_METRIC_COUNT];
+  double metrics[BNQ_NUM_METRICS];
   const void* data;
   int calls = 0;
 
@@ -121,7 +121,7 @@ static void test_everything(const char* directory) {
   CHECK(bnq_tensor_dequantize(context, tensor, BNQ_DTYPE_F32, restored,
                               sizeof restored) == BNQ_OK);
   CHECK(bnq_tensor_compare(context, &source, tensor, metrics,
-                           BNQ_METRIC_COUNT) == BNQ_OK);
+                           BNQ_NUM_METRICS) == BNQ_OK);
   CHECK(metrics[BNQ_METRIC_SQNR_DB] > 40 && metrics[BNQ_METRIC_COSINE] > 0.99);
 
   snprintf(input, sizeof input, "%s/in.safetensors", directory);
@@ -148,7 +148,7 @@ static void test_everything(const char* directory) {
   CHECK(bnq_report_format(report, 1) == BNQ_FORMAT_INT8);
   CHECK(bnq_report_format(report, 0) == BNQ_FORMAT_NONE);
   CHECK(bnq_report_dtype(report, 0) == BNQ_DTYPE_F32);
-  CHECK(bnq_report_metrics(report, 1, metrics, BNQ_METRIC_COUNT) == BNQ_OK);
+  CHECK(bnq_report_metrics(report, 1, metrics, BNQ_NUM_METRICS) == BNQ_OK);
   CHECK(metrics[BNQ_METRIC_SQNR_DB] > 40);
   bnq_report_destroy(report);
   CHECK(bnq_quantize_file(context, plan, input, output, 0, NULL, NULL, NULL) ==
@@ -180,7 +180,7 @@ static void test_everything(const char* directory) {
   CHECK(bnq_compare_files(context, input, back, NULL, NULL, &report) == BNQ_OK);
   CHECK(bnq_report_count(report) == 2);
   CHECK(strcmp(bnq_report_note(report, 1), "") == 0);
-  CHECK(bnq_report_metrics(report, 0, metrics, BNQ_METRIC_COUNT) == BNQ_OK);
+  CHECK(bnq_report_metrics(report, 0, metrics, BNQ_NUM_METRICS) == BNQ_OK);
   CHECK(metrics[BNQ_METRIC_MSE] == 0 && isinf(metrics[BNQ_METRIC_SQNR_DB]));
   bnq_report_destroy(report);
   CHECK(tasks > 0);

@@ -85,7 +85,7 @@ TEST_F(Misuse, NullHandlesAreDestroyedAndAnswered) {
 
 TEST_F(Misuse, NullArguments) {
   const bnq_status bad = BNQ_ERROR_INVALID_ARGUMENT;
-  double metrics[BNQ_METRIC_COUNT];
+  double metrics[BNQ_NUM_METRICS];
   uint64_t index = 0, bytes = 0;
   int64_t integer = 0;
   const void* data = nullptr;
@@ -169,7 +169,7 @@ TEST_F(Misuse, NullArguments) {
 
 TEST_F(Misuse, OutOfRange) {
   const bnq_status bad = BNQ_ERROR_INVALID_ARGUMENT;
-  double metrics[BNQ_METRIC_COUNT + 1];
+  double metrics[BNQ_NUM_METRICS + 1];
   Expect(bnq_context_set_threads(context_, -1), bad, "threads = -1");
   Expect(bnq_context_set_threads(context_, 257), bad, "0 to 256");
   EXPECT_EQ(bnq_context_threads(context_), 1);
@@ -223,7 +223,7 @@ TEST_F(Misuse, OutOfRange) {
   EXPECT_EQ(bnq_option_name(99), nullptr);
   EXPECT_EQ(bnq_option_value_name(BNQ_OPT_SCHEME, 2), nullptr);
   EXPECT_STREQ(bnq_status_name(99), "unknown status");
-  Expect(bnq_compare(context_, &array_, &array_, metrics, BNQ_METRIC_COUNT + 1),
+  Expect(bnq_compare(context_, &array_, &array_, metrics, BNQ_NUM_METRICS + 1),
          bad, "metric_count = 6");
   Expect(bnq_plan_add(nullptr, "*", 2, nullptr), bad, "plan");
   Expect(bnq_x_force_target("AVX9"), BNQ_ERROR_NOT_FOUND, "AVX9");

@@ -142,7 +142,7 @@ TEST_F(OptimizeAbi, ClonesAndTensorsStandAlone) {
             BNQ_OK);
   bnq_optimizer_destroy(clone);
   // The figures are those of the tensor that came out.
-  double metrics[BNQ_METRIC_COUNT];
+  double metrics[BNQ_NUM_METRICS];
   ASSERT_EQ(bnq_tensor_compare(nullptr, &array_, tensor, metrics, 1), BNQ_OK);
   EXPECT_EQ(metrics[BNQ_METRIC_MSE], figures_[BNQ_FIGURE_MSE_AFTER]);
   bnq_tensor_destroy(tensor);

@@ -176,7 +176,7 @@ TEST_F(PostTraining, ClampsAndCounts) {
   };
   Expect(quantize(-1.0f), bad, "scale 0 = -1");
   Expect(quantize(NAN), bad, "scale 0 = nan");
-  Expect(quantize(1e-40f), bad, "scale 0 = 9.99");
+  Expect(quantize(1e-40f), bad, "scale 0 = 1e-40");
   Expect(quantize(3e38f), bad, "scale 0 = 3e+38");
   Expect(bnq_tensor_quantize_static(context_, config, &array, &scale, 2,
                                     nullptr, 0, nullptr, &tensor),

@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "core/format.h"
 #include "core/parallel/runner.h"
+#include "core/scheme/format.h"
+#include "core/scheme/registry.h"
+#include "core/scheme/rules.h"
 #include "core/tensor/dequantize.h"
 #include "core/tensor/quantize.h"
 #include "hwy/highway.h"
@@ -222,7 +224,7 @@ bool Supported(const Format& format, const Config& config) {
     CheckSupported(format, config);
     return true;
   } catch (const Error& e) {
-    EXPECT_EQ(e.code(), Code::kUnsupported) << e.message();
+    EXPECT_EQ(e.status(), Status::kUnsupported) << e.message();
     return false;
   }
 }
@@ -437,7 +439,7 @@ TEST(Formats, NonFinite) {
               Quantize(threads, c.config, array);
               FAIL() << c.name << " accepted " << bad;
             } catch (const Error& e) {
-              ASSERT_EQ(e.code(), Code::kNonFinite) << e.message();
+              ASSERT_EQ(e.status(), Status::kNonFinite) << e.message();
               ASSERT_NE(e.message().find("element " + std::to_string(at) + ","),
                         std::string::npos)
                   << c.name << ": " << e.message();

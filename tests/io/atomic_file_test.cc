@@ -69,7 +69,7 @@ TEST_F(AtomicFileTest, WritesAnywhereWithZerosBetween) {
 
 TEST_F(AtomicFileTest, RefusesAnExistingOutputBeforeAnyWork) {
   WriteFile(Path("out"), "old");
-  EXPECT_TRUE(FailsWith(Code::kExists, Path("out"),
+  EXPECT_TRUE(FailsWith(Status::kExists, Path("out"),
                         [&] { AtomicFile file(Path("out"), keep_); }));
   EXPECT_EQ(List(), Names{"out"});
 }
@@ -79,7 +79,7 @@ TEST_F(AtomicFileTest, RefusesAnOutputThatAppearsMeanwhile) {
     AtomicFile file(Path("out"), keep_);
     file.Append("mine", 4);
     WriteFile(Path("out"), "theirs");
-    EXPECT_TRUE(FailsWith(Code::kExists, "appeared", [&] { file.Commit(); }));
+    EXPECT_TRUE(FailsWith(Status::kExists, "appeared", [&] { file.Commit(); }));
   }
   EXPECT_EQ(ReadFile(Path("out")), "theirs");
   EXPECT_EQ(List(), Names{"out"});
@@ -120,7 +120,7 @@ TEST_F(AtomicFileTest, FollowsLinksAndKeepsThem) {
   WriteFile(Path("sub/real"), "old");
   ASSERT_EQ(symlink("real", Path("sub/inner").c_str()), 0);
   ASSERT_EQ(symlink("sub/inner", Path("link").c_str()), 0);
-  EXPECT_TRUE(FailsWith(Code::kExists, "link",
+  EXPECT_TRUE(FailsWith(Status::kExists, "link",
                         [&] { AtomicFile file(Path("link"), keep_); }));
   AtomicFile file(Path("link"), overwrite_);
   file.Append("new", 3);
@@ -137,23 +137,23 @@ TEST_F(AtomicFileTest, FollowsLinksAndKeepsThem) {
   EXPECT_TRUE(std::filesystem::is_symlink(Path("dangling")));
 
   ASSERT_EQ(symlink("loop", Path("loop").c_str()), 0);
-  EXPECT_TRUE(FailsWith(Code::kIo, "symbolic links",
+  EXPECT_TRUE(FailsWith(Status::kIo, "symbolic links",
                         [&] { AtomicFile f(Path("loop"), overwrite_); }));
 }
 
 TEST_F(AtomicFileTest, RefusesWhatIsNoPlaceForAFile) {
   for (const WriteOptions& options : {keep_, overwrite_}) {
-    EXPECT_TRUE(FailsWith(Code::kIo, "is a directory",
+    EXPECT_TRUE(FailsWith(Status::kIo, "is a directory",
                           [&] { AtomicFile f(directory_, options); }));
-    EXPECT_TRUE(FailsWith(Code::kIo, "is a device",
+    EXPECT_TRUE(FailsWith(Status::kIo, "is a device",
                           [&] { AtomicFile f("/dev/null", options); }));
-    EXPECT_TRUE(FailsWith(Code::kIo, Path("none/"),
+    EXPECT_TRUE(FailsWith(Status::kIo, Path("none/"),
                           [&] { AtomicFile f(Path("none/out"), options); }));
-    EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "empty",
+    EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "empty",
                           [&] { AtomicFile f("", options); }));
   }
   WriteFile(Path("a"), "");
-  EXPECT_TRUE(FailsWith(Code::kIo, "Not a directory",
+  EXPECT_TRUE(FailsWith(Status::kIo, "Not a directory",
                         [&] { AtomicFile f(Path("a/out"), keep_); }));
 }
 
@@ -163,7 +163,7 @@ TEST_F(AtomicFileTest, RefusesADirectoryThatCannotBeWrittenTo) {
   if (user == 0) {
     ASSERT_EQ(seteuid(65534), 0);
   }
-  const auto result = FailsWith(Code::kIo, "Permission denied",
+  const auto result = FailsWith(Status::kIo, "Permission denied",
                                 [&] { AtomicFile f(Path("out"), keep_); });
   if (user == 0) {
     ASSERT_EQ(seteuid(user), 0);
@@ -182,8 +182,8 @@ TEST_F(AtomicFileTest, DryRunChecksThePathAndWritesNothing) {
   file.Commit();
   EXPECT_EQ(List(), Names{});
   WriteFile(Path("out"), "old");
-  EXPECT_TRUE(
-      FailsWith(Code::kExists, "out", [&] { AtomicFile f(Path("out"), dry); }));
+  EXPECT_TRUE(FailsWith(Status::kExists, "out",
+                        [&] { AtomicFile f(Path("out"), dry); }));
   AtomicFile nowhere("", dry);
   nowhere.Append("x", 1);
   nowhere.Commit();
@@ -191,9 +191,9 @@ TEST_F(AtomicFileTest, DryRunChecksThePathAndWritesNothing) {
 
 TEST_F(AtomicFileTest, SizesThatNoFileCanHave) {
   AtomicFile file(Path("out"), keep_);
-  EXPECT_TRUE(FailsWith(Code::kIo, "too large",
+  EXPECT_TRUE(FailsWith(Status::kIo, "too large",
                         [&] { file.WriteAt(INT64_MAX, "x", 1); }));
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "overflows",
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "overflows",
                         [&] { file.WriteAt(UINT64_MAX, "x", 1); }));
 }
 
@@ -209,12 +209,12 @@ TEST_F(AtomicFileTest, FullDiskLeavesTheOldOutput) {
   testing::AssertionResult result = testing::AssertionFailure();
   {
     AtomicFile file(Path("out"), overwrite_);
-    result =
-        FailsWith(Code::kIo, "cannot write \"" + Path("out") + "\": File", [&] {
-          for (int i = 0; i < 10; ++i) {
-            file.Append(Noise(1000).data(), 1000);
-          }
-        });
+    result = FailsWith(Status::kIo,
+                       "cannot write \"" + Path("out") + "\": File", [&] {
+                         for (int i = 0; i < 10; ++i) {
+                           file.Append(Noise(1000).data(), 1000);
+                         }
+                       });
     // The part that fitted was written.
     EXPECT_EQ(file.size(), 5000u);
   }
@@ -241,7 +241,7 @@ TEST_F(AtomicFileTest, ReallyFullDisk) {
     {
       AtomicFile file(Path("out"), overwrite_);
       const std::string data = Noise(200000);
-      failed = bool{FailsWith(Code::kIo, "No space left", [&] {
+      failed = bool{FailsWith(Status::kIo, "No space left", [&] {
         file.Append(data.data(), data.size());
         file.Commit();
       })};

@@ -31,8 +31,8 @@ std::string ReadAll(const std::string& file) {
 
 testing::AssertionResult Refuses(const std::string& file,
                                  const std::string& text,
-                                 Code code = Code::kCorruptFile) {
-  return FailsWith(code, text, [&] {
+                                 Status status = Status::kCorruptFile) {
+  return FailsWith(status, text, [&] {
     const ExactBytes bytes(file);
     const BnqReader reader(bytes.File());
   });
@@ -41,10 +41,10 @@ testing::AssertionResult Refuses(const std::string& file,
 // A good file with one thing changed, its checksums right.
 testing::AssertionResult RefusesWith(
     const std::string& text, const std::function<void(RawFile*)>& change,
-    Code code = Code::kCorruptFile) {
+    Status status = Status::kCorruptFile) {
   RawFile file = GoodRawFile();
   change(&file);
-  return Refuses(file.Bytes(), text, code);
+  return Refuses(file.Bytes(), text, status);
 }
 
 testing::AssertionResult RefusesEntry(
@@ -111,7 +111,7 @@ TEST(BnqReader, ReadsTheGoodFiles) {
       stream.Read(&out[at], std::min(step, 20 - at));
     }
     EXPECT_EQ(out, "aaaaaaaa01234567zzzz");
-    EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "only 0 are left",
+    EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "only 0 are left",
                           [&] { stream.Read(&out[0], 1); }));
   }
 }
@@ -132,7 +132,7 @@ TEST(BnqReader, Header) {
         f->minor = 3;
         f->header_crc = 0;  // may be elsewhere by then
       },
-      Code::kUnsupported));
+      Status::kUnsupported));
   EXPECT_TRUE(RefusesWith("header does not match its checksum",
                           [](RawFile* f) { f->header_crc = 1; }));
   EXPECT_TRUE(
@@ -321,7 +321,7 @@ TEST(BnqReader, OverlapsAndGaps) {
   hidden.data.resize(16 + 63);
   ReadAll(hidden.Bytes());
   hidden.data.back() = 1;
-  EXPECT_TRUE(FailsWith(Code::kCorruptFile, "byte at 142 is between sections",
+  EXPECT_TRUE(FailsWith(Status::kCorruptFile, "byte at 142 is between sections",
                         [&] { ReadAll(hidden.Bytes()); }));
 
   RawFile chunks = ChunkedRawFile();
@@ -368,7 +368,8 @@ TEST(BnqReader, Chunks) {
 TEST(BnqReader, ChunksThatDoNotExpandToTheirSize) {
   const RawFile good = ChunkedRawFile();
   const auto fails = [](const RawFile& file, const std::string& text) {
-    return FailsWith(Code::kCorruptFile, text, [&] { ReadAll(file.Bytes()); });
+    return FailsWith(Status::kCorruptFile, text,
+                     [&] { ReadAll(file.Bytes()); });
   };
   RawFile file = good;
   file.entries[0].sections[0].chunks[0].crc ^= 1;
@@ -481,8 +482,8 @@ TEST_P(BnqDamageTest, EveryBitOfTheFileCounts) {
         const std::string now = ReadAll(damaged);
         read = !(EndsChunk(file, i) && now == contents);
       } catch (const Error& error) {
-        EXPECT_TRUE(error.code() == Code::kCorruptFile ||
-                    error.code() == Code::kUnsupported);
+        EXPECT_TRUE(error.status() == Status::kCorruptFile ||
+                    error.status() == Status::kUnsupported);
       }
       EXPECT_FALSE(read) << "byte " << i << " bit " << bit;
       // Header and index already when it is opened.

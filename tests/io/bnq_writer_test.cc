@@ -299,7 +299,7 @@ TEST_F(BnqWriterTest, ChecksWhatItIsGiven) {
     return [this, entry] { Make()->BeginEntry(entry); };
   };
   const auto refuses = [&](const std::string& text, const BnqEntry& entry) {
-    return FailsWith(Code::kInvalidArgument, text, begin(entry));
+    return FailsWith(Status::kInvalidArgument, text, begin(entry));
   };
   EXPECT_TRUE(refuses("empty", Plain("", 1)));
   EXPECT_TRUE(refuses("UTF-8", Plain("\xff", 1)));
@@ -336,7 +336,7 @@ TEST_F(BnqWriterTest, ChecksOrderAndTotals) {
   for (const bool compress : {false, true}) {
     auto writer = Make(compress);
     const auto refuses = [&](const std::string& text, auto&& f) {
-      return FailsWith(Code::kInvalidArgument, text, f);
+      return FailsWith(Status::kInvalidArgument, text, f);
     };
     EXPECT_TRUE(refuses("no tensor", [&] { writer->EndEntry(); }));
     EXPECT_TRUE(
@@ -372,7 +372,7 @@ TEST_F(BnqWriterTest, AbandonedOutputLeavesNothing) {
   }
   EXPECT_EQ(List(), std::vector<std::string>{"out"});
   EXPECT_EQ(ReadFile(Path("out")), "old");
-  EXPECT_TRUE(FailsWith(Code::kExists, "out",
+  EXPECT_TRUE(FailsWith(Status::kExists, "out",
                         [&] { BnqWriter(context_, Path("out"), {}); }));
 }
 

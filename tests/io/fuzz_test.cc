@@ -136,8 +136,8 @@ uint64_t Fuzz(const std::string& original, bool is_bnq) {
       ++opened;
       ReadEverything(*model, kBnqMaxExpansion * file.size());
     } catch (const Error& error) {
-      EXPECT_TRUE(error.code() == Code::kCorruptFile ||
-                  error.code() == Code::kUnsupported)
+      EXPECT_TRUE(error.status() == Status::kCorruptFile ||
+                  error.status() == Status::kUnsupported)
           << error.message();
     }
     if (testing::Test::HasFailure()) {
@@ -209,8 +209,8 @@ TEST(IoFuzz, Index) {
       SafetensorsIndex index(
           Context(), MappedFile::FromMemory(bytes.data(), bytes.size(), path));
     } catch (const Error& error) {
-      EXPECT_TRUE(error.code() == Code::kCorruptFile ||
-                  error.code() == Code::kNotFound)
+      EXPECT_TRUE(error.status() == Status::kCorruptFile ||
+                  error.status() == Status::kNotFound)
           << error.message();
     }
   }

@@ -23,18 +23,19 @@ namespace bnq {
 
 // Whether f throws an Error of this code whose message contains text.
 template <typename F>
-testing::AssertionResult FailsWith(Code code, const std::string& text, F&& f) {
+testing::AssertionResult FailsWith(Status status, const std::string& text,
+                                   F&& f) {
   try {
     f();
   } catch (const Error& error) {
-    if (error.code() == code &&
+    if (error.status() == status &&
         error.message().find(text) != std::string::npos) {
       return testing::AssertionSuccess() << error.message();
     }
     return testing::AssertionFailure()
-           << "failed with \"" << CodeName(static_cast<int>(error.code()))
+           << "failed with \"" << StatusName(static_cast<int>(error.status()))
            << "\": " << error.message() << "\nexpected \""
-           << CodeName(static_cast<int>(code)) << "\" with: " << text;
+           << StatusName(static_cast<int>(status)) << "\" with: " << text;
   }
   return testing::AssertionFailure() << "did not fail, expected: " << text;
 }

@@ -53,16 +53,17 @@ TEST_F(MappedFileTest, EmptyFile) {
 
 TEST_F(MappedFileTest, ErrorsNameThePathAndTheReason) {
   EXPECT_TRUE(
-      FailsWith(Code::kNotFound, Path("none"), [&] { Open(Path("none")); }));
-  EXPECT_TRUE(FailsWith(Code::kNotFound, "No such file", [&] { Open(""); }));
+      FailsWith(Status::kNotFound, Path("none"), [&] { Open(Path("none")); }));
+  EXPECT_TRUE(FailsWith(Status::kNotFound, "No such file", [&] { Open(""); }));
   WriteFile(Path("a"), "x");
-  EXPECT_TRUE(FailsWith(Code::kNotFound, "Not a directory",
+  EXPECT_TRUE(FailsWith(Status::kNotFound, "Not a directory",
                         [&] { Open(Path("a/b")); }));
   EXPECT_TRUE(
-      FailsWith(Code::kIo, "is a directory", [&] { Open(directory_); }));
-  EXPECT_TRUE(FailsWith(Code::kIo, "is a device", [&] { Open("/dev/zero"); }));
+      FailsWith(Status::kIo, "is a directory", [&] { Open(directory_); }));
+  EXPECT_TRUE(
+      FailsWith(Status::kIo, "is a device", [&] { Open("/dev/zero"); }));
   ASSERT_EQ(mkfifo(Path("fifo").c_str(), 0600), 0);
-  EXPECT_TRUE(FailsWith(Code::kIo, "is a pipe", [&] { Open(Path("fifo")); }));
+  EXPECT_TRUE(FailsWith(Status::kIo, "is a pipe", [&] { Open(Path("fifo")); }));
 }
 
 TEST_F(MappedFileTest, Unreadable) {
@@ -74,7 +75,7 @@ TEST_F(MappedFileTest, Unreadable) {
     ASSERT_EQ(seteuid(65534), 0);
   }
   const auto result =
-      FailsWith(Code::kIo, "Permission denied", [&] { Open(Path("a")); });
+      FailsWith(Status::kIo, "Permission denied", [&] { Open(Path("a")); });
   if (user == 0) {
     ASSERT_EQ(seteuid(user), 0);
   }
@@ -105,7 +106,7 @@ TEST_F(MappedFileTest, BorrowedMemory) {
   file->Release(0, 3);
   EXPECT_EQ(file->data()[2], 3);
   EXPECT_EQ(MappedFile::FromMemory(nullptr, 0)->size(), 0u);
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "NULL",
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "NULL",
                         [] { MappedFile::FromMemory(nullptr, 1); }));
 }
 

@@ -62,7 +62,7 @@ class ModelFileTest : public TempDirTest {
     for (char& c : out) reader.Read(&c, 1);
     EXPECT_EQ(reader.remaining(), 0u);
     char c;
-    EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "only 0",
+    EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "only 0",
                           [&] { reader.Read(&c, 1); }));
     return out;
   }
@@ -142,7 +142,7 @@ TEST_F(ModelFileTest, Bnq) {
     EXPECT_EQ(file->Mapped(q), nullptr);
     file->Release(q, 0, 6);
     file->Release(q.bnq->sections[0], 0, 2);
-    EXPECT_TRUE(FailsWith(Code::kUnsupported, "tensor \"q\" is quantized",
+    EXPECT_TRUE(FailsWith(Status::kUnsupported, "tensor \"q\" is quantized",
                           [&] { PlainReader(context_, *file, q); }));
   }
 }
@@ -183,8 +183,8 @@ TEST_F(ModelFileTest, ToldByContentNotByName) {
   EXPECT_EQ(ModelFile::Open(context_, Path("m.safetensors"))->kind(),
             FileKind::kBnq);
   const auto refuses = [&](const std::string& bytes, const std::string& text,
-                           Code code = Code::kCorruptFile) {
-    return FailsWith(code, text, [&] {
+                           Status status = Status::kCorruptFile) {
+    return FailsWith(status, text, [&] {
       const ExactBytes exact(bytes);
       ModelFile::FromMemory(context_, exact.data(), exact.size());
     });
@@ -201,17 +201,17 @@ TEST_F(ModelFileTest, ToldByContentNotByName) {
               "BNQ",
               "at least 64"));
   EXPECT_TRUE(
-      refuses(R"({"weight_map":{}})", "from memory", Code::kUnsupported));
+      refuses(R"({"weight_map":{}})", "from memory", Status::kUnsupported));
   // A header of 123 bytes starts with what is also '{'.
   const std::string header(123 - 2, ' ');
   const ExactBytes odd(SafetensorsBytes("{}" + header));
   EXPECT_EQ(ModelFile::FromMemory(context_, odd.data(), odd.size())->kind(),
             FileKind::kSafetensors);
   WriteFile(Path("config.json"), R"({"hidden_size": 1})");
-  EXPECT_TRUE(FailsWith(Code::kCorruptFile, "without a weight_map", [&] {
+  EXPECT_TRUE(FailsWith(Status::kCorruptFile, "without a weight_map", [&] {
     ModelFile::Open(context_, Path("config.json"));
   }));
-  EXPECT_TRUE(FailsWith(Code::kNotFound, Path("none"),
+  EXPECT_TRUE(FailsWith(Status::kNotFound, Path("none"),
                         [&] { ModelFile::Open(context_, Path("none")); }));
 }
 

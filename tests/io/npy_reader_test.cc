@@ -38,10 +38,10 @@ ArrayView Read(const std::string& bytes, std::unique_ptr<ExactBytes>* keep) {
   return NpyReader((*keep)->File()).array();
 }
 
-testing::AssertionResult Fails(const std::string& bytes, Code code,
+testing::AssertionResult Fails(const std::string& bytes, Status status,
                                const std::string& text) {
   std::unique_ptr<ExactBytes> keep;
-  return FailsWith(code, text, [&] { Read(bytes, &keep); });
+  return FailsWith(status, text, [&] { Read(bytes, &keep); });
 }
 
 TEST(Npy, WhatNumpyWrites) {
@@ -73,55 +73,55 @@ TEST(Npy, WhatNumpyWrites) {
 }
 
 TEST(Npy, WhatIsNotSupported) {
-  const Code code = Code::kUnsupported;
-  EXPECT_TRUE(Fails(Npy(Dict(">f4", "False", "(1,)"), Noise(4)), code,
+  const Status status = Status::kUnsupported;
+  EXPECT_TRUE(Fails(Npy(Dict(">f4", "False", "(1,)"), Noise(4)), status,
                     "type \">f4\", must be one of"));
-  EXPECT_TRUE(Fails(Npy(Dict("<i4", "False", "(1,)"), Noise(4)), code, "<i4"));
-  EXPECT_TRUE(Fails(Npy(Dict("<f4", "True", "(1, 1)"), Noise(4)), code,
+  EXPECT_TRUE(Fails(Npy(Dict("<i4", "False", "(1,)"), Noise(4)), status, "<i4"));
+  EXPECT_TRUE(Fails(Npy(Dict("<f4", "True", "(1, 1)"), Noise(4)), status,
                     "Fortran order"));
   EXPECT_TRUE(Fails(Npy("{'descr': [('a', '<f4')], 'fortran_order': False, "
                         "'shape': (1,), }",
                         Noise(4)),
-                    code, "structures"));
+                    status, "structures"));
   EXPECT_TRUE(Fails(Npy(Dict("<f4", "False", "(1,1,1,1,1,1,1,1,1)"), Noise(4)),
-                    code, "rank is more than 8"));
-  EXPECT_TRUE(Fails(Npy(Dict("<f4", "False", "(1,)"), Noise(4), 4), code,
+                    status, "rank is more than 8"));
+  EXPECT_TRUE(Fails(Npy(Dict("<f4", "False", "(1,)"), Noise(4), 4), status,
                     "version 4.0"));
 }
 
 TEST(Npy, WhatCannotBe) {
-  const Code code = Code::kCorruptFile;
+  const Status status = Status::kCorruptFile;
   const std::string good = Dict("<f4", "False", "(2,)");
-  EXPECT_TRUE(Fails("", code, "does not begin"));
-  EXPECT_TRUE(Fails("\x93NUMPY", code, "too few"));
-  EXPECT_TRUE(Fails("\x93NUMPX1234567", code, "does not begin"));
-  EXPECT_TRUE(Fails(Npy(good, Noise(7)), code, "7 bytes of data"));
-  EXPECT_TRUE(Fails(Npy(good, Noise(9)), code, "9 bytes of data"));
-  EXPECT_TRUE(Fails(Npy(good, "").substr(0, 30), code, "does not fit"));
-  EXPECT_TRUE(Fails(Npy(good + "x", Noise(8)), code, "behind its dictionary"));
-  EXPECT_TRUE(Fails(Npy(Dict("<f4", "False", "(2)"), Noise(8)), code,
+  EXPECT_TRUE(Fails("", status, "does not begin"));
+  EXPECT_TRUE(Fails("\x93NUMPY", status, "too few"));
+  EXPECT_TRUE(Fails("\x93NUMPX1234567", status, "does not begin"));
+  EXPECT_TRUE(Fails(Npy(good, Noise(7)), status, "7 bytes of data"));
+  EXPECT_TRUE(Fails(Npy(good, Noise(9)), status, "9 bytes of data"));
+  EXPECT_TRUE(Fails(Npy(good, "").substr(0, 30), status, "does not fit"));
+  EXPECT_TRUE(Fails(Npy(good + "x", Noise(8)), status, "behind its dictionary"));
+  EXPECT_TRUE(Fails(Npy(Dict("<f4", "False", "(2)"), Noise(8)), status,
                     "number for a shape"));
-  EXPECT_TRUE(Fails(Npy(Dict("<f4", "False", "(2 3)"), Noise(24)), code,
+  EXPECT_TRUE(Fails(Npy(Dict("<f4", "False", "(2 3)"), Noise(24)), status,
                     "without commas"));
   EXPECT_TRUE(
-      Fails(Npy(Dict("<f4", "False", "(-1,)"), ""), code, "not a number"));
-  EXPECT_TRUE(Fails(Npy(Dict("<f4", "Maybe", "(2,)"), Noise(8)), code,
+      Fails(Npy(Dict("<f4", "False", "(-1,)"), ""), status, "not a number"));
+  EXPECT_TRUE(Fails(Npy(Dict("<f4", "Maybe", "(2,)"), Noise(8)), status,
                     "True nor False"));
   EXPECT_TRUE(Fails(Npy(Dict("<f4", "False", "(99999999999999999999,)"), ""),
-                    code, "overflows"));
+                    status, "overflows"));
   EXPECT_TRUE(Fails(Npy(Dict("<f4", "False", "(4294967296, 4294967296)"), ""),
-                    code, "too many elements"));
-  EXPECT_TRUE(Fails(Npy("{'descr': '<f4', 'descr': '<f4'}", ""), code,
+                    status, "too many elements"));
+  EXPECT_TRUE(Fails(Npy("{'descr': '<f4', 'descr': '<f4'}", ""), status,
                     "repeated key \"descr\""));
-  EXPECT_TRUE(Fails(Npy("{'descr': '<f4'}", ""), code, "lacks one of"));
-  EXPECT_TRUE(Fails(Npy("{'descr': '<f4", ""), code, "without an end"));
-  EXPECT_TRUE(Fails(Npy("['descr']", ""), code, "'{' is missing"));
+  EXPECT_TRUE(Fails(Npy("{'descr': '<f4'}", ""), status, "lacks one of"));
+  EXPECT_TRUE(Fails(Npy("{'descr': '<f4", ""), status, "without an end"));
+  EXPECT_TRUE(Fails(Npy("['descr']", ""), status, "'{' is missing"));
 }
 
 TEST(Npy, TruncatedAnywhere) {
   const std::string good = Npy(Dict("<f4", "False", "(2, 2)"), Noise(16), 2);
   for (size_t n = 0; n < good.size(); ++n) {
-    EXPECT_TRUE(Fails(good.substr(0, n), Code::kCorruptFile, "")) << n;
+    EXPECT_TRUE(Fails(good.substr(0, n), Status::kCorruptFile, "")) << n;
   }
 }
 
@@ -163,8 +163,8 @@ TEST(IoFuzz, Npy) {
                              static_cast<size_t>(bytes));
       ASSERT_EQ(copy.size(), bytes);
     } catch (const Error& error) {
-      ASSERT_TRUE(error.code() == Code::kCorruptFile ||
-                  error.code() == Code::kUnsupported)
+      ASSERT_TRUE(error.status() == Status::kCorruptFile ||
+                  error.status() == Status::kUnsupported)
           << error.message();
     }
   }

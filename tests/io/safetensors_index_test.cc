@@ -45,8 +45,8 @@ class SafetensorsIndexTest : public TempDirTest {
 
   testing::AssertionResult Refuses(const std::string& json,
                                    const std::string& text,
-                                   Code code = Code::kCorruptFile) {
-    return FailsWith(code, text, [&] { Open(json); });
+                                   Status status = Status::kCorruptFile) {
+    return FailsWith(status, text, [&] { Open(json); });
   }
 
   Context context_;
@@ -116,13 +116,13 @@ TEST_F(SafetensorsIndexTest, MissingFilesAndTensors) {
   WriteShard("1", {"a"});
   WriteShard("2", {"b"});
   EXPECT_TRUE(Refuses(R"({"weight_map":{"a":"1","b":"3"}})", Path("3"),
-                      Code::kNotFound));
+                      Status::kNotFound));
   EXPECT_TRUE(Refuses(R"({"weight_map":{"a":"1","b":"2","c":"2"}})",
                       "tensor \"c\" is not in \"" + Path("2") + "\""));
   EXPECT_TRUE(
       Refuses(R"({"weight_map":{"a":"2","b":"2"}})", "tensor \"a\" is not in"));
   EXPECT_TRUE(
-      Refuses(R"({"weight_map":{"a":"sub"}})", Path("sub"), Code::kNotFound));
+      Refuses(R"({"weight_map":{"a":"sub"}})", Path("sub"), Status::kNotFound));
 }
 
 TEST_F(SafetensorsIndexTest, ANameInTwoFiles) {

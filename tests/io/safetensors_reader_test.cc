@@ -18,8 +18,8 @@ struct Parsed {
 
 testing::AssertionResult Refuses(const std::string& file,
                                  const std::string& text,
-                                 Code code = Code::kCorruptFile) {
-  return FailsWith(code, text, [&] { Parsed parsed(file); });
+                                 Status status = Status::kCorruptFile) {
+  return FailsWith(status, text, [&] { Parsed parsed(file); });
 }
 
 std::string Tensor(const std::string& name, const std::string& dtype,
@@ -282,12 +282,12 @@ TEST(SafetensorsReader, Unsupported) {
       8);
   EXPECT_TRUE(
       Refuses(SafetensorsBytes(One("U8", "[1,1,1,1,1,1,1,1,1]", "[0,1]"), "x"),
-              "tensor \"test\" has a rank above 8", Code::kUnsupported));
+              "tensor \"test\" has a rank above 8", Status::kUnsupported));
   EXPECT_TRUE(Refuses(
       SafetensorsBytes("{" + Tensor("a\\u0000b", "U8", "[0]", "[0,0]") + "}"),
-      "NUL", Code::kUnsupported));
+      "NUL", Status::kUnsupported));
   EXPECT_TRUE(Refuses(SafetensorsBytes(R"({"__metadata__":{"a":"\u0000"}})"),
-                      "NUL", Code::kUnsupported));
+                      "NUL", Status::kUnsupported));
 }
 
 TEST(SafetensorsReader, MoreTensorsThanAnyModelHas) {
@@ -298,7 +298,7 @@ TEST(SafetensorsReader, MoreTensorsThanAnyModelHas) {
     header += (i == 0 ? "\"" : ",\"") + std::to_string(i) + rest;
   }
   EXPECT_TRUE(Refuses(SafetensorsBytes(header + "}"), "more than 1000000",
-                      Code::kUnsupported));
+                      Status::kUnsupported));
 }
 
 TEST(SafetensorsReader, AcceptsWhatTheReferenceAccepts) {

@@ -59,11 +59,12 @@ TEST_F(SafetensorsWriterTest, GoldenF4) {
   ASSERT_EQ(json.size(), 60u);
   EXPECT_EQ(Write({Tensor("attn.0", DType::kF4, {1, 2})}, {"\x12"}),
             SafetensorsBytes(json + "    ", "\x12"));
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "MisalignedSlice: tensor", [&] {
-    Write({Tensor("attn.0", DType::kF4, {1, 3})}, {"ab"});
-  }));
   EXPECT_TRUE(
-      FailsWith(Code::kInvalidArgument, "InvalidTensorView: tensor", [&] {
+      FailsWith(Status::kInvalidArgument, "MisalignedSlice: tensor", [&] {
+        Write({Tensor("attn.0", DType::kF4, {1, 3})}, {"ab"});
+      }));
+  EXPECT_TRUE(
+      FailsWith(Status::kInvalidArgument, "InvalidTensorView: tensor", [&] {
         Write({Tensor("attn.0", DType::kF4, {1, 2})}, {"ab"});
       }));
 }
@@ -152,22 +153,23 @@ TEST_F(SafetensorsWriterTest, ChecksOrderAndTotals) {
                                                   Tensor("b", DType::kU8, {4})};
   {
     SafetensorsWriter writer(Path("out"), {}, tensors, {});
-    EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "tensor \"b\" is not next",
+    EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "tensor \"b\" is not next",
                           [&] { writer.Append(1, "x", 1); }));
     writer.Append(0, "abc", 3);
-    EXPECT_TRUE(FailsWith(Code::kInvalidArgument,
+    EXPECT_TRUE(FailsWith(Status::kInvalidArgument,
                           "InvalidTensorView: tensor \"a\"",
                           [&] { writer.Append(0, "de", 2); }));
-    EXPECT_TRUE(FailsWith(Code::kInvalidArgument,
+    EXPECT_TRUE(FailsWith(Status::kInvalidArgument,
                           "tensor \"a\" has 3 of its 4 bytes",
                           [&] { writer.Append(1, "x", 1); }));
     writer.Append(0, "d", 1);
     writer.Append(1, "x", 1);
-    EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "tensor \"a\" is not next",
+    EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "tensor \"a\" is not next",
                           [&] { writer.Append(0, "x", 1); }));
-    EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "index = 2, must be below 2",
+    EXPECT_TRUE(FailsWith(Status::kInvalidArgument,
+                          "index = 2, must be below 2",
                           [&] { writer.Append(2, "x", 1); }));
-    EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "tensor \"b\"",
+    EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "tensor \"b\"",
                           [&] { writer.Finish(); }));
   }
   EXPECT_TRUE(List().empty());
@@ -178,32 +180,32 @@ TEST_F(SafetensorsWriterTest, RefusesWhatTheFormatCannotHold) {
                          Metadata metadata = {}) {
     return [=] { LayOutSafetensors(tensors, metadata); };
   };
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "empty",
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "empty",
                         layout({Tensor("", DType::kU8, {1})})));
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "reserved",
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "reserved",
                         layout({Tensor("__metadata__", DType::kU8, {1})})));
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "UTF-8",
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "UTF-8",
                         layout({Tensor("\xff", DType::kU8, {1})})));
   EXPECT_TRUE(FailsWith(
-      Code::kInvalidArgument, "\"a\" is given twice",
+      Status::kInvalidArgument, "\"a\" is given twice",
       layout({Tensor("a", DType::kU8, {1}), Tensor("b", DType::kU8, {1}),
               Tensor("a", DType::kF32, {1})})));
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "twice",
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "twice",
                         layout({}, {{"a", "1"}, {"a", "2"}})));
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "UTF-8",
+                        layout({}, {{"a", "\xff"}})));
   EXPECT_TRUE(
-      FailsWith(Code::kInvalidArgument, "UTF-8", layout({}, {{"a", "\xff"}})));
-  EXPECT_TRUE(
-      FailsWith(Code::kInvalidArgument, "ValidationOverflow",
+      FailsWith(Status::kInvalidArgument, "ValidationOverflow",
                 layout({Tensor("a", DType::kF64, {uint64_t{1} << 60})})));
   const uint64_t half = uint64_t{1} << 60;
   std::vector<SafetensorsTensor> many;
   for (int i = 0; i < 17; ++i) {
     many.push_back(Tensor(std::to_string(i), DType::kU8, {half}));
   }
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "overflows", layout(many)));
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "overflows", layout(many)));
   Metadata large;
   large.emplace_back("a", std::string(kMaxSafetensorsHeader, 'x'));
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "HeaderTooLarge",
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "HeaderTooLarge",
                         [&] { LayOutSafetensors({}, std::move(large)); }));
 }
 
@@ -220,7 +222,7 @@ TEST_F(SafetensorsWriterTest, DryRunKnowsTheSizeAndWritesNothing) {
 
 TEST_F(SafetensorsWriterTest, RefusesAnExistingOutput) {
   WriteFile(Path("out"), "old");
-  EXPECT_TRUE(FailsWith(Code::kExists, "out", [&] {
+  EXPECT_TRUE(FailsWith(Status::kExists, "out", [&] {
     SafetensorsWriter writer(Path("out"), {}, {}, {});
   }));
   EXPECT_EQ(ReadFile(Path("out")), "old");

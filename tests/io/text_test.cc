@@ -49,15 +49,15 @@ TEST(Text, MetadataIsSortedByBytes) {
 }
 
 TEST(Text, MetadataAndNamesAreChecked) {
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "the key \"a\" twice", [] {
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "the key \"a\" twice", [] {
     SortedMetadata({{"a", "1"}, {"a", "2"}});
   }));
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "UTF-8", [] {
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "UTF-8", [] {
     SortedMetadata({{"a", "\xff"}});
   }));
   EXPECT_TRUE(
-      FailsWith(Code::kInvalidArgument, "empty", [] { CheckNewName(""); }));
-  EXPECT_TRUE(FailsWith(Code::kInvalidArgument, "UTF-8 without NUL",
+      FailsWith(Status::kInvalidArgument, "empty", [] { CheckNewName(""); }));
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "UTF-8 without NUL",
                         [] { CheckNewName(std::string("a\0", 2)); }));
   CheckNewName("__metadata__");
 }

@@ -165,7 +165,7 @@ TEST(Gptq, DampingMustMakeUpForDependentInputs) {
     Optimize(Context(), request);
     FAIL();
   } catch (const Error& e) {
-    EXPECT_EQ(e.code(), Code::kInvalidArgument);
+    EXPECT_EQ(e.status(), Status::kInvalidArgument);
     EXPECT_NE(e.message().find("damping = 0"), std::string::npos);
   }
 }

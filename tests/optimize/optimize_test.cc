@@ -367,7 +367,7 @@ TEST(Optimize, ProgressCancelsEveryMethod) {
     for (uint64_t stop = 0; stop < all; ++stop) {
       uint64_t n = 0;
       request.progress = [&](uint64_t, uint64_t, const std::string&) {
-        if (n++ == stop) Fail(Code::kCancelled, "enough");
+        if (n++ == stop) Fail(Status::kCancelled, "enough");
       };
       EXPECT_THROW(Optimize(Context(), request), Error) << method << stop;
     }
@@ -385,30 +385,31 @@ TEST(Optimize, RefusesWhatDoesNotGoTogether) {
     const char* config;
     const char* options;  // option=value,...
     const Matrix* inputs;
-    Code code;
+    Status status;
     const char* text;
   };
   const Case cases[] = {
-      {"f16", "method=grid", nullptr, Code::kUnsupported, "no scales"},
-      {"int8_outliers", "method=grid", nullptr, Code::kUnsupported,
+      {"f16", "method=grid", nullptr, Status::kUnsupported, "no scales"},
+      {"int8_outliers", "method=grid", nullptr, Status::kUnsupported,
        "outlier_threshold"},
       {"int8_per_channel,rounding=stochastic", "method=grid", nullptr,
-       Code::kUnsupported, "stochastic"},
-      {"nf4", "method=hqq", nullptr, Code::kUnsupported, "integer format"},
-      {"nf4", "method=gradient,objective=kl", nullptr, Code::kUnsupported,
+       Status::kUnsupported, "stochastic"},
+      {"nf4", "method=hqq", nullptr, Status::kUnsupported, "integer format"},
+      {"nf4", "method=gradient,objective=kl", nullptr, Status::kUnsupported,
        "must be mse"},
-      {"nf4", "method=gradient,scope=tensor", nullptr, Code::kUnsupported,
+      {"nf4", "method=gradient,scope=tensor", nullptr, Status::kUnsupported,
        "scope = segment"},
-      {"nf4", "objective=custom", nullptr, Code::kInvalidArgument, "no metric"},
-      {"nf4", "method=gptq", nullptr, Code::kInvalidArgument,
+      {"nf4", "objective=custom", nullptr, Status::kInvalidArgument,
+       "no metric"},
+      {"nf4", "method=gptq", nullptr, Status::kInvalidArgument,
        "activations is NULL"},
-      {"nf4", "method=awq", nullptr, Code::kInvalidArgument,
+      {"nf4", "method=awq", nullptr, Status::kInvalidArgument,
        "activations is NULL"},
-      {"nf4", "method=grid", &x, Code::kInvalidArgument, "must be NULL"},
-      {"nf4", "method=awq", &other, Code::kInvalidArgument,
+      {"nf4", "method=grid", &x, Status::kInvalidArgument, "must be NULL"},
+      {"nf4", "method=awq", &other, Status::kInvalidArgument,
        "[8, 63], must be 64"},
-      {"nf4", "method=gptq", &none, Code::kNoData, "no samples"},
-      {"nf4", "method=gptq", &bad, Code::kNonFinite,
+      {"nf4", "method=gptq", &none, Status::kNoData, "no samples"},
+      {"nf4", "method=gptq", &bad, Status::kNonFinite,
        "activations: element 70, at index [1, 6], is inf"},
   };
   for (const Case& c : cases) {
@@ -431,7 +432,7 @@ TEST(Optimize, RefusesWhatDoesNotGoTogether) {
       Optimize(Context(), request);
       ADD_FAILURE() << "was accepted";
     } catch (const Error& e) {
-      EXPECT_EQ(e.code(), c.code);
+      EXPECT_EQ(e.status(), c.status);
       EXPECT_NE(e.message().find(c.text), std::string::npos) << e.message();
     }
   }

@@ -5,7 +5,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "core/tensor/scales.h"
+#include "core/scheme/rules.h"
+#include "core/scheme/scales.h"
 #include "core/tensor/search.h"
 
 namespace bnq_test {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "core/base/shape.h"
-#include "core/config.h"
-#include "core/format.h"
+#include "core/scheme/config.h"
+#include "core/scheme/format.h"
 
 namespace bnq_test {
 

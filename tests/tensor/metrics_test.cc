@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/parallel/runner.h"
+#include "core/scheme/registry.h"
 #include "core/tensor/dequantize.h"
 #include "core/tensor/quantize.h"
 #include "tests/support/targets.h"
@@ -97,7 +98,7 @@ TEST(Metrics, NonFiniteIsNamed) {
     Compare(Context(), View(a), View(b));
     FAIL();
   } catch (const Error& e) {
-    EXPECT_EQ(e.code(), Code::kNonFinite);
+    EXPECT_EQ(e.status(), Status::kNonFinite);
     EXPECT_NE(e.message().find("other: element 4711"), std::string::npos)
         << e.message();
   }

@@ -235,7 +235,7 @@ enum {
   /* sum ab / sqrt(sum a^2 sum b^2), in -1..1; 1 where both are 0 throughout,
    * 0 where one of them is. */
   BNQ_METRIC_COSINE = 4,
-  BNQ_METRIC_COUNT = 5
+  BNQ_NUM_METRICS = 5
 };
 /* The number of metrics of the loaded library, and their names: "mse", "mae",
  * "max_error", "sqnr_db", "cosine"; NULL for another index. Since 0.1. */

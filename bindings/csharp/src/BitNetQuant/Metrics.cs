@@ -45,7 +45,7 @@ public readonly record struct Metrics(double Mse, double Mae, double MaxError, d
         ReadOnlySpan<long> shape, Context? context = null) =>
         Compare<byte>(original, originalType, other, otherType, shape, context);
 
-    internal const int Count = NativeMethods.BNQ_METRIC_COUNT;
+    internal const int Count = NativeMethods.BNQ_NUM_METRICS;
 
     internal static Metrics From(ReadOnlySpan<double> values) => new(
         values[NativeMethods.BNQ_METRIC_MSE],

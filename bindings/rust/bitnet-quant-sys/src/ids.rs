@@ -131,7 +131,7 @@ pub const BNQ_METRIC_SQNR_DB: usize = 3;
 /// Position of the cosine similarity.
 pub const BNQ_METRIC_COSINE: usize = 4;
 /// Number of metrics listed here.
-pub const BNQ_METRIC_COUNT: usize = 5;
+pub const BNQ_NUM_METRICS: usize = 5;
 
 // 4. Context -----------------------------------------------------------------
 

@@ -32,7 +32,7 @@ pub type QuantizationMetrics = Metrics;
 impl Metrics {
     /// Runs a native call that writes metrics.
     pub(crate) fn read(call: impl FnOnce(*mut f64, u32) -> sys::bnq_status) -> Result<Metrics> {
-        let mut values = [f64::NAN; sys::BNQ_METRIC_COUNT];
+        let mut values = [f64::NAN; sys::BNQ_NUM_METRICS];
         check(call(values.as_mut_ptr(), values.len() as u32))?;
         Ok(Metrics {
             mse: values[sys::BNQ_METRIC_MSE],

@@ -120,7 +120,7 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_METRIC_MAX_ERROR = 2;
     internal const int BNQ_METRIC_SQNR_DB = 3;
     internal const int BNQ_METRIC_COSINE = 4;
-    internal const int BNQ_METRIC_COUNT = 5;
+    internal const int BNQ_NUM_METRICS = 5;
 
     [LibraryImport(LibraryName)]
     internal static partial byte* bnq_dtype_name(int dtype);

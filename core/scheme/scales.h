@@ -7,12 +7,12 @@
 // the dynamic map (dynamic_map.h) nearest to (scale - offset) * (1 / g) by the
 // search of bitsandbytes' dQuantize; scale = map[code] * g + offset. Stored:
 // the codes, zeros up to a multiple of 4 bytes, all g, the offset.
-#ifndef BNQ_CORE_TENSOR_SCALES_H_
-#define BNQ_CORE_TENSOR_SCALES_H_
+#ifndef BNQ_CORE_SCHEME_SCALES_H_
+#define BNQ_CORE_SCHEME_SCALES_H_
 
 #include <cstdint>
 
-#include "core/config.h"
+#include "core/scheme/config.h"
 
 namespace bnq {
 
@@ -46,4 +46,4 @@ const float* DynamicMap();
 
 }  // namespace bnq
 
-#endif  // BNQ_CORE_TENSOR_SCALES_H_
+#endif  // BNQ_CORE_SCHEME_SCALES_H_

@@ -1,6 +1,6 @@
 // Configs with names, read by the C ABI, the command line and the bindings.
-#ifndef BNQ_CORE_PRESETS_H_
-#define BNQ_CORE_PRESETS_H_
+#ifndef BNQ_CORE_SCHEME_PRESETS_H_
+#define BNQ_CORE_SCHEME_PRESETS_H_
 
 #include <string>
 
@@ -19,4 +19,4 @@ std::string PresetNames();                          // "default, ..."
 
 }  // namespace bnq
 
-#endif  // BNQ_CORE_PRESETS_H_
+#endif  // BNQ_CORE_SCHEME_PRESETS_H_

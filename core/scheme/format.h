@@ -32,16 +32,16 @@
 //   };
 //
 // Both must give the very bits of the row's encode and decode. How codes become
-// bytes is not the codec's business but the packing's (kernels/packing.h), nor
-// is the group size (tensor/layout.h).
-#ifndef BNQ_CORE_FORMAT_H_
-#define BNQ_CORE_FORMAT_H_
+// bytes is not the codec's business but the packing's (scheme/packing.h), nor
+// is the group size (scheme/layout.h).
+#ifndef BNQ_CORE_SCHEME_FORMAT_H_
+#define BNQ_CORE_SCHEME_FORMAT_H_
 
 #include <cstdint>
-#include <string>
 
-#include "core/config.h"
-#include "core/kernels/packing.h"
+#include "core/scheme/code_table.h"
+#include "core/scheme/config.h"
+#include "core/scheme/packing.h"
 
 namespace bnq {
 
@@ -73,71 +73,12 @@ struct CodeRange {
   int32_t hi = 0;
 };
 
-// A format of 16 values: rank r is the number of thresholds that x / scale is
-// above, and codes[r] its code. Made by MakeCodeTable.
-struct CodeTable {
-  float thresholds[15];  // ascending
-  int32_t codes[16];     // by rank
-  float values[16];      // by code
-  // The thresholds as a search tree: level l decides bit 3 - l of a rank, by
-  // the bits above it.
-  float levels[4][8];
-  // The same by a lookup: |u| <= 1 belongs to bucket round(u * buckets) mod 32,
-  // in which there is one threshold at most (else infinity), between the codes
-  // in bits 0 to 3 and 4 to 7. u is v; or |v| where the upper half of the ranks
-  // is the lower one's mirror image, whose codes have bit 3 set.
-  float buckets;
-  bool mirrored;  // or else code i has rank i
-  float bucket_thresholds[32];
-  int32_t bucket_codes[32];
-};
-
-struct CodeTableParts {
-  float thresholds[15];
-  int32_t codes[16];
-  float values[16];
-  // No threshold may be near the edge of a bucket.
-  float buckets;
-  bool mirrored;
-};
-constexpr CodeTable MakeCodeTable(const CodeTableParts& parts) {
-  CodeTable table = {};
-  for (int i = 0; i < 15; ++i) table.thresholds[i] = parts.thresholds[i];
-  for (int i = 0; i < 16; ++i) table.codes[i] = parts.codes[i];
-  for (int i = 0; i < 16; ++i) table.values[i] = parts.values[i];
-  for (int l = 0; l < 4; ++l) {
-    for (int i = 0; i < 1 << l; ++i) {
-      table.levels[l][i] = parts.thresholds[(2 * i + 1) * (8 >> l) - 1];
-    }
-  }
-  table.buckets = parts.buckets;
-  table.mirrored = parts.mirrored;
-  for (int i = 0; i < 16; ++i) {
-    // Evaluated by the compiler, which then fails.
-    if (!parts.mirrored && parts.codes[i] != i) throw parts.codes[i];
-  }
-  int rank = parts.mirrored ? 8 : 0;
-  for (int b = parts.mirrored ? 0 : -16; b < (parts.mirrored ? 32 : 16); ++b) {
-    const int at = b & 31;
-    table.bucket_thresholds[at] = 3.4028234663852886e38f;
-    table.bucket_codes[at] = parts.codes[rank] | parts.codes[rank] << 4;
-    if (rank < 15 &&
-        parts.thresholds[rank] * parts.buckets < static_cast<float>(b) + 0.5f) {
-      table.bucket_thresholds[at] = parts.thresholds[rank];
-      table.bucket_codes[at] = parts.codes[rank] | parts.codes[rank + 1] << 4;
-      ++rank;
-    }
-  }
-  return table;
-}
-
 // From the nearest integer r (ties to even) of v to the one that a rounding
 // chooses: r + 1 where v - r >= up, r - 1 where v - r <= down; one pair of
 // bounds for v >= 0 and one for v < 0.
 struct RoundingSteps {
   float up[2], down[2];  // [v < 0]
 };
-RoundingSteps StepsOf(Rounding rounding);
 
 // Everything that decides codes and values, apart from a segment's parameters.
 struct CodeRule {
@@ -221,30 +162,6 @@ inline float InverseScale(float scale) {
   return scale == 0.0f ? 0.0f : 1.0f / scale;
 }
 
-// registry.cc
-int NumFormats();
-const Format& FormatAt(int index);
-const Format* FindFormat(int32_t id);  // nullptr: unknown
-const Format* FindFormat(const std::string& name);
-std::string FormatNames();  // "ternary, int8"
-
-// rules.cc: what formats have in common.
-
-// UNSUPPORTED, naming the option, where the format cannot do what config says.
-void CheckSupported(const Format& format, const Config& config);
-Packing PackingOf(const Format& format, const Config& config);
-CodeRule RuleOf(const Format& format, const Variant& variant);
-// What a variant's range is made from, where it is not searched for.
-Statistic StatisticOf(const Format& format, const Variant& variant);
-// A segment's parameters from its statistic, with the scale as it is stored;
-// or those of `count` segments, whose ranges may be changed.
-Params ParamsOf(const Format& format, const Variant& variant, Range range);
-void ParamsOf(const Format& format, const Variant& variant, Range* ranges,
-              size_t count, Params* out);
-// The nearest scale that the type holds: saturated, never infinite, and 0 only
-// for 0.
-float RoundScale(float scale, ScaleDType dtype);
-
 }  // namespace bnq
 
-#endif  // BNQ_CORE_FORMAT_H_
+#endif  // BNQ_CORE_SCHEME_FORMAT_H_

@@ -1,4 +1,4 @@
-#include "core/presets.h"
+#include "core/scheme/presets.h"
 
 namespace bnq {
 namespace {

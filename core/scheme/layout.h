@@ -1,12 +1,12 @@
 // Which parameters an element of a tensor belongs to, and where its code is.
-#ifndef BNQ_CORE_TENSOR_LAYOUT_H_
-#define BNQ_CORE_TENSOR_LAYOUT_H_
+#ifndef BNQ_CORE_SCHEME_LAYOUT_H_
+#define BNQ_CORE_SCHEME_LAYOUT_H_
 
 #include <cstdint>
 
 #include "core/base/shape.h"
-#include "core/config.h"
-#include "core/format.h"
+#include "core/scheme/config.h"
+#include "core/scheme/format.h"
 
 namespace bnq {
 
@@ -57,4 +57,4 @@ Layout MakeLayout(const Format& format, const Config& config,
 
 }  // namespace bnq
 
-#endif  // BNQ_CORE_TENSOR_LAYOUT_H_
+#endif  // BNQ_CORE_SCHEME_LAYOUT_H_

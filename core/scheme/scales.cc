@@ -1,4 +1,4 @@
-#include "core/tensor/scales.h"
+#include "core/scheme/scales.h"
 
 #include <algorithm>
 #include <cfloat>
@@ -8,7 +8,7 @@
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/base/half.h"
-#include "core/tensor/dynamic_map.h"
+#include "core/scheme/dynamic_map.h"
 
 namespace bnq {
 namespace {
@@ -171,8 +171,8 @@ void StoredScales::Validate() const {
     float scale;
     Read(i, 1, &scale);
     if (!std::isfinite(scale)) {
-      Fail(Code::kInvalidArgument, "scale %llu = %g, must be finite",
-           static_cast<unsigned long long>(i), static_cast<double>(scale));
+      Fail(Status::kInvalidArgument, "scale ", i, " = ", scale,
+           ", must be finite");
     }
   }
 }

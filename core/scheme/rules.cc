@@ -6,15 +6,16 @@
 
 #include "core/base/error.h"
 #include "core/base/half.h"
-#include "core/format.h"
+#include "core/scheme/format.h"
+#include "core/scheme/rules.h"
 
 namespace bnq {
 namespace {
 
 void Unsupported(const Format& format, const char* option,
                  const std::string& why) {
-  Fail(Code::kUnsupported, "%s is not supported by format %s: %s", option,
-       format.name, why.c_str());
+  Fail(Status::kUnsupported, option, " is not supported by format ",
+       format.name, ": ", why);
 }
 
 }  // namespace

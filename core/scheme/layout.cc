@@ -1,9 +1,10 @@
-#include "core/tensor/layout.h"
+#include "core/scheme/layout.h"
 
 #include <algorithm>
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
+#include "core/scheme/rules.h"
 
 namespace bnq {
 namespace {
@@ -15,9 +16,8 @@ void SetChannels(Layout& layout, const Config& config, const Shape& shape) {
   const int rank = shape.rank;
   const int axis = config.axis() < 0 ? config.axis() + rank : config.axis();
   if (rank == 0 || axis < 0 || axis >= rank) {
-    Fail(Code::kInvalidArgument,
-         "axis = %d, but the array of shape %s has rank %d", config.axis(),
-         shape.ToString().c_str(), rank);
+    Fail(Status::kInvalidArgument, "axis = ", config.axis(),
+         ", but the array of shape ", shape.ToString(), " has rank ", rank);
   }
   for (int i = 0; i < rank; ++i) {
     (i < axis    ? layout.outer
@@ -57,10 +57,8 @@ Layout MakeLayout(const Format& format, const Config& config,
   if ((granularity == Granularity::kGroup ||
        granularity == Granularity::kBlock) &&
       config.group_size() < format.min_group) {
-    Fail(Code::kInvalidArgument,
-         "group_size = %llu, must be at least %llu for format %s",
-         static_cast<unsigned long long>(config.group_size()),
-         static_cast<unsigned long long>(format.min_group), format.name);
+    Fail(Status::kInvalidArgument, "group_size = ", config.group_size(),
+         ", must be at least ", format.min_group, " for format ", format.name);
   }
   if (granularity == Granularity::kBlock) {
     layout.rows = elements == 0 ? 0 : 1;

@@ -1,4 +1,4 @@
-#include "core/format.h"
+#include "core/scheme/registry.h"
 
 namespace bnq {
 

@@ -1,6 +1,6 @@
 // Options of quantization (core/base/options.h), and their text.
-#ifndef BNQ_CORE_CONFIG_H_
-#define BNQ_CORE_CONFIG_H_
+#ifndef BNQ_CORE_SCHEME_CONFIG_H_
+#define BNQ_CORE_SCHEME_CONFIG_H_
 
 #include <cstdint>
 #include <string>
@@ -101,4 +101,4 @@ class Config : public OptionValues<Config, Option, kNumOptions> {
 
 }  // namespace bnq
 
-#endif  // BNQ_CORE_CONFIG_H_
+#endif  // BNQ_CORE_SCHEME_CONFIG_H_

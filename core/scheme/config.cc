@@ -1,11 +1,12 @@
-#include "core/config.h"
+#include "core/scheme/config.h"
 
 #include <algorithm>
 #include <charconv>
 
 #include "core/base/error.h"
-#include "core/format.h"
-#include "core/presets.h"
+#include "core/scheme/format.h"
+#include "core/scheme/presets.h"
+#include "core/scheme/registry.h"
 
 namespace bnq {
 namespace {
@@ -128,15 +129,13 @@ Config Config::FromText(const std::string& text) {
       config.SetText(trim(item.substr(0, equals)),
                      trim(item.substr(equals + 1)));
     } else if (item_number != 0) {
-      Fail(Code::kInvalidArgument,
-           "item %s, must be option=value (only the first may be a preset)",
-           Quoted(item).c_str());
+      Fail(Status::kInvalidArgument, "item ", Quoted(item),
+           ", must be option=value (only the first may be a preset)");
     } else if (const Preset* preset = FindPreset(item)) {
       config = FromText(preset->text);
     } else {
-      Fail(Code::kNotFound,
-           "%s is neither option=value nor one of the presets: %s",
-           Quoted(item).c_str(), PresetNames().c_str());
+      Fail(Status::kNotFound, Quoted(item),
+           " is neither option=value nor one of the presets: ", PresetNames());
     }
     begin = end + 1;
   }

@@ -1,8 +1,8 @@
 // bitsandbytes' signed dynamic map (create_dynamic_map(signed=True)): the 8-bit
 // data type of arXiv:2110.02861. The bits of its float32 values: a linspace of
 // another library than the reference's gives other last bits.
-#ifndef BNQ_CORE_TENSOR_DYNAMIC_MAP_H_
-#define BNQ_CORE_TENSOR_DYNAMIC_MAP_H_
+#ifndef BNQ_CORE_SCHEME_DYNAMIC_MAP_H_
+#define BNQ_CORE_SCHEME_DYNAMIC_MAP_H_
 
 #include <cstdint>
 
@@ -56,4 +56,4 @@ constexpr uint32_t kDynamicMapBits[256] = {
 
 }  // namespace bnq
 
-#endif  // BNQ_CORE_TENSOR_DYNAMIC_MAP_H_
+#endif  // BNQ_CORE_SCHEME_DYNAMIC_MAP_H_
