@@ -5,6 +5,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build
 cd "$root" || exit 2
 export PYTHONDONTWRITEBYTECODE=1
+# The scripts ask nothing, and work in the background and without a terminal.
+exec </dev/null
 
 # The first Python that has the given modules: the one on PATH may be another
 # than the system's, for which the packages were installed.

@@ -164,10 +164,20 @@ def large_model(tmp_path_factory):
 SLOW = ["--format", "int8", "--compress", "--threads", "1"]
 
 
+# Those that cancel, unless whoever started bnq has them ignored.
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
 class Terminal:
     """bnq with a pseudo-terminal for standard error."""
 
-    def __init__(self, *arguments, columns=None, **options):
+    def __init__(self, *arguments, columns=None, ignored=(), **options):
+        """The signals in `ignored` are ignored from the start, and no others, however the
+        tests themselves were started: under nohup, or in the background."""
+        def set_signals():
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+
         self.master, slave = pty.openpty()
         if columns:
             fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -177,6 +187,7 @@ class Terminal:
             stdout=subprocess.PIPE,
             stderr=slave,
             text=True,
+            preexec_fn=set_signals,
             **options,
         )
         os.close(slave)
@@ -267,7 +278,7 @@ def test_an_error_comes_after_the_bar(tmp_path):
     assert screen(terminal.stderr).startswith("bnq: error: ")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_cancels(large_model, tmp_path, number):
     out = tmp_path / "out.bnq"
     out.write_bytes(b"precious")
@@ -283,15 +294,10 @@ def test_a_signal_cancels(large_model, tmp_path, number):
 
 
 def test_an_ignored_signal_stays_ignored(large_model):
-    """As under nohup."""
-    terminal = Terminal(
-        "quantize",
-        large_model,
-        "--dry-run",
-        *SLOW,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
-    )
+    """As under nohup (SIGHUP) and in a script's background (SIGINT)."""
+    terminal = Terminal("quantize", large_model, "--dry-run", *SLOW, ignored=SIGNALS)
     terminal.read_until("layers.")
     assert terminal.process.poll() is None
-    terminal.process.send_signal(signal.SIGHUP)
+    for number in SIGNALS:
+        terminal.process.send_signal(number)
     assert "total" in terminal.finish(0)

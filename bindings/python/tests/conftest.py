@@ -3,7 +3,10 @@ of a build folder under it."""
 import json
 import os
 import pathlib
+import signal
 import sys
+
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 VECTORS = ROOT / "tests" / "vectors"
@@ -21,3 +24,12 @@ for name in ("libbnq.so.1", "libbnq.1.dylib", "bnq.dll"):
 def cases(file):
     """The cases of a file of shared vectors."""
     return json.loads((VECTORS / file).read_text("utf-8"))["cases"]
+
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    """Ctrl-C as Python has it by default, also where the tests were started with it
+    ignored: under nohup, or in a script's background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
