@@ -11,7 +11,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 VECTORS = ROOT / "tests" / "vectors"
 DIGITS = ROOT / "tests" / "models" / "digits.safetensors"
-HEADER = ROOT / "capi" / "include" / "bnq" / "bnq.h"
+ABI = json.loads((ROOT / "capi" / "abi.json").read_text("utf-8"))
 
 sys.path.insert(0, str(ROOT / "bindings" / "python" / "src"))
 

@@ -1,13 +1,10 @@
-"""_abi.py says what bnq.h says."""
+"""_abi.py says what bnq.h says, which capi/abi.json describes."""
 import ctypes
-import re
 
 import pytest
 from bitnet_quant import __version__, _abi
 from bitnet_quant._loader import library
-from conftest import HEADER
-
-SOURCE = re.sub(r"/\*.*?\*/", "", HEADER.read_text("utf-8"), flags=re.DOTALL)
+from conftest import ABI
 
 VALUES = {
     "void": None, "int8_t": ctypes.c_int8, "uint8_t": ctypes.c_uint8,
@@ -20,12 +17,9 @@ VALUES = {
 
 
 def ctypes_of(declaration):
-    """The ctypes type of a C type, with or without a parameter's name."""
-    words = declaration.replace("const", " ").replace("*", " * ").split()
-    if words[-1] != "*" and len(words) > 1:
-        words.pop()  # the name
-    stars = words.count("*")
-    base = words[0]
+    """The ctypes type of a C type."""
+    base = declaration.replace("const", " ").replace("*", " ").strip()
+    stars = declaration.count("*")
     if base == "void" and stars:
         kind, stars = ctypes.c_void_p, stars - 1
     elif base == "char":
@@ -39,39 +33,47 @@ def ctypes_of(declaration):
     return kind
 
 
-def header_functions():
-    found = {}
-    for result, name, parameters in re.findall(
-            r"^BNQ_API\s+([\w\s*]+?)\s*(bnq_\w+)\(([^)]*)\);", SOURCE, flags=re.MULTILINE):
-        parameters = [] if parameters.strip() == "void" else parameters.split(",")
-        # The name that ctypes_of expects to drop stands in for the function's.
-        # Only as a result is a status more than the number it is.
-        kinds = [ctypes_of(parameter) for parameter in parameters]
-        kinds = [ctypes.c_int32 if kind is _abi.status else kind for kind in kinds]
-        found[name] = (ctypes_of(result + " f"), kinds)
-    return found
+def plain(declaration):
+    """ctypes_of, where a status is no more than the number it is: only what a function
+    of the library returns is checked."""
+    kind = ctypes_of(declaration)
+    return ctypes.c_int32 if kind is _abi.status else kind
 
 
-def test_every_declaration_of_the_header_was_understood():
-    assert len(header_functions()) == len(re.findall(r"^BNQ_API ", SOURCE, flags=re.MULTILINE)) > 90
+def parameters_of(function):
+    return [plain(parameter["type"]) for parameter in function["parameters"]]
+
+
+FUNCTIONS = {function["name"]: function for function in ABI["functions"]}
+# Members of structs that are functions are callbacks, too.
+CALLBACKS = {callback["name"]: callback for callback in ABI["callbacks"]}
+CONSTANTS = {value["name"]: value["value"] for enum in ABI["enums"] for value in enum}
+CONSTANTS.update(ABI["macros"])
 
 
 def test_names():
-    assert list(_abi.PROTOTYPES) == list(header_functions())
+    assert list(_abi.PROTOTYPES) == list(FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", list(_abi.PROTOTYPES))
 def test_types(name):
-    result, parameters = header_functions()[name]
-    assert _abi.PROTOTYPES[name] == (result, parameters)
+    function = FUNCTIONS[name]
+    assert _abi.PROTOTYPES[name] == (ctypes_of(function["returns"]), parameters_of(function))
+
+
+def agrees(pointer, callback):
+    """Whether a ctypes function pointer has the callback's types."""
+    return (pointer._restype_ is plain(callback["returns"]) and
+            list(pointer._argtypes_) == parameters_of(callback))
+
+
+@pytest.mark.parametrize("name", list(CALLBACKS))
+def test_callbacks(name):
+    assert agrees(getattr(_abi, name), CALLBACKS[name])
 
 
 def test_constants():
-    values = {name: int(value) for name, value in re.findall(r"\bBNQ_(\w+) = (\d+)", SOURCE)}
-    values.update((name, int(value)) for name, value in re.findall(
-        r"^#define BNQ_(\w+) (\d+)$", SOURCE, flags=re.MULTILINE))
-    values.update((name, 2**64 - 1) for name in re.findall(
-        r"^#define BNQ_(\w+) UINT64_MAX$", SOURCE, flags=re.MULTILINE))
+    values = {name.removeprefix("BNQ_"): value for name, value in CONSTANTS.items()}
     ours = {name: value for name, value in vars(_abi).items()
             if name.isupper() and isinstance(value, int)}
     assert ours == {name: values[name] for name in ours}
@@ -81,18 +83,19 @@ def test_constants():
 
 
 def test_package_version_is_the_headers():
-    parts = [re.search(rf"BNQ_VERSION_{part} (\d+)", SOURCE).group(1)
-             for part in ("MAJOR", "MINOR", "PATCH")]
+    parts = [str(ABI["macros"][f"BNQ_VERSION_{part}"]) for part in ("MAJOR", "MINOR", "PATCH")]
     assert __version__ == ".".join(parts)
 
 
-def test_struct_members():
-    for name in ("bnq_array", "bnq_allocator", "bnq_runner"):
-        body = re.search(rf"typedef struct {name} {{(.*?)}} {name};", SOURCE, re.DOTALL).group(1)
-        members = [re.search(r"\(\*(\w+)\)|(\w+)$", " ".join(line.split()))
-                   for line in body.split(";") if line.strip()]
-        assert [m.group(1) or m.group(2) for m in members] == [
-            field[0] for field in getattr(_abi, name)._fields_]
+@pytest.mark.parametrize("struct", ABI["structs"], ids=lambda struct: struct["name"])
+def test_structs(struct):
+    declared = getattr(_abi, struct["name"])._fields_
+    assert [field[0] for field in declared] == [field["name"] for field in struct["fields"]]
+    for (name, kind), field in zip(declared, struct["fields"]):
+        if "parameters" in field:
+            assert agrees(kind, field), name
+        else:
+            assert kind is plain(field["type"]), name
 
 
 def test_bnq_array_layout():

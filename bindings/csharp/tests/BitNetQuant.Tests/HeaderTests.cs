@@ -1,18 +1,21 @@
 using System;
 using System.Collections.Generic;
-using System.Globalization;
 using System.Linq;
 using System.Reflection;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using BitNetQuant.Interop;
 using Xunit;
 
 namespace BitNetQuant.Tests;
 
-/// <summary>NativeMethods against bnq.h: every function, parameter, number and structure.</summary>
-public sealed partial class HeaderTests
+/// <summary>NativeMethods against capi/abi.json, the description of bnq.h: every function,
+/// parameter, number and structure.</summary>
+public sealed class HeaderTests
 {
-    private static readonly string Code = Comments().Replace(SourceTree.Header, "");
+    private static readonly JsonSerializerOptions LowerCase = new(JsonSerializerDefaults.Web);
+
+    private static readonly Description Abi = JsonSerializer.Deserialize<Description>(SourceTree.Abi, LowerCase)!;
 
     private static readonly Dictionary<string, Type> Scalars = new()
     {
@@ -33,10 +36,9 @@ public sealed partial class HeaderTests
         ["bnq_calibration"] = typeof(CalibrationHandle), ["bnq_optimizer"] = typeof(OptimizerHandle),
     };
 
-    private static readonly Dictionary<string, (string Result, string[] Parameters)> Functions =
-        Declarations().Matches(Code).ToDictionary(
-            match => match.Groups["name"].Value,
-            match => (match.Groups["result"].Value, Split(match.Groups["parameters"].Value)));
+    private static readonly Dictionary<string, Function> Functions = Abi.Functions.ToDictionary(function => function.Name);
+
+    private static readonly Dictionary<string, Function> Callbacks = Abi.Callbacks.ToDictionary(callback => callback.Name);
 
     private static readonly Dictionary<string, MethodInfo> Methods = typeof(NativeMethods)
         .GetMethods(BindingFlags.Static | BindingFlags.NonPublic)
@@ -48,7 +50,6 @@ public sealed partial class HeaderTests
     [Fact]
     public void DeclaresExactlyTheFunctionsOfTheHeader()
     {
-        Assert.Equal(Regex.Count(Code, @"^BNQ_API\b", RegexOptions.Multiline), Functions.Count);
         Assert.NotEmpty(Functions);
         Assert.Equal(Functions.Keys.Order(StringComparer.Ordinal), Methods.Keys.Order(StringComparer.Ordinal));
     }
@@ -57,35 +58,30 @@ public sealed partial class HeaderTests
     [MemberData(nameof(FunctionNames))]
     public void DeclaresTheSignature(string name)
     {
-        (string result, string[] parameters) = Functions[name];
+        Function function = Functions[name];
         MethodInfo method = Methods[name];
         ParameterInfo[] declared = method.GetParameters();
 
-        Assert.Equal(parameters.Length, declared.Length);
-        Assert.True(Fits(result, method.ReturnType, name, returned: true), $"{name} returns {result}, not {method.ReturnType}");
-        for (int i = 0; i < parameters.Length; i++)
+        Assert.Equal(function.Parameters.Length, declared.Length);
+        Assert.True(
+            Fits(function.Returns, method.ReturnType, name, returned: true),
+            $"{name} returns {function.Returns}, not {method.ReturnType}");
+        foreach ((Named parameter, ParameterInfo managed) in function.Parameters.Zip(declared))
         {
-            string type = Regex.Match(parameters[i], @"^(.*?)\w+$").Groups[1].Value;
             Assert.True(
-                Fits(type, declared[i].ParameterType, name),
-                $"{name}: '{parameters[i]}' is declared as {declared[i].ParameterType} {declared[i].Name}");
+                Fits(parameter.Type, managed.ParameterType, name),
+                $"{name}: '{parameter.Type} {parameter.Name}' is declared as {managed.ParameterType} {managed.Name}");
         }
     }
 
     [Fact]
     public void DeclaresEveryNumberOfTheHeader()
     {
-        var expected = Numbers().Matches(Code).ToDictionary(
-            match => match.Groups["name"].Value,
-            match => decimal.Parse(match.Groups["value"].Value, CultureInfo.InvariantCulture));
-        foreach (string macro in new[] { "BNQ_ABI_VERSION", "BNQ_MAX_RANK" })
+        // What only tells the version of the header is asked of the library instead.
+        var expected = Abi.Enums.SelectMany(values => values).ToDictionary(value => value.Name, value => value.Value);
+        foreach ((string name, decimal value) in Abi.Macros.Where(macro => !macro.Key.StartsWith("BNQ_VERSION", StringComparison.Ordinal)))
         {
-            expected.Add(macro, Macro(macro));
-        }
-
-        foreach (Match macro in Regex.Matches(Code, @"^#define (BNQ_\w+) UINT64_MAX$", RegexOptions.Multiline))
-        {
-            expected.Add(macro.Groups[1].Value, ulong.MaxValue);
+            expected.Add(name, value);
         }
 
         var declared = typeof(NativeMethods).GetFields(BindingFlags.Static | BindingFlags.NonPublic)
@@ -96,39 +92,38 @@ public sealed partial class HeaderTests
     }
 
     [Theory]
-    [InlineData(typeof(Status), "BNQ_OK|BNQ_ERROR_")]
-    [InlineData(typeof(DataType), "BNQ_DTYPE_")]
-    [InlineData(typeof(Format), "BNQ_FORMAT_(?!CODE_BITS|MIN_|MAX_|ASYMMETRIC|INTEGER|SCALED)")]
-    [InlineData(typeof(Granularity), "BNQ_GRANULARITY_")]
-    [InlineData(typeof(Scheme), "BNQ_SCHEME_")]
-    [InlineData(typeof(NonFinitePolicy), "BNQ_NON_FINITE_")]
-    [InlineData(typeof(Rounding), "BNQ_ROUNDING_")]
-    [InlineData(typeof(ScaleRule), "BNQ_SCALE_RULE_")]
-    [InlineData(typeof(SymmetricRange), "BNQ_SYMMETRIC_RANGE_")]
-    [InlineData(typeof(ScaleDataType), "BNQ_SCALE_DTYPE_")]
-    [InlineData(typeof(Packing), "BNQ_PACKING_")]
-    [InlineData(typeof(ModelFileKind), "BNQ_FILE_")]
-    [InlineData(typeof(LogLevel), "BNQ_LOG_")]
-    [InlineData(typeof(CalibrationMethod), "BNQ_METHOD_")]
-    [InlineData(typeof(KLVariant), "BNQ_KL_")]
-    [InlineData(typeof(LastBin), "BNQ_LAST_BIN_")]
-    [InlineData(typeof(NonFiniteObservation), "BNQ_OBSERVE_")]
-    [InlineData(typeof(OutlierRule), "BNQ_OUTLIERS_")]
-    [InlineData(typeof(OptimizationMethod), "BNQ_OPTIMIZE_")]
-    [InlineData(typeof(OptimizationObjective), "BNQ_OBJECTIVE_")]
-    [InlineData(typeof(OptimizationScope), "BNQ_SCOPE_")]
-    public void EnumerationsAreComplete(Type enumeration, string prefix)
+    [InlineData(typeof(Status), "BNQ_OK")]
+    [InlineData(typeof(DataType), "BNQ_DTYPE_F32")]
+    [InlineData(typeof(Format), "BNQ_FORMAT_NONE")]
+    [InlineData(typeof(Granularity), "BNQ_GRANULARITY_TENSOR")]
+    [InlineData(typeof(Scheme), "BNQ_SCHEME_SYMMETRIC")]
+    [InlineData(typeof(NonFinitePolicy), "BNQ_NON_FINITE_ERROR")]
+    [InlineData(typeof(Rounding), "BNQ_ROUNDING_HALF_EVEN")]
+    [InlineData(typeof(ScaleRule), "BNQ_SCALE_RULE_DEFAULT")]
+    [InlineData(typeof(SymmetricRange), "BNQ_SYMMETRIC_RANGE_NARROW")]
+    [InlineData(typeof(ScaleDataType), "BNQ_SCALE_DTYPE_F32")]
+    [InlineData(typeof(Packing), "BNQ_PACKING_DEFAULT")]
+    [InlineData(typeof(ModelFileKind), "BNQ_FILE_SAFETENSORS")]
+    [InlineData(typeof(LogLevel), "BNQ_LOG_WARNING")]
+    [InlineData(typeof(CalibrationMethod), "BNQ_METHOD_MINMAX")]
+    [InlineData(typeof(KLVariant), "BNQ_KL_TENSORRT")]
+    [InlineData(typeof(LastBin), "BNQ_LAST_BIN_KEEP")]
+    [InlineData(typeof(NonFiniteObservation), "BNQ_OBSERVE_ERROR")]
+    [InlineData(typeof(OutlierRule), "BNQ_OUTLIERS_NONE")]
+    [InlineData(typeof(OptimizationMethod), "BNQ_OPTIMIZE_GRID")]
+    [InlineData(typeof(OptimizationObjective), "BNQ_OBJECTIVE_MSE")]
+    [InlineData(typeof(OptimizationScope), "BNQ_SCOPE_SEGMENT")]
+    public void EnumerationsAreComplete(Type enumeration, string first)
     {
-        var header = Numbers().Matches(Code)
-            .Where(match => Regex.IsMatch(match.Groups["name"].Value, $"^(?:{prefix})"))
-            .Select(match => int.Parse(match.Groups["value"].Value, CultureInfo.InvariantCulture));
+        Constant[] header = Abi.Enums.Single(values => values[0].Name == first);
 
-        Assert.Equal(header.Order(), Enum.GetValues(enumeration).Cast<int>().Order());
+        Assert.Equal(header.Select(value => (int)value.Value).Order(), Enum.GetValues(enumeration).Cast<int>().Order());
     }
 
     [Fact]
     public void StructuresHaveTheLayoutOfTheHeader()
     {
+        Assert.Equal(["bnq_allocator", "bnq_array", "bnq_runner"], Abi.Structs.Select(structure => structure.Name).Order());
         Assert.Equal(Layout("bnq_array"), ManagedLayout<BnqArray>());
         Assert.Equal(Layout("bnq_allocator"), ManagedLayout<BnqAllocator>());
         Assert.Equal(Layout("bnq_runner"), ManagedLayout<BnqRunner>());
@@ -143,8 +138,7 @@ public sealed partial class HeaderTests
         Assert.Equal(Macro("BNQ_ABI_VERSION"), Library.AbiVersion);
     }
 
-    private static int Macro(string name) => int.Parse(
-        Regex.Match(Code, $@"^#define {name} (\d+)$", RegexOptions.Multiline).Groups[1].Value, CultureInfo.InvariantCulture);
+    private static int Macro(string name) => (int)Abi.Macros[name];
 
     private static bool Fits(string native, Type type, string function, bool returned = false)
     {
@@ -166,11 +160,11 @@ public sealed partial class HeaderTests
 
         if (target.EndsWith("_fn", StringComparison.Ordinal))
         {
-            string[] parameters = Split(Regex.Match(Code, $@"\(\*{target}\)\(([^)]*)\)").Groups[1].Value);
+            Named[] parameters = Callbacks[target].Parameters;
             Type[] declared = type.IsUnmanagedFunctionPointer ? type.GetFunctionPointerParameterTypes() : [];
             return stars == 0 && parameters.Length > 0 && declared.Length == parameters.Length
-                && parameters.Zip(declared).All(pair =>
-                    Fits(Regex.Match(pair.First, @"^(.*?)\w+$").Groups[1].Value, pair.Second, target));
+                && Fits(Callbacks[target].Returns, type.GetFunctionPointerReturnType(), target)
+                && parameters.Zip(declared).All(pair => Fits(pair.First.Type, pair.Second, target));
         }
 
         if (type == typeof(string))
@@ -190,13 +184,12 @@ public sealed partial class HeaderTests
     /// <summary>Size and offsets that C gives a structure of pointers and 32-bit integers.</summary>
     private static List<int> Layout(string structure)
     {
-        string body = Regex.Match(Code, $@"typedef struct {structure} \{{(.*?)\}} {structure};", RegexOptions.Singleline)
-            .Groups[1].Value;
         var result = new List<int>();
         int offset = 0;
-        foreach (string field in body.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        foreach (Named field in Abi.Structs.Single(candidate => candidate.Name == structure).Fields)
         {
-            int size = field.Contains('*', StringComparison.Ordinal) ? IntPtr.Size : sizeof(int);
+            // A callback has parameters and no type.
+            int size = field.Type is null || field.Type.EndsWith('*') ? IntPtr.Size : sizeof(int);
             offset = (offset + size - 1) / size * size;
             result.Add(offset);
             offset += size;
@@ -228,18 +221,14 @@ public sealed partial class HeaderTests
         return result;
     }
 
-    private static string[] Split(string parameters)
-    {
-        string text = Regex.Replace(parameters, @"\s+", " ").Trim();
-        return text is "void" or "" ? [] : text.Split(',', StringSplitOptions.TrimEntries);
-    }
+    private sealed record Description(
+        Function[] Functions, Function[] Callbacks, Structure[] Structs, Constant[][] Enums, Dictionary<string, decimal> Macros);
 
-    [GeneratedRegex(@"/\*.*?\*/", RegexOptions.Singleline)]
-    private static partial Regex Comments();
+    private sealed record Function(string Name, string Returns, Named[] Parameters);
 
-    [GeneratedRegex(@"^BNQ_API\s+(?<result>[\w\s*]*?)(?<name>bnq_\w+)\((?<parameters>[^)]*)\);", RegexOptions.Multiline)]
-    private static partial Regex Declarations();
+    private sealed record Named(string Name, string Type);
 
-    [GeneratedRegex(@"(?<name>BNQ_[A-Z0-9_]+) = (?<value>-?\d+)")]
-    private static partial Regex Numbers();
+    private sealed record Structure(string Name, Named[] Fields);
+
+    private sealed record Constant(string Name, decimal Value);
 }

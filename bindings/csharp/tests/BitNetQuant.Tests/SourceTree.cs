@@ -8,7 +8,8 @@ internal static class SourceTree
 {
     private static readonly Lazy<string> Root = new(FindRoot);
 
-    internal static string Header => File.ReadAllText(Path.Combine(Root.Value, "capi", "include", "bnq", "bnq.h"));
+    /// <summary>The description of the C ABI, made from bnq.h.</summary>
+    internal static string Abi => File.ReadAllText(Path.Combine(Root.Value, "capi", "abi.json"));
 
     internal static string Vectors(string file) => Path.Combine(Root.Value, "tests", "vectors", file);
 
@@ -18,13 +19,13 @@ internal static class SourceTree
     {
         for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
         {
-            if (File.Exists(Path.Combine(directory.FullName, "capi", "include", "bnq", "bnq.h")))
+            if (File.Exists(Path.Combine(directory.FullName, "capi", "abi.json")))
             {
                 return directory.FullName;
             }
         }
 
         throw new DirectoryNotFoundException(
-            $"No parent of {AppContext.BaseDirectory} holds capi/include/bnq/bnq.h: run the tests inside the source tree.");
+            $"No parent of {AppContext.BaseDirectory} holds capi/abi.json: run the tests inside the source tree.");
     }
 }

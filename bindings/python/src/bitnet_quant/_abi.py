@@ -1,7 +1,7 @@
 """The C ABI of libbnq as declared by bnq.h: the one place that repeats it.
 
-A test parses the header and compares it with this file, name by name and type
-by type, so a function added there is a line added here.
+A test compares capi/abi.json, the header's description, with this file, name by name
+and type by type, so a function added there is a line added here.
 """
 from __future__ import annotations
 

@@ -1,20 +1,26 @@
-//! The declarations against the C header: every function with the same types,
-//! every constant with the same value, every struct with the same fields. What
-//! is in one but not in the other is an error both ways.
+//! The declarations against capi/abi.json, the description of the C header: every
+//! function with the same types, every constant with the same value, every struct
+//! with the same fields. What is in one but not in the other is an error both ways.
 
+use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs;
 
 /// A function's parameter types and return type, spelled as Rust types.
 type Signature = (Vec<String>, String);
 
-fn header() -> String {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../capi/include/bnq/bnq.h"
-    );
-    let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {}", path, e));
-    strip_preprocessor(&strip_comments(&text, "/*", "*/"))
+fn abi() -> Value {
+    let text = include_str!("../../../../capi/abi.json");
+    serde_json::from_str(text).expect("JSON")
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    let list = value[key].as_array();
+    list.unwrap_or_else(|| panic!("no {}", key))
+}
+
+fn string<'a>(value: &'a Value, key: &str) -> &'a str {
+    let string = value[key].as_str();
+    string.unwrap_or_else(|| panic!("no {}", key))
 }
 
 fn declarations() -> String {
@@ -23,44 +29,17 @@ fn declarations() -> String {
         include_str!("../src/lib.rs"),
         include_str!("../src/calibration.rs"),
     ];
-    strip_comments(&files.concat(), "//", "\n")
+    let text = files.concat();
+    let code = text.lines().map(|line| line.split("//").next().unwrap());
+    code.collect::<Vec<_>>().join("\n")
 }
 
-fn strip_comments(text: &str, open: &str, close: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(open) {
-        out.push_str(&rest[..start]);
-        out.push('\n');
-        let end = rest[start..].find(close).expect("comment without an end");
-        rest = &rest[start + end + close.len()..];
-    }
-    out + rest
-}
-
-/// A number in decimal, or the name that a language has for the greatest one.
+/// A number in decimal, or the name of the greatest one.
 fn number(value: &str) -> Option<i128> {
     match value {
-        "UINT64_MAX" | "u64::MAX" => Some(u64::MAX.into()),
+        "u64::MAX" => Some(u64::MAX.into()),
         _ => value.parse().ok(),
     }
-}
-
-/// Drops preprocessor lines (and those they continue on), except `#define NAME
-/// number`, which becomes `enum { NAME = number };`.
-fn strip_preprocessor(text: &str) -> String {
-    let mut out = String::new();
-    for line in text.replace("\\\n", " ").lines() {
-        if !line.trim_start().starts_with('#') {
-            out.push_str(line);
-            out.push('\n');
-        } else if let ["#define", name, value] = line.split_whitespace().collect::<Vec<_>>()[..] {
-            if number(value).is_some() {
-                out.push_str(&format!("enum {{ {} = {} }};\n", name, value));
-            }
-        }
-    }
-    out
 }
 
 fn words(text: &str) -> String {
@@ -112,37 +91,18 @@ fn rust_type(c: &str) -> String {
     ty
 }
 
-fn c_parameters(list: &str) -> Vec<String> {
-    let list = words(list);
-    if list == "void" {
-        return Vec::new();
-    }
-    list.split(',')
-        .map(|p| {
-            let name = p
-                .rfind(|c: char| !c.is_alphanumeric() && c != '_')
-                .expect("a name")
-                + 1;
-            rust_type(&p[..name])
-        })
-        .collect()
+/// The types of a function or callback of the description.
+fn c_signature(function: &Value) -> Signature {
+    let parameters = list(function, "parameters").iter();
+    let types = parameters.map(|p| rust_type(string(p, "type"))).collect();
+    (types, rust_type(string(function, "returns")))
 }
 
-fn c_functions(header: &str) -> BTreeMap<String, Signature> {
-    let mut functions = BTreeMap::new();
-    for (at, _) in header.match_indices("BNQ_API ") {
-        let declaration = &header[at + "BNQ_API ".len()..];
-        let open = declaration.find('(').expect("parameters");
-        let name_at = declaration[..open].rfind([' ', '*']).expect("a name") + 1;
-        let parameters = c_parameters(bracketed(&declaration[open..]));
-        let signature = (parameters, rust_type(&declaration[..name_at]));
-        let name = declaration[name_at..open].to_string();
-        assert!(
-            functions.insert(name, signature).is_none(),
-            "declared twice"
-        );
-    }
+fn c_functions(abi: &Value) -> BTreeMap<String, Signature> {
+    let functions = list(abi, "functions").iter();
     functions
+        .map(|f| (string(f, "name").to_string(), c_signature(f)))
+        .collect()
 }
 
 fn rust_functions(source: &str) -> BTreeMap<String, Signature> {
@@ -167,16 +127,22 @@ fn rust_functions(source: &str) -> BTreeMap<String, Signature> {
     functions
 }
 
-/// `BNQ_X = 3` of all enums.
-fn c_constants(header: &str) -> BTreeMap<String, i128> {
-    let mut constants = BTreeMap::new();
-    for (at, _) in header.match_indices("enum {") {
-        for entry in bracketed(&header[at + "enum ".len()..]).split(',') {
-            if entry.trim().is_empty() {
-                continue;
-            }
-            let (name, value) = entry.split_once('=').expect("every constant has a value");
-            constants.insert(words(name), number(&words(value)).expect("a number"));
+/// The constants of all enums, and the macros that are numbers.
+fn c_constants(abi: &Value) -> BTreeMap<String, i128> {
+    let number = |value: &Value| match (value.as_i64(), value.as_u64()) {
+        (Some(value), _) => i128::from(value),
+        (_, Some(value)) => i128::from(value),
+        _ => panic!("not a number: {}", value),
+    };
+    let enums = list(abi, "enums").iter();
+    let mut constants: BTreeMap<_, _> = enums
+        .flat_map(|values| values.as_array().expect("an enum"))
+        .map(|value| (string(value, "name").to_string(), number(&value["value"])))
+        .collect();
+    for (name, value) in abi["macros"].as_object().expect("macros") {
+        // An expression of the others in Rust as in C; tests/layout.rs has it.
+        if name != "BNQ_VERSION" {
+            constants.insert(name.clone(), number(value));
         }
     }
     constants
@@ -195,7 +161,6 @@ fn rust_constants(source: &str) -> BTreeMap<String, i128> {
             .split(';')
             .next()
             .unwrap();
-        // BNQ_VERSION is an expression of the others; tests/layout.rs has it.
         if name != "BNQ_VERSION" {
             constants.insert(name.to_string(), number(&words(value)).expect("a number"));
         }
@@ -220,11 +185,8 @@ fn c_types_become_rust_types() {
 
 #[test]
 fn functions_agree() {
-    let (c, rust) = (c_functions(&header()), rust_functions(&declarations()));
-    assert!(
-        c.contains_key("bnq_version") && c.contains_key("bnq_tensor_compare_histogram"),
-        "parser is blind"
-    );
+    let (c, rust) = (c_functions(&abi()), rust_functions(&declarations()));
+    assert!(c.contains_key("bnq_version"));
     for (name, signature) in &c {
         let declared = rust
             .get(name)
@@ -244,7 +206,7 @@ fn functions_agree() {
 
 #[test]
 fn constants_agree() {
-    let (c, rust) = (c_constants(&header()), rust_constants(&declarations()));
+    let (c, rust) = (c_constants(&abi()), rust_constants(&declarations()));
     assert_eq!(
         c.get("BNQ_ABI_VERSION"),
         Some(&i128::from(bitnet_quant_sys::BNQ_ABI_VERSION))
@@ -255,14 +217,6 @@ fn constants_agree() {
 /// `fn(A, B) -> R`.
 fn pointer((parameters, result): Signature) -> String {
     format!("fn({}) -> {}", parameters.join(", "), result)
-}
-
-/// `R (*name)(A a, B b)` -> name and `fn(A, B) -> R`.
-fn c_pointer(declaration: &str) -> Option<(String, String)> {
-    let (result, rest) = declaration.split_once("(*")?;
-    let (name, rest) = rest.split_once(')').expect("a name");
-    let parameters = c_parameters(bracketed(rest.trim_start()));
-    Some((name.to_string(), pointer((parameters, rust_type(result)))))
 }
 
 /// `Option<unsafe extern "C" fn(a: A, b: B) -> R>` -> `fn(A, B) -> R`.
@@ -276,39 +230,28 @@ fn rust_pointer(ty: &str) -> Option<String> {
 
 #[test]
 fn callbacks_agree() {
-    let (header, source) = (header(), declarations());
-    for name in [
-        "bnq_task_fn",
-        "bnq_log_fn",
-        "bnq_progress_fn",
-        "bnq_metric_fn",
-    ] {
-        let at = header.find(&format!("(*{})", name)).expect("the callback");
-        let start = header[..at].rfind("typedef").expect("typedef") + "typedef".len();
-        let c = c_pointer(&header[start..]).expect("a function pointer");
+    let source = declarations();
+    for callback in list(&abi(), "callbacks") {
+        let name = string(callback, "name");
         let at = source
             .find(&format!("pub type {} =", name))
-            .expect("the callback");
+            .unwrap_or_else(|| panic!("{} is not declared", name));
         let declaration = source[at..].split(';').next().unwrap();
         let rust = rust_pointer(&words(declaration)).expect("a function pointer");
-        assert_eq!(c, (name.to_string(), rust));
+        assert_eq!(pointer(c_signature(callback)), rust, "{}", name);
     }
 }
 
-/// `(name, type)` in order, of the structs that cross the ABI by value.
-fn c_fields(header: &str, name: &str) -> Vec<(String, String)> {
-    let at = header
-        .find(&format!("typedef struct {} {{", name))
-        .expect("the struct");
-    let body = bracketed(&header[at + header[at..].find('{').unwrap()..]);
-    body.split(';')
-        .map(words)
-        .filter(|field| !field.is_empty())
+/// `(name, type)` in order, of a struct that crosses the ABI by value.
+fn c_fields(structure: &Value) -> Vec<(String, String)> {
+    let fields = list(structure, "fields").iter();
+    fields
         .map(|field| {
-            c_pointer(&field).unwrap_or_else(|| {
-                let at = field.rfind([' ', '*']).unwrap() + 1;
-                (field[at..].to_string(), rust_type(&field[..at]))
-            })
+            let ty = match field.get("parameters") {
+                Some(_) => pointer(c_signature(field)),
+                None => rust_type(string(field, "type")),
+            };
+            (string(field, "name").to_string(), ty)
         })
         .collect()
 }
@@ -330,10 +273,10 @@ fn rust_fields(source: &str, name: &str) -> Vec<(String, String)> {
 
 #[test]
 fn structs_agree() {
-    let (header, source) = (header(), declarations());
-    for name in ["bnq_array", "bnq_allocator", "bnq_runner"] {
-        let fields = c_fields(&header, name);
-        assert!(fields.len() >= 3, "parser is blind");
+    let source = declarations();
+    for structure in list(&abi(), "structs") {
+        let name = string(structure, "name");
+        let fields = c_fields(structure);
         assert_eq!(fields, rust_fields(&source, name), "fields of {}", name);
     }
 }
