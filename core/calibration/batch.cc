@@ -8,6 +8,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
+#include "core/kernels/elements.h"
 #include "core/parallel/runner.h"
 #include "core/tensor/quantize.h"
 
@@ -109,8 +110,7 @@ Batch::Batch(const Context& context, const CalibrationOptions& options,
     : context_(context),
       options_(options),
       array_(array),
-      source_(MakeSource(array, nullptr)),
-      common_(GetCommonKernels()) {
+      source_(MakeSource(array, nullptr)) {
   const Shape& shape = array.shape;
   if (!options.per_channel()) {
     inner_ = shape.elements();
@@ -170,7 +170,7 @@ const float* Batch::Fetch(uint64_t channel, uint64_t begin, size_t count,
     const uint64_t at = begin + done;
     const size_t n = static_cast<size_t>(
         std::min<uint64_t>(count - done, inner_ - at % inner_));
-    common_.load(source_, index(at), n, scratch + done);
+    LoadElements(source_, index(at), n, scratch + done);
     done += n;
   }
   return scratch;
@@ -196,7 +196,7 @@ void Batch::FetchTile(uint64_t channel, uint64_t width, uint64_t begin,
     const size_t floats = static_cast<size_t>(width * inner_);
     const float* row = reinterpret_cast<const float*>(source_.data) + index;
     if (!source_.direct()) {
-      common_.load(source_, index, floats, scratch->row.as<float>());
+      LoadElements(source_, index, floats, scratch->row.as<float>());
       row = scratch->row.as<float>();
     }
     for (uint64_t c = 0; c < width; ++c) {
@@ -270,7 +270,7 @@ void Batch::SummarizeColumns(ChannelStats* stats, const ObserveHook& hook) {
       const uint64_t index = (o * channels_ + first) * inner_;
       const float* row = reinterpret_cast<const float*>(source_.data) + index;
       if (!direct) {
-        common_.load(source_, index, columns, scratch);
+        LoadElements(source_, index, columns, scratch);
         row = scratch;
       }
       if (o == begin) {

@@ -13,7 +13,7 @@
 #include "core/calibration/histogram.h"
 #include "core/calibration/options.h"
 #include "core/calibration/stats.h"
-#include "core/kernels/common.h"
+#include "core/kernels/elements.h"
 
 namespace bnq {
 
@@ -73,7 +73,6 @@ class Batch {
   const CalibrationOptions& options_;
   const ArrayView array_;
   SourceView source_;
-  const CommonKernels& common_;
   uint64_t outer_ = 1, channels_ = 1, inner_ = 1;
   uint64_t group_ = 1;  // channels of a task
   bool tiled_ = false;  // their elements lie close together, row by row

@@ -11,7 +11,7 @@ namespace bnq {
 // Powers whose sums are kept: x, |x|, x^2, x^3, x^4.
 constexpr int kNumSums = 5;
 
-// Of at most kChunk values. The sums are those of kernels/common.h: 16 lanes of
+// Of at most kChunk values. The sums are those of kernels/chunk.h: 16 lanes of
 // float64. Where abs_bits says that a value is not finite, the rest is void.
 struct Summary {
   float min = 0.0f, max = 0.0f;

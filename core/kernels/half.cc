@@ -36,7 +36,7 @@ bool EncodeHalf(const EncodeArgs& args) {
       if (direct) {
         x = floats + element;
       } else {
-        args.common->load(args.source, element, span, scratch);
+        LoadElements(args.source, element, span, scratch);
       }
       uint8_t* const out = args.codes + (2 * element - args.code_base);
       // Some of the next span's floats with each part of this one's.
@@ -58,8 +58,8 @@ bool EncodeHalf(const EncodeArgs& args) {
         if (part > most) most = part;
       }
       special |= most >= kSpecial ? 1u : 0u;
-      args.common->write_codes(reinterpret_cast<const uint8_t*>(words),
-                               2 * span, args.stream, out);
+      StoreBytes(reinterpret_cast<const uint8_t*>(words), 2 * span, args.stream,
+                 out);
       column += span;
     }
   }
@@ -88,8 +88,8 @@ void DecodeHalf(const DecodeArgs& args) {
     } else {
       F32FromBF16(in, span, scratch);
     }
-    args.common->store(scratch, span, args.dtype, args.stream,
-                       args.out + done * out_size);
+    StoreElements(scratch, span, args.dtype, args.stream,
+                  args.out + done * out_size);
     done += span;
   }
   if (args.stream) hwy::FlushStream();

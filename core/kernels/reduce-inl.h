@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "core/kernels/common.h"
+#include "core/kernels/reduce.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();

@@ -13,6 +13,7 @@
 #include <type_traits>
 
 #include "core/kernels/compat-inl.h"
+#include "core/kernels/random.h"
 #include "core/kernels/reduce-inl.h"
 #include "core/kernels/traversal.h"
 #include "core/scheme/rules.h"
@@ -77,10 +78,10 @@ HWY_NOINLINE Partial ReduceRun(const EncodeArgs& args, uint64_t element,
   for (size_t i = 0; i < count; i += kChunk) {
     const size_t n = count - i < kChunk ? count - i : kChunk;
     if (x != nullptr) {
-      total.Merge(args.common->reduce(x + i, n, readable - i, statistic));
+      total.Merge(Reduce(x + i, n, readable - i, statistic));
     } else {
-      args.common->load(args.source, element + i, n, scratch);
-      total.Merge(args.common->reduce(scratch, n, n, statistic));
+      LoadElements(args.source, element + i, n, scratch);
+      total.Merge(Reduce(scratch, n, n, statistic));
     }
   }
   return total;
@@ -255,7 +256,7 @@ bool EncodeBlock(const EncodeArgs& args) {
       if (direct) {
         x = floats + element;
       } else {
-        args.common->load(args.source, element, span, scratch);
+        LoadElements(args.source, element, span, scratch);
       }
       // The scratch space may be read to its end; an array only within the
       // block's row, behind which there may be nothing.
@@ -310,7 +311,7 @@ bool EncodeBlock(const EncodeArgs& args) {
           first = end;
         }
       }
-      if (stochastic) args.common->random(args.seed, element, span, random);
+      if (stochastic) RandomWords(args.seed, element, span, random);
       if (layout.per_element) {
         WithEncoder<Codec, DF, Codec::kGeneral>(
             args.rule, [&](auto* tag) HWY_ATTR {
@@ -466,7 +467,7 @@ void DecodeElements(const DecodeArgs& args) {
       at += n;
     }
     if (!direct) {
-      args.common->store(scratch, span, args.dtype, args.stream, out);
+      StoreElements(scratch, span, args.dtype, args.stream, out);
     }
     done += span;
     column += span;

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "core/base/dtype.h"
-#include "core/kernels/common.h"
+#include "core/kernels/elements.h"
 #include "core/kernels/packing.h"
 #include "core/scheme/format.h"
 #include "core/scheme/layout.h"
@@ -35,7 +35,6 @@ struct ElementParams {
 
 struct EncodeArgs {
   const Layout* layout = nullptr;
-  const CommonKernels* common = nullptr;
   Packing packing = Packing::kBits8;
   const Format* format = nullptr;
   Variant variant;
@@ -73,7 +72,6 @@ struct EncodeArgs {
 
 struct DecodeArgs {
   const Layout* layout = nullptr;
-  const CommonKernels* common = nullptr;
   Packing packing = Packing::kBits8;
   const Format* format = nullptr;
   CodeRule rule;

@@ -6,7 +6,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
-#include "core/kernels/common.h"
+#include "core/kernels/elements.h"
 #include "core/kernels/product.h"
 #include "core/parallel/runner.h"
 #include "core/tensor/chunks.h"
@@ -35,14 +35,13 @@ Layer::Layer(const Context& context, const ArrayView& activations,
          " have no samples");
   }
   const SourceView source = MakeSource(activations, nullptr);
-  const CommonKernels& common = GetCommonKernels();
   const uint64_t n = shape.elements();
   x_ = context.Allocate(
       CheckedMul(n, sizeof(double), "memory for the activations"));
   double* const x = x_.as<double>();
   ForEachChunk(context, 0, n, [&](uint64_t, uint64_t at, size_t count) {
     float values[kChunk + kLanes];
-    common.load(source, at, count, values);
+    LoadElements(source, at, count, values);
     for (size_t i = 0; i < count; ++i) {
       if (!std::isfinite(values[i])) {
         CheckFinite(activations, at, at + count, "activations");

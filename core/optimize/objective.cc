@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/kernels/compare.h"
 #include "core/kernels/traversal.h"
 #include "core/optimize/portable_math.h"
 #include "core/scheme/layout.h"
@@ -25,7 +26,6 @@ void RoundTrip(const Format& format, const Variant& variant, const float* x,
   int8_t zero = static_cast<int8_t>(params.zero_point);
   EncodeArgs encode;
   encode.layout = &layout;
-  encode.common = &GetCommonKernels();
   encode.packing = format.packing;
   encode.format = &format;
   encode.variant = variant;
@@ -40,7 +40,6 @@ void RoundTrip(const Format& format, const Variant& variant, const float* x,
   kernels.encode(encode);
   DecodeArgs decode;
   decode.layout = &layout;
-  decode.common = encode.common;
   decode.packing = format.packing;
   decode.format = &format;
   decode.rule = encode.rule;
@@ -117,14 +116,13 @@ double SegmentObjective::Exact(Params params) const {
 }
 
 double SegmentObjective::FromSums(Params params) const {
-  const CommonKernels& common = GetCommonKernels();
   ErrorPartial sums;
   float y[kChunk + kLanes];
   for (uint64_t at = 0; at < count_; at += kChunk) {
     const size_t n =
         static_cast<size_t>(std::min<uint64_t>(kChunk, count_ - at));
     RoundTrip(format_, variant_, x_ + at, n, params, y);
-    sums.Merge(common.compare(x_ + at, y, n));
+    sums.Merge(CompareChunk(x_ + at, y, n));
   }
   if (kind_ == ObjectiveKind::kMse) {
     return sums.sum_sq_error /

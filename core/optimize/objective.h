@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/kernels/common.h"
+#include "core/kernels/chunk.h"
 #include "core/optimize/optimize.h"
 #include "core/scheme/format.h"
 

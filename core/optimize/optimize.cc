@@ -7,6 +7,8 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
+#include "core/kernels/elements.h"
+#include "core/kernels/reduce.h"
 #include "core/optimize/methods.h"
 #include "core/parallel/runner.h"
 #include "core/scheme/rules.h"
@@ -101,11 +103,10 @@ class Run {
                          const Context& inner, const std::function<void()>&)>;
   void ForSegments(const SegmentWork& work) {
     const Layout& layout = quantizer_.layout();
-    const CommonKernels& common = GetCommonKernels();
     const uint64_t segments = layout.num_params;
     const auto run = [&](uint64_t p, Buffer* values, const Context& inner,
                          const std::function<void()>& tick) {
-      const Segment segment(source_, layout, common, p);
+      const Segment segment(source_, layout, p);
       const uint64_t n = segment.count();
       const uint64_t bytes = (n + kLanes) * sizeof(float);
       if (values->size() < bytes) *values = context_.Allocate(bytes);
@@ -119,7 +120,7 @@ class Run {
       }
       work(p, x, n, inner, tick);
     };
-    const uint64_t size = Segment(source_, layout, common, 0).count();
+    const uint64_t size = Segment(source_, layout, 0).count();
     if (size >= kLargeSegment ||
         options_.objective() == ObjectiveKind::kCustom) {
       Buffer values;
@@ -158,7 +159,7 @@ class Run {
     for (uint64_t at = 0; at < n; at += kChunk) {
       const size_t count =
           static_cast<size_t>(std::min<uint64_t>(kChunk, n - at));
-      total.Merge(GetCommonKernels().reduce(x + at, count, count, statistic));
+      total.Merge(Reduce(x + at, count, count, statistic));
     }
     return total.ToRange(statistic, n);
   }
@@ -302,10 +303,9 @@ class Run {
   // All values as the quantizer sees them; finite, since the start was found.
   Buffer LoadAll() const {
     Buffer buffer = context_.Allocate((elements_ + kLanes) * sizeof(float));
-    const CommonKernels& common = GetCommonKernels();
     ForEachChunk(context_, 0, elements_, [&](uint64_t, uint64_t at, size_t n) {
       float values[kChunk + kLanes];
-      common.load(source_, at, n, values);
+      LoadElements(source_, at, n, values);
       std::copy_n(values, n, buffer.as<float>() + at);
     });
     return buffer;
@@ -336,7 +336,7 @@ class Run {
     sums.Add(
         context_, 0, elements_,
         [&](uint64_t begin, size_t count, float* out) {
-          GetCommonKernels().load(source_, begin, count, out);
+          LoadElements(source_, begin, count, out);
         },
         [&](uint64_t begin, size_t count, float* out) {
           dequantizer.Decode(begin, count, DType::kF32, false,

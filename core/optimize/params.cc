@@ -3,7 +3,8 @@
 #include <cfloat>
 #include <cmath>
 
-#include "core/kernels/common.h"
+#include "core/kernels/elements.h"
+#include "core/kernels/reduce.h"
 #include "core/optimize/methods.h"
 #include "core/scheme/rules.h"
 #include "core/tensor/search.h"
@@ -30,7 +31,6 @@ Params Usable(const Format& format, const Variant& variant, double scale,
 bool RuleParams(const Context& context, const Format& format,
                 const Config& config, const float* x, size_t n,
                 Params* params) {
-  const CommonKernels& common = GetCommonKernels();
   if (config.scale_rule() == ScaleRule::kPercentile ||
       config.scale_rule() == ScaleRule::kMse) {
     SourceView source;
@@ -38,7 +38,7 @@ bool RuleParams(const Context& context, const Format& format,
     Layout layout;
     layout.rows = 1;
     layout.columns = layout.run = n;
-    const Segment segment(source, layout, common, 0);
+    const Segment segment(source, layout, 0);
     return FindSegmentParams(context, format, config, segment, x, params);
   }
   const Variant variant = config.variant();
@@ -46,7 +46,7 @@ bool RuleParams(const Context& context, const Format& format,
   Partial total;
   for (size_t at = 0; at < n; at += kChunk) {
     const size_t count = std::min(kChunk, n - at);
-    total.Merge(common.reduce(x + at, count, count, statistic));
+    total.Merge(Reduce(x + at, count, count, statistic));
   }
   if (!total.finite()) return false;
   *params = ParamsOf(format, variant, total.ToRange(statistic, n));

@@ -1,4 +1,4 @@
-// Elements in the chunks that sums are made of (kernels/common.h), cut for
+// Elements in the chunks that sums are made of (kernels/chunk.h), cut for
 // threads.
 #ifndef BNQ_CORE_TENSOR_CHUNKS_H_
 #define BNQ_CORE_TENSOR_CHUNKS_H_
@@ -9,7 +9,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/context.h"
-#include "core/kernels/common.h"
+#include "core/kernels/chunk.h"
 #include "core/parallel/runner.h"
 
 namespace bnq {

@@ -52,7 +52,6 @@ Dequantizer::Dequantizer(const Context& context, const Config& config,
 void Dequantizer::Finish(const Config& config, const Shape& shape,
                          const Layout& layout) {
   args_.layout = &layout;
-  args_.common = &GetCommonKernels();
   args_.format = &FormatOf(config);
   args_.packing = PackingOf(*args_.format, config);
   args_.rule = RuleOf(*args_.format, config.variant());

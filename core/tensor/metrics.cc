@@ -7,6 +7,8 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
+#include "core/kernels/compare.h"
+#include "core/kernels/elements.h"
 #include "core/tensor/chunks.h"
 #include "core/tensor/quantize.h"
 
@@ -32,7 +34,6 @@ Metrics Metrics::None() {
 
 void ErrorSums::Add(const Context& context, uint64_t begin, uint64_t end,
                     const Side& a, const Side& b) {
-  const CommonKernels& common = GetCommonKernels();
   std::vector<ErrorPartial> partials(
       std::min<uint64_t>(kWaveChunks, DivCeil(end - begin, kChunk)));
   for (uint64_t wave = begin; wave < end; wave += kWaveChunks * kChunk) {
@@ -42,7 +43,7 @@ void ErrorSums::Add(const Context& context, uint64_t begin, uint64_t end,
                    float values_a[kChunk + kLanes], values_b[kChunk + kLanes];
                    a(at, n, values_a);
                    b(at, n, values_b);
-                   partials[chunk] = common.compare(values_a, values_b, n);
+                   partials[chunk] = CompareChunk(values_a, values_b, n);
                  });
     const uint64_t chunks = DivCeil(wave_end - wave, kChunk);
     for (uint64_t c = 0; c < chunks; ++c) total_.Merge(partials[c]);
@@ -81,9 +82,8 @@ Metrics ErrorSums::Result() const {
 
 ErrorSums::Side ArraySide(const ArrayView& array) {
   const SourceView source = MakeSource(array, nullptr);
-  const CommonKernels& common = GetCommonKernels();
-  return [source, &common](uint64_t begin, size_t count, float* out) {
-    common.load(source, begin, count, out);
+  return [source](uint64_t begin, size_t count, float* out) {
+    LoadElements(source, begin, count, out);
   };
 }
 

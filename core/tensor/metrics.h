@@ -8,7 +8,7 @@
 
 #include "core/base/context.h"
 #include "core/base/shape.h"
-#include "core/kernels/common.h"
+#include "core/kernels/compare.h"
 #include "core/tensor/dequantize.h"
 #include "core/tensor/tensor.h"
 

@@ -7,6 +7,8 @@
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/base/half.h"
+#include "core/kernels/elements.h"
+#include "core/kernels/reduce.h"
 #include "core/parallel/runner.h"
 
 namespace bnq {
@@ -37,7 +39,6 @@ OutlierColumns FindOutliers(const Context& context, const SourceView& source,
     Fail(Status::kUnsupported, "outlier_threshold: the last dimension is ",
          features, ", must be below 2^32");
   }
-  const CommonKernels& common = GetCommonKernels();
   const uint64_t rows = elements / features;
   const uint64_t task_rows = std::max<uint64_t>(1, kTaskElements / features);
   const uint64_t tasks = DivCeil(rows, task_rows);
@@ -63,11 +64,10 @@ OutlierColumns FindOutliers(const Context& context, const SourceView& source,
           if (source.direct()) {
             x = reinterpret_cast<const float*>(source.data) + at;
           } else {
-            common.load(source, at, n, scratch);
+            LoadElements(source, at, n, scratch);
           }
           // Most rows have none.
-          const uint32_t bits =
-              common.reduce(x, n, n, Statistic::kAbsMax).abs_bits;
+          const uint32_t bits = Reduce(x, n, n, Statistic::kAbsMax).abs_bits;
           if (bits < limit) continue;
           float* const to = most.data() + c;
           for (size_t i = 0; i < n; ++i) {
@@ -99,11 +99,10 @@ OutlierColumns FindOutliers(const Context& context, const SourceView& source,
 void GatherOutliers(const SourceView& source, uint64_t features,
                     const OutlierColumns& found, uint64_t begin, uint64_t end,
                     uint8_t* values) {
-  const CommonKernels& common = GetCommonKernels();
   float x[1 + kLanes];
   for (uint64_t row = begin; row < end; ++row) {
     for (uint32_t column : found.columns) {
-      common.load(source, row * features + column, 1, x);
+      LoadElements(source, row * features + column, 1, x);
       Narrow(found.dtype, x[0], values);
       values += 2;
     }

@@ -9,7 +9,7 @@
 
 #include "core/base/context.h"
 #include "core/base/shape.h"
-#include "core/kernels/common.h"
+#include "core/kernels/elements.h"
 #include "core/tensor/tensor.h"
 
 namespace bnq {

@@ -9,6 +9,8 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
+#include "core/kernels/elements.h"
+#include "core/kernels/reduce.h"
 #include "core/parallel/runner.h"
 #include "core/scheme/rules.h"
 #include "core/tensor/chunks.h"
@@ -60,12 +62,11 @@ SourceView MakeSource(const ArrayView& array, const Config* config) {
 void CheckFinite(const ArrayView& array, uint64_t begin, uint64_t end,
                  const char* name) {
   const SourceView source = MakeSource(array, nullptr);
-  const CommonKernels& common = GetCommonKernels();
   std::vector<float> values(kChunk + kLanes);
   for (; begin < end; begin += kChunk) {
     const size_t n =
         static_cast<size_t>(std::min<uint64_t>(end - begin, kChunk));
-    common.load(source, begin, n, values.data());
+    LoadElements(source, begin, n, values.data());
     for (size_t i = 0; i < n; ++i) {
       if (std::isfinite(values[i])) continue;
       const std::string index = IndexOf(array.shape, begin + i);
@@ -88,8 +89,7 @@ Quantizer::Quantizer(const Context& context, const Format& format,
       array_(array),
       source_(MakeSource(array, &config)),
       layout_(MakeLayout(format_, config, array.shape)),
-      sizes_(SizesOf(config, array.shape)),
-      common_(GetCommonKernels()) {
+      sizes_(SizesOf(config, array.shape)) {
   const uint64_t n = elements();
   const bool own_runs = layout_.row_params != 0 || layout_.rows == 1;
   // Without scales there is nothing to find.
@@ -165,7 +165,7 @@ void Quantizer::FailNotFinite(uint64_t begin, uint64_t end) const {
   // Finite as it came: it overflowed on the way.
   float x[1 + kLanes];
   for (uint64_t i = begin; i < end; ++i) {
-    common_.load(source_, i, 1, x);
+    LoadElements(source_, i, 1, x);
     const float y = format_.decode(
         format_.encode(x[0], Params(), config_.variant(), 0), Params());
     if (std::isfinite(y)) continue;
@@ -182,7 +182,6 @@ void Quantizer::Encode(uint64_t begin, uint64_t end, uint8_t* codes,
   if (begin >= end) return;
   EncodeArgs args;
   args.layout = &layout_;
-  args.common = &common_;
   args.packing = PackingOf(format_, config_);
   args.format = &format_;
   args.variant = config_.variant();
@@ -268,14 +267,14 @@ void Quantizer::ReduceShortRuns(float* scales, int8_t* zero_points,
     const uint64_t last = ParamOf(block + 1);
     std::vector<float> values(kChunk + kLanes);
     for (uint64_t p = ParamOf(block); p < last; ++p) {
-      const Segment segment(source_, layout_, common_, p);
+      const Segment segment(source_, layout_, p);
       Partial total;
       for (uint64_t at = 0; at < segment.count(); at += kChunk) {
         const size_t n = static_cast<size_t>(
             std::min<uint64_t>(segment.count() - at, kChunk));
         segment.Read(at, n, values.data());
-        total.Merge(common_.reduce(values.data(), n, n,
-                                   StatisticOf(format_, config_.variant())));
+        total.Merge(Reduce(values.data(), n, n,
+                           StatisticOf(format_, config_.variant())));
       }
       if (!total.finite()) {
         FailNotFinite(ElementOf(block), ElementOf(block + 1));
@@ -298,9 +297,9 @@ void Quantizer::SearchSegments(float* scales, int8_t* zero_points,
     SetParams(p, params, scales, zero_points);
   };
   const uint64_t params = layout_.num_params;
-  if (Segment(source_, layout_, common_, 0).count() > kMaxSegmentInMemory) {
+  if (Segment(source_, layout_, 0).count() > kMaxSegmentInMemory) {
     for (uint64_t p = 0; p < params; ++p) {
-      set(p, Segment(source_, layout_, common_, p), nullptr, context_);
+      set(p, Segment(source_, layout_, p), nullptr, context_);
     }
   } else {
     const uint64_t per_task = std::max<uint64_t>(
@@ -310,7 +309,7 @@ void Quantizer::SearchSegments(float* scales, int8_t* zero_points,
       Buffer values;
       const uint64_t last = std::min(params, (task + 1) * per_task);
       for (uint64_t p = task * per_task; p < last; ++p) {
-        const Segment segment(source_, layout_, common_, p);
+        const Segment segment(source_, layout_, p);
         const uint64_t bytes = (segment.count() + kLanes) * sizeof(float);
         if (values.size() < bytes) values = context_.Allocate(bytes);
         segment.Read(0, segment.count(), values.as<float>());
@@ -323,7 +322,7 @@ void Quantizer::SearchSegments(float* scales, int8_t* zero_points,
 
 // The first value of a channel of this magnitude.
 float Quantizer::FirstExtreme(uint64_t param, float magnitude) const {
-  const Segment segment(source_, layout_, common_, param);
+  const Segment segment(source_, layout_, param);
   std::vector<float> values(kChunk + kLanes);
   for (uint64_t at = 0; at < segment.count(); at += kChunk) {
     const size_t n =
@@ -361,11 +360,10 @@ void Quantizer::ReduceRuns(float* scales, int8_t* zero_points,
                      float scratch[kChunk + kLanes];
                      const float* x = floats + at;
                      if (!direct) {
-                       common_.load(source_, at, count, scratch);
+                       LoadElements(source_, at, count, scratch);
                        x = scratch;
                      }
-                     partials[chunk] =
-                         common_.reduce(x, count, count, statistic);
+                     partials[chunk] = Reduce(x, count, count, statistic);
                    });
       const uint64_t chunks = DivCeil(wave_end - wave, kChunk);
       for (uint64_t c = 0; c < chunks; ++c) total.Merge(partials[c]);
@@ -409,20 +407,19 @@ void Quantizer::ReduceChannels(float* scales, int8_t* zero_points,
         const uint64_t at = o * channels * inner + first * inner + begin;
         const float* x = floats + at;
         if (!direct) {
-          common_.load(source_, at, width, scratch);
+          LoadElements(source_, at, width, scratch);
           x = scratch;
         }
-        common_.accumulate_columns(x, width, sums.as<double>(),
-                                   mins.as<float>(), maxs.as<float>(),
-                                   bits.as<uint32_t>());
+        AccumulateColumns(x, width, sums.as<double>(), mins.as<float>(),
+                          maxs.as<float>(), bits.as<uint32_t>());
       }
       // Whole channels, or a chunk of a single one.
       const size_t part = static_cast<size_t>(std::min<uint64_t>(inner, width));
       for (size_t c = 0; c * part < width; ++c) {
         const size_t from = c * part;
         Partial partial;
-        partial.abs_sum = common_.sum_lanes(sums.as<double>() + from,
-                                            std::min(part, width - from));
+        partial.abs_sum =
+            SumLanes(sums.as<double>() + from, std::min(part, width - from));
         for (size_t i = from; i < std::min(from + part, width); ++i) {
           partial.min = std::min(partial.min, mins.as<float>()[i]);
           partial.max = std::max(partial.max, maxs.as<float>()[i]);

@@ -10,6 +10,8 @@
 
 #include "core/base/context.h"
 #include "core/base/shape.h"
+#include "core/kernels/elements.h"
+#include "core/kernels/reduce.h"
 #include "core/kernels/traversal.h"
 #include "core/tensor/outliers.h"
 #include "core/tensor/tensor.h"
@@ -86,7 +88,6 @@ class Quantizer {
   SourceView source_;
   Layout layout_;
   QuantizedSizes sizes_;
-  const CommonKernels& common_;
   bool one_pass_ = false;
   bool params_found_ = false;
   OutlierColumns outliers_;

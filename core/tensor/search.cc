@@ -8,6 +8,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/half.h"
+#include "core/kernels/reduce.h"
 #include "core/scheme/rules.h"
 #include "core/tensor/chunks.h"
 
@@ -256,11 +257,9 @@ Params SearchParams(const Format& format, const Variant& variant, Range start,
   return best.params();
 }
 
-Segment::Segment(const SourceView& source, const Layout& layout,
-                 const CommonKernels& common, uint64_t param)
+Segment::Segment(const SourceView& source, const Layout& layout, uint64_t param)
     : source_(source),
       layout_(layout),
-      common_(common),
       param_(param),
       first_(0),
       count_(layout.rows * layout.columns) {
@@ -276,7 +275,7 @@ Segment::Segment(const SourceView& source, const Layout& layout,
 
 void Segment::Read(uint64_t begin, size_t n, float* out) const {
   if (layout_.contiguous) {
-    common_.load(source_, first_ + begin, n, out);
+    LoadElements(source_, first_ + begin, n, out);
     return;
   }
   for (size_t done = 0; done < n;) {
@@ -284,7 +283,7 @@ void Segment::Read(uint64_t begin, size_t n, float* out) const {
     const uint64_t i = (begin + done) % layout_.inner;
     const size_t piece =
         static_cast<size_t>(std::min<uint64_t>(n - done, layout_.inner - i));
-    common_.load(source_, (o * layout_.channels + param_) * layout_.inner + i,
+    LoadElements(source_, (o * layout_.channels + param_) * layout_.inner + i,
                  piece, out + done);
     done += piece;
   }
@@ -296,7 +295,6 @@ bool FindSegmentParams(const Context& context, const Format& format,
   const Variant variant = config.variant();
   *params = Params();
   if (segment.count() == 0) return true;
-  const CommonKernels& common = GetCommonKernels();
   // The ranges that the rules absmax and default give, from one pass.
   struct Both {
     Partial wide, own;
@@ -313,8 +311,8 @@ bool FindSegmentParams(const Context& context, const Format& format,
   const Both both =
       OverChunks<Both>(context, segment, values, [&](const float* x, size_t n) {
         Both b;
-        b.wide = common.reduce(x, n, n, wide);
-        b.own = own == wide ? b.wide : common.reduce(x, n, n, own);
+        b.wide = Reduce(x, n, n, wide);
+        b.own = own == wide ? b.wide : Reduce(x, n, n, own);
         return b;
       });
   if (!both.wide.finite() || !both.own.finite()) return false;

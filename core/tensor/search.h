@@ -8,7 +8,7 @@
 #include <functional>
 
 #include "core/base/context.h"
-#include "core/kernels/common.h"
+#include "core/kernels/elements.h"
 #include "core/kernels/traversal.h"
 #include "core/scheme/format.h"
 
@@ -34,8 +34,7 @@ Params SearchParams(const Format& format, const Variant& variant, Range start,
 // The elements of a tensor that share parameters.
 class Segment {
  public:
-  Segment(const SourceView& source, const Layout& layout,
-          const CommonKernels& common, uint64_t param);
+  Segment(const SourceView& source, const Layout& layout, uint64_t param);
   uint64_t count() const { return count_; }
   // Elements [begin, begin + n) in order, n + kLanes floats of room.
   void Read(uint64_t begin, size_t n, float* out) const;
@@ -43,7 +42,6 @@ class Segment {
  private:
   const SourceView& source_;
   const Layout& layout_;
-  const CommonKernels& common_;
   uint64_t param_, first_, count_;
 };
 

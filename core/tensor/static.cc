@@ -7,6 +7,8 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
+#include "core/kernels/elements.h"
+#include "core/kernels/reduce.h"
 #include "core/parallel/runner.h"
 #include "core/scheme/rules.h"
 #include "core/tensor/chunks.h"
@@ -42,13 +44,12 @@ float UsableGivenScale(const Config& config, const Format& format,
 // On the context's threads.
 void CheckAllFinite(const Context& context, const Config& config,
                     const ArrayView& array) {
-  const CommonKernels& common = GetCommonKernels();
   const SourceView source = MakeSource(array, &config);
   const uint64_t n = array.shape.elements();
   ForEachChunk(context, 0, n, [&](uint64_t, uint64_t at, size_t count) {
     float x[kChunk + kLanes];
-    common.load(source, at, count, x);
-    if (!common.reduce(x, count, count, Statistic::kAbsMax).finite()) {
+    LoadElements(source, at, count, x);
+    if (!Reduce(x, count, count, Statistic::kAbsMax).finite()) {
       CheckFinite(array, at, at + count);
     }
   });
@@ -59,7 +60,6 @@ uint64_t CountClamped(const Context& context, const Config& config,
                       const ArrayView& array, const Layout& layout,
                       const float* scales, const int8_t* zero_points) {
   const Format& format = FormatOf(config);
-  const CommonKernels& common = GetCommonKernels();
   const SourceView source = MakeSource(array, &config);
   const CodeRange range = format.code_range(config.variant());
   const uint64_t n = array.shape.elements();
@@ -70,7 +70,7 @@ uint64_t CountClamped(const Context& context, const Config& config,
     for (uint64_t at = task * kTask; at < std::min(n, (task + 1) * kTask);
          at += kChunk) {
       const size_t m = static_cast<size_t>(std::min<uint64_t>(n - at, kChunk));
-      common.load(source, at, m, x.data());
+      LoadElements(source, at, m, x.data());
       // Run by run.
       for (size_t i = 0; i < m;) {
         const uint64_t column = (at + i) % layout.columns;

@@ -1,5 +1,5 @@
 // Observing, on every target, against a reference that shares no code with it:
-// histograms value by value, sums as kernels/common.h defines them.
+// histograms value by value, sums as kernels/chunk.h defines them.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -23,7 +23,7 @@ using bnq::Shape;
 using bnq::Statistic;
 using bnq::Variant;
 
-// The sum that core/kernels/common.h defines: chunks of 4096, in each 16 lanes
+// The sum that core/kernels/chunk.h defines: chunks of 4096, in each 16 lanes
 // of T, added pairwise from the outside in.
 template <class T>
 double OrderedSum(const std::vector<T>& terms) {
