@@ -2,41 +2,47 @@
 
 SPDX-License-Identifier: MIT
 """
+from fractions import Fraction
+
 import numpy as np
 
 F32 = np.float32
 BLOCK = 256
 
-# bitsandbytes' signed dynamic map, as bits: torch.linspace made it, and others
-# differ in last bits.
-MAP = np.array([int(word, 16) for word in """
-BF7E3333 BF7A9999 BF770000 BF736666 BF6FCCCC BF6C3333 BF68999A BF650000 BF616666 BF5DCCCC
-BF5A3333 BF569999 BF530000 BF4F6666 BF4BCCCC BF483333 BF44999A BF410000 BF3D6667 BF39CCCD
-BF363334 BF32999A BF2F0000 BF2B6667 BF27CCCD BF243333 BF20999A BF1D0000 BF196666 BF15CCCD
-BF123334 BF0E999A BF0B0000 BF076666 BF03CCCD BF003333 BEF93334 BEF20000 BEEACCCC BEE3999A
-BEDC6666 BED53332 BECE0000 BEC6CCCC BEBF999A BEB86666 BEB13332 BEAA0000 BEA2CCCC BE9B999A
-BE946666 BE8D3334 BE860000 BE7D999A BE6F3334 BE60CCCD BE526666 BE440000 BE359999 BE273333
-BE18CCCD BE0A6666 BDF80000 BDDB3334 BDC9EB85 BDC428F5 BDBE6667 BDB8A3D7 BDB2E148 BDAD1EB8
-BDA75C28 BDA1999A BD9BD70A BD96147B BD9051EB BD8A8F5D BD84CCCD BD7E147A BD728F5D BD670A3D
-BD5B851F BD500000 BD447AE1 BD38F5C3 BD2D70A3 BD21EB85 BD166667 BD0AE147 BCFEB852 BCE7AE13
-BCD0A3D7 BCB9999A BCA28F5C BC8B851F BC68F5C3 BC3AE148 BC1F3B64 BC160418 BC0CCCCD BC039581
-BBF4BC6A BBE24DD3 BBCFDF3B BBBD70A4 BBAB020D BB989374 BB8624DD BB676C8A BB428F5C BB1DB22D
-BAF1A9FC BAA7EF9D BA7765FF BA59E83E BA3C6A80 BA1EECC1 BA016F01 B9C7E283 B98CE705 B923D70B
-B8BA1F4B B88AEFB3 B8378034 B7B24206 B70205FF B65A1A94 B513A3B7 00000000 3513A3B7 365A1A94
-370205FF 37B24206 38378034 388AEFB3 38BA1F4B 3923D70B 398CE705 39C7E283 3A016F01 3A1EECC1
-3A3C6A80 3A59E83E 3A7765FF 3AA7EF9D 3AF1A9FC 3B1DB22D 3B428F5C 3B676C8A 3B8624DD 3B989374
-3BAB020D 3BBD70A4 3BCFDF3B 3BE24DD3 3BF4BC6A 3C039581 3C0CCCCD 3C160418 3C1F3B64 3C3AE148
-3C68F5C3 3C8B851F 3CA28F5C 3CB9999A 3CD0A3D7 3CE7AE13 3CFEB852 3D0AE147 3D166667 3D21EB85
-3D2D70A3 3D38F5C3 3D447AE1 3D500000 3D5B851F 3D670A3D 3D728F5D 3D7E147A 3D84CCCD 3D8A8F5D
-3D9051EB 3D96147B 3D9BD70A 3DA1999A 3DA75C28 3DAD1EB8 3DB2E148 3DB8A3D7 3DBE6667 3DC428F5
-3DC9EB85 3DDB3334 3DF80000 3E0A6666 3E18CCCD 3E273333 3E359999 3E440000 3E526666 3E60CCCD
-3E6F3334 3E7D999A 3E860000 3E8D3334 3E946666 3E9B999A 3EA2CCCC 3EAA0000 3EB13332 3EB86666
-3EBF999A 3EC6CCCC 3ECE0000 3ED53332 3EDC6666 3EE3999A 3EEACCCC 3EF20000 3EF93334 3F003333
-3F03CCCD 3F076666 3F0B0000 3F0E999A 3F123334 3F15CCCD 3F196666 3F1D0000 3F20999A 3F243333
-3F27CCCD 3F2B6667 3F2F0000 3F32999A 3F363334 3F39CCCD 3F3D6667 3F410000 3F44999A 3F483333
-3F4BCCCC 3F4F6666 3F530000 3F569999 3F5A3333 3F5DCCCC 3F616666 3F650000 3F68999A 3F6C3333
-3F6FCCCC 3F736666 3F770000 3F7A9999 3F7E3333 3F800000
-""".split()], np.uint32).view(F32)
+
+def rounded(exact):
+    """The float32 nearest to a fraction, ties to even."""
+    near = F32(float(exact))
+    around = (np.nextafter(near, F32(-9)), near, np.nextafter(near, F32(9)))
+    return min(around, key=lambda x: (abs(Fraction(float(x)) - exact), x.view(np.uint32) & 1))
+
+
+def linspace(points):
+    """torch.linspace(0.1, 1, points) of float32 on a CPU with fused multiply-add.
+
+    From both ends to the middle, end +- step * index rounded once
+    (aten/src/ATen/native/cpu/RangeFactoriesKernel.cpp, vectorized).
+    """
+    first, last = F32(0.1), F32(1)
+    step = Fraction(float((last - first) / F32(points - 1)))
+    return np.array([
+        rounded(Fraction(float(first)) + step * i) if i < points // 2 else
+        rounded(Fraction(float(last)) - step * (points - 1 - i)) for i in range(points)], F32)
+
+
+def dynamic_map():
+    """bitsandbytes' create_dynamic_map(signed=True, max_exponent_bits=7, total_bits=8)."""
+    values = [F32(0), F32(1)]
+    for e in range(7):
+        ends = linspace(2**e + 1)
+        middles = F32(10.0**(e - 6)) * ((ends[:-1] + ends[1:]) / F32(2))
+        values += [*middles, *-middles]
+    return np.sort(np.array(values, F32))
+
+
+# Bit for bit the table that bitsandbytes' users have in their checkpoints and
+# have copied into ports (tests/scheme/dynamic_map_test.cc has the literals).
+MAP = dynamic_map()
 
 
 def nearest_code(x):
@@ -68,13 +74,10 @@ def quantize(scales, mean):
 
 
 def check():
-    """The map is, but for last bits, what bitsandbytes' functional.py describes."""
-    made = [0.0, 1.0]
-    for e in range(7):
-        ends = np.linspace(0.1, 1, 2**e + 1)
-        middles = (ends[:-1] + ends[1:]) / 2 * 10.0**(e - 6)
-        made += [*middles, *-middles]
+    """Literals of the ports, where a linspace of another kind has others, and the search."""
     assert MAP.size == 256 and MAP[127] == 0 and (np.diff(MAP) > 0).all()
-    np.testing.assert_allclose(MAP, np.sort(made), rtol=3e-7, atol=0)
+    for index, value in ((1, -0.9789062738418579), (20, -0.7117187976837158),
+                         (65, -0.09578125923871994), (254, 0.992968738079071)):
+        assert MAP[index] == F32(value)
     # Near enough its own value every code finds itself.
     assert all(nearest_code(v) == i for i, v in enumerate(MAP))
