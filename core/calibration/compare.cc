@@ -5,7 +5,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
-#include "core/calibration/methods.h"
+#include "core/base/portable_math.h"
 #include "core/parallel/runner.h"
 #include "core/tensor/dequantize.h"
 #include "core/tensor/quantize.h"

@@ -23,6 +23,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/base/portable_math.h"
 #include "core/calibration/methods.h"
 
 namespace bnq {

@@ -69,10 +69,6 @@ struct MseBins {
 MseBins SearchMse(const HistogramView& histogram, size_t levels,
                   LastBin last_bin);
 
-// The natural logarithm by IEEE 754 operations alone: within 1 ulp, and the
-// same on every machine, which no standard library promises. 0 < x < infinity.
-double PortableLog(double x);
-
 }  // namespace bnq
 
 #endif  // BNQ_CORE_CALIBRATION_METHODS_H_

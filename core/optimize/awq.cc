@@ -10,8 +10,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/portable_math.h"
 #include "core/optimize/methods.h"
-#include "core/optimize/portable_math.h"
 #include "core/tensor/dequantize.h"
 #include "core/tensor/quantize.h"
 

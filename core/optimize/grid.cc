@@ -16,8 +16,8 @@
 #include <cmath>
 
 #include "core/base/checked.h"
+#include "core/base/portable_math.h"
 #include "core/optimize/methods.h"
-#include "core/optimize/portable_math.h"
 #include "core/parallel/runner.h"
 #include "core/scheme/rules.h"
 

@@ -14,8 +14,8 @@
 
 #include <cmath>
 
+#include "core/base/portable_math.h"
 #include "core/optimize/methods.h"
-#include "core/optimize/portable_math.h"
 
 namespace bnq {
 

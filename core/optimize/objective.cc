@@ -5,9 +5,9 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "core/base/portable_math.h"
 #include "core/kernels/compare.h"
 #include "core/kernels/traversal.h"
-#include "core/optimize/portable_math.h"
 #include "core/scheme/layout.h"
 #include "core/scheme/rules.h"
 

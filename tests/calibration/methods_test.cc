@@ -27,20 +27,6 @@ std::vector<uint64_t> HalfGaussian(size_t bins) {
   return counts;
 }
 
-TEST(PortableLog, IsWithinAnUlp) {
-  EXPECT_EQ(PortableLog(1.0), 0.0);
-  for (double x = 1e-300; x < 1e300; x *= 1.0173) {
-    const double expected = std::log(x);
-    EXPECT_LE(std::fabs(PortableLog(x) - expected),
-              std::fabs(expected) * 2.3e-16)
-        << x;
-  }
-  for (int i = -2000; i <= 2000; ++i) {
-    const double x = 1.0 + i * 1e-4;
-    EXPECT_NEAR(PortableLog(x), std::log(x), std::fabs(std::log(x)) * 2.3e-16);
-  }
-}
-
 TEST(Mse, EvenCountsLoseTheirLastBinAsInPyTorch) {
   const HistogramView view = View(std::vector<uint64_t>(2048, 1), -1.0, 1.0);
   const MseBins drop = SearchMse(view, 256, LastBin::kDrop);

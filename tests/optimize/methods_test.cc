@@ -11,7 +11,6 @@
 
 #include "core/base/error.h"
 #include "core/kernels/product.h"
-#include "core/optimize/portable_math.h"
 #include "tests/optimize/optimize_test_util.h"
 #include "tests/support/targets.h"
 
@@ -21,23 +20,6 @@ namespace {
 using bnq_test::FigureOf;
 using bnq_test::Matrix;
 using bnq_test::Request;
-
-TEST(PortableMath, AgreesWithTheSystem) {
-  std::mt19937 bits(1);
-  for (int i = 0; i < 20000; ++i) {
-    const double u = static_cast<double>(bits()) / 4294967296.0;
-    const double x = std::exp((u - 0.5) * 80.0);
-    EXPECT_NEAR(PortableLog(x), std::log(x),
-                4e-16 * (1.0 + std::fabs(std::log(x))));
-    const double y = (u - 0.5) * 200.0;
-    EXPECT_NEAR(PortableExp(y) / std::exp(y), 1.0, 2e-14);
-    EXPECT_NEAR(PortablePow(x, -0.3) / std::pow(x, -0.3), 1.0, 1e-14);
-  }
-  EXPECT_EQ(PortableLog(1.0), 0.0);
-  EXPECT_EQ(PortableExp(0.0), 1.0);
-  EXPECT_EQ(PortablePow(0.0, 0.0), 1.0);
-  EXPECT_EQ(PortablePow(0.0, 0.5), 0.0);
-}
 
 TEST(Product, SameBitsOnEveryTarget) {
   std::mt19937 bits(2);
