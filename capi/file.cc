@@ -1,14 +1,12 @@
-#include <algorithm>
-#include <map>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "capi/guard.h"
-#include "core/io/bnq_writer.h"
+#include "core/io/atomic_file.h"
 #include "core/io/model_file.h"
-#include "core/io/naming.h"
-#include "core/io/safetensors.h"
 #include "core/model/convert.h"
+#include "core/model/model_writer.h"
 
 using namespace bnq;
 using namespace bnq::capi;
@@ -18,20 +16,7 @@ struct bnq_file {
 };
 
 struct bnq_writer {
-  struct Item {
-    ArrayView array;
-    uint64_t bytes = 0;
-    const QuantizedTensor* tensor = nullptr;  // or an array
-  };
-
-  Context context;
-  std::string path;
-  int32_t kind = 0;
-  WriteOptions options;
-  std::map<std::string, std::string> metadata;
-  // Sorted, so that the file does not depend on the order of the calls.
-  std::map<std::string, Item> items;
-  bool finished = false;
+  std::unique_ptr<ModelWriter> core;
 };
 
 namespace {
@@ -68,61 +53,8 @@ const ModelEntry& RequiredPlain(const bnq_file* file, uint64_t index) {
   return entry;
 }
 
-bnq_writer& OpenWriter(bnq_writer* writer) {
-  if (Required(writer, "writer").finished) {
-    Fail(Status::kInvalidArgument, "writer has been finished already");
-  }
-  return *writer;
-}
-
-void AddItem(bnq_writer& writer, const char* name, bnq_writer::Item item) {
-  const std::string key = &Required(name, "name");
-  CheckNewName(key);
-  if (!writer.items.emplace(key, std::move(item)).second) {
-    Fail(Status::kInvalidArgument, "name = ", Quoted(key),
-         " was added already");
-  }
-}
-
-void FinishSafetensors(const bnq_writer& w) {
-  std::vector<SafetensorsTensor> tensors;
-  for (const auto& item : w.items) {
-    SafetensorsTensor t;
-    t.name = item.first;
-    t.dtype = item.second.array.dtype;
-    t.shape = item.second.array.shape;
-    tensors.push_back(std::move(t));
-  }
-  SafetensorsWriter writer(w.path, w.options, std::move(tensors),
-                           Metadata(w.metadata.begin(), w.metadata.end()));
-  for (size_t i = 0; i < writer.entries().size(); ++i) {
-    const bnq_writer::Item& item = w.items.at(writer.entries()[i].name);
-    writer.Append(i, item.array.data, item.bytes);
-  }
-  writer.Finish();
-}
-
-void FinishBnq(const bnq_writer& w) {
-  BnqWriter writer(w.context, w.path, w.options);
-  for (const auto& item : w.metadata) {
-    writer.SetMetadata(item.first, item.second);
-  }
-  for (const auto& item : w.items) {
-    if (item.second.tensor != nullptr) {
-      WriteTensor(item.first, *item.second.tensor, &writer);
-      continue;
-    }
-    BnqEntry entry;
-    entry.name = item.first;
-    entry.dtype = static_cast<int32_t>(item.second.array.dtype);
-    entry.shape = item.second.array.shape;
-    entry.sections.emplace_back();
-    entry.sections[0].raw_bytes = item.second.bytes;
-    writer.BeginEntry(std::move(entry));
-    writer.Append(0, item.second.array.data, item.second.bytes);
-    writer.EndEntry();
-  }
-  writer.Finish();
+ModelWriter& RequiredWriter(bnq_writer* writer) {
+  return *Required(writer, "writer").core;
 }
 
 }  // namespace
@@ -278,19 +210,22 @@ bnq_status bnq_writer_create(bnq_context* context, const char* path,
   return Guard([&] {
     bnq_writer*& out = Output(out_writer, "out_writer");
     auto writer = std::make_unique<bnq_writer>();
-    writer->context = ContextOf(context);
-    writer->path = &Required(path, "path");
-    if (kind != BNQ_FILE_SAFETENSORS && kind != BNQ_FILE_BNQ) {
-      Fail(Status::kInvalidArgument, "kind = ", kind, ", must be ",
-           BNQ_FILE_SAFETENSORS, " (safetensors) or ", BNQ_FILE_BNQ, " (bnq)");
-    }
-    writer->kind = kind;
-    writer->options =
-        OptionsOf(flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS);
-    // Says now what would go wrong later.
-    WriteOptions check = writer->options;
-    check.dry_run = true;
-    AtomicFile(writer->path, check);
+    writer->core = std::make_unique<ModelWriter>(
+        ContextOf(context), &Required(path, "path"),
+        static_cast<FileKind>(kind),
+        OptionsOf(flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS));
+    out = writer.release();
+  });
+}
+
+bnq_status bnq_writer_create_memory(bnq_context* context, int32_t kind,
+                                    int32_t flags, bnq_writer** out_writer) {
+  return Guard([&] {
+    bnq_writer*& out = Output(out_writer, "out_writer");
+    auto writer = std::make_unique<bnq_writer>();
+    writer->core = std::make_unique<ModelWriter>(
+        ContextOf(context), static_cast<FileKind>(kind),
+        OptionsOf(flags, BNQ_WRITE_COMPRESS));
     out = writer.release();
   });
 }
@@ -300,56 +235,53 @@ void bnq_writer_destroy(bnq_writer* writer) { delete writer; }
 bnq_status bnq_writer_set_metadata(bnq_writer* writer, const char* key,
                                    const char* value) {
   return Guard([&] {
-    bnq_writer& w = OpenWriter(writer);
-    const std::string k = &Required(key, "key"), v = &Required(value, "value");
-    for (const std::string* text : {&k, &v}) {
-      if (!IsCleanText(*text)) {
-        Fail(Status::kInvalidArgument, "metadata ", Quoted(*text),
-             " is not UTF-8");
-      }
-    }
-    w.metadata[k] = v;
+    RequiredWriter(writer).SetMetadata(&Required(key, "key"),
+                                       &Required(value, "value"));
   });
 }
 
 bnq_status bnq_writer_add_array(bnq_writer* writer, const char* name,
                                 const bnq_array* array) {
   return Guard([&] {
-    bnq_writer& w = OpenWriter(writer);
-    bnq_writer::Item item;
-    item.array = ViewOf(array, "array");
-    if (!TryByteSize(item.array.shape, item.array.dtype, &item.bytes)) {
-      Fail(Status::kInvalidArgument, "array: shape ",
-           item.array.shape.ToString(), " of ", Info(item.array.dtype).name,
-           " does not fill whole bytes");
-    }
-    AddItem(w, name, item);
+    ModelWriter& core = RequiredWriter(writer);
+    const ArrayView view = ViewOf(array, "array");
+    core.AddArray(&Required(name, "name"), view);
   });
 }
 
 bnq_status bnq_writer_add_tensor(bnq_writer* writer, const char* name,
                                  const bnq_tensor* tensor) {
   return Guard([&] {
-    bnq_writer& w = OpenWriter(writer);
-    if (w.kind != BNQ_FILE_BNQ) {
-      Fail(Status::kUnsupported,
-           "a safetensors file holds plain arrays only; dequantize the tensor "
-           "or write a .bnq file");
-    }
-    bnq_writer::Item item;
-    item.tensor = Required(tensor, "tensor").core.get();
-    AddItem(w, name, item);
+    ModelWriter& core = RequiredWriter(writer);
+    const bnq_tensor& added = Required(tensor, "tensor");
+    core.AddTensor(&Required(name, "name"), *added.core);
   });
 }
 
 bnq_status bnq_writer_finish(bnq_writer* writer) {
+  return Guard([&] { RequiredWriter(writer).Finish(); });
+}
+
+bnq_status bnq_writer_bytes(const bnq_writer* writer, const void** out_data,
+                            uint64_t* out_bytes) {
   return Guard([&] {
-    bnq_writer& w = OpenWriter(writer);
-    w.finished = true;
-    if (w.kind == BNQ_FILE_BNQ) {
-      FinishBnq(w);
-    } else {
-      FinishSafetensors(w);
-    }
+    const void*& data = Required(out_data, "out_data");
+    uint64_t& bytes = Required(out_bytes, "out_bytes");
+    const MemoryOutput& memory = Required(writer, "writer").core->memory();
+    data = memory.data();
+    bytes = memory.size();
+  });
+}
+
+bnq_status bnq_write_file(const char* path, const void* data, uint64_t bytes,
+                          int32_t flags) {
+  return Guard([&] {
+    const std::string name = &Required(path, "path");
+    const WriteOptions options =
+        OptionsOf(flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_DRY_RUN);
+    if (bytes != 0) Required(static_cast<const char*>(data), "data");
+    AtomicFile file(name, options);
+    file.Append(data, bytes);
+    file.Commit();
   });
 }

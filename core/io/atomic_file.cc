@@ -7,6 +7,7 @@
 #include "core/io/atomic_file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,7 +18,6 @@
 #include <random>
 #include <utility>
 
-#include "core/base/checked.h"
 #include "core/base/error.h"
 
 namespace bnq {
@@ -58,6 +58,29 @@ std::string RandomName() {
                 static_cast<unsigned>(random()),
                 static_cast<unsigned>(random()));
   return name;
+}
+
+// pwrite that fails with EFBIG past the process's limit on the size of files
+// (RLIMIT_FSIZE) without the signal that would end the process. The signal goes
+// to the thread that writes, so blocking and taking it here leaves the rest of
+// the process, its handlers among it, as it was.
+ssize_t QuietWrite(int fd, const void* data, size_t bytes, off_t offset) {
+  sigset_t limit, old, pending;
+  sigemptyset(&limit);
+  sigaddset(&limit, SIGXFSZ);
+  sigpending(&pending);
+  const bool was_pending = sigismember(&pending, SIGXFSZ) == 1;
+  pthread_sigmask(SIG_BLOCK, &limit, &old);
+  const ssize_t n = pwrite(fd, data, bytes, offset);
+  const int error = errno;
+  if (n < 0 && error == EFBIG && !was_pending) {
+    sigpending(&pending);
+    int taken;
+    if (sigismember(&pending, SIGXFSZ) == 1) sigwait(&limit, &taken);
+  }
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  errno = error;
+  return n;
 }
 
 }  // namespace
@@ -128,23 +151,21 @@ void AtomicFile::CreateTemporary() {
        ": cannot create a file in its directory: ", std::strerror(errno));
 }
 
-void AtomicFile::WriteAt(uint64_t offset, const void* data, uint64_t bytes) {
-  if (bytes == 0) return;
-  const uint64_t end = CheckedAdd(offset, bytes, "the output's size");
+void AtomicFile::DoWriteAt(uint64_t offset, const void* data, uint64_t bytes,
+                           uint64_t end) {
   if (end > static_cast<uint64_t>(INT64_MAX)) FailSystem("write", EFBIG);
   const char* p = static_cast<const char*>(data);
   while (!options_.dry_run && bytes > 0) {
     // The most that Linux writes at once is just below 2 GiB.
     const size_t want =
         static_cast<size_t>(std::min<uint64_t>(bytes, uint64_t{1} << 30));
-    const ssize_t n = pwrite(fd_, p, want, static_cast<off_t>(offset));
+    const ssize_t n = QuietWrite(fd_, p, want, static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) FailSystem("write", n < 0 ? errno : ENOSPC);
     p += n;
     offset += static_cast<uint64_t>(n);
     bytes -= static_cast<uint64_t>(n);
   }
-  size_ = std::max(size_, end);
 }
 
 void AtomicFile::Link() {

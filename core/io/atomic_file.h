@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "core/io/output.h"
+
 namespace bnq {
 
 struct WriteOptions {
@@ -19,29 +21,26 @@ struct WriteOptions {
 // in Commit. Until then an existing file stays as it is; without Commit
 // nothing is left behind, except by a process that is killed: a hidden file
 // .bnq-*.tmp. A symbolic link is followed, and kept. A replaced file's
-// permissions are kept. For one thread.
-class AtomicFile {
+// permissions are kept. A write that fails is IO, naming the path and the
+// system's reason: a full disk, a quota, a limit of the process on the size of
+// its files (without SIGXFSZ, which would end it). A dry run counts what would
+// have been written.
+class AtomicFile final : public ByteOutput {
  public:
   // EXISTS where the output exists and may not be overwritten; IO where it is
   // a directory or a device, or its directory cannot be written to.
   AtomicFile(const std::string& path, const WriteOptions& options);
-  ~AtomicFile();
-  AtomicFile(const AtomicFile&) = delete;
-  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile() override;
 
-  // IO, naming the path and the system's reason.
-  void Append(const void* data, uint64_t bytes) { WriteAt(size_, data, bytes); }
-  // What lies between the end and a later offset reads as zeros.
-  void WriteAt(uint64_t offset, const void* data, uint64_t bytes);
-  // What has been written; a dry run counts it.
-  uint64_t size() const { return size_; }
   const std::string& path() const { return path_; }
 
   // Puts the file in its place, synced to the disk. EXISTS where an output has
   // appeared meanwhile that may not be overwritten.
-  void Commit();
+  void Commit() override;
 
  private:
+  void DoWriteAt(uint64_t offset, const void* data, uint64_t bytes,
+                 uint64_t end) override;
   void CreateTemporary();
   void Link();
   [[noreturn]] void FailSystem(const char* what, int error) const;
@@ -53,7 +52,6 @@ class AtomicFile {
   unsigned mode_ = 0;  // permissions of the replaced file
   bool replaces_ = false;
   int fd_ = -1;
-  uint64_t size_ = 0;
 };
 
 }  // namespace bnq

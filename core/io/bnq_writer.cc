@@ -71,9 +71,14 @@ struct BnqWriter::Stream {
 
 BnqWriter::BnqWriter(const Context& context, const std::string& path,
                      const WriteOptions& options)
+    : BnqWriter(context, std::make_unique<AtomicFile>(path, options), options) {
+}
+
+BnqWriter::BnqWriter(const Context& context, std::shared_ptr<ByteOutput> output,
+                     const WriteOptions& options)
     : allocator_(context.allocator),
       compress_(options.compress),
-      file_(path, options),
+      output_(std::move(output)),
       end_(kBnqHeaderBytes) {
   if (compress_) deflater_ = std::make_unique<Deflater>(allocator_);
 }
@@ -147,7 +152,7 @@ void BnqWriter::Append(size_t section, const void* data, uint64_t bytes) {
          " bytes given, but only ", left, " are left");
   }
   const uint8_t* p = static_cast<const uint8_t*>(data);
-  if (!compress_) file_.WriteAt(stream.offset + stream.written, p, bytes);
+  if (!compress_) output_->WriteAt(stream.offset + stream.written, p, bytes);
   while (bytes > 0) {
     const uint64_t within = stream.written % stream.section.chunk_bytes;
     const size_t n = static_cast<size_t>(
@@ -184,7 +189,7 @@ void BnqWriter::FlushChunk(Stream* stream) {
       chunk.compressed = true;
     }
     chunk.offset = end_;
-    file_.WriteAt(end_, data, chunk.stored_bytes);
+    output_->WriteAt(end_, data, chunk.stored_bytes);
     end_ += chunk.stored_bytes;
   }
   section.chunks.push_back(chunk);
@@ -241,10 +246,10 @@ void BnqWriter::Finish() {
   header.append(16, '\0');  // reserved
   AppendLE(Crc32(0, header.data(), header.size()), &header);
 
-  file_.WriteAt(end_, index.data(), index.size());
+  output_->WriteAt(end_, index.data(), index.size());
   end_ += index.size();
-  file_.WriteAt(0, header.data(), header.size());
-  file_.Commit();
+  output_->WriteAt(0, header.data(), header.size());
+  output_->Commit();
 }
 
 }  // namespace bnq

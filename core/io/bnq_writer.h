@@ -14,6 +14,7 @@
 #include "core/base/context.h"
 #include "core/io/atomic_file.h"
 #include "core/io/bnq_format.h"
+#include "core/io/output.h"
 
 namespace bnq {
 
@@ -26,6 +27,9 @@ class BnqWriter {
  public:
   // As AtomicFile.
   BnqWriter(const Context& context, const std::string& path,
+            const WriteOptions& options);
+  // Of options, compress alone has an effect.
+  BnqWriter(const Context& context, std::shared_ptr<ByteOutput> output,
             const WriteOptions& options);
   ~BnqWriter();
 
@@ -43,7 +47,7 @@ class BnqWriter {
   // stored.
   uint64_t EndEntry();
 
-  // Writes the index and puts the file in its place.
+  // Writes the index and commits the output.
   void Finish();
   // Of the whole file; final after Finish, also in a dry run.
   uint64_t file_bytes() const { return end_; }
@@ -55,7 +59,7 @@ class BnqWriter {
 
   Allocator allocator_;
   bool compress_;
-  AtomicFile file_;
+  std::shared_ptr<ByteOutput> output_;
   uint64_t end_;  // where the next section or chunk goes
   std::map<std::string, std::string> metadata_;
   std::vector<BnqEntry> entries_;

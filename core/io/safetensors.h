@@ -15,6 +15,7 @@
 #include "core/base/shape.h"
 #include "core/io/atomic_file.h"
 #include "core/io/mapped_file.h"
+#include "core/io/output.h"
 #include "core/io/text.h"
 
 namespace bnq {
@@ -75,6 +76,8 @@ class SafetensorsWriter {
   // As LayOutSafetensors and AtomicFile. options.compress has no effect.
   SafetensorsWriter(const std::string& path, const WriteOptions& options,
                     std::vector<SafetensorsTensor> tensors, Metadata metadata);
+  SafetensorsWriter(std::shared_ptr<ByteOutput> output,
+                    std::vector<SafetensorsTensor> tensors, Metadata metadata);
 
   // The order in which the tensors are to be appended, with their sizes.
   const std::vector<SafetensorsEntry>& entries() const {
@@ -84,12 +87,12 @@ class SafetensorsWriter {
   // The next bytes of entries()[index]. INVALID_ARGUMENT where it is not this
   // tensor's turn, or these are more than its bytes.
   void Append(size_t index, const void* data, uint64_t bytes);
-  // INVALID_ARGUMENT where bytes are missing.
+  // Commits the output. INVALID_ARGUMENT where bytes are missing.
   void Finish();
 
  private:
   SafetensorsLayout layout_;
-  AtomicFile file_;
+  std::shared_ptr<ByteOutput> output_;
   size_t current_ = 0;    // the tensor being written
   uint64_t written_ = 0;  // of its bytes
 };

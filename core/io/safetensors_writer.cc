@@ -123,9 +123,15 @@ SafetensorsWriter::SafetensorsWriter(const std::string& path,
                                      const WriteOptions& options,
                                      std::vector<SafetensorsTensor> tensors,
                                      Metadata metadata)
+    : SafetensorsWriter(std::make_unique<AtomicFile>(path, options),
+                        std::move(tensors), std::move(metadata)) {}
+
+SafetensorsWriter::SafetensorsWriter(std::shared_ptr<ByteOutput> output,
+                                     std::vector<SafetensorsTensor> tensors,
+                                     Metadata metadata)
     : layout_(LayOutSafetensors(std::move(tensors), std::move(metadata))),
-      file_(path, options) {
-  file_.Append(layout_.header.data(), layout_.header.size());
+      output_(std::move(output)) {
+  output_->Append(layout_.header.data(), layout_.header.size());
 }
 
 void SafetensorsWriter::Append(size_t index, const void* data, uint64_t bytes) {
@@ -151,7 +157,7 @@ void SafetensorsWriter::Append(size_t index, const void* data, uint64_t bytes) {
          entry.shape.ToString(), " needs ", entry.bytes, " bytes, given ",
          bytes, " after ", written_);
   }
-  file_.Append(data, bytes);
+  output_->Append(data, bytes);
   written_ += bytes;
 }
 
@@ -166,7 +172,7 @@ void SafetensorsWriter::Finish() {
            written_);
     }
   }
-  file_.Commit();
+  output_->Commit();
 }
 
 }  // namespace bnq

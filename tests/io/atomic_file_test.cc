@@ -21,6 +21,9 @@ using Names = std::vector<std::string>;
 
 class AtomicFileTest : public TempDirTest {
  protected:
+  // Past the process's limit on the size of files.
+  void LimitedWrite(void (*handler)(int));
+
   WriteOptions overwrite_{/*overwrite=*/true, false, false};
   WriteOptions keep_;
 };
@@ -197,11 +200,38 @@ TEST_F(AtomicFileTest, SizesThatNoFileCanHave) {
                         [&] { file.WriteAt(UINT64_MAX, "x", 1); }));
 }
 
-TEST_F(AtomicFileTest, FullDiskLeavesTheOldOutput) {
+volatile sig_atomic_t size_signals = 0;
+
+// `ulimit -f`: an error like any other, whatever the process does about the
+// signal, which it does not see.
+TEST_F(AtomicFileTest, ALimitOnFileSizesLeavesTheOldOutput) {
+  for (void (*const handler)(int) :
+       {SIG_DFL, SIG_IGN, +[](int) { size_signals = size_signals + 1; }}) {
+    LimitedWrite(handler);
+  }
+  EXPECT_EQ(size_signals, 0);
+  // A signal that waited before is still waiting.
+  sigset_t limit, old, pending;
+  sigemptyset(&limit);
+  sigaddset(&limit, SIGXFSZ);
+  ASSERT_EQ(pthread_sigmask(SIG_BLOCK, &limit, &old), 0);
+  ASSERT_EQ(raise(SIGXFSZ), 0);
+  LimitedWrite(SIG_DFL);
+  ASSERT_EQ(sigpending(&pending), 0);
+  EXPECT_EQ(sigismember(&pending, SIGXFSZ), 1);
+  int taken;
+  ASSERT_EQ(sigwait(&limit, &taken), 0);
+  LimitedWrite(SIG_DFL);
+  ASSERT_EQ(sigpending(&pending), 0);
+  EXPECT_EQ(sigismember(&pending, SIGXFSZ), 0);
+  ASSERT_EQ(pthread_sigmask(SIG_SETMASK, &old, nullptr), 0);
+}
+
+void AtomicFileTest::LimitedWrite(void (*handler)(int)) {
   WriteFile(Path("out"), "old");
-  struct sigaction ignore = {}, old_action;
-  ignore.sa_handler = SIG_IGN;
-  ASSERT_EQ(sigaction(SIGXFSZ, &ignore, &old_action), 0);
+  struct sigaction action = {}, old_action;
+  action.sa_handler = handler;
+  ASSERT_EQ(sigaction(SIGXFSZ, &action, &old_action), 0);
   rlimit old;
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &old), 0);
   const rlimit small = {5000, old.rlim_max};

@@ -809,8 +809,9 @@ BNQ_API bnq_status bnq_file_tensor(bnq_context* context, const bnq_file* file,
 BNQ_API bnq_status bnq_file_verify(bnq_context* context, const bnq_file* file,
                                    bnq_progress_fn progress, void* opaque);
 
-/* Writes a model file: to a temporary file beside it, which replaces the
- * output when everything has been written and synced. For one thread. */
+/* Writes a model file: to memory, or to a temporary file beside the output,
+ * of a name that nobody can foresee, which replaces the output when everything
+ * has been written and synced. For one thread. */
 typedef struct bnq_writer bnq_writer;
 
 /* Flags of writers and conversions. */
@@ -827,6 +828,11 @@ enum {
 BNQ_API bnq_status bnq_writer_create(bnq_context* context, const char* path,
                                      int32_t kind, int32_t flags,
                                      bnq_writer** out_writer);
+/* The same to memory, which comes from the context's allocator. flags:
+ * COMPRESS. Since 0.1. */
+BNQ_API bnq_status bnq_writer_create_memory(bnq_context* context, int32_t kind,
+                                            int32_t flags,
+                                            bnq_writer** out_writer);
 /* Abandons the output unless it was finished. Since 0.1. */
 BNQ_API void bnq_writer_destroy(bnq_writer* writer);
 /* Replaces an earlier value of the key. Since 0.1. */
@@ -840,8 +846,20 @@ BNQ_API bnq_status bnq_writer_add_array(bnq_writer* writer, const char* name,
 BNQ_API bnq_status bnq_writer_add_tensor(bnq_writer* writer, const char* name,
                                          const bnq_tensor* tensor);
 /* Writes everything and puts the file in its place. IO leaves an old output as
- * it was. The writer can then only be destroyed. Since 0.1. */
+ * it was. The writer can then only be destroyed, or asked for its bytes. Since
+ * 0.1. */
 BNQ_API bnq_status bnq_writer_finish(bnq_writer* writer);
+/* What was written to memory, owned by the writer and valid until it is
+ * destroyed: bnq_file_open_memory reads it. INVALID_ARGUMENT unless
+ * bnq_writer_finish has succeeded, or where it writes to a file. Since 0.1. */
+BNQ_API bnq_status bnq_writer_bytes(const bnq_writer* writer,
+                                    const void** out_data, uint64_t* out_bytes);
+
+/* Writes any bytes to a file, as whole or not at all as a writer does. flags:
+ * OVERWRITE, DRY_RUN (which only checks the path). data may be NULL where bytes
+ * is 0. EXISTS, IO. Since 0.1. */
+BNQ_API bnq_status bnq_write_file(const char* path, const void* data,
+                                  uint64_t bytes, int32_t flags);
 
 /* ------------------------------------------------------------------------ */
 /* 9. Plans, conversion, comparison                                          */

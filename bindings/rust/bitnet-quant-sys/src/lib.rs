@@ -460,6 +460,10 @@ extern "C" {
         context: *mut bnq_context, path: *const c_char, kind: i32, flags: i32,
         out_writer: *mut *mut bnq_writer,
     ) -> bnq_status;
+    /// Starts a model file in memory.
+    pub fn bnq_writer_create_memory(
+        context: *mut bnq_context, kind: i32, flags: i32, out_writer: *mut *mut bnq_writer,
+    ) -> bnq_status;
     /// Frees a writer, abandoning an unfinished output; NULL is fine.
     pub fn bnq_writer_destroy(writer: *mut bnq_writer);
     /// Sets a metadata entry.
@@ -476,6 +480,14 @@ extern "C" {
     ) -> bnq_status;
     /// Writes everything and puts the file in its place.
     pub fn bnq_writer_finish(writer: *mut bnq_writer) -> bnq_status;
+    /// What was written to memory, valid until the writer is destroyed.
+    pub fn bnq_writer_bytes(
+        writer: *const bnq_writer, out_data: *mut *const c_void, out_bytes: *mut u64,
+    ) -> bnq_status;
+    /// Writes any bytes to a file, as whole or not at all.
+    pub fn bnq_write_file(
+        path: *const c_char, data: *const c_void, bytes: u64, flags: i32,
+    ) -> bnq_status;
 
     // 9. Plans, conversion, comparison
 

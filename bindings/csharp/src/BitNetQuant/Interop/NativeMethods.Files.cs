@@ -87,6 +87,10 @@ internal static unsafe partial class NativeMethods
         ContextHandle context, string path, int kind, int flags, out WriterHandle writer);
 
     [LibraryImport(LibraryName)]
+    internal static partial int bnq_writer_create_memory(
+        ContextHandle context, int kind, int flags, out WriterHandle writer);
+
+    [LibraryImport(LibraryName)]
     internal static partial void bnq_writer_destroy(nint writer);
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
@@ -100,6 +104,12 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_writer_finish(WriterHandle writer);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_writer_bytes(WriterHandle writer, out nint data, out ulong bytes);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_write_file(string path, void* data, ulong bytes, int flags);
 
     // 9. Plans, conversion, comparison
 
