@@ -1,6 +1,7 @@
 #include <cstddef>
 
 #include "capi/guard.h"
+#include "core/base/fp_environment.h"
 #include "core/parallel/runner.h"
 
 using namespace bnq;
@@ -27,11 +28,13 @@ class HostRunner : public Runner {
   uint32_t workers() const override { return runner_.workers; }
   void Run(uint64_t count, const std::function<void(uint64_t)>& task) override {
     const bnq_task_fn call = [](void* opaque, uint64_t index, uint32_t) {
+      const FpEnvironment environment;
       (*static_cast<const std::function<void(uint64_t)>*>(opaque))(index);
     };
-    const int32_t result =
-        runner_.run(runner_.opaque, count, call,
-                    const_cast<std::function<void(uint64_t)>*>(&task));
+    const int32_t result = CallOut([&] {
+      return runner_.run(runner_.opaque, count, call,
+                         const_cast<std::function<void(uint64_t)>*>(&task));
+    });
     if (result != 0) {
       Fail(Status::kInternal, "the runner returned ", result, " instead of 0");
     }
@@ -115,7 +118,7 @@ bnq_status bnq_context_set_log(bnq_context* context, bnq_log_fn log,
     }
     context->core.log = [log, opaque, level](LogLevel at, const char* text) {
       if (static_cast<int32_t>(at) <= level) {
-        log(opaque, static_cast<int32_t>(at), text);
+        CallOut([&] { log(opaque, static_cast<int32_t>(at), text); });
       }
     };
   });

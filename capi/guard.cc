@@ -94,7 +94,8 @@ Progress ProgressOf(bnq_progress_fn progress, void* opaque) {
   if (progress == nullptr) return nullptr;
   return [progress, opaque](uint64_t done, uint64_t total,
                             const std::string& item) {
-    if (progress(opaque, done, total, item.c_str()) != 0) {
+    if (CallOut([&] { return progress(opaque, done, total, item.c_str()); }) !=
+        0) {
       Fail(Status::kCancelled, "cancelled by the progress callback at ", done,
            " of ", total, " bytes");
     }

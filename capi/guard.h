@@ -11,6 +11,7 @@
 #include "bnq/bnq.h"
 #include "core/base/context.h"
 #include "core/base/error.h"
+#include "core/base/fp_environment.h"
 #include "core/base/shape.h"
 #include "core/io/atomic_file.h"
 #include "core/scheme/config.h"
@@ -40,15 +41,24 @@ namespace capi {
 // Called while an exception is handled; sets the thread's last error.
 bnq_status TranslateException() noexcept;
 
-// Runs f, which may throw anything, at the boundary.
+// Runs f, which may throw anything, at the boundary, in the library's own
+// floating-point environment.
 template <class F>
 bnq_status Guard(F&& f) noexcept {
+  const FpEnvironment environment;
   try {
     f();
     return BNQ_OK;
   } catch (...) {
     return TranslateException();
   }
+}
+
+// Calls back into the caller, in the caller's floating-point environment.
+template <class F>
+auto CallOut(F&& f) {
+  const CallerFpEnvironment environment;
+  return f();
 }
 
 template <class T>

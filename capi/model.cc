@@ -130,6 +130,7 @@ uint64_t bnq_report_bytes_after(const bnq_report* report, uint64_t index) {
 }
 
 double bnq_report_bits_per_weight(const bnq_report* report, uint64_t index) {
+  const FpEnvironment environment;
   const ReportRow* row = RowAt(report, index);
   const uint64_t n = row ? row->shape.elements() : 0;
   return n == 0 ? 0.0

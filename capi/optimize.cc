@@ -68,7 +68,9 @@ CustomMetric MetricOf(const bnq_optimizer& optimizer) {
   return [metric = optimizer.metric, opaque = optimizer.opaque](
              const float* original, const float* dequantized, uint64_t count) {
     double error = std::nan("");
-    if (metric(opaque, original, dequantized, count, &error) != 0) {
+    if (CallOut([&] {
+          return metric(opaque, original, dequantized, count, &error);
+        }) != 0) {
       Fail(Status::kCancelled, "cancelled by the optimizer's metric");
     }
     if (std::isnan(error)) {

@@ -302,7 +302,11 @@ const void* bnq_tensor_outlier_values(const bnq_tensor* tensor,
   return any ? tensor->core->parts().outliers.values : nullptr;
 }
 
-const float* bnq_dynamic_map(void) { return DynamicMap(); }
+const float* bnq_dynamic_map(void) {
+  // The first call computes it, once and for all.
+  const FpEnvironment environment;
+  return DynamicMap();
+}
 
 uint64_t bnq_tensor_bytes(const bnq_tensor* tensor) {
   return tensor ? tensor->core->bytes() : 0;
@@ -325,6 +329,7 @@ bnq_status bnq_tensor_repack(bnq_context* context, const bnq_tensor* tensor,
 }
 
 double bnq_tensor_bits_per_weight(const bnq_tensor* tensor) {
+  const FpEnvironment environment;
   return tensor ? tensor->core->bits_per_weight() : 0.0;
 }
 

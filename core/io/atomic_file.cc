@@ -128,7 +128,8 @@ AtomicFile::AtomicFile(const std::string& path, const WriteOptions& options)
 
 AtomicFile::~AtomicFile() {
   if (fd_ >= 0) close(fd_);
-  if (!temporary_.empty()) unlink(temporary_.c_str());
+  // It is the file of the process that began it, not of a child that it forked.
+  if (!temporary_.empty() && process_.IsHere()) unlink(temporary_.c_str());
 }
 
 void AtomicFile::CreateTemporary() {

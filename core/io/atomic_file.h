@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/base/process.h"
 #include "core/io/output.h"
 
 namespace bnq {
@@ -24,7 +25,8 @@ struct WriteOptions {
 // permissions are kept. A write that fails is IO, naming the path and the
 // system's reason: a full disk, a quota, a limit of the process on the size of
 // its files (without SIGXFSZ, which would end it). A dry run counts what would
-// have been written.
+// have been written. For one process: the copy in a forked child is only to be
+// destroyed, which leaves the temporary file alone.
 class AtomicFile final : public ByteOutput {
  public:
   // EXISTS where the output exists and may not be overwritten; IO where it is
@@ -52,6 +54,7 @@ class AtomicFile final : public ByteOutput {
   unsigned mode_ = 0;  // permissions of the replaced file
   bool replaces_ = false;
   int fd_ = -1;
+  ProcessMark process_;
 };
 
 }  // namespace bnq

@@ -8,6 +8,9 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/fp_environment.h"
+#include "core/base/process.h"
+
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -15,11 +18,12 @@
 namespace bnq {
 namespace {
 
-class Pool : public Runner {
+// A pool's threads in one process.
+class Crew {
  public:
-  explicit Pool(uint32_t threads) : workers_(threads) {}
+  explicit Crew(uint32_t workers) : workers_(workers) {}
 
-  ~Pool() override {
+  ~Crew() {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       stop_ = true;
@@ -28,9 +32,9 @@ class Pool : public Runner {
     for (std::thread& thread : threads_) thread.join();
   }
 
-  uint32_t workers() const override { return workers_; }
+  bool IsOfThisProcess() const { return process_.IsHere(); }
 
-  void Run(uint64_t count, const std::function<void(uint64_t)>& task) override {
+  void Run(uint64_t count, const std::function<void(uint64_t)>& task) {
     if (busy_.test_and_set(std::memory_order_acquire)) {
       for (uint64_t i = 0; i < count; ++i) task(i);
       return;
@@ -70,6 +74,8 @@ class Pool : public Runner {
   }
 
   void Loop() {
+    // Inherited from whoever ran first, which may have been anything.
+    const FpEnvironment environment;
     uint64_t seen = 0;
     for (;;) {
       {
@@ -89,6 +95,7 @@ class Pool : public Runner {
   }
 
   const uint32_t workers_;
+  const ProcessMark process_;
   std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
   std::mutex mutex_;
   std::condition_variable wake_, done_;
@@ -99,6 +106,40 @@ class Pool : public Runner {
   const std::function<void(uint64_t)>* task_ = nullptr;
   uint64_t count_ = 0;
   std::atomic<uint64_t> next_{0};
+};
+
+// In the child of a fork only the thread that forked exists. The parent's crew
+// is there in a copy whose threads are not, and whose mutex and conditions are
+// in whatever state the other threads held them at that moment: to lock, join
+// or destroy any of it may wait for ever. So the child never touches it, lets
+// its few hundred bytes leak, and starts a crew of its own.
+class Pool : public Runner {
+ public:
+  explicit Pool(uint32_t threads) : workers_(threads) {}
+
+  ~Pool() override {
+    const Crew* crew = crew_;
+    if (crew != nullptr && crew->IsOfThisProcess()) delete crew;
+  }
+
+  uint32_t workers() const override { return workers_; }
+
+  void Run(uint64_t count, const std::function<void(uint64_t)>& task) override {
+    CurrentCrew().Run(count, task);
+  }
+
+ private:
+  Crew& CurrentCrew() {
+    Crew* crew = crew_;
+    if (crew != nullptr && crew->IsOfThisProcess()) return *crew;
+    auto own = std::make_unique<Crew>(workers_);
+    // Another thread may have been first; then `crew` is its one.
+    if (!crew_.compare_exchange_strong(crew, own.get())) return *crew;
+    return *own.release();
+  }
+
+  const uint32_t workers_;
+  std::atomic<Crew*> crew_{nullptr};
 };
 
 }  // namespace

@@ -15,13 +15,15 @@ class Runner {
   virtual ~Runner() = default;
   virtual uint32_t workers() const = 0;
   // Calls task(i) once for each i below count, and returns when all have
-  // returned. task does not throw.
+  // returned. task does not throw, and finds the library's floating-point
+  // environment.
   virtual void Run(uint64_t count,
                    const std::function<void(uint64_t)>& task) = 0;
 };
 
 // `threads` >= 1 including the caller's. Started on first use. Where two
-// threads run on it at once, the second works alone.
+// threads run on it at once, the second works alone. Its threads have the
+// library's floating-point environment. In the child of a fork it starts anew.
 std::unique_ptr<Runner> MakePool(uint32_t threads);
 
 // Processors this process may use.

@@ -34,6 +34,18 @@
  *   files opened for reading and reports may be shared; configs, plans,
  *   writers and contexts may be shared only while nobody modifies them, and
  *   operations of one context may run at the same time.
+ * Floating point. While it works the library has an environment of its own, in
+ *   every thread: rounding to nearest, subnormal numbers kept, no traps. Whatever
+ *   the caller has set (or a library built with -ffast-math, by being loaded)
+ *   changes no result, and is there again afterwards, exception flags included.
+ *   Callbacks (progress, metric, log, a runner) are called in the caller's
+ *   environment, and what they change of it stays; an allocator's functions are
+ *   called in the library's.
+ * Fork. The child of a fork() may use and destroy what its parent has made. The
+ *   built-in pool of a context starts anew in it; a host's own runner must see to
+ *   itself. What another thread of the parent was modifying at that moment
+ *   (observing with a calibrator, say) stays half done in the child and may only
+ *   be destroyed there, as may a writer, whose output is the parent's.
  * Shapes. Arrays are row-major and contiguous, of rank 0 to 8. Rank 0 is one
  *   element. Empty arrays (a dimension of 0) are legal. For the layout of
  *   codes and for groups an array is a matrix: rank 0 and 1 are one row; from
@@ -268,7 +280,8 @@ typedef struct bnq_allocator {
 } bnq_allocator;
 
 /* A task of the library: the host's runner calls it once for every index. It
- * does not throw or longjmp. */
+ * does not throw or longjmp, and sets the floating-point environment that it
+ * needs, and then the thread's own again. */
 typedef void (*bnq_task_fn)(void* task_opaque, uint64_t index, uint32_t worker);
 
 /* A host's own thread pool in place of the built-in one. run calls
@@ -305,7 +318,7 @@ BNQ_API bnq_status bnq_context_create(const bnq_allocator* allocator,
 BNQ_API void bnq_context_destroy(bnq_context* context);
 /* Threads of the built-in pool, 1 to 256; 0 takes one for each processor the
  * process may use. The result never depends on it. The pool starts on first
- * use. Not while an operation of this context runs. Since 0.1. */
+ * use, and in the child of a fork on the first use there. Not while an operation of this context runs. Since 0.1. */
 BNQ_API bnq_status bnq_context_set_threads(bnq_context* context,
                                            int32_t threads);
 /* The number of threads operations of this context use (a runner's workers
