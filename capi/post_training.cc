@@ -5,11 +5,18 @@
 #include "capi/handles.h"
 #include "core/calibration/calibration_set.h"
 #include "core/calibration/compare.h"
+#include "core/calibration/for_config.h"
 #include "core/model/post_training.h"
 #include "core/tensor/quantize.h"
 
 using namespace bnq;
 using namespace bnq::capi;
+
+#define BNQ_SAME(role, id) \
+  static_assert(static_cast<int>(PostTrainingRole::role) == BNQ_##id, #id)
+BNQ_SAME(kWeights, ROLE_WEIGHTS);
+BNQ_SAME(kActivations, ROLE_ACTIVATIONS);
+#undef BNQ_SAME
 
 struct bnq_calibration {
   std::unique_ptr<CalibrationSet> core;
@@ -71,6 +78,30 @@ void CheckBins(uint32_t bins) {
 }
 
 }  // namespace
+
+bnq_status bnq_post_training_config(int32_t role, bnq_config** out_config) {
+  return Guard([&] {
+    bnq_config*& out = Output(out_config, "out_config");
+    if (role != BNQ_ROLE_WEIGHTS && role != BNQ_ROLE_ACTIVATIONS) {
+      Fail(Status::kInvalidArgument, "role = ", role,
+           ", must be one of BNQ_ROLE_*");
+    }
+    auto config = std::make_unique<bnq_config>();
+    config->core = PostTrainingConfig(static_cast<PostTrainingRole>(role));
+    out = config.release();
+  });
+}
+
+bnq_status bnq_calibrator_create_for(const bnq_config* config,
+                                     bnq_calibrator** out_calibrator) {
+  return Guard([&] {
+    bnq_calibrator*& out = Output(out_calibrator, "out_calibrator");
+    auto calibrator = std::make_unique<bnq_calibrator>();
+    calibrator->owned = std::make_unique<Calibrator>(
+        OptionsFor(Required(config, "config").core));
+    out = calibrator.release();
+  });
+}
 
 bnq_status bnq_calibrator_params(bnq_context* context,
                                  const bnq_calibrator* calibrator,
@@ -276,7 +307,7 @@ bnq_status bnq_post_training_quantize_file(
     return PostTrainingQuantizeFile(
         ContextOf(context), Required(plan, "plan").core, SetOf(calibration),
         activation_config ? activation_config->core
-                          : Config::FromText("int8_symmetric"),
+                          : PostTrainingConfig(PostTrainingRole::kActivations),
         &Required(input, "input"), OutputPath(output, options), options,
         ProgressOf(progress, opaque));
   });

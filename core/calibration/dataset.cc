@@ -29,21 +29,32 @@ bool IsData(const fs::path& path) {
   return path.extension() == ".npy" || path.extension() == ".safetensors";
 }
 
-std::vector<std::string> FilesAt(const std::string& path) {
+bool IsHidden(const fs::path& path) {
+  return path.filename().string().compare(0, 1, ".") == 0;
+}
+
+std::vector<std::string> FilesAt(const Context& context,
+                                 const std::string& path) {
   std::error_code error;
   if (!fs::is_directory(path, error)) return {path};
-  std::vector<std::string> files;
+  std::vector<std::string> files, hidden;
   fs::directory_iterator it(path, error), end;
   for (; !error && it != end; it.increment(error)) {
-    if (IsData(it->path())) files.push_back(it->path().string());
+    if (!IsData(it->path())) continue;
+    (IsHidden(it->path()) ? hidden : files).push_back(it->path().string());
   }
   if (error) {
     Fail(Status::kIo, "cannot read directory ", Quoted(path), ": ",
          error.message());
   }
+  std::sort(hidden.begin(), hidden.end());
+  for (const std::string& file : hidden) {
+    context.Log(LogLevel::kWarning, "skipped hidden file " + Quoted(file));
+  }
   if (files.empty()) {
     Fail(Status::kNotFound, "directory ", Quoted(path),
-         " has no file *.npy or *.safetensors");
+         " has no file *.npy or *.safetensors",
+         hidden.empty() ? "" : " that is not hidden");
   }
   std::sort(files.begin(), files.end());
   return files;
@@ -108,21 +119,33 @@ void ObserveItem(const Context& context, const std::string& path,
 
 }  // namespace
 
-void ObserveArrays(const Context& context, const std::string& path,
-                   const std::string* name, const Progress& progress,
-                   const CalibratorOf& calibrator_of) {
-  const std::vector<std::string> files = FilesAt(path);
-  uint64_t total = 0, arrays = 0;
-  for (const std::string& file : files) {
+std::vector<DataArray> FindArrays(const Context& context,
+                                  const std::string& path,
+                                  const std::string* name) {
+  std::vector<DataArray> arrays;
+  for (const std::string& file : FilesAt(context, path)) {
     VisitArrays(context, file, name, false, [&](const Item& item) {
-      total += item.bytes;
-      ++arrays;
+      arrays.push_back({file, item.name, item.bytes});
     });
   }
-  if (arrays == 0) {
+  if (arrays.empty()) {
     Fail(Status::kNotFound, Quoted(path), " has no ",
          name != nullptr ? "array " : "floating-point array",
          name != nullptr ? Quoted(*name).c_str() : "");
+  }
+  return arrays;
+}
+
+void ObserveArrays(const Context& context, const std::string& path,
+                   const std::string* name, const Progress& progress,
+                   const CalibratorOf& calibrator_of) {
+  uint64_t total = 0;
+  std::vector<std::string> files;
+  for (const DataArray& array : FindArrays(context, path, name)) {
+    total += array.bytes;
+    if (files.empty() || files.back() != array.file) {
+      files.push_back(array.file);
+    }
   }
   uint64_t done = 0;
   for (const std::string& file : files) {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/calibration/for_config.h"
 
 namespace bnq {
 namespace {
@@ -21,6 +22,12 @@ int AxisOf(int axis, const Shape& shape, const char* what) {
 }
 
 }  // namespace
+
+Config PostTrainingConfig(PostTrainingRole role) {
+  return Config::FromText(role == PostTrainingRole::kWeights
+                              ? "int8_per_channel"
+                              : "int8_symmetric");
+}
 
 std::vector<Params> CalibratedParams(const Context& context,
                                      const Calibrator& calibrator,
@@ -74,24 +81,9 @@ std::unique_ptr<QuantizedTensor> QuantizeAuto(const Context& context,
                                               const Config& config,
                                               CalibrationMethod method,
                                               const ArrayView& array) {
-  const bool per_channel = config.granularity() == Granularity::kChannel;
-  if (!per_channel && config.granularity() != Granularity::kTensor) {
-    Fail(Status::kInvalidArgument,
-         "granularity = ", config.ValueName(Option::kGranularity),
-         ", must be tensor or channel to be calibrated");
-  }
-  const auto set = [&](Calibrator& to, CalibrationOption option,
-                       int64_t value) {
-    to.SetInt(static_cast<int32_t>(option), value);
-  };
-  Calibrator calibrator;
-  set(calibrator, CalibrationOption::kMethod, static_cast<int64_t>(method));
-  set(calibrator, CalibrationOption::kGranularity, per_channel ? 1 : 0);
-  set(calibrator, CalibrationOption::kAxis, config.axis());
-  set(calibrator, CalibrationOption::kScheme,
-      static_cast<int64_t>(config.scheme()));
-  set(calibrator, CalibrationOption::kBits,
-      std::max<int64_t>(2, CodeBits(FormatOf(config).packing)));
+  Calibrator calibrator(OptionsFor(config));
+  calibrator.SetInt(static_cast<int32_t>(CalibrationOption::kMethod),
+                    static_cast<int64_t>(method));
   calibrator.Observe(context, array, nullptr);
   return QuantizeCalibrated(context, config, calibrator, array, nullptr);
 }

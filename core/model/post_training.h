@@ -14,6 +14,11 @@
 
 namespace bnq {
 
+// What post-training quantization makes of weights and of activations unless
+// something else is asked for.
+enum class PostTrainingRole : int32_t { kWeights = 0, kActivations = 1 };
+Config PostTrainingConfig(PostTrainingRole role);
+
 // As bnq_calibrator_params: one for each channel.
 std::vector<Params> CalibratedParams(const Context& context,
                                      const Calibrator& calibrator,

@@ -69,6 +69,24 @@ def test_observe_file_into_a_set(folder):
         assert (lo[0], hi[0]) == (array.min(), array.max())
 
 
+def test_hidden_files_are_no_data(folder):
+    """macOS leaves ._x.npy beside x.npy; the log hears of it."""
+    expected = by_hand(bq.CalibrationDataset(folder)).to_bytes()
+    (folder / "._a.npy").write_bytes(b"\0\5\x16\7 not an array")
+    (folder / ".safetensors").write_bytes(b"")
+    assert [batch.name for batch in bq.CalibrationDataset(folder)] == NAMES
+    told = []
+    calibrator = bq.Calibrator()
+    calibrator.observe_file(folder, context=bq.Context(log=lambda *line: told.append(line)))
+    assert calibrator.to_bytes() == expected
+    (level, message), = told
+    assert level == 30 and "._a.npy" in message
+    for path in folder.glob("[!.]*"):
+        path.unlink()
+    with pytest.raises(bq.MissingFileError, match="that is not hidden"):
+        calibrator.observe_file(folder)
+
+
 def test_compressed_bnq(tmp_path):
     with bq.Writer(tmp_path / "a.bnq", compress=True) as writer:
         writer.add("zeros", np.zeros(4000, np.float32))

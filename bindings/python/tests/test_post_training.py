@@ -163,6 +163,33 @@ def test_adaptive():
         quantizer.quantize(VALUES, follow=False)
 
 
+@pytest.mark.parametrize("method", bq.CalibrationMethod)
+@pytest.mark.parametrize("config", [
+    "int8_symmetric", "int8_asymmetric", "format=int4,granularity=tensor", "ternary",
+    "format=int4,granularity=channel,axis=-1,scheme=asymmetric", "nf4,granularity=channel,axis=1"])
+def test_the_calibrator_is_the_one_that_suits_the_config(config, method):
+    """The one of quantize_tensor_auto, whose choice is the library's: kl with the bits of
+    another format finds another range."""
+    expected = bq.quantize_tensor_auto(VALUES, config, method)
+    weight, params = bq.post_training_quantization(VALUES, [VALUES], "nf4", method,
+                                                   activation_config=config)
+    assert same(bq.quantize_static(VALUES, *params).tensor, expected)
+    named = bq.post_training_quantization({}, {"x": VALUES}, method=method,
+                                          activation_config=config).activations["x"]
+    assert named.scales.tolist() == params.scales.tolist()
+    calibrator = bq.Calibrator.for_config(config, method=method)
+    calibrator.observe(VALUES)
+    assert same(bq.quantize_calibrated(VALUES, calibrator, config).tensor, expected)
+
+
+def test_the_defaults_of_post_training_are_the_librarys():
+    weight, params = bq.post_training_quantization(VALUES, [VALUES])
+    assert weight.config == bq.quantize(VALUES, "int8_per_channel").config
+    assert params.config == bq.Config.preset("int8_symmetric")
+    with pytest.raises(bq.InvalidArgumentError, match="granularity = group"):
+        bq.Calibrator.for_config("int8_per_group_128")
+
+
 def test_adaptive_per_channel():
     quantizer = bq.AdaptiveActivationQuantizer(
         bq.Config(format="int8", granularity="channel", axis=1))

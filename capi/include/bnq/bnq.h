@@ -1124,13 +1124,32 @@ BNQ_API const char* bnq_calibration_option_value_name(int32_t option,
 BNQ_API bnq_status bnq_calibrator_observe(bnq_context* context,
                                           bnq_calibrator* calibrator,
                                           const bnq_array* array);
-/* Observes the arrays at path, a batch each: all floating-point arrays of a
- * .npy, .safetensors or .bnq file in the order of their names, or of all files
- * *.npy and *.safetensors of a directory in the order of theirs. With `name`
- * (may be NULL) only arrays of that name; the array of a .npy file has the
- * file's, without the ending. Files are mapped and given back page by page.
- * NOT_FOUND where there is no such path, data file or array. If it fails or is
- * cancelled the calibrator is as it was. Since 0.1. */
+/* The batches at a path, listed: the floating-point arrays of a .npy, .safetensors
+ * or .bnq file in the order of their names, or of all files *.npy and
+ * *.safetensors of a directory in the order of theirs (by their bytes). Hidden
+ * files of a directory (._x.npy) are skipped, and the context's log is told.
+ * Immutable, may be shared. */
+typedef struct bnq_batches bnq_batches;
+
+/* With `name` (may be NULL) only arrays of that name; the array of a .npy file has
+ * the file's, without the ending. Looks into each file, without reading its data.
+ * NOT_FOUND where there is no such path, data file or array; UNSUPPORTED where an
+ * array of that name is no batch; otherwise as bnq_file_open. Since 0.1. */
+BNQ_API bnq_status bnq_batches_find(bnq_context* context, const char* path,
+                                    const char* name,
+                                    bnq_batches** out_batches);
+BNQ_API void bnq_batches_destroy(bnq_batches* batches);
+/* Their number, at least 1; 0 for NULL. Since 0.1. */
+BNQ_API uint64_t bnq_batches_count(const bnq_batches* batches);
+/* The file that a batch lies in, as bnq_file_open takes it; the array's name in
+ * it (NULL for another index); and its bytes, uncompressed (0). Since 0.1. */
+BNQ_API const char* bnq_batches_path(const bnq_batches* batches, uint64_t index);
+BNQ_API const char* bnq_batches_name(const bnq_batches* batches, uint64_t index);
+BNQ_API uint64_t bnq_batches_bytes(const bnq_batches* batches, uint64_t index);
+
+/* Observes the batches that bnq_batches_find finds. Files are mapped and given
+ * back page by page. If it fails or is cancelled the calibrator is as it was.
+ * Since 0.1. */
 BNQ_API bnq_status bnq_calibrator_observe_file(bnq_context* context,
                                                bnq_calibrator* calibrator,
                                                const char* path,
@@ -1414,6 +1433,20 @@ BNQ_API bnq_status bnq_optimize(
 /* ------------------------------------------------------------------------ */
 /* 12. Post-training quantization                                            */
 
+/* What post-training quantization makes of weights (int8_per_channel) and of
+ * activations (int8_symmetric) unless something else is asked for: a config, one
+ * of BNQ_ROLE_*. Since 0.1. */
+enum { BNQ_ROLE_WEIGHTS = 0, BNQ_ROLE_ACTIVATIONS = 1 };
+BNQ_API bnq_status bnq_post_training_config(int32_t role,
+                                            bnq_config** out_config);
+
+/* A calibrator of values that are to be quantized as config says, without data:
+ * config's scheme, the bits of its codes, and its channels and their axis; the
+ * other options at their defaults. INVALID_ARGUMENT where config's granularity is
+ * neither tensor nor channel. Since 0.1. */
+BNQ_API bnq_status bnq_calibrator_create_for(const bnq_config* config,
+                                             bnq_calibrator** out_calibrator);
+
 /* The scale and zero point of each of the calibrator's channels for quantizing
  * values of its range as config says: format, scheme, symmetric range and scale
  * dtype count; the rule that scales are made by is the calibrator's method.
@@ -1445,9 +1478,9 @@ BNQ_API bnq_status bnq_tensor_quantize_calibrated(
     bnq_context* context, const bnq_config* config,
     const bnq_calibrator* calibrator, const bnq_array* source,
     uint64_t* out_clamped, bnq_tensor** out_tensor);
-/* In one call: calibrates with a method (BNQ_METHOD_*, its other options at
- * their defaults) on the array itself, then quantizes it with the result;
- * config's granularity must be tensor or channel. Since 0.1. */
+/* In one call: calibrates with a method (BNQ_METHOD_*; the calibrator is otherwise
+ * that of bnq_calibrator_create_for) on the array itself, then quantizes it with
+ * the result. Since 0.1. */
 BNQ_API bnq_status bnq_quantize_tensor_auto(bnq_context* context,
                                             const bnq_config* config,
                                             int32_t method,
@@ -1516,7 +1549,7 @@ BNQ_API bnq_status bnq_calibration_load(bnq_context* context, const char* path,
 
 /* Quantizes a model file as bnq_quantize_file does, and adds the static
  * parameters of its activations: for each name N of the calibration, made as
- * activation_config says (NULL: int8_symmetric), a float32 array
+ * activation_config says (NULL: as bnq_post_training_config), a float32 array
  * "N.input_scale", and an I8 array "N.input_zero_point" where that is
  * asymmetric, of one element or one for each channel. INVALID_ARGUMENT where the
  * model has an array of such a name; NO_DATA for a name without data. Since 0.1.

@@ -1,9 +1,8 @@
 using System;
 using System.Collections.Generic;
-using System.IO;
 using System.Linq;
-using System.Text;
 using System.Threading;
+using BitNetQuant.Interop;
 
 namespace BitNetQuant;
 
@@ -13,65 +12,49 @@ public sealed partial class CalibrationDataset
     private static bool IsObservable(DataType type) =>
         type is DataType.Float64 or DataType.Float32 or DataType.Float16 or DataType.BFloat16;
 
-    private static IEnumerable<TensorInfo> Arrays(ModelFile model) =>
-        model.Tensors.Where(tensor => tensor.DataType is { } type && IsObservable(type));
-
-    /// <summary>The files at a path that have batches, open for as long as it is their turn.</summary>
-    private static IEnumerable<(string Path, ModelFile Model)> Files(string path)
+    /// <summary>The files at a path that have batches, in order, as the library finds them.</summary>
+    private static unsafe List<DataFile> Files(string path)
     {
-        bool any = false;
-        foreach (string file in Paths(path))
+        var files = new List<DataFile>();
+        Native.Check(NativeMethods.bnq_batches_find(ContextHandle.Of(null), path, null, out BatchesHandle batches));
+        using (batches)
         {
-            using ModelFile model = ModelFile.Open(file);
-            if (Arrays(model).Any())
+            ulong count = NativeMethods.bnq_batches_count(batches);
+            for (ulong i = 0; i < count; i++)
             {
-                any = true;
-                yield return (file, model);
+                string file = Native.Text(NativeMethods.bnq_batches_path(batches, i));
+                if (files.Count == 0 || files[^1].Path != file)
+                {
+                    files.Add(new DataFile(file, []));
+                }
+
+                files[^1].ByteCount += checked((long)NativeMethods.bnq_batches_bytes(batches, i));
+                files[^1].Arrays.Add(Native.Text(NativeMethods.bnq_batches_name(batches, i)));
             }
         }
 
-        if (!any)
-        {
-            throw new NotFoundException($"\"{path}\" has no floating-point array");
-        }
-    }
-
-    private static string[] Paths(string path)
-    {
-        if (!Directory.Exists(path))
-        {
-            return [path];
-        }
-
-        string[] files;
-        try
-        {
-            files = Array.FindAll(Directory.GetFileSystemEntries(path), IsData);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new InputOutputException($"cannot read directory \"{path}\": {e.Message}");
-        }
-
-        if (files.Length == 0)
-        {
-            throw new NotFoundException($"directory \"{path}\" has no file *.npy or *.safetensors");
-        }
-
-        Array.Sort(files, (a, b) => Encoding.UTF8.GetBytes(a).AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(b)));
         return files;
     }
 
-    // A name that is only an ending is that of a hidden file.
-    private static bool IsData(string path) =>
-        Path.GetExtension(path) is ".npy" or ".safetensors" && Path.GetFileNameWithoutExtension(path).Length > 0;
+    /// <summary>The batches of a file, which is open for as long as it is its turn.</summary>
+    private static IEnumerable<CalibrationBatch> Batches(DataFile file, string? name, Context? context)
+    {
+        using ModelFile model = ModelFile.Open(file.Path, context);
+        foreach (string array in file.Arrays)
+        {
+            TensorInfo tensor = model[array];
+            yield return new CalibrationBatch(name ?? array, SourceArray.Of<byte>(
+                model.Read<byte>(array, context), tensor.DataType!.Value, tensor.Shape.AsSpan()));
+        }
+    }
 
-    private static IEnumerable<CalibrationBatch> Batches(ModelFile model, string? name, Context? context) =>
-        Arrays(model).Select(tensor => new CalibrationBatch(name ?? tensor.Name, SourceArray.Of<byte>(
-            model.Read<byte>(tensor.Name, context), tensor.DataType!.Value, tensor.Shape.AsSpan())));
+    private static long ByteCount(string path) => Files(path).Sum(file => file.ByteCount);
 
-    private static long ByteCount(string path) =>
-        Files(path).Sum(file => Arrays(file.Model).Sum(tensor => tensor.ByteCount));
+    /// <summary>A file, and the names and bytes of its batches.</summary>
+    private sealed record DataFile(string Path, List<string> Arrays)
+    {
+        internal long ByteCount { get; set; }
+    }
 
     /// <summary>Makes one progress of those of arrays and files.</summary>
     private sealed class Meter(IProgress<ModelProgress>? progress, long total, CancellationToken token)

@@ -9,7 +9,7 @@ namespace BitNetQuant;
 
 /// <summary>
 /// Batches of values to calibrate with: any mixture of arrays, of .npy, .safetensors and .bnq files, and of directories
-/// of *.npy and *.safetensors, in the order in which they were added.
+/// of *.npy and *.safetensors (hidden ones are skipped), in the order in which they were added.
 /// </summary>
 /// <remarks>
 /// <para>An array is a batch. A path stands for its floating-point arrays, a batch each: those of a file in the order
@@ -113,9 +113,9 @@ public sealed partial class CalibrationDataset : IEnumerable<CalibrationBatch>
                 continue;
             }
 
-            foreach ((_, ModelFile model) in Files(source.Path!))
+            foreach (DataFile file in Files(source.Path!))
             {
-                foreach (CalibrationBatch batch in Batches(model, source.Name, null))
+                foreach (CalibrationBatch batch in Batches(file, source.Name, null))
                 {
                     yield return batch;
                 }
@@ -159,9 +159,9 @@ public sealed partial class CalibrationDataset : IEnumerable<CalibrationBatch>
                 continue;
             }
 
-            foreach ((string file, _) in Files(source.Path!))
+            foreach (DataFile file in Files(source.Path!))
             {
-                meter.File(receiver => calibrator.ObserveFile(file, null, receiver, context, cancellationToken));
+                meter.File(receiver => calibrator.ObserveFile(file.Path, null, receiver, context, cancellationToken));
             }
         }
     }
@@ -211,16 +211,16 @@ public sealed partial class CalibrationDataset : IEnumerable<CalibrationBatch>
                 continue;
             }
 
-            foreach ((string file, ModelFile model) in Files(path!))
+            foreach (DataFile file in Files(path!))
             {
                 if (name is null)
                 {
-                    meter.File(receiver => calibration.ObserveFile(file, receiver, context, cancellationToken));
+                    meter.File(receiver => calibration.ObserveFile(file.Path, receiver, context, cancellationToken));
                     continue;
                 }
 
                 // The library gives the arrays of a file their own names.
-                foreach (CalibrationBatch batch in Batches(model, name, context))
+                foreach (CalibrationBatch batch in Batches(file, name, context))
                 {
                     meter.Array(name, batch.Values, () => calibration.Observe(name, batch.Values, context));
                 }

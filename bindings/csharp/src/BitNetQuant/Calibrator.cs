@@ -38,26 +38,19 @@ public sealed partial class Calibrator : IDisposable
     internal Calibrator(CalibratorHandle handle) => Handle = handle;
 
     /// <summary>A calibrator for values that are to be quantized as a config says: with its scheme, the bits of its
-    /// codes, and its axis where it has a scale for each channel.</summary>
+    /// codes, and its channels and their axis.</summary>
     /// <param name="config">What the values are to be quantized into.</param>
     /// <param name="method">How the range is found.</param>
+    /// <exception cref="InvalidArgumentException">Its granularity is neither <see cref="Granularity.Tensor"/> nor
+    /// <see cref="Granularity.Channel"/>, or there is no such method.</exception>
     public static Calibrator For(Config config, CalibrationMethod method = CalibrationMethod.MinMax)
     {
         ArgumentNullException.ThrowIfNull(config);
-        Native.Check(NativeMethods.bnq_format_property(
-            (int)config.Format, NativeMethods.BNQ_FORMAT_CODE_BITS, out long bits));
-        var calibrator = new Calibrator();
+        Native.Check(NativeMethods.bnq_calibrator_create_for(config.Handle, out CalibratorHandle handle));
+        var calibrator = new Calibrator(handle);
         try
         {
             calibrator.Method = method;
-            calibrator.Scheme = config.Scheme;
-            calibrator.Bits = (int)bits;
-            if (config.Granularity == Granularity.Channel)
-            {
-                calibrator.Granularity = Granularity.Channel;
-                calibrator.Axis = config.Axis;
-            }
-
             return calibrator;
         }
         catch

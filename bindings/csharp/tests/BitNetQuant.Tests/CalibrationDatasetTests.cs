@@ -333,6 +333,7 @@ public sealed class CalibrationDatasetTests
         WriteArray(directory["integers.safetensors"], new[] { 1, 2 });
         File.WriteAllText(directory["notes.txt"], "not data");
         File.WriteAllText(directory[".npy"], "hidden");
+        File.WriteAllText(directory["._B.npy"], "hidden");
         return Path.GetDirectoryName(directory["x"])!;
     }
 

@@ -154,7 +154,7 @@ public sealed class CalibratorTests
     [Theory]
     [InlineData("int8_asymmetric", 8, Granularity.Tensor)]
     [InlineData("int8_per_channel,axis=-2", 8, Granularity.Channel)]
-    [InlineData("int4_per_group_32", 4, Granularity.Tensor)]
+    [InlineData("format=int4,granularity=tensor", 4, Granularity.Tensor)]
     [InlineData("ternary", 2, Granularity.Tensor)]
     public void CalibratorsForAConfigHaveItsOptions(string text, int bits, Granularity granularity)
     {
@@ -164,6 +164,8 @@ public sealed class CalibratorTests
         Assert.Equal((CalibrationMethod.Mse, bits, config.Scheme), (calibrator.Method, calibrator.Bits, calibrator.Scheme));
         Assert.Equal((granularity, config.Axis), (calibrator.Granularity, calibrator.Axis));
         Assert.Throws<ArgumentNullException>(() => Calibrator.For(null!));
+        using Config groups = Config.Parse("int4_per_group_32");
+        Assert.Throws<InvalidArgumentException>(() => Calibrator.For(groups));
         Assert.Throws<InvalidArgumentException>(() => Calibrator.For(config, (CalibrationMethod)99));
     }
 

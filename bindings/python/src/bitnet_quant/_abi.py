@@ -60,6 +60,8 @@ WRITE_OVERWRITE = 1
 WRITE_COMPRESS = 2
 WRITE_DRY_RUN = 4
 ALL_CHANNELS = 2**64 - 1
+ROLE_WEIGHTS = 0
+ROLE_ACTIVATIONS = 1
 
 
 class status(ctypes.c_int32):
@@ -97,6 +99,10 @@ class bnq_report(ctypes.Structure):
 
 
 class bnq_calibrator(ctypes.Structure):
+    pass
+
+
+class bnq_batches(ctypes.Structure):
     pass
 
 
@@ -138,6 +144,7 @@ _context, _config, _tensor = POINTER(bnq_context), POINTER(bnq_config), POINTER(
 _file, _writer, _plan = POINTER(bnq_file), POINTER(bnq_writer), POINTER(bnq_plan)
 _report, _array = POINTER(bnq_report), POINTER(bnq_array)
 _calibrator, _calibration = POINTER(bnq_calibrator), POINTER(bnq_calibration)
+_batches = POINTER(bnq_batches)
 _optimizer = POINTER(bnq_optimizer)
 _i32p, _i64p, _u64p, _f64p = POINTER(i32), POINTER(i64), POINTER(u64), POINTER(f64)
 _i8p, _u8p, _u32p, _f32p = POINTER(i8), POINTER(u8), POINTER(u32), POINTER(f32)
@@ -301,6 +308,12 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_calibration_option_bounds": (status, [i32, _i32p, _f64p, _f64p, _f64p]),
     "bnq_calibration_option_value_name": (text, [i32, i64]),
     "bnq_calibrator_observe": (status, [_context, _calibrator, _array]),
+    "bnq_batches_find": (status, [_context, text, text, POINTER(_batches)]),
+    "bnq_batches_destroy": (None, [_batches]),
+    "bnq_batches_count": (u64, [_batches]),
+    "bnq_batches_path": (text, [_batches, u64]),
+    "bnq_batches_name": (text, [_batches, u64]),
+    "bnq_batches_bytes": (u64, [_batches, u64]),
     "bnq_calibrator_observe_file": (status, [_context, _calibrator, text, text, bnq_progress_fn,
                                              address]),
     "bnq_calibrator_channels": (u64, [_calibrator]),
@@ -335,6 +348,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_optimize": (status, [_context, _optimizer, _config, _array, _array, bnq_progress_fn,
                               address, POINTER(_tensor), _f32p, u64, _f64p, u32]),
     # Post-training quantization
+    "bnq_post_training_config": (status, [i32, POINTER(_config)]),
+    "bnq_calibrator_create_for": (status, [_config, POINTER(_calibrator)]),
     "bnq_calibrator_params": (status, [_context, _calibrator, _config, _f32p, _i8p, u64]),
     "bnq_tensor_quantize_static": (status, [_context, _config, _array, _f32p, u64, _i8p, u64,
                                             _u64p, POINTER(_tensor)]),

@@ -16,13 +16,10 @@ from ._handles import Handle, StrPath, create, decode, encode, encode_path, unsi
 from ._loader import library
 from ._options import Optioned, OptionValue, as_number
 from ._values import Values, read_values
-from .config import Config, ConfigLike, as_config
+from .config import Config, ConfigLike, as_role_config
 from .errors import NotFoundError
 from .files import write_flags
 from .progress import Progress, reporting
-
-#: What activations are quantized into unless something else is asked for.
-ACTIVATIONS = "int8_symmetric"
 
 
 class CalibrationMethod(str, enum.Enum):
@@ -134,6 +131,21 @@ class Calibrator(Optioned):
         self._set(options)
 
     @classmethod
+    def for_config(cls, config: Optional[ConfigLike] = None, **options: OptionValue) -> Calibrator:
+        """A calibrator of values that are to be quantized into `config` (default:
+        "int8_symmetric"): with its scheme, the bits of its codes, and its channels and
+        their axis. `options` are the calibrator's, such as the method.
+
+        InvalidArgumentError where the config's granularity is neither "tensor" nor
+        "channel".
+        """
+        calibrator = cls._own(create(
+            _abi.bnq_calibrator, library().bnq_calibrator_create_for,
+            as_activations(config, {})._handle, destroy="bnq_calibrator_destroy"))
+        calibrator._set(options)
+        return calibrator
+
+    @classmethod
     def _own(cls, handle: Handle) -> Calibrator:
         calibrator = object.__new__(cls)
         calibrator._handle = handle
@@ -214,13 +226,13 @@ class Calibrator(Optioned):
                                        lo.size)
         return Range(lo, hi)
 
-    def params(self, config: ConfigLike = ACTIVATIONS, *,
+    def params(self, config: Optional[ConfigLike] = None, *,
                context: Optional[contexts.Context] = None, **options: OptionValue
                ) -> QuantizationParams:
         """The scale and zero point of each channel, for quantizing values of its range
-        into `config`, whose options `options` change. UnsupportedError for a format
-        without scales; NoDataError as `range`."""
-        config = as_config(config, options)
+        into `config` (default: "int8_symmetric"), whose options `options` change.
+        UnsupportedError for a format without scales; NoDataError as `range`."""
+        config = as_activations(config, options)
         scales = np.empty(self.channels, np.float32)
         zero_points = np.empty(scales.size if config.scheme == "asymmetric" else 0, np.int8)
         library().bnq_calibrator_params(
@@ -306,8 +318,19 @@ class Calibration(Mapping[str, Calibrator]):
     _handle: Handle
 
     def __init__(self, **options: OptionValue) -> None:
+        self._start(Calibrator(**options))
+
+    @classmethod
+    def for_config(cls, config: Optional[ConfigLike] = None, **options: OptionValue
+                   ) -> Calibration:
+        """A set whose calibrators are each Calibrator.for_config(config, **options)."""
+        calibration = object.__new__(cls)
+        calibration._start(Calibrator.for_config(config, **options))
+        return calibration
+
+    def _start(self, prototype: Calibrator) -> None:
         self._handle = create(_abi.bnq_calibration, library().bnq_calibration_create,
-                              Calibrator(**options)._handle, destroy="bnq_calibration_destroy")
+                              prototype._handle, destroy="bnq_calibration_destroy")
 
     def set(self, *, context: Optional[contexts.Context] = None, **options: OptionValue) -> None:
         """Changes options of every calibrator, as Calibrator.set, and of those to come:
@@ -336,11 +359,11 @@ class Calibration(Mapping[str, Calibrator]):
         reporting(progress, lambda callback: library().bnq_calibration_observe_file(
             where, self._handle, location, callback, None))
 
-    def params(self, config: ConfigLike = ACTIVATIONS, *,
+    def params(self, config: Optional[ConfigLike] = None, *,
                context: Optional[contexts.Context] = None, **options: OptionValue
                ) -> dict[str, QuantizationParams]:
         """Calibrator.params of each name."""
-        config = as_config(config, options)
+        config = as_activations(config, options)
         return {name: calibrator.params(config, context=context)
                 for name, calibrator in self.items()}
 
@@ -408,6 +431,11 @@ def _load_bytes(data: bytes) -> Calibration:
         path = pathlib.Path(folder, "calibration.bnq")
         path.write_bytes(data)
         return Calibration.load(path)
+
+
+def as_activations(config: Optional[ConfigLike], options: Mapping[str, OptionValue]) -> Config:
+    """as_config, where None stands for what activations get by default."""
+    return as_role_config(config, _abi.ROLE_ACTIVATIONS, options)
 
 
 def as_calibrator(value: Any) -> Calibrator:

@@ -141,3 +141,13 @@ def as_config(config: Optional[ConfigLike], options: Mapping[str, OptionValue]) 
         raise TypeError("config must be a Config, or its text such as a preset's name, got "
                         f"{type(config).__name__}; options are given as keywords: format='int8'")
     return config.replace(**options) if options else config
+
+
+def as_role_config(config: Optional[ConfigLike], role: int,
+                   options: Mapping[str, OptionValue]) -> Config:
+    """The same where the default is the library's for a _abi.ROLE_* of post-training
+    quantization."""
+    if config is None:
+        config = Config._own(create(_abi.bnq_config, library().bnq_post_training_config, role,
+                                    destroy="bnq_config_destroy"))
+    return as_config(config, options)

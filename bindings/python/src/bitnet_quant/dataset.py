@@ -2,26 +2,25 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
-import pathlib
 from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple, Optional, Union
 
 import numpy as np
 
+from . import _abi
 from . import context as contexts
 from ._arrays import ArrayArgument, DTypeLike
-from ._handles import StrPath
+from ._handles import StrPath, create, decode, encode_path
+from ._loader import library
 from .calibration import Calibration, Calibrator
-from .errors import CancelledError, MissingFileError
+from .errors import CancelledError
 from .files import File
 from .progress import Progress
 from .tensor import QuantizedTensor
 
 #: An array is a batch; a path stands for the arrays of a file or directory.
 Source = Union["np.ndarray[Any, Any]", StrPath]
-
-_FLOATS = ("F64", "F32", "F16", "BF16")
-
 
 class Batch(NamedTuple):
     """Values that are observed together."""
@@ -51,8 +50,8 @@ class CalibrationDataset(Iterable[Batch]):
         CalibrationDataset({"layer.0": [batch, batch]})         and what they are of
 
     An array is one batch. The path of a .npy, .safetensors or .bnq file, or of a
-    directory of *.npy and *.safetensors files, stands for its floating-point arrays,
-    a batch each, in the order of their names. Sources under a name of a mapping are
+    directory of *.npy and *.safetensors files (hidden ones are skipped), stands for its
+    floating-point arrays, a batch each, in the order of their names. Sources under a name of a mapping are
     batches of that name; otherwise those of files have the name of the array (that of
     a .npy file has the file's, without the suffix), and arrays have none.
 
@@ -190,22 +189,18 @@ class _Item(NamedTuple):
 
 def _items(path: StrPath) -> Iterator[_Item]:
     """The arrays that Calibrator.observe_file would observe."""
-    for each in _files(pathlib.Path(path)):
-        with File(each) as file:
-            for name in file:
-                info = file.info(name)
-                if info.dtype in _FLOATS:
-                    yield _Item(name, info.dtype, info.nbytes,
-                                functools.partial(_read, file, name))
-
-
-def _files(path: pathlib.Path) -> list[pathlib.Path]:
-    if not path.is_dir():
-        return [path]
-    files = [file for file in path.iterdir() if file.suffix in (".npy", ".safetensors")]
-    if not files:
-        raise MissingFileError(f"directory '{path}' has no file *.npy or *.safetensors")
-    return sorted(files, key=os.fsencode)
+    lib = library()
+    batches = create(_abi.bnq_batches, lib.bnq_batches_find, None, encode_path(path, "path"), None,
+                     destroy="bnq_batches_destroy")
+    indices = range(lib.bnq_batches_count(batches))
+    for each, group in itertools.groupby(indices, lambda i: lib.bnq_batches_path(batches, i)):
+        with File(os.fsdecode(each)) as file:
+            for index in group:
+                name = decode(lib.bnq_batches_name(batches, index))
+                dtype = file.info(name).dtype
+                assert dtype is not None
+                yield _Item(name, dtype, lib.bnq_batches_bytes(batches, index),
+                            functools.partial(_read, file, name))
 
 
 def _read(file: File, name: str) -> np.ndarray[Any, Any]:

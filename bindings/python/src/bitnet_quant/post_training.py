@@ -12,9 +12,9 @@ from ._arrays import ArrayArgument, DTypeLike, pointer
 from ._handles import StrPath, create, encode_path
 from ._loader import library
 from ._options import OptionValue
-from .calibration import (ACTIVATIONS, Calibration, Calibrator, as_calibration,
+from .calibration import (Calibration, Calibrator, as_activations, as_calibration,
                           as_calibrator)
-from .config import Config, ConfigLike, as_config
+from .config import Config, ConfigLike, as_role_config
 from .conversion import Plan, Report, as_plan, optional_path, run_conversion
 from .dataset import CalibrationDataset
 from .files import write_flags
@@ -31,7 +31,7 @@ class StaticQuantization(NamedTuple):
 
 
 def quantize_static(source: np.ndarray[Any, Any], scales: Any, zero_points: Any = (),
-                    config: ConfigLike = ACTIVATIONS, *, dtype: Optional[DTypeLike] = None,
+                    config: Optional[ConfigLike] = None, *, dtype: Optional[DTypeLike] = None,
                     copy: bool = False, context: Optional[contexts.Context] = None,
                     **options: OptionValue) -> StaticQuantization:
     """Quantizes an array with parameters that are given instead of found:
@@ -41,11 +41,11 @@ def quantize_static(source: np.ndarray[Any, Any], scales: Any, zero_points: Any 
     scales: real numbers, one for each segment that the config's granularity makes of
         the array; rounded to float32, and then to the option scale_dtype.
     zero_points: as many integers, -128 to 127, for asymmetric schemes, else none.
-    config, options: what to quantize into, as in `quantize`.
+    config, options: what to quantize into, as in `quantize`; "int8_symmetric" by default.
 
     InvalidArgumentError names the first scale or zero point that cannot be.
     """
-    config = as_config(config, options)
+    config = as_activations(config, options)
     array = ArrayArgument(source, "source", dtype=dtype, copy=copy)
     factors = np.array(scales, np.float32, order="C", ndmin=1).ravel()
     offsets = _int8(zero_points)
@@ -55,39 +55,39 @@ def quantize_static(source: np.ndarray[Any, Any], scales: Any, zero_points: Any 
 
 
 def quantize_calibrated(source: np.ndarray[Any, Any], calibrator: Calibrator,
-                        config: ConfigLike = ACTIVATIONS, *, dtype: Optional[DTypeLike] = None,
+                        config: Optional[ConfigLike] = None, *, dtype: Optional[DTypeLike] = None,
                         copy: bool = False, context: Optional[contexts.Context] = None,
                         **options: OptionValue) -> StaticQuantization:
     """Quantizes an array with the parameters that the calibrator gives: quantize_static
     with calibrator.params(config). The config's granularity must be "tensor", or
     "channel" on the calibrator's axis (InvalidArgumentError)."""
-    config = as_config(config, options)
+    config = as_activations(config, options)
     array = ArrayArgument(source, "source", dtype=dtype, copy=copy)
     return _clamping(library().bnq_tensor_quantize_calibrated, contexts.handle(context),
                      config._handle, as_calibrator(calibrator)._handle, array)
 
 
-def quantize_tensor_auto(source: np.ndarray[Any, Any], config: ConfigLike = ACTIVATIONS,
+def quantize_tensor_auto(source: np.ndarray[Any, Any], config: Optional[ConfigLike] = None,
                          method: str = "minmax", *, dtype: Optional[DTypeLike] = None,
                          copy: bool = False, context: Optional[contexts.Context] = None,
                          **options: OptionValue) -> QuantizedTensor:
     """Calibrates on the array itself, with a CalibrationMethod whose other options are
     at their defaults, and quantizes it with the result. The config's granularity must
     be "tensor" or "channel". Otherwise as `quantize`."""
-    config = as_config(config, options)
+    config = as_activations(config, options)
     number = Calibrator(method=method)._number(registry.option("method", registry.CALIBRATION))
     return _tensor(library().bnq_quantize_tensor_auto, contexts.handle(context), config._handle,
                    number, ArrayArgument(source, "source", dtype=dtype, copy=copy))
 
 
-def quantize_tensor_percentile(source: np.ndarray[Any, Any], config: ConfigLike = ACTIVATIONS,
+def quantize_tensor_percentile(source: np.ndarray[Any, Any], config: Optional[ConfigLike] = None,
                                percentile: float = 99.9, *, dtype: Optional[DTypeLike] = None,
                                copy: bool = False, context: Optional[contexts.Context] = None,
                                **options: OptionValue) -> QuantizedTensor:
     """Quantizes with scales made from the value that `percentile` percent (0..100) of
     the absolute values do not exceed, exactly, in each part that has a scale of its
     own: the scale rule "percentile". Otherwise as `quantize`."""
-    config = as_config(config, options)
+    config = as_activations(config, options)
     return _tensor(library().bnq_quantize_tensor_percentile, contexts.handle(context),
                    config._handle, percentile,
                    ArrayArgument(source, "source", dtype=dtype, copy=copy))
@@ -104,8 +104,8 @@ class PostTrainingQuantization(NamedTuple):
 
 def post_training_quantization(
         weights: Union[np.ndarray[Any, Any], Mapping[str, np.ndarray[Any, Any]]],
-        calibration_data: Any, config: ConfigLike = "int8_per_channel",
-        method: Optional[str] = None, *, activation_config: ConfigLike = ACTIVATIONS,
+        calibration_data: Any, config: Optional[ConfigLike] = None,
+        method: Optional[str] = None, *, activation_config: Optional[ConfigLike] = None,
         dtype: Optional[DTypeLike] = None, copy: bool = False,
         context: Optional[contexts.Context] = None, **options: OptionValue
         ) -> PostTrainingQuantization:
@@ -117,15 +117,17 @@ def post_training_quantization(
         batches of them: a CalibrationDataset, whatever one is made from, or an iterator
         of arrays, which is taken batch by batch. A mapping from names to batches gives
         parameters for each name, in place of one for all.
-    config, options: what to quantize weights into, as in `quantize`.
+    config, options: what to quantize weights into, as in `quantize`; by default
+        "int8_per_channel".
     method: the CalibrationMethod for batches, "minmax" by default.
     activation_config: what activations will be quantized into, per tensor, or per
-        channel where its granularity is "channel".
+        channel where its granularity is "channel"; by default "int8_symmetric".
     dtype, copy: of the weights, and of the batches, as in `quantize`.
 
     An error about a weight names it. NoDataError where there were no values.
     """
-    config, activation_config = as_config(config, options), as_config(activation_config, {})
+    config = as_role_config(config, _abi.ROLE_WEIGHTS, options)
+    activation_config = as_activations(activation_config, {})
     calibration = _calibrated(calibration_data, method, activation_config, dtype, copy, context)
     activations: Any
     if isinstance(calibration, Mapping):
@@ -149,15 +151,15 @@ def post_training_quantization(
 def post_training_quantize_file(input: StrPath, output: Optional[StrPath],
                                 calibration: Calibration,
                                 plan: Union[Plan, ConfigLike, None] = None, *,
-                                activation_config: ConfigLike = ACTIVATIONS,
+                                activation_config: Optional[ConfigLike] = None,
                                 overwrite: bool = False, compress: bool = False,
                                 dry_run: bool = False, progress: Optional[Progress] = None,
                                 context: Optional[contexts.Context] = None,
                                 **options: OptionValue) -> Report:
     """quantize_file, which adds the static parameters of the model's activations: for
     each name N of the calibration the float32 array "N.input_scale", and the int8 array
-    "N.input_zero_point" where `activation_config` is asymmetric, of one element or one
-    for each channel.
+    "N.input_zero_point" where `activation_config` ("int8_symmetric" by default) is
+    asymmetric, of one element or one for each channel.
 
     InvalidArgumentError where the model has an array of such a name; NoDataError for a
     name without data. Otherwise as quantize_file.
@@ -165,7 +167,7 @@ def post_training_quantize_file(input: StrPath, output: Optional[StrPath],
     return run_conversion(
         "bnq_post_training_quantize_file", progress, contexts.handle(context),
         as_plan(plan, options)._handle, as_calibration(calibration)._handle,
-        as_config(activation_config, {})._handle, encode_path(input, "input"),
+        as_activations(activation_config, {})._handle, encode_path(input, "input"),
         optional_path(output), write_flags(overwrite, compress, dry_run))
 
 
@@ -181,20 +183,20 @@ class AdaptiveActivationQuantizer:
     max_growth times the range's width, and inwards by so little that the width loses
     at most the share max_shrink: neither a wild batch nor a quiet one spoils it.
 
-    config: what to quantize into; its granularity "tensor", or "channel" for a range
-        of each channel along its axis.
-    options: others of the calibrator than method, granularity, axis and scheme.
+    config: what to quantize into ("int8_symmetric" by default); its granularity
+        "tensor", or "channel" for a range of each channel along its axis.
+    options: of the calibrator, but the method.
 
     For one thread at a time.
     """
 
     __slots__ = ("config", "calibrator", "clamped")
 
-    def __init__(self, config: ConfigLike = ACTIVATIONS, **options: OptionValue) -> None:
+    def __init__(self, config: Optional[ConfigLike] = None, **options: OptionValue) -> None:
         #: What activations are quantized into.
-        self.config = as_config(config, {})
+        self.config = as_activations(config, {})
         #: What follows their range.
-        self.calibrator = Calibrator(**_options(self.config, "adaptive"), **options)
+        self.calibrator = Calibrator.for_config(self.config, method="adaptive", **options)
         #: How many values have been clamped so far.
         self.clamped = 0
 
@@ -242,12 +244,6 @@ def _int8(zero_points: Any) -> np.ndarray[Any, Any]:
     return values
 
 
-def _options(config: Config, method: str) -> dict[str, OptionValue]:
-    """Of a calibrator for values that will be quantized into `config`."""
-    return {"method": method, "granularity": config.granularity, "axis": config.axis,
-            "scheme": config.scheme}
-
-
 def _calibrated(data: Any, method: Optional[str], config: Config, dtype: Optional[DTypeLike],
                 copy: bool, context: Optional[contexts.Context]
                 ) -> Union[Calibrator, Mapping[str, Calibrator]]:
@@ -257,19 +253,19 @@ def _calibrated(data: Any, method: Optional[str], config: Config, dtype: Optiona
             raise TypeError(f"method ({method!r}) and calibration_data that is calibrated "
                             "exclude each other")
         return data
-    options = _options(config, "minmax" if method is None else method)
+    options = {} if method is None else {"method": method}
     if isinstance(data, Iterator):
-        calibrator = Calibrator(**options)
+        calibrator = Calibrator.for_config(config, **options)
         for batch in data:
             calibrator.observe(batch, dtype=dtype, copy=copy, context=context)
         return calibrator
     if not isinstance(data, CalibrationDataset):
         data = CalibrationDataset(data, dtype=dtype, copy=copy)
     if not data.named:
-        calibrator = Calibrator(**options)
+        calibrator = Calibrator.for_config(config, **options)
         data.feed(calibrator, context=context)
         return calibrator
-    calibration = Calibration(**options)
+    calibration = Calibration.for_config(config, **options)
     data.feed(calibration, context=context)
     if not calibration:
         raise errors.NoDataError("calibration_data has no batches")

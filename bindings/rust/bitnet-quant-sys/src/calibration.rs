@@ -2,7 +2,7 @@
 //! optimisation, post-training quantization, validation.
 
 use crate::{
-    bnq_array, bnq_calibration, bnq_calibrator, bnq_config, bnq_context, bnq_metric_fn,
+    bnq_array, bnq_batches, bnq_calibration, bnq_calibrator, bnq_config, bnq_context, bnq_metric_fn,
     bnq_optimizer, bnq_plan, bnq_progress_fn, bnq_report, bnq_status, bnq_tensor,
 };
 use std::os::raw::{c_char, c_void};
@@ -58,7 +58,22 @@ extern "C" {
     pub fn bnq_calibrator_observe(
         context: *mut bnq_context, calibrator: *mut bnq_calibrator, array: *const bnq_array,
     ) -> bnq_status;
-    /// Observes the arrays of a file or directory; `name` and `progress` may be NULL.
+    /// Lists the batches of a file or directory; `name` may be NULL.
+    pub fn bnq_batches_find(
+        context: *mut bnq_context, path: *const c_char, name: *const c_char,
+        out_batches: *mut *mut bnq_batches,
+    ) -> bnq_status;
+    /// Frees a list; NULL is fine.
+    pub fn bnq_batches_destroy(batches: *mut bnq_batches);
+    /// Number of batches; 0 for NULL.
+    pub fn bnq_batches_count(batches: *const bnq_batches) -> u64;
+    /// The file that a batch lies in; NULL for another index.
+    pub fn bnq_batches_path(batches: *const bnq_batches, index: u64) -> *const c_char;
+    /// The name of its array there; NULL for another index.
+    pub fn bnq_batches_name(batches: *const bnq_batches, index: u64) -> *const c_char;
+    /// Its bytes, uncompressed; 0 for another index.
+    pub fn bnq_batches_bytes(batches: *const bnq_batches, index: u64) -> u64;
+    /// Observes the batches at a path; `name` and `progress` may be NULL.
     pub fn bnq_calibrator_observe_file(
         context: *mut bnq_context, calibrator: *mut bnq_calibrator, path: *const c_char,
         name: *const c_char, progress: bnq_progress_fn, opaque: *mut c_void,
@@ -166,6 +181,12 @@ extern "C" {
 
     // 12. Post-training quantization
 
+    /// What weights or activations (`BNQ_ROLE_*`) get by default.
+    pub fn bnq_post_training_config(role: i32, out_config: *mut *mut bnq_config) -> bnq_status;
+    /// Makes a calibrator of values that are to be quantized as `config` says.
+    pub fn bnq_calibrator_create_for(
+        config: *const bnq_config, out_calibrator: *mut *mut bnq_calibrator,
+    ) -> bnq_status;
     /// Scale and zero point of each of `count` channels; `zero_points` may be NULL where
     /// the config is symmetric.
     pub fn bnq_calibrator_params(

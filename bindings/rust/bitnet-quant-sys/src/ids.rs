@@ -439,3 +439,10 @@ pub const BNQ_FIGURE_SEGMENTS: usize = 4;
 pub const BNQ_FIGURE_IMPROVED: usize = 5;
 /// Number of figures listed here.
 pub const BNQ_NUM_FIGURES: usize = 6;
+
+// 12. Post-training quantization ---------------------------------------------
+
+/// What weights get by default.
+pub const BNQ_ROLE_WEIGHTS: i32 = 0;
+/// What activations get by default.
+pub const BNQ_ROLE_ACTIVATIONS: i32 = 1;

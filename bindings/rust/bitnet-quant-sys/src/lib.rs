@@ -57,6 +57,8 @@ opaque! {
     bnq_report
     /// Watches batches of values, and finds the range in which to quantize them.
     bnq_calibrator
+    /// The batches at a path, listed; immutable.
+    bnq_batches
     /// Calibrators by name.
     bnq_calibration
     /// How to search for parameters.

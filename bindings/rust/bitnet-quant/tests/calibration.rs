@@ -218,6 +218,9 @@ fn builder_for_a_config() {
     let config = "int8_symmetric".parse().unwrap();
     let calibrator = Calibrator::builder_for(&config).unwrap().build().unwrap();
     assert_eq!(calibrator.granularity().unwrap(), Granularity::Tensor);
+    let groups = "int4_per_group_32".parse().unwrap();
+    let refusal = Calibrator::builder_for(&groups).map(|_| ());
+    refused(refusal, &["granularity = group"]);
 }
 
 #[test]

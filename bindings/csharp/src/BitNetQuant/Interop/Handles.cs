@@ -183,6 +183,17 @@ internal sealed class CalibratorHandle : SafeHandleZeroOrMinusOneIsInvalid
     }
 }
 
+internal sealed class BatchesHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    public BatchesHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_batches_destroy(handle);
+        return true;
+    }
+}
+
 internal sealed class CalibrationHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
     public CalibrationHandle() : base(ownsHandle: true) { }

@@ -108,6 +108,25 @@ internal static unsafe partial class NativeMethods
         ContextHandle context, CalibratorHandle calibrator, BnqArray* array);
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_batches_find(
+        ContextHandle context, string path, string? name, out BatchesHandle batches);
+
+    [LibraryImport(LibraryName)]
+    internal static partial void bnq_batches_destroy(nint batches);
+
+    [LibraryImport(LibraryName)]
+    internal static partial ulong bnq_batches_count(BatchesHandle batches);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_batches_path(BatchesHandle batches, ulong index);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_batches_name(BatchesHandle batches, ulong index);
+
+    [LibraryImport(LibraryName)]
+    internal static partial ulong bnq_batches_bytes(BatchesHandle batches, ulong index);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_calibrator_observe_file(
         ContextHandle context, CalibratorHandle calibrator, string path, string? name, ProgressFn progress,
         void* opaque);

@@ -10,6 +10,15 @@ internal static unsafe partial class NativeMethods
 {
     // 12. Post-training quantization
 
+    internal const int BNQ_ROLE_WEIGHTS = 0;
+    internal const int BNQ_ROLE_ACTIVATIONS = 1;
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_post_training_config(int role, out ConfigHandle config);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_calibrator_create_for(ConfigHandle config, out CalibratorHandle calibrator);
+
     [LibraryImport(LibraryName)]
     internal static partial int bnq_calibrator_params(
         ContextHandle context, CalibratorHandle calibrator, ConfigHandle config, float* scales, sbyte* zeroPoints,

@@ -88,17 +88,15 @@ impl Calibrator {
     }
 
     /// Starts from what suits values to be quantized as `config` says: its scheme, the
-    /// bits of its codes, and its axis where it has a scale for each channel.
+    /// bits of its codes, and its channels and their axis.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::Error::InvalidArgument) where its granularity is neither
+    /// [`Tensor`](crate::Granularity::Tensor) nor [`Channel`](crate::Granularity::Channel).
     pub fn builder_for(config: &Config) -> Result<CalibratorBuilder> {
-        let builder = Calibrator::builder()
-            .scheme(config.scheme()?)
-            .bits(config.format()?.code_bits()?);
-        Ok(match config.granularity()? {
-            Granularity::Channel => builder
-                .granularity(Granularity::Channel)
-                .axis(config.axis()?),
-            _ => builder,
-        })
+        // SAFETY: a live config, and a place for the handle.
+        Handle::create(|out| unsafe { sys::bnq_calibrator_create_for(config.raw(), out) })
+            .map(|handle| CalibratorBuilder::new(Ok(Calibrator::from_handle(handle))))
     }
 
     /// Starts from this one's options, without its data.
