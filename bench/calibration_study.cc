@@ -570,9 +570,9 @@ int Main(const char* model_path, const char* images_path) {
   const Handle<bnq_context> context_owner(context);
   Check(bnq_context_set_threads(context, 0));
   bnq_file *model = nullptr, *images = nullptr;
-  Check(bnq_file_open(context, model_path, &model));
+  Check(bnq_file_open(context, model_path, 0, &model));
   const Handle<bnq_file> model_owner(model);
-  Check(bnq_file_open(context, images_path, &images));
+  Check(bnq_file_open(context, images_path, 0, &images));
   const Handle<bnq_file> images_owner(images);
   const Network network(model, images);
 

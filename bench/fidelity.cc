@@ -449,7 +449,7 @@ int Main(const char* path, const char* name) {
   const Handle<bnq_context> context_owner(context);
   Check(bnq_context_set_threads(context, 0));
   bnq_file* file = nullptr;
-  Check(bnq_file_open(context, path, &file));
+  Check(bnq_file_open(context, path, 0, &file));
   const Handle<bnq_file> file_owner(file);
 
   std::vector<DataSet> sets;

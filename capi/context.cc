@@ -104,6 +104,16 @@ bnq_status bnq_context_set_runner(bnq_context* context,
   });
 }
 
+bnq_status bnq_context_set_mapping(bnq_context* context, int32_t mapping) {
+  return Guard([&] {
+    Context& core = Required(context, "context").core;
+    if (mapping != 0 && mapping != 1) {
+      Fail(Status::kInvalidArgument, "mapping = ", mapping, ", must be 0 or 1");
+    }
+    core.map_files = mapping == 1;
+  });
+}
+
 bnq_status bnq_context_set_log(bnq_context* context, bnq_log_fn log,
                                void* opaque, int32_t level) {
   return Guard([&] {

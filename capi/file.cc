@@ -28,6 +28,8 @@ static_assert(static_cast<int>(FileKind::kSafetensorsIndex) ==
                   BNQ_FILE_SAFETENSORS_INDEX,
               "kind");
 static_assert(static_cast<int>(FileKind::kNpy) == BNQ_FILE_NPY, "kind");
+static_assert(static_cast<int>(FileKind::kBnqIndex) == BNQ_FILE_BNQ_INDEX,
+              "kind");
 
 // nullptr for a bad index.
 const ModelEntry* EntryAt(const bnq_file* file, uint64_t index) {
@@ -59,12 +61,19 @@ ModelWriter& RequiredWriter(bnq_writer* writer) {
 
 }  // namespace
 
-bnq_status bnq_file_open(bnq_context* context, const char* path,
+bnq_status bnq_file_open(bnq_context* context, const char* path, int32_t flags,
                          bnq_file** out_file) {
   return Guard([&] {
     bnq_file*& out = Output(out_file, "out_file");
+    const std::string name = &Required(path, "path");
+    if ((flags & ~BNQ_OPEN_READ) != 0) {
+      Fail(Status::kInvalidArgument, "flags = ", flags, ", must be 0 or ",
+           BNQ_OPEN_READ, " (BNQ_OPEN_READ)");
+    }
+    Context with = ContextOf(context);
+    with.map_files = with.map_files && (flags & BNQ_OPEN_READ) == 0;
     auto file = std::make_unique<bnq_file>();
-    file->core = ModelFile::Open(ContextOf(context), &Required(path, "path"));
+    file->core = ModelFile::Open(with, name);
     out = file.release();
   });
 }
@@ -206,14 +215,17 @@ bnq_status bnq_file_verify(bnq_context* context, const bnq_file* file,
 
 bnq_status bnq_writer_create(bnq_context* context, const char* path,
                              int32_t kind, int32_t flags,
+                             uint64_t max_shard_bytes,
                              bnq_writer** out_writer) {
   return Guard([&] {
     bnq_writer*& out = Output(out_writer, "out_writer");
+    WriteOptions options =
+        OptionsOf(flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS);
+    options.max_shard_bytes = max_shard_bytes;
     auto writer = std::make_unique<bnq_writer>();
     writer->core = std::make_unique<ModelWriter>(
         ContextOf(context), &Required(path, "path"),
-        static_cast<FileKind>(kind),
-        OptionsOf(flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS));
+        static_cast<FileKind>(kind), options);
     out = writer.release();
   });
 }

@@ -58,11 +58,13 @@ bnq_status bnq_plan_match(const bnq_plan* plan, const char* name, int32_t rank,
 
 bnq_status bnq_quantize_file(bnq_context* context, const bnq_plan* plan,
                              const char* input, const char* output,
-                             int32_t flags, bnq_progress_fn progress,
-                             void* opaque, bnq_report** out_report) {
+                             int32_t flags, uint64_t max_shard_bytes,
+                             bnq_progress_fn progress, void* opaque,
+                             bnq_report** out_report) {
   return WithReport(out_report, [&] {
-    const WriteOptions options = OptionsOf(
+    WriteOptions options = OptionsOf(
         flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS | BNQ_WRITE_DRY_RUN);
+    options.max_shard_bytes = max_shard_bytes;
     return QuantizeFile(ContextOf(context), Required(plan, "plan").core,
                         &Required(input, "input"), OutputPath(output, options),
                         options, ProgressOf(progress, opaque));
@@ -71,11 +73,13 @@ bnq_status bnq_quantize_file(bnq_context* context, const bnq_plan* plan,
 
 bnq_status bnq_dequantize_file(bnq_context* context, const char* input,
                                const char* output, int32_t dtype, int32_t flags,
+                               uint64_t max_shard_bytes,
                                bnq_progress_fn progress, void* opaque,
                                bnq_report** out_report) {
   return WithReport(out_report, [&] {
-    const WriteOptions options =
+    WriteOptions options =
         OptionsOf(flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_DRY_RUN);
+    options.max_shard_bytes = max_shard_bytes;
     return DequantizeFile(ContextOf(context), &Required(input, "input"),
                           OutputPath(output, options), TargetDType(dtype),
                           options, ProgressOf(progress, opaque));

@@ -6,6 +6,7 @@
 #include "core/calibration/calibration_set.h"
 #include "core/calibration/compare.h"
 #include "core/calibration/for_config.h"
+#include "core/io/text.h"
 #include "core/model/post_training.h"
 #include "core/tensor/quantize.h"
 
@@ -226,7 +227,7 @@ bnq_status bnq_calibration_observe(bnq_context* context,
                                    const char* name, const bnq_array* array) {
   return Guard([&] {
     const std::string key = &Required(name, "name");
-    if (key.empty()) Fail(Status::kInvalidArgument, "name is empty");
+    CheckNewName(key);
     CalibrationSet& set = SetOf(calibration);
     const Refreshing refreshing(calibration);
     set.Observe(ContextOf(context), key, ViewOf(array, "array"));
@@ -300,10 +301,12 @@ bnq_status bnq_post_training_quantize_file(
     bnq_context* context, const bnq_plan* plan,
     const bnq_calibration* calibration, const bnq_config* activation_config,
     const char* input, const char* output, int32_t flags,
-    bnq_progress_fn progress, void* opaque, bnq_report** out_report) {
+    uint64_t max_shard_bytes, bnq_progress_fn progress, void* opaque,
+    bnq_report** out_report) {
   return WithReport(out_report, [&] {
-    const WriteOptions options = OptionsOf(
+    WriteOptions options = OptionsOf(
         flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS | BNQ_WRITE_DRY_RUN);
+    options.max_shard_bytes = max_shard_bytes;
     return PostTrainingQuantizeFile(
         ContextOf(context), Required(plan, "plan").core, SetOf(calibration),
         activation_config ? activation_config->core

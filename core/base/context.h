@@ -19,6 +19,8 @@ struct Context {
   Allocator allocator;
   std::shared_ptr<Runner> runner;  // nullptr: the calling thread
   std::function<void(LogLevel, const char*)> log;
+  // Files are mapped into memory, not read into it.
+  bool map_files = true;
 
   void Log(LogLevel level, const std::string& message) const {
     if (log) log(level, message.c_str());

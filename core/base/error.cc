@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/base/utf8.h"
+
 namespace bnq {
 namespace {
 
@@ -65,10 +67,13 @@ std::string Quoted(const std::string& text) {
   constexpr size_t kMax = 200;
   std::string out = "\"";
   for (size_t i = 0; i < text.size(); ++i) {
-    // Only where a UTF-8 sequence ends.
-    if (i >= kMax && (text[i] & 0xC0) != 0x80) return out + "...\"";
+    if (i >= kMax) return out + "...\"";
     const unsigned char c = static_cast<unsigned char>(text[i]);
-    if (c < 0x20 || c == 0x7f) {
+    const size_t length = Utf8Length(text.data() + i, text.size() - i);
+    if (length > 1) {
+      out.append(text, i, length);
+      i += length - 1;
+    } else if (c < 0x20 || c == 0x7f || length == 0) {
       const char* const digits = "0123456789abcdef";
       out += "\\x";
       out += digits[c >> 4];

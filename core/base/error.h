@@ -100,7 +100,7 @@ auto Within(Subject&& subject, F&& f) -> decltype(f()) {
 }
 
 // Text from a file or caller, fit to stand in a message: control characters
-// escaped, long ones shortened.
+// and bytes that are not UTF-8 escaped, long ones shortened.
 std::string Quoted(const std::string& text);
 
 }  // namespace bnq

@@ -3,12 +3,14 @@
 #define BNQ_CORE_IO_ATOMIC_FILE_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
-#include "core/base/process.h"
 #include "core/io/output.h"
 
 namespace bnq {
+
+class TemporaryFile;  // temporary_file.h
 
 struct WriteOptions {
   bool overwrite = false;  // replace an existing output
@@ -16,6 +18,9 @@ struct WriteOptions {
   // Do everything but write. The path is checked all the same, unless it is
   // empty.
   bool dry_run = false;
+  // Bytes of tensors in one file of a model that may be split
+  // (model_output.h); 0: it may not.
+  uint64_t max_shard_bytes = 0;
 };
 
 // Writes to a temporary file in the directory of `path`, which takes its place
@@ -43,18 +48,10 @@ class AtomicFile final : public ByteOutput {
  private:
   void DoWriteAt(uint64_t offset, const void* data, uint64_t bytes,
                  uint64_t end) override;
-  void CreateTemporary();
-  void Link();
-  [[noreturn]] void FailSystem(const char* what, int error) const;
-
-  std::string path_;       // as the caller wrote it
-  std::string target_;     // without symbolic links
-  std::string temporary_;  // "" where there is none
+  std::string path_;    // as the caller wrote it
+  std::string target_;  // without symbolic links
   WriteOptions options_;
-  unsigned mode_ = 0;  // permissions of the replaced file
-  bool replaces_ = false;
-  int fd_ = -1;
-  ProcessMark process_;
+  std::unique_ptr<TemporaryFile> file_;  // nullptr in a dry run
 };
 
 }  // namespace bnq

@@ -12,6 +12,7 @@
 
 #include "core/base/context.h"
 #include "core/io/bnq_format.h"
+#include "core/io/container.h"
 #include "core/io/mapped_file.h"
 #include "core/io/text.h"
 
@@ -57,16 +58,18 @@ class BnqReader {
 // The raw bytes of a section from its start to its end, checked against their
 // checksums chunk by chunk. Needs memory for one chunk, where it is
 // compressed. The reader must outlive it. For one thread.
-class BnqSectionReader {
+class BnqSectionReader final : public SectionReader {
  public:
   BnqSectionReader(const Context& context, const BnqReader& reader,
                    const BnqEntry& entry, const BnqSection& section);
-  ~BnqSectionReader();
+  ~BnqSectionReader() override;
 
-  uint64_t remaining() const { return section_.raw_bytes - position_; }
+  uint64_t remaining() const override {
+    return section_.raw_bytes - position_;
+  }
   // The next bytes, at most remaining() (INVALID_ARGUMENT); only checks them
   // where out is NULL. CORRUPT_FILE names the tensor and the chunk.
-  void Read(void* out, uint64_t bytes);
+  void Read(void* out, uint64_t bytes) override;
 
  private:
   void LoadChunk();

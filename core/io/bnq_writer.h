@@ -14,6 +14,7 @@
 #include "core/base/context.h"
 #include "core/io/atomic_file.h"
 #include "core/io/bnq_format.h"
+#include "core/io/container.h"
 #include "core/io/output.h"
 
 namespace bnq {
@@ -23,7 +24,7 @@ class Deflater;  // deflate.h
 // The order of the entries and of the Appends decides where things lie in the
 // file; without compression only that of the entries does. After an error it
 // can only be destroyed. For one thread.
-class BnqWriter {
+class BnqWriter final : public ContainerWriter {
  public:
   // As AtomicFile.
   BnqWriter(const Context& context, const std::string& path,
@@ -31,7 +32,7 @@ class BnqWriter {
   // Of options, compress alone has an effect.
   BnqWriter(const Context& context, std::shared_ptr<ByteOutput> output,
             const WriteOptions& options);
-  ~BnqWriter();
+  ~BnqWriter() override;
 
   // Replaces an earlier value. INVALID_ARGUMENT for text that is not UTF-8.
   void SetMetadata(const std::string& key, const std::string& value);
@@ -39,16 +40,16 @@ class BnqWriter {
   // Starts a tensor. Its sections have role and raw_bytes set; options and
   // sections may come in any order (Append counts them as they came).
   // INVALID_ARGUMENT names the tensor and what is wrong with it.
-  void BeginEntry(BnqEntry entry);
+  void BeginEntry(BnqEntry entry) override;
   // The next bytes of the current tensor's section of this index; sections may
   // take turns. INVALID_ARGUMENT where these are more than its raw_bytes.
-  void Append(size_t section, const void* data, uint64_t bytes);
+  void Append(size_t section, const void* data, uint64_t bytes) override;
   // INVALID_ARGUMENT where bytes are missing. Returns the bytes it takes up as
   // stored.
-  uint64_t EndEntry();
+  uint64_t EndEntry() override;
 
   // Writes the index and commits the output.
-  void Finish();
+  void Finish() override;
   // Of the whole file; final after Finish, also in a dry run.
   uint64_t file_bytes() const { return end_; }
 

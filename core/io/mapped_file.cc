@@ -100,8 +100,10 @@ std::shared_ptr<const MappedFile> MappedFile::Open(const Context& context,
   file->id_ = IdOf(status);
   file->size_ = size;
   if (size == 0) return file;
-  void* p = mmap(nullptr, static_cast<size_t>(size), PROT_READ, MAP_PRIVATE,
-                 descriptor.fd, 0);
+  void* p = context.map_files
+                ? mmap(nullptr, static_cast<size_t>(size), PROT_READ,
+                       MAP_PRIVATE, descriptor.fd, 0)
+                : MAP_FAILED;
   if (p != MAP_FAILED) {
     file->data_ = static_cast<const uint8_t*>(p);
     file->mapped_ = true;

@@ -25,7 +25,7 @@ struct FileId {
 bool FindFileId(const std::string& path, FileId* id);
 
 // A regular file mapped read-only, or read into memory where the system cannot
-// map it; or memory borrowed from the caller. Immutable; any number of threads
+// map it or the context says so; or memory borrowed from the caller. Immutable; any number of threads
 // may read. A file that another process cuts short while it is mapped makes
 // the system raise SIGBUS, as with every mapping.
 class MappedFile {

@@ -10,39 +10,17 @@
 
 #include "core/base/context.h"
 #include "core/base/shape.h"
-#include "core/io/bnq_reader.h"
+#include "core/io/container.h"
 #include "core/io/mapped_file.h"
-#include "core/io/npy_reader.h"
-#include "core/io/safetensors.h"
-#include "core/io/safetensors_index.h"
 
 namespace bnq {
-
-// Values are those of BNQ_FILE_*.
-enum class FileKind : int32_t {
-  kSafetensors = 1,
-  kBnq = 2,
-  kSafetensorsIndex = 3,
-  kNpy = 4,  // one array, of the file's name without its ending
-};
-
-struct ModelEntry {
-  std::string name;
-  int32_t format = 0;  // 0: a plain array
-  int32_t dtype = 0;   // of a plain array (DType), else 0
-  Shape shape;
-  uint64_t raw_bytes = 0;
-  uint64_t stored_bytes = 0;
-  // Where it lies: in sections of a .bnq file, or else as raw_bytes of a file.
-  const BnqEntry* bnq = nullptr;
-  const MappedFile* file = nullptr;
-  uint64_t offset = 0;
-};
 
 // Immutable; any number of threads may read.
 class ModelFile {
  public:
-  // Told by content. NOT_FOUND, IO, and the errors of the readers.
+  // Told by content; of a directory, the one model in it. NOT_FOUND, IO,
+  // UNSUPPORTED for what is recognized as something else, and the errors of
+  // the readers.
   static std::shared_ptr<const ModelFile> Open(const Context& context,
                                                const std::string& path);
   // Borrows data for as long as the object lives. An index is UNSUPPORTED: it
@@ -51,23 +29,35 @@ class ModelFile {
                                                      const void* data,
                                                      uint64_t size);
 
-  FileKind kind() const { return kind_; }
+  FileKind kind() const { return reader_->kind(); }
   // Sorted by the bytes of the name.
-  const std::vector<ModelEntry>& entries() const { return entries_; }
+  const std::vector<ModelEntry>& entries() const { return reader_->entries(); }
   // nullptr where there is none.
   const ModelEntry* Find(const std::string& name) const;
-  const Metadata& metadata() const;
-  // nullptr where it is not a .bnq file.
-  const BnqReader* bnq() const { return bnq_.get(); }
+  const Metadata& metadata() const { return reader_->metadata(); }
 
-  // A plain array's bytes within the file, not compared with checksums;
-  // nullptr where it is empty, compressed or quantized.
-  const uint8_t* Mapped(const ModelEntry& entry) const;
-  // MappedFile::Release for these raw bytes of a plain array, or
-  // of a section of a quantized tensor; nothing where it is not mapped.
-  void Release(const ModelEntry& entry, uint64_t offset, uint64_t bytes) const;
-  void Release(const BnqSection& section, uint64_t offset,
-               uint64_t bytes) const;
+  // A section's bytes within the file, not compared with checksums; nullptr
+  // where they are empty or compressed. A plain array has section 0.
+  const uint8_t* Mapped(const ModelEntry& entry, size_t section = 0) const {
+    return entry.reader->Mapped(entry.index, section);
+  }
+  // MappedFile::Release for these raw bytes of a section; nothing where it is
+  // not mapped.
+  void Release(const ModelEntry& entry, uint64_t offset, uint64_t bytes,
+               size_t section = 0) const {
+    entry.reader->Release(entry.index, section, offset, bytes);
+  }
+  // All sections.
+  void Release(const ModelEntry& entry) const;
+  // The section's bytes, compared with their checksums. The file must outlive
+  // it.
+  std::unique_ptr<SectionReader> OpenSection(const Context& context,
+                                             const ModelEntry& entry,
+                                             size_t section) const {
+    return entry.reader->Open(context, entry.index, section);
+  }
+  // ContainerReader::VerifyRest.
+  void VerifyRest() const { reader_->VerifyRest(); }
 
   // All files it is read from: the index, too.
   const std::vector<const MappedFile*>& files() const { return files_; }
@@ -78,12 +68,7 @@ class ModelFile {
   ModelFile() = default;
   void Load(const Context& context, std::shared_ptr<const MappedFile> file);
 
-  FileKind kind_ = FileKind::kSafetensors;
-  std::unique_ptr<BnqReader> bnq_;
-  std::unique_ptr<SafetensorsReader> safetensors_;
-  std::unique_ptr<SafetensorsIndex> index_;
-  std::unique_ptr<NpyReader> npy_;
-  std::vector<ModelEntry> entries_;
+  std::unique_ptr<ContainerReader> reader_;
   std::vector<const MappedFile*> files_;
 };
 
@@ -96,15 +81,13 @@ class PlainReader {
   PlainReader(const Context& context, const ModelFile& file,
               const ModelEntry& entry);
 
-  uint64_t remaining() const { return remaining_; }
+  uint64_t remaining() const { return reader_->remaining(); }
   // The next bytes, at most remaining() (INVALID_ARGUMENT). CORRUPT_FILE names
   // the tensor.
-  void Read(void* out, uint64_t bytes);
+  void Read(void* out, uint64_t bytes) { reader_->Read(out, bytes); }
 
  private:
-  const uint8_t* next_ = nullptr;
-  uint64_t remaining_ = 0;
-  std::unique_ptr<BnqSectionReader> chunks_;
+  std::unique_ptr<SectionReader> reader_;
 };
 
 }  // namespace bnq

@@ -19,8 +19,10 @@ constexpr char kMagic[6] = {'\x93', 'N', 'U', 'M', 'P', 'Y'};
 // taken.
 class Header {
  public:
-  Header(const std::string& label, const char* text, uint64_t size)
-      : label_(label), next_(text), end_(text + size) {}
+  // Versions up to 2 may have been written by Python 2.
+  Header(const std::string& label, const char* text, uint64_t size,
+         bool python2)
+      : label_(label), next_(text), end_(text + size), python2_(python2) {}
 
   std::string descr;
   bool fortran_order = false;
@@ -128,6 +130,7 @@ class Header {
         }
       }
       if (next_ == first) Corrupt("has a dimension that is not a number");
+      if (python2_) Accept('L');  // a long: NumPy takes it, too
       if (rank == kMaxRank) {
         Fail(Status::kUnsupported, label_, ": the rank is more than ",
              kMaxRank);
@@ -142,6 +145,7 @@ class Header {
   const std::string& label_;
   const char* next_;
   const char* const end_;
+  const bool python2_;
 };
 
 }  // namespace
@@ -178,7 +182,8 @@ NpyReader::NpyReader(std::shared_ptr<const MappedFile> file)
     Fail(Status::kCorruptFile, label, ": a .npy header of ", length,
          " bytes does not fit the file's ", size);
   }
-  Header header(label, reinterpret_cast<const char*>(data + begin), length);
+  Header header(label, reinterpret_cast<const char*>(data + begin), length,
+                major <= 2);
   header.Parse();
   if (header.descr == "<f4") {
     array_.dtype = DType::kF32;

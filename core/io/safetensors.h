@@ -15,6 +15,7 @@
 #include "core/base/shape.h"
 #include "core/io/atomic_file.h"
 #include "core/io/mapped_file.h"
+#include "core/io/new_array.h"
 #include "core/io/output.h"
 #include "core/io/text.h"
 
@@ -23,11 +24,10 @@ namespace bnq {
 // Bytes of JSON, padding included.
 constexpr uint64_t kMaxSafetensorsHeader = 100000000;
 
-struct SafetensorsTensor {
-  std::string name;
-  DType dtype = DType::kF32;
-  Shape shape;
-};
+using SafetensorsTensor = NewArray;
+// The order of a file: by data type, the strictest alignment first, then by
+// name.
+bool SafetensorsBefore(const NewArray& a, const NewArray& b);
 
 struct SafetensorsEntry : SafetensorsTensor {
   uint64_t offset = 0;  // from the start of the file
@@ -38,7 +38,8 @@ struct SafetensorsEntry : SafetensorsTensor {
 class SafetensorsReader {
  public:
   // CORRUPT_FILE for whatever is wrong, naming the file and the tensor;
-  // UNSUPPORTED for a rank above 8 or a NUL in a name or in the metadata.
+  // UNSUPPORTED for a rank above 8, an empty name, or a NUL in a name or in the
+  // metadata.
   explicit SafetensorsReader(std::shared_ptr<const MappedFile> file);
 
   const MappedFile& file() const { return *file_; }
@@ -65,8 +66,7 @@ struct SafetensorsLayout {
   uint64_t file_bytes = 0;
 };
 
-// The reference writer's layout: by data type, the strictest alignment first,
-// then by name; metadata sorted by key. INVALID_ARGUMENT names the tensor.
+// The reference writer's layout: tensors as SafetensorsBefore; metadata sorted by key. INVALID_ARGUMENT names the tensor.
 SafetensorsLayout LayOutSafetensors(std::vector<SafetensorsTensor> tensors,
                                     Metadata metadata);
 

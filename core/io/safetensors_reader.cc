@@ -73,7 +73,22 @@ class HeaderParser final : public JsonHandler {
          Quoted(text), " is not supported");
   }
 
-  void OnOther(const std::string& what) override { Expected(what); }
+  void OnOther(const std::string& what) override {
+    if (state_ == State::kTop && key_ == "__metadata__" && what == "null") {
+      BeginMetadata();  // an Option to the reference: as if it were not there
+      state_ = State::kTop;
+      return;
+    }
+    Expected(what);
+  }
+
+  void BeginMetadata() {
+    if (has_metadata_) OnError("__metadata__ twice");
+    has_metadata_ = true;
+    in_value_ = false;
+    state_ = State::kMetadata;
+    key_.clear();
+  }
 
   void OnString(std::string& value) override {
     if (state_ == State::kMetadata) {
@@ -118,17 +133,18 @@ class HeaderParser final : public JsonHandler {
         return;
       case State::kTop:
         if (!object) Expected("an array");
-        in_value_ = false;
         if (key_ == "__metadata__") {
-          if (has_metadata_) OnError("__metadata__ twice");
-          has_metadata_ = true;
-          state_ = State::kMetadata;
-          key_.clear();
+          BeginMetadata();
           return;
         }
+        in_value_ = false;
         if (entries_.size() == kMaxTensors) {
           Fail(Status::kUnsupported, label_, ": more than ", kMaxTensors,
                " tensors");
+        }
+        if (key_.empty()) {
+          Fail(Status::kUnsupported, label_,
+               ": a tensor has an empty name, which is not supported");
         }
         entries_.emplace_back();
         entries_.back().name = std::move(key_);

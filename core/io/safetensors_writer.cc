@@ -60,6 +60,12 @@ void AppendTensor(const SafetensorsEntry& entry, std::string* json) {
 
 }  // namespace
 
+bool SafetensorsBefore(const NewArray& a, const NewArray& b) {
+  const uint32_t order = Info(a.dtype).safetensors_order;
+  const uint32_t other = Info(b.dtype).safetensors_order;
+  return order != other ? order > other : a.name < b.name;
+}
+
 SafetensorsLayout LayOutSafetensors(std::vector<SafetensorsTensor> tensors,
                                     Metadata metadata) {
   if (tensors.size() > kMaxTensors) {
@@ -76,11 +82,7 @@ SafetensorsLayout LayOutSafetensors(std::vector<SafetensorsTensor> tensors,
            " is given twice");
     }
   }
-  std::stable_sort(tensors.begin(), tensors.end(),
-                   [](const auto& a, const auto& b) {
-                     return Info(a.dtype).safetensors_order >
-                            Info(b.dtype).safetensors_order;
-                   });
+  std::sort(tensors.begin(), tensors.end(), SafetensorsBefore);
 
   SafetensorsLayout layout;
   std::string json = "{";

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/utf8.h"
+
 namespace bnq {
 
 // Tensors of one model; keeps a hostile index from costing minutes.
@@ -17,17 +19,14 @@ constexpr uint64_t kMaxTensors = 1000000;
 // take them in any order; no key twice.
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 
-// The first offset at which text is not UTF-8 (surrogates and overlong forms
-// are not), or size.
-size_t FindInvalidUtf8(const char* text, size_t size);
-
 // Whether text is UTF-8 without NUL, which the C ABI could not hand on.
 bool IsCleanText(const std::string& text);
 
 // Sorted; INVALID_ARGUMENT for a repeated key or text that is not clean.
 Metadata SortedMetadata(Metadata metadata);
-// INVALID_ARGUMENT where a writer cannot give this name to a tensor: it is
-// empty or not clean.
+// The one rule of names: not empty, UTF-8, without NUL. Whatever brings a name
+// in refuses others, so that every language and every file can hold it.
+// INVALID_ARGUMENT where a caller cannot give this name to a tensor.
 void CheckNewName(const std::string& name);
 
 }  // namespace bnq

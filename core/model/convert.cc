@@ -7,9 +7,8 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
-#include "core/io/bnq_writer.h"
+#include "core/io/model_output.h"
 #include "core/io/naming.h"
-#include "core/io/safetensors.h"
 #include "core/tensor/dequantize.h"
 #include "core/tensor/quantize.h"
 
@@ -47,8 +46,12 @@ class Meter {
   std::string item_;
 };
 
+bool HoldsQuantized(FileKind kind) {
+  return kind == FileKind::kBnq || kind == FileKind::kBnqIndex;
+}
+
 void RefuseSameFile(const ModelFile& file, const std::string& output) {
-  if (file.IsReadFrom(output)) {
+  if (file.IsReadFrom(output) || file.IsReadFrom(output + ".index.json")) {
     Fail(Status::kExists, "output = ", Quoted(output),
          " is also the input, and must be another file");
   }
@@ -189,7 +192,7 @@ std::string SaturationNote(uint64_t saturated, const Config& config) {
 
 void QuantizeEntry(const Context& context, const Config& config,
                    const ModelFile& file, const ModelEntry& entry,
-                   BnqWriter* writer, Meter* meter, ReportRow* row) {
+                   ContainerWriter* writer, Meter* meter, ReportRow* row) {
   const ArrayView array = PlainView(file, entry);
   Quantizer quantizer(context, config, array);
   const QuantizedSizes& sizes = quantizer.sizes();
@@ -297,7 +300,7 @@ void QuantizeEntry(const Context& context, const Config& config,
 }  // namespace
 
 void WriteTensor(const std::string& name, const QuantizedTensor& tensor,
-                 BnqWriter* writer) {
+                 ContainerWriter* writer) {
   const QuantizedSizes& sizes = tensor.sizes();
   const TensorParts& parts = tensor.parts();
   const uint64_t columns = parts.outliers.count;
@@ -327,15 +330,13 @@ Report QuantizeFile(const Context& context, const Plan& plan,
     Fail(Status::kInvalidArgument, "input = ", Quoted(input), " has a tensor ",
          Quoted(array.name), " already, which was to be added");
   }
-  if (file->kind() == FileKind::kBnq) {
+  if (HoldsQuantized(file->kind())) {
     Fail(Status::kUnsupported, "input = ", Quoted(input),
          " is a .bnq file, must be safetensors or its index");
   }
   RefuseSameFile(*file, output);
-  BnqWriter writer(context, output, options);
-  for (const auto& item : file->metadata()) {
-    writer.SetMetadata(item.first, item.second);
-  }
+  ModelOutput writer(context, output, FileKind::kBnq, options, file->metadata(),
+                     {});
   Meter meter(progress, TotalBytes(*file));
   Report report;
   for (const ModelEntry& entry : file->entries()) {
@@ -390,38 +391,44 @@ Report DequantizeFile(const Context& context, const std::string& input,
                       const std::string& output, DType dtype,
                       const WriteOptions& options, const Progress& progress) {
   const auto file = ModelFile::Open(context, input);
-  if (file->kind() != FileKind::kBnq) {
+  if (!HoldsQuantized(file->kind())) {
     Fail(Status::kUnsupported, "input = ", Quoted(input),
          " is not a .bnq file");
   }
   RefuseSameFile(*file, output);
-  std::vector<SafetensorsTensor> tensors;
+  std::vector<NewArray> tensors;
   for (const ModelEntry& entry : file->entries()) {
-    SafetensorsTensor tensor;
+    NewArray tensor;
     tensor.name = entry.name;
     tensor.dtype = entry.format != 0 ? dtype : static_cast<DType>(entry.dtype);
     tensor.shape = entry.shape;
     tensors.push_back(std::move(tensor));
   }
-  SafetensorsWriter writer(output, options, std::move(tensors),
-                           file->metadata());
+  ModelOutput writer(context, output, FileKind::kSafetensors, options,
+                     file->metadata(), tensors);
   Meter meter(progress, TotalBytes(*file));
   const uint64_t size = Info(dtype).bits / 8;
   Buffer values;
   std::map<std::string, ReportRow> rows;
-  for (size_t i = 0; i < writer.entries().size(); ++i) {
-    const SafetensorsEntry& out = writer.entries()[i];
-    const ModelEntry& entry = *file->Find(out.name);
+  for (const size_t i : writer.order()) {
+    const NewArray& out = tensors[i];
+    const ModelEntry& entry = file->entries()[i];
     meter.Begin(entry.name);
     ReportRow row = RowOf(entry);
     row.format = 0;
     row.dtype = static_cast<int32_t>(out.dtype);
-    row.bytes_after = out.bytes;
+    BnqEntry plain;
+    plain.name = entry.name;
+    plain.dtype = row.dtype;
+    plain.shape = entry.shape;
+    plain.sections.emplace_back();
+    TryByteSize(out.shape, out.dtype, &plain.sections[0].raw_bytes);
+    writer.BeginEntry(std::move(plain));
     if (entry.format == 0) {
       InTensor(entry.name, [&] {
         CopyPlain(
             context, *file, entry, &meter,
-            [&](const void* data, uint64_t n) { writer.Append(i, data, n); });
+            [&](const void* data, uint64_t n) { writer.Append(0, data, n); });
       });
     } else {
       const auto tensor = LoadTensor(context, file, entry);
@@ -433,15 +440,14 @@ Report DequantizeFile(const Context& context, const std::string& input,
           values = context.Allocate(count * size);
         }
         dequantizer.DecodeParallel(begin, count, dtype, values.data());
-        writer.Append(i, values.data(), count * size);
+        writer.Append(0, values.data(), count * size);
         meter.Add(static_cast<uint64_t>(
             static_cast<double>(entry.raw_bytes) *
             (static_cast<double>(count) / static_cast<double>(n))));
       }
-      for (const BnqSection& section : entry.bnq->sections) {
-        file->Release(section, 0, section.raw_bytes);
-      }
+      file->Release(entry);
     }
+    row.bytes_after = writer.EndEntry();
     rows[entry.name] = std::move(row);
   }
   writer.Finish();

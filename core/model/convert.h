@@ -22,8 +22,6 @@
 
 namespace bnq {
 
-class BnqWriter;  // io/bnq_writer.h
-
 struct ReportRow {
   std::string name;
   Shape shape;
@@ -66,9 +64,9 @@ std::unique_ptr<QuantizedTensor> LoadTensor(
 // The options stored with a quantized tensor. As LoadTensor.
 Config StoredConfig(const ModelEntry& entry);
 
-// Adds a quantized tensor to a .bnq file.
+// Adds a quantized tensor to a file that can hold it.
 void WriteTensor(const std::string& name, const QuantizedTensor& tensor,
-                 BnqWriter* writer);
+                 ContainerWriter* writer);
 
 // Everything LoadTensor checks, for all tensors; floating-point arrays must be
 // finite (NON_FINITE).

@@ -12,7 +12,7 @@
 namespace bnq {
 namespace {
 
-Config OptionsOf(const BnqEntry& entry) {
+Config OptionsOf(const ModelEntry& entry) {
   Config config;
   if (FindFormat(entry.format) == nullptr) {
     Fail(Status::kUnsupported, "format = ", entry.format,
@@ -33,25 +33,36 @@ Config OptionsOf(const BnqEntry& entry) {
   return config;
 }
 
+constexpr size_t kNoSection = SIZE_MAX;
+
+size_t FindSection(const ModelEntry& entry, BnqRole role) {
+  for (size_t i = 0; i < entry.sections.size(); ++i) {
+    if (entry.sections[i].role == role) return i;
+  }
+  return kNoSection;
+}
+
 // A section as memory: mapped where it can be, else read into *buffer.
 const uint8_t* SectionData(const Context& context, const ModelFile& file,
-                           const BnqEntry& entry, BnqRole role, uint64_t bytes,
-                           const char* what, Buffer* buffer) {
-  const BnqSection* section = entry.FindSection(role);
-  if (section == nullptr ? bytes != 0 : section->raw_bytes != bytes) {
-    Fail(Status::kCorruptFile, what, " take ", section ? section->raw_bytes : 0,
-         " bytes, must be ", bytes);
+                           const ModelEntry& entry, BnqRole role,
+                           uint64_t bytes, const char* what, Buffer* buffer) {
+  const size_t section = FindSection(entry, role);
+  const uint64_t there =
+      section == kNoSection ? 0 : entry.sections[section].raw_bytes;
+  if (there != bytes) {
+    Fail(Status::kCorruptFile, what, " take ", there, " bytes, must be ",
+         bytes);
   }
   if (bytes == 0) return nullptr;
-  BnqSectionReader reader(context, *file.bnq(), entry, *section);
-  const uint8_t* mapped = file.bnq()->Mapped(*section);
+  const auto reader = file.OpenSection(context, entry, section);
+  const uint8_t* mapped = file.Mapped(entry, section);
   // A caller's memory may have any alignment.
   if (reinterpret_cast<uintptr_t>(mapped) % alignof(float) == 0 && mapped) {
-    reader.Read(nullptr, bytes);
+    reader->Read(nullptr, bytes);
     return mapped;
   }
   *buffer = context.Allocate(bytes);
-  reader.Read(buffer->data(), bytes);
+  reader->Read(buffer->data(), bytes);
   return buffer->data();
 }
 
@@ -64,12 +75,11 @@ struct Storage {
 std::unique_ptr<QuantizedTensor> Load(
     const Context& context, const std::shared_ptr<const ModelFile>& file,
     const ModelEntry& entry) {
-  const BnqEntry& bnq = *entry.bnq;
-  const Config config = OptionsOf(bnq);
+  const Config config = OptionsOf(entry);
   const QuantizedSizes sizes = SizesOf(config, entry.shape);
   // Every role but those of outliers may be there.
-  const BnqSection* values = nullptr;
-  for (const BnqSection& section : bnq.sections) {
+  const ModelSection* values = nullptr;
+  for (const ModelSection& section : entry.sections) {
     switch (section.role) {
       case BnqRole::kCodes:
       case BnqRole::kScales:
@@ -90,14 +100,16 @@ std::unique_ptr<QuantizedTensor> Load(
   }
   auto storage = std::make_shared<Storage>();
   TensorParts parts;
-  parts.codes = SectionData(context, *file, bnq, BnqRole::kCodes,
+  parts.codes = SectionData(context, *file, entry, BnqRole::kCodes,
                             sizes.code_bytes, "codes", &storage->codes);
-  parts.scales = SectionData(context, *file, bnq, BnqRole::kScales,
+  parts.scales = SectionData(context, *file, entry, BnqRole::kScales,
                              sizes.scale_bytes, "scales", &storage->scales);
   parts.zero_points = reinterpret_cast<const int8_t*>(
-      SectionData(context, *file, bnq, BnqRole::kZeroPoints, sizes.zero_points,
-                  "zero points", &storage->zero_points));
-  if (const BnqSection* columns = bnq.FindSection(BnqRole::kOutlierColumns)) {
+      SectionData(context, *file, entry, BnqRole::kZeroPoints,
+                  sizes.zero_points, "zero points", &storage->zero_points));
+  const size_t column_section = FindSection(entry, BnqRole::kOutlierColumns);
+  if (column_section != kNoSection) {
+    const ModelSection* columns = &entry.sections[column_section];
     const uint64_t features =
         entry.shape.rank == 0 ? 1 : entry.shape.dims[entry.shape.rank - 1];
     const uint64_t count = columns->raw_bytes / 4;
@@ -112,11 +124,11 @@ std::unique_ptr<QuantizedTensor> Load(
     outliers.dtype =
         values->role == BnqRole::kOutlierValuesF16 ? DType::kF16 : DType::kBF16;
     outliers.columns = reinterpret_cast<const uint32_t*>(SectionData(
-        context, *file, bnq, BnqRole::kOutlierColumns, columns->raw_bytes,
+        context, *file, entry, BnqRole::kOutlierColumns, columns->raw_bytes,
         "outlier columns", &storage->outlier_columns));
     // No more than the elements' bytes, which fit.
     outliers.values =
-        SectionData(context, *file, bnq, values->role,
+        SectionData(context, *file, entry, values->role,
                     2 * count * (entry.shape.elements() / features),
                     "outlier values", &storage->outlier_values);
   } else if (values != nullptr) {
@@ -172,7 +184,7 @@ Config StoredConfig(const ModelEntry& entry) {
       Fail(Status::kUnsupported, "it is a plain array, not a quantized tensor");
     }
     try {
-      return OptionsOf(*entry.bnq);
+      return OptionsOf(entry);
     } catch (const Error& e) {
       if (e.status() != Status::kInvalidArgument) throw;
       throw Error(Status::kCorruptFile, e.message());
@@ -205,15 +217,13 @@ void VerifyFile(const Context& context, std::shared_ptr<const ModelFile> file,
     if (progress) progress(done, total, entry.name);
     if (entry.format != 0) {
       LoadTensor(context, file, entry);
-      for (const BnqSection& section : entry.bnq->sections) {
-        file->Release(section, 0, section.raw_bytes);
-      }
+      file->Release(entry);
     } else {
       InTensor(entry.name, [&] { CheckFinitePlain(context, *file, entry); });
     }
     done += entry.stored_bytes;
   }
-  if (file->bnq() != nullptr) file->bnq()->VerifyPadding();
+  file->VerifyRest();
   if (progress) progress(done, total, "");
 }
 

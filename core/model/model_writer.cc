@@ -4,42 +4,29 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/io/bnq_writer.h"
-#include "core/io/safetensors.h"
+#include "core/io/model_output.h"
 #include "core/io/text.h"
 #include "core/model/convert.h"
 
 namespace bnq {
-namespace {
-
-FileKind Writable(FileKind kind) {
-  if (kind != FileKind::kSafetensors && kind != FileKind::kBnq) {
-    Fail(Status::kInvalidArgument, "kind = ", kind, ", must be ",
-         FileKind::kSafetensors, " (safetensors) or ", FileKind::kBnq,
-         " (bnq)");
-  }
-  return kind;
-}
-
-}  // namespace
 
 ModelWriter::ModelWriter(const Context& context, const std::string& path,
                          FileKind kind, const WriteOptions& options)
     : context_(context),
       path_(path),
       to_memory_(false),
-      kind_(Writable(kind)),
+      kind_(WritableContainer(kind).kind),
       options_(options) {
   WriteOptions check = options;
   check.dry_run = true;
-  AtomicFile(path, check);
+  ModelOutput(context, path, kind, check, {}, {});
 }
 
 ModelWriter::ModelWriter(const Context& context, FileKind kind,
                          const WriteOptions& options)
     : context_(context),
       to_memory_(true),
-      kind_(Writable(kind)),
+      kind_(WritableContainer(kind).kind),
       options_(options) {}
 
 void ModelWriter::CheckOpen() const {
@@ -76,40 +63,24 @@ void ModelWriter::AddArray(const std::string& name, const ArrayView& array) {
 
 void ModelWriter::AddTensor(const std::string& name,
                             const QuantizedTensor& tensor) {
-  if (kind_ != FileKind::kBnq) {
-    Fail(Status::kUnsupported,
-         "a safetensors file holds plain arrays only; dequantize the tensor "
-         "or write a .bnq file");
+  const Container& row = *FindContainer(kind_);
+  if (!row.holds_quantized) {
+    Fail(Status::kUnsupported, "a ", row.name,
+         " file holds plain arrays only; dequantize the tensor or write a .bnq "
+         "file");
   }
   Item item;
   item.tensor = &tensor;
   Add(name, item);
 }
 
-void ModelWriter::FinishSafetensors(std::shared_ptr<ByteOutput> output) {
-  std::vector<SafetensorsTensor> tensors;
-  for (const auto& [name, item] : items_) {
-    SafetensorsTensor tensor;
-    tensor.name = name;
-    tensor.dtype = item.array.dtype;
-    tensor.shape = item.array.shape;
-    tensors.push_back(std::move(tensor));
-  }
-  SafetensorsWriter writer(std::move(output), std::move(tensors),
-                           Metadata(metadata_.begin(), metadata_.end()));
-  for (size_t i = 0; i < writer.entries().size(); ++i) {
-    const Item& item = items_.at(writer.entries()[i].name);
-    writer.Append(i, item.array.data, item.bytes);
-  }
-  writer.Finish();
-}
-
-void ModelWriter::FinishBnq(std::shared_ptr<ByteOutput> output) {
-  BnqWriter writer(context_, std::move(output), options_);
-  for (const auto& [key, value] : metadata_) writer.SetMetadata(key, value);
-  for (const auto& [name, item] : items_) {
+void ModelWriter::Write(ModelOutput* output) const {
+  std::vector<const std::pair<const std::string, Item>*> items;
+  for (const auto& item : items_) items.push_back(&item);
+  for (const size_t i : output->order()) {
+    const auto& [name, item] = *items[i];
     if (item.tensor != nullptr) {
-      WriteTensor(name, *item.tensor, &writer);
+      WriteTensor(name, *item.tensor, output);
       continue;
     }
     BnqEntry entry;
@@ -118,29 +89,31 @@ void ModelWriter::FinishBnq(std::shared_ptr<ByteOutput> output) {
     entry.shape = item.array.shape;
     entry.sections.emplace_back();
     entry.sections[0].raw_bytes = item.bytes;
-    writer.BeginEntry(std::move(entry));
-    writer.Append(0, item.array.data, item.bytes);
-    writer.EndEntry();
+    output->BeginEntry(std::move(entry));
+    output->Append(0, item.array.data, item.bytes);
+    output->EndEntry();
   }
-  writer.Finish();
+  output->Finish();
 }
 
 void ModelWriter::Finish() {
   CheckOpen();
   finished_ = true;
-  const auto write = [&](std::shared_ptr<ByteOutput> output) {
-    if (kind_ == FileKind::kBnq) {
-      FinishBnq(std::move(output));
-    } else {
-      FinishSafetensors(std::move(output));
-    }
-  };
+  std::vector<NewArray> arrays;
+  for (const auto& [name, item] : items_) {
+    arrays.push_back({name, item.array.dtype, item.array.shape});
+  }
+  const Metadata metadata(metadata_.begin(), metadata_.end());
   if (!to_memory_) {
-    write(std::make_unique<AtomicFile>(path_, options_));
+    ModelOutput output(context_, path_, kind_, options_, metadata,
+                       std::move(arrays));
+    Write(&output);
     return;
   }
   auto memory = std::make_shared<MemoryOutput>(context_.allocator);
-  write(memory);
+  ModelOutput output(context_, memory, kind_, options_, metadata,
+                     std::move(arrays));
+  Write(&output);
   memory_ = std::move(memory);
 }
 

@@ -17,6 +17,8 @@
 
 namespace bnq {
 
+class ModelOutput;  // io/model_output.h
+
 // Collects, and writes in Finish: the file depends on what was added, not on
 // the order of the calls. For one thread.
 class ModelWriter {
@@ -54,8 +56,7 @@ class ModelWriter {
 
   void CheckOpen() const;
   void Add(const std::string& name, const Item& item);
-  void FinishSafetensors(std::shared_ptr<ByteOutput> output);
-  void FinishBnq(std::shared_ptr<ByteOutput> output);
+  void Write(ModelOutput* output) const;
 
   Context context_;
   std::string path_;

@@ -115,17 +115,18 @@ bnq_status RunSession(const Paths& paths, const std::vector<float>& values,
   double metrics[BNQ_NUM_METRICS];
   TRY(bnq_tensor_compare(s->context, &array, s->tensor, metrics, 5));
   TRY(bnq_writer_create(s->context, paths.in.c_str(), BNQ_FILE_SAFETENSORS,
-                        BNQ_WRITE_OVERWRITE, &s->writer));
+                        BNQ_WRITE_OVERWRITE, 0, &s->writer));
   TRY(bnq_writer_set_metadata(s->writer, "key", "value"));
   TRY(bnq_writer_add_array(s->writer, "weight", &array));
   TRY(bnq_writer_add_array(s->writer, "another", &array));
   TRY(bnq_writer_finish(s->writer));
   TRY(bnq_plan_create(&s->plan));
   TRY(bnq_plan_add(s->plan, "w*", 2, s->config));
-  TRY(bnq_quantize_file(
-      s->context, s->plan, paths.in.c_str(), paths.out.c_str(),
-      BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS, nullptr, nullptr, &s->report));
-  TRY(bnq_file_open(s->context, paths.out.c_str(), &s->file));
+  TRY(bnq_quantize_file(s->context, s->plan, paths.in.c_str(),
+                        paths.out.c_str(),
+                        BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS, 0, nullptr,
+                        nullptr, &s->report));
+  TRY(bnq_file_open(s->context, paths.out.c_str(), 0, &s->file));
   TRY(bnq_file_verify(s->context, s->file, nullptr, nullptr));
   uint64_t index = 0;
   TRY(bnq_file_find(s->file, "weight", &index));
@@ -133,8 +134,8 @@ bnq_status RunSession(const Paths& paths, const std::vector<float>& values,
   bnq_report_destroy(s->report);
   s->report = nullptr;
   TRY(bnq_dequantize_file(s->context, paths.out.c_str(), paths.back.c_str(),
-                          BNQ_DTYPE_F16, BNQ_WRITE_OVERWRITE, nullptr, nullptr,
-                          nullptr));
+                          BNQ_DTYPE_F16, BNQ_WRITE_OVERWRITE, 0, nullptr,
+                          nullptr, nullptr));
   TRY(bnq_compare_files(s->context, paths.in.c_str(), paths.back.c_str(),
                         nullptr, nullptr, &s->report));
   TRY(bnq_calibrator_create(&s->calibrator));

@@ -127,7 +127,7 @@ static void test_everything(const char* directory) {
   snprintf(input, sizeof input, "%s/in.safetensors", directory);
   snprintf(output, sizeof output, "%s/out.bnq", directory);
   snprintf(back, sizeof back, "%s/back.safetensors", directory);
-  CHECK(bnq_writer_create(context, input, BNQ_FILE_SAFETENSORS, 0, &writer) ==
+  CHECK(bnq_writer_create(context, input, BNQ_FILE_SAFETENSORS, 0, 0, &writer) ==
         BNQ_OK);
   CHECK(bnq_writer_set_metadata(writer, "made by", "api.c") == BNQ_OK);
   CHECK(bnq_writer_add_array(writer, "layer.weight", &source) == BNQ_OK);
@@ -141,7 +141,7 @@ static void test_everything(const char* directory) {
 
   CHECK(bnq_plan_create(&plan) == BNQ_OK);
   CHECK(bnq_plan_add(plan, "*", 2, config) == BNQ_OK);
-  CHECK(bnq_quantize_file(context, plan, input, output, BNQ_WRITE_COMPRESS,
+  CHECK(bnq_quantize_file(context, plan, input, output, BNQ_WRITE_COMPRESS, 0,
                           count_progress, &calls, &report) == BNQ_OK);
   CHECK(calls > 0 && bnq_report_count(report) == 2);
   CHECK(strcmp(bnq_report_name(report, 1), "layer.weight") == 0);
@@ -151,14 +151,14 @@ static void test_everything(const char* directory) {
   CHECK(bnq_report_metrics(report, 1, metrics, BNQ_NUM_METRICS) == BNQ_OK);
   CHECK(metrics[BNQ_METRIC_SQNR_DB] > 40);
   bnq_report_destroy(report);
-  CHECK(bnq_quantize_file(context, plan, input, output, 0, NULL, NULL, NULL) ==
+  CHECK(bnq_quantize_file(context, plan, input, output, 0, 0, NULL, NULL, NULL) ==
         BNQ_ERROR_EXISTS);
-  CHECK(bnq_quantize_file(context, plan, input, output, BNQ_WRITE_OVERWRITE,
+  CHECK(bnq_quantize_file(context, plan, input, output, BNQ_WRITE_OVERWRITE, 0,
                           cancel, NULL, NULL) == BNQ_ERROR_CANCELLED);
-  CHECK(bnq_quantize_file(context, plan, input, output, BNQ_WRITE_OVERWRITE,
+  CHECK(bnq_quantize_file(context, plan, input, output, BNQ_WRITE_OVERWRITE, 0,
                           NULL, NULL, NULL) == BNQ_OK);
 
-  CHECK(bnq_file_open(context, output, &file) == BNQ_OK);
+  CHECK(bnq_file_open(context, output, 0, &file) == BNQ_OK);
   CHECK(bnq_file_kind(file) == BNQ_FILE_BNQ && bnq_file_count(file) == 2);
   CHECK(bnq_file_verify(context, file, NULL, NULL) == BNQ_OK);
   CHECK(strcmp(bnq_file_metadata_value(file, 0), "api.c") == 0);
@@ -175,7 +175,7 @@ static void test_everything(const char* directory) {
                  70000) == 0);
     bnq_tensor_destroy(read);
   }
-  CHECK(bnq_dequantize_file(context, output, back, BNQ_DTYPE_F32, 0, NULL, NULL,
+  CHECK(bnq_dequantize_file(context, output, back, BNQ_DTYPE_F32, 0, 0, NULL, NULL,
                             NULL) == BNQ_OK);
   CHECK(bnq_compare_files(context, input, back, NULL, NULL, &report) == BNQ_OK);
   CHECK(bnq_report_count(report) == 2);

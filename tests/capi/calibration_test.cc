@@ -170,7 +170,7 @@ TEST_F(Calibration, Files) {
   const bnq_array array = {values, shape, BNQ_DTYPE_F32, 1};
   bnq_writer* writer = nullptr;
   ASSERT_EQ(bnq_writer_create(context_, path.c_str(), BNQ_FILE_SAFETENSORS,
-                              BNQ_WRITE_OVERWRITE, &writer),
+                              BNQ_WRITE_OVERWRITE, 0, &writer),
             BNQ_OK);
   ASSERT_EQ(bnq_writer_add_array(writer, "x", &array), BNQ_OK);
   ASSERT_EQ(bnq_writer_finish(writer), BNQ_OK);

@@ -174,7 +174,7 @@ TEST_F(ForkTest, AChildThatDropsAWriterLeavesTheParentsFileAlone) {
   const std::string path = testing::TempDir() + "bnq_fork_test.safetensors";
   bnq_writer* writer = nullptr;
   ASSERT_EQ(bnq_writer_create(nullptr, path.c_str(), BNQ_FILE_SAFETENSORS,
-                              BNQ_WRITE_OVERWRITE, &writer),
+                              BNQ_WRITE_OVERWRITE, 0, &writer),
             BNQ_OK)
       << bnq_last_error();
   const uint64_t shape[] = {512, 1024};

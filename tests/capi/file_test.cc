@@ -71,7 +71,7 @@ TEST_F(Files, MemoryHoldsWhatAFileDoes) {
     bnq_writer* file = nullptr;
     bnq_writer* memory = nullptr;
     ASSERT_EQ(bnq_writer_create(nullptr, Path("f").c_str(), kind,
-                                BNQ_WRITE_OVERWRITE, &file),
+                                BNQ_WRITE_OVERWRITE, 0, &file),
               BNQ_OK);
     Fill(file, kind);
     const void* data = nullptr;
@@ -101,6 +101,121 @@ TEST_F(Files, MemoryHoldsWhatAFileDoes) {
   Expect(bnq_writer_create_memory(nullptr, BNQ_FILE_BNQ, BNQ_WRITE_OVERWRITE,
                                   &writer),
          BNQ_ERROR_INVALID_ARGUMENT, "flags = 1");
+}
+
+TEST_F(Files, ModelsInSeveralFiles) {
+  for (const int32_t kind : {BNQ_FILE_SAFETENSORS, BNQ_FILE_BNQ}) {
+    const std::string path = Path("m" + std::to_string(kind));
+    bnq_writer* writer = nullptr;
+    ASSERT_EQ(bnq_writer_create(nullptr, path.c_str(), kind, 0, 40, &writer),
+              BNQ_OK);
+    ASSERT_EQ(bnq_writer_add_array(writer, "c", &array_), BNQ_OK);
+    Fill(writer, kind);
+    bnq_writer_destroy(writer);
+    bnq_file* file = nullptr;
+    ASSERT_EQ(bnq_file_open(nullptr, path.c_str(), 0, &file), BNQ_OK)
+        << bnq_last_error();
+    EXPECT_EQ(bnq_file_kind(file), kind == BNQ_FILE_BNQ
+                                       ? BNQ_FILE_BNQ_INDEX
+                                       : BNQ_FILE_SAFETENSORS_INDEX);
+    EXPECT_EQ(bnq_file_count(file), kind == BNQ_FILE_BNQ ? 3u : 2u);
+    EXPECT_EQ(bnq_file_verify(nullptr, file, nullptr, nullptr), BNQ_OK)
+        << bnq_last_error();
+    if (kind == BNQ_FILE_BNQ) {
+      // A quantized tensor out of a shard outlives the file.
+      bnq_tensor* tensor = nullptr;
+      ASSERT_EQ(bnq_file_tensor(nullptr, file, 0, &tensor), BNQ_OK);
+      bnq_file_close(file);
+      file = nullptr;
+      std::vector<float> values(8), expected(8);
+      EXPECT_EQ(bnq_tensor_dequantize(nullptr, tensor, BNQ_DTYPE_F32,
+                                      values.data(), 32),
+                BNQ_OK);
+      EXPECT_EQ(bnq_tensor_dequantize(nullptr, tensor_, BNQ_DTYPE_F32,
+                                      expected.data(), 32),
+                BNQ_OK);
+      EXPECT_EQ(values, expected);
+      bnq_tensor_destroy(tensor);
+    }
+    bnq_file_close(file);
+  }
+}
+
+TEST_F(Files, ConversionsOfSeveralFiles) {
+  const std::string in = Path("in.safetensors");
+  bnq_writer* writer = nullptr;
+  ASSERT_EQ(bnq_writer_create(nullptr, in.c_str(), BNQ_FILE_SAFETENSORS, 0, 0,
+                              &writer),
+            BNQ_OK);
+  for (const char* name : {"a", "b", "c"}) {
+    ASSERT_EQ(bnq_writer_add_array(writer, name, &array_), BNQ_OK);
+  }
+  ASSERT_EQ(bnq_writer_finish(writer), BNQ_OK);
+  bnq_writer_destroy(writer);
+  bnq_plan* plan = nullptr;
+  ASSERT_EQ(bnq_plan_create(&plan), BNQ_OK);
+  ASSERT_EQ(bnq_plan_add(plan, "*", 2, config_), BNQ_OK);
+  // One tensor a file, and back; the same numbers as in one file.
+  for (const uint64_t most : {uint64_t{0}, uint64_t{1}}) {
+    const std::string n = std::to_string(most);
+    const std::string packed = Path("q" + n + ".bnq");
+    const std::string back = Path("b" + n + ".safetensors");
+    ASSERT_EQ(bnq_quantize_file(nullptr, plan, in.c_str(), packed.c_str(), 0,
+                                most, nullptr, nullptr, nullptr),
+              BNQ_OK)
+        << bnq_last_error();
+    ASSERT_EQ(
+        bnq_dequantize_file(nullptr, packed.c_str(), back.c_str(),
+                            BNQ_DTYPE_F32, 0, most, nullptr, nullptr, nullptr),
+        BNQ_OK)
+        << bnq_last_error();
+  }
+  EXPECT_FALSE(std::filesystem::exists(Path("q1.bnq")));
+  EXPECT_TRUE(std::filesystem::exists(Path("q1-00003-of-00003.bnq")));
+  bnq_report* report = nullptr;
+  ASSERT_EQ(bnq_compare_files(nullptr, Path("b0.safetensors").c_str(),
+                              Path("b1.safetensors").c_str(), nullptr, nullptr,
+                              &report),
+            BNQ_OK)
+      << bnq_last_error();
+  ASSERT_EQ(bnq_report_count(report), 3u);
+  for (uint64_t i = 0; i < 3; ++i) {
+    double metrics[BNQ_METRIC_MSE + 1];
+    ASSERT_EQ(bnq_report_metrics(report, i, metrics, BNQ_METRIC_MSE + 1),
+              BNQ_OK);
+    EXPECT_EQ(metrics[BNQ_METRIC_MSE], 0.0);
+  }
+  bnq_report_destroy(report);
+  bnq_plan_destroy(plan);
+}
+
+TEST_F(Files, ReadInsteadOfMapped) {
+  bnq_context* reading = nullptr;
+  ASSERT_EQ(bnq_context_create(nullptr, &reading), BNQ_OK);
+  ASSERT_EQ(bnq_context_set_mapping(reading, 0), BNQ_OK);
+  Expect(bnq_context_set_mapping(reading, 2), BNQ_ERROR_INVALID_ARGUMENT,
+         "mapping = 2");
+  for (bnq_context* context : {static_cast<bnq_context*>(nullptr), reading}) {
+    bnq_writer* writer = nullptr;
+    ASSERT_EQ(bnq_writer_create(nullptr, Path("m").c_str(), BNQ_FILE_BNQ,
+                                BNQ_WRITE_OVERWRITE, 0, &writer),
+              BNQ_OK);
+    Fill(writer, BNQ_FILE_BNQ);
+    bnq_writer_destroy(writer);
+    bnq_file* file = nullptr;
+    ASSERT_EQ(bnq_file_open(context, Path("m").c_str(),
+                            context == nullptr ? BNQ_OPEN_READ : 0, &file),
+              BNQ_OK);
+    // Of a mapped file, reading on would end this process.
+    ASSERT_EQ(truncate(Path("m").c_str(), 0), 0);
+    EXPECT_EQ(bnq_file_verify(nullptr, file, nullptr, nullptr), BNQ_OK)
+        << bnq_last_error();
+    bnq_file_close(file);
+  }
+  bnq_context_destroy(reading);
+  bnq_file* file = nullptr;
+  Expect(bnq_file_open(nullptr, Path("m").c_str(), 2, &file),
+         BNQ_ERROR_INVALID_ARGUMENT, "flags = 2");
 }
 
 TEST_F(Files, BytesAreWrittenWholeOrNotAtAll) {

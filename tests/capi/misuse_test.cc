@@ -136,9 +136,9 @@ TEST_F(Misuse, NullArguments) {
          "metrics is NULL");
   Expect(bnq_tensor_compare(context_, &array_, nullptr, metrics, 5), bad,
          "tensor is NULL");
-  Expect(bnq_file_open(context_, nullptr, nullptr), bad, "out_file is NULL");
+  Expect(bnq_file_open(context_, nullptr, 0, nullptr), bad, "out_file is NULL");
   bnq_file* file = nullptr;
-  Expect(bnq_file_open(context_, nullptr, &file), bad, "path is NULL");
+  Expect(bnq_file_open(context_, nullptr, 0, &file), bad, "path is NULL");
   Expect(bnq_file_open_memory(context_, nullptr, 8, &file), bad,
          "data is NULL");
   Expect(bnq_file_find(nullptr, "x", &index), bad, "file is NULL");
@@ -148,7 +148,7 @@ TEST_F(Misuse, NullArguments) {
   Expect(bnq_file_verify(context_, nullptr, nullptr, nullptr), bad,
          "file is NULL");
   bnq_writer* writer = nullptr;
-  Expect(bnq_writer_create(context_, nullptr, 1, 0, &writer), bad,
+  Expect(bnq_writer_create(context_, nullptr, 1, 0, 0, &writer), bad,
          "path is NULL");
   Expect(bnq_writer_set_metadata(nullptr, "k", "v"), bad, "writer is NULL");
   Expect(bnq_writer_add_array(nullptr, "x", &array_), bad, "writer is NULL");
@@ -156,10 +156,10 @@ TEST_F(Misuse, NullArguments) {
   Expect(bnq_writer_finish(nullptr), bad, "writer is NULL");
   Expect(bnq_plan_create(nullptr), bad, "out_plan is NULL");
   Expect(bnq_plan_add(nullptr, "*", 2, config_), bad, "plan is NULL");
-  Expect(bnq_quantize_file(context_, nullptr, "a", "b", 0, nullptr, nullptr,
+  Expect(bnq_quantize_file(context_, nullptr, "a", "b", 0, 0, nullptr, nullptr,
                            nullptr),
          bad, "plan is NULL");
-  Expect(bnq_dequantize_file(context_, nullptr, "b", 1, 0, nullptr, nullptr,
+  Expect(bnq_dequantize_file(context_, nullptr, "b", 1, 0, 0, nullptr, nullptr,
                              nullptr),
          bad, "input is NULL");
   Expect(bnq_compare_files(context_, "a", nullptr, nullptr, nullptr, nullptr),

@@ -358,13 +358,13 @@ TEST_F(PostTraining, ModelFile) {
   const char* const model = BNQ_TEST_MODELS "/digits.safetensors";
   ASSERT_EQ(bnq_post_training_quantize_file(
                 context_, plan, set, Config("int8_asymmetric"), model,
-                output.c_str(), 0, nullptr, nullptr, &report),
+                output.c_str(), 0, 0, nullptr, nullptr, &report),
             BNQ_OK)
       << bnq_last_error();
   EXPECT_EQ(bnq_report_count(report), 8u);
   bnq_report_destroy(report);
   bnq_file* file = nullptr;
-  ASSERT_EQ(bnq_file_open(context_, output.c_str(), &file), BNQ_OK);
+  ASSERT_EQ(bnq_file_open(context_, output.c_str(), 0, &file), BNQ_OK);
   ASSERT_EQ(bnq_file_verify(context_, file, nullptr, nullptr), BNQ_OK);
   uint64_t index = 0;
   float stored = 0.0f, scale = 0.0f;
@@ -384,7 +384,7 @@ TEST_F(PostTraining, ModelFile) {
   bnq_writer* writer = nullptr;
   const std::string taken = Path("taken.safetensors");
   ASSERT_EQ(bnq_writer_create(context_, taken.c_str(), BNQ_FILE_SAFETENSORS, 0,
-                              &writer),
+                              0, &writer),
             BNQ_OK);
   ASSERT_EQ(bnq_writer_add_array(writer, "layers.0.input_scale", &array),
             BNQ_OK);
@@ -392,7 +392,7 @@ TEST_F(PostTraining, ModelFile) {
   bnq_writer_destroy(writer);
   const std::string other = Path("other.bnq");
   Expect(bnq_post_training_quantize_file(context_, plan, set, nullptr,
-                                         taken.c_str(), other.c_str(), 0,
+                                         taken.c_str(), other.c_str(), 0, 0,
                                          nullptr, nullptr, nullptr),
          BNQ_ERROR_INVALID_ARGUMENT, "layers.0.input_scale");
   EXPECT_FALSE(fs::exists(other));

@@ -35,12 +35,13 @@ void ReadEverything(const ModelFile& file, uint64_t maximum) {
       std::string out(static_cast<size_t>(reader.remaining()), '\0');
       reader.Read(&out[0], out.size());
     } else {
-      for (const BnqSection& section : entry.bnq->sections) {
-        file.bnq()->Verify(context, *entry.bnq, section);
+      for (size_t i = 0; i < entry.sections.size(); ++i) {
+        const auto reader = file.OpenSection(context, entry, i);
+        reader->Read(nullptr, reader->remaining());
       }
     }
   }
-  if (file.bnq() != nullptr) file.bnq()->VerifyPadding();
+  file.VerifyRest();
 }
 
 void Damage(Random* random, std::string* file) {
@@ -206,7 +207,7 @@ TEST(IoFuzz, Index) {
     Damage(&random, &text);
     const ExactBytes bytes(text);
     try {
-      SafetensorsIndex index(
+      kIndexContainer.open(
           Context(), MappedFile::FromMemory(bytes.data(), bytes.size(), path));
     } catch (const Error& error) {
       EXPECT_TRUE(error.status() == Status::kCorruptFile ||

@@ -102,7 +102,6 @@ TEST_F(ModelFileTest, Safetensors) {
   WriteSafetensors("m");
   const auto file = ModelFile::Open(context_, Path("m"));
   EXPECT_EQ(file->kind(), FileKind::kSafetensors);
-  EXPECT_EQ(file->bnq(), nullptr);
   EXPECT_EQ(file->metadata(), (Metadata{{"format", "pt"}}));
   ASSERT_EQ(file->entries().size(), 2u);
   const ModelEntry& a = file->entries()[0];
@@ -138,10 +137,15 @@ TEST_F(ModelFileTest, Bnq) {
     EXPECT_EQ(q.format, 1);
     EXPECT_EQ(q.dtype, 0);
     EXPECT_EQ(q.raw_bytes, 6u);
-    EXPECT_EQ(q.bnq, file->bnq()->Find("q"));
-    EXPECT_EQ(file->Mapped(q), nullptr);
-    file->Release(q, 0, 6);
-    file->Release(q.bnq->sections[0], 0, 2);
+    ASSERT_EQ(q.sections.size(), 2u);
+    EXPECT_EQ(q.sections[1].role, BnqRole::kScales);
+    EXPECT_EQ(q.sections[1].raw_bytes, 4u);
+    file->Release(q, 0, 2, 0);
+    file->Release(q);
+    std::string scales(4, ' ');
+    file->OpenSection(context_, q, 1)->Read(&scales[0], 4);
+    EXPECT_EQ(scales, "ssss");
+    file->VerifyRest();
     EXPECT_TRUE(FailsWith(Status::kUnsupported, "tensor \"q\" is quantized",
                           [&] { PlainReader(context_, *file, q); }));
   }
@@ -189,9 +193,8 @@ TEST_F(ModelFileTest, ToldByContentNotByName) {
       ModelFile::FromMemory(context_, exact.data(), exact.size());
     });
   };
-  EXPECT_TRUE(refuses("", "HeaderTooSmall"));
-  EXPECT_TRUE(refuses("PK\x03\x04 not a model", "is it a safetensors file?"));
-  EXPECT_TRUE(refuses("GGUF\x03 not a model", "is it a safetensors file?"));
+  EXPECT_TRUE(refuses("", "(memory)\" is empty"));
+  EXPECT_TRUE(refuses("anything else, say", "is it a safetensors file?"));
   EXPECT_TRUE(
       refuses("\x89"
               "BNQ\n\x1a\n and so on",
@@ -213,6 +216,72 @@ TEST_F(ModelFileTest, ToldByContentNotByName) {
   }));
   EXPECT_TRUE(FailsWith(Status::kNotFound, Path("none"),
                         [&] { ModelFile::Open(context_, Path("none")); }));
+}
+
+TEST_F(ModelFileTest, ForeignFilesAreNamed) {
+  const std::string zeros(300, '\0');
+  const struct {
+    std::string bytes;
+    const char* what;
+  } cases[] = {
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+       "a Git LFS pointer, not the file itself; `git lfs pull`"},
+      {"GGUF\x03" + zeros, "a GGUF file"},
+      {"PK\x03\x04\x14" + zeros, "a zip archive (a PyTorch"},
+      {"\x89HDF\r\n\x1a\n" + zeros, "an HDF5 file"},
+      {"\x1f\x8b\x08" + zeros, "compressed by gzip"},
+      {"\x28\xb5\x2f\xfd" + zeros, "compressed by zstd"},
+      {zeros.substr(0, 257) + "ustar" + zeros, "a tar archive"},
+      {"\x80\x04\x95" + zeros, "a pickle"},
+      {"\x80\x02\x8a\x0al\xfc and so on", "a pickle"},
+      {"\n<!DOCTYPE html>\n<html>", "a page of HTML"},
+      {"<html><head>", "a page of HTML"},
+      {"[1, 2]", "JSON, but neither"},
+      {"{}", "JSON, but neither"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_TRUE(FailsWith(Status::kUnsupported,
+                          "\"" + Path("m") + "\" is " + c.what, [&] {
+                            WriteFile(Path("m"), c.bytes);
+                            ModelFile::Open(context_, Path("m"));
+                          }));
+  }
+}
+
+TEST_F(ModelFileTest, ReadInsteadOfMapped) {
+  Context context;
+  context.map_files = false;
+  WriteSafetensors("m");
+  WriteBnq("b", false);
+  WriteFile(Path("index"), "{\"weight_map\":{\"a\":\"m\",\"b\":\"m\"}}");
+  for (const char* name : {"m", "b", "index"}) {
+    const auto file = ModelFile::Open(context, Path(name));
+    // A mapping would end this process with SIGBUS.
+    for (const MappedFile* part : file->files()) {
+      ASSERT_EQ(truncate(part->path().c_str(), 0), 0);
+    }
+    EXPECT_EQ(ReadPlain(*file, *file->Find("a")), data_);
+    std::filesystem::remove(Path("m"));
+    WriteSafetensors("m");
+  }
+}
+
+TEST_F(ModelFileTest, NpyNamesAreText) {
+  const std::string npy =
+      std::string("\x93NUMPY\x01\0\x3b\0", 10) +
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), } \n" + "abcd";
+  WriteFile(Path("caf\xc3\xa9.npy"), npy);
+  EXPECT_EQ(
+      ModelFile::Open(context_, Path("caf\xc3\xa9.npy"))->entries()[0].name,
+      "caf\xc3\xa9");
+  WriteFile(Path("w\xff.npy"), npy);
+  EXPECT_TRUE(FailsWith(
+      Status::kUnsupported,
+      "w\\xff.npy\": its array has the file's name, \"w\\xff\", which is not",
+      [&] { ModelFile::Open(context_, Path("w\xff.npy")); }));
+  // A path may be any bytes.
+  WriteSafetensors("m\xff");
+  EXPECT_EQ(ModelFile::Open(context_, Path("m\xff"))->entries().size(), 2u);
 }
 
 TEST_F(ModelFileTest, FromMemoryHasNoFiles) {

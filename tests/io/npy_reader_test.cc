@@ -61,6 +61,13 @@ TEST(Npy, WhatNumpyWrites) {
   // One dimension has one order, whatever it is called.
   EXPECT_EQ(Read(Npy(Dict("<f8", "True", "(1,)"), Noise(8)), &keep).dtype,
             DType::kF64);
+  // Python 2's longs, in the versions that it wrote.
+  for (const int version : {1, 2}) {
+    EXPECT_EQ(
+        Read(Npy(Dict("<f4", "False", "(3L, 4 L)"), Noise(48), version), &keep)
+            .shape.ToString(),
+        "[3, 4]");
+  }
   EXPECT_EQ(
       Read(Npy(Dict("<f4", "False", "(0, 7)"), ""), &keep).shape.elements(),
       0u);
@@ -76,7 +83,8 @@ TEST(Npy, WhatIsNotSupported) {
   const Status status = Status::kUnsupported;
   EXPECT_TRUE(Fails(Npy(Dict(">f4", "False", "(1,)"), Noise(4)), status,
                     "type \">f4\", must be one of"));
-  EXPECT_TRUE(Fails(Npy(Dict("<i4", "False", "(1,)"), Noise(4)), status, "<i4"));
+  EXPECT_TRUE(
+      Fails(Npy(Dict("<i4", "False", "(1,)"), Noise(4)), status, "<i4"));
   EXPECT_TRUE(Fails(Npy(Dict("<f4", "True", "(1, 1)"), Noise(4)), status,
                     "Fortran order"));
   EXPECT_TRUE(Fails(Npy("{'descr': [('a', '<f4')], 'fortran_order': False, "
@@ -98,7 +106,8 @@ TEST(Npy, WhatCannotBe) {
   EXPECT_TRUE(Fails(Npy(good, Noise(7)), status, "7 bytes of data"));
   EXPECT_TRUE(Fails(Npy(good, Noise(9)), status, "9 bytes of data"));
   EXPECT_TRUE(Fails(Npy(good, "").substr(0, 30), status, "does not fit"));
-  EXPECT_TRUE(Fails(Npy(good + "x", Noise(8)), status, "behind its dictionary"));
+  EXPECT_TRUE(
+      Fails(Npy(good + "x", Noise(8)), status, "behind its dictionary"));
   EXPECT_TRUE(Fails(Npy(Dict("<f4", "False", "(2)"), Noise(8)), status,
                     "number for a shape"));
   EXPECT_TRUE(Fails(Npy(Dict("<f4", "False", "(2 3)"), Noise(24)), status,
@@ -113,6 +122,10 @@ TEST(Npy, WhatCannotBe) {
                     status, "too many elements"));
   EXPECT_TRUE(Fails(Npy("{'descr': '<f4', 'descr': '<f4'}", ""), status,
                     "repeated key \"descr\""));
+  EXPECT_TRUE(Fails(Npy(Dict("<f4", "False", "(2L,)"), Noise(8), 3), status,
+                    "without commas"));
+  EXPECT_TRUE(
+      Fails(Npy(Dict("<f4", "False", "(L,)"), ""), status, "not a number"));
   EXPECT_TRUE(Fails(Npy("{'descr': '<f4'}", ""), status, "lacks one of"));
   EXPECT_TRUE(Fails(Npy("{'descr': '<f4", ""), status, "without an end"));
   EXPECT_TRUE(Fails(Npy("['descr']", ""), status, "'{' is missing"));

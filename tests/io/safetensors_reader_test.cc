@@ -147,7 +147,9 @@ TEST(SafetensorsReader, InvalidHeaderDeserialization) {
       {R"({"__metadata__":{"a":{}}})", "found an object, expected a string"},
       {R"({"__metadata__":[]})", "found an array"},
       {R"({"__metadata__":"a"})", "found the string"},
-      {R"({"__metadata__":null})", "found null"},
+      {R"({"__metadata__":null,"__metadata__":{}})", "__metadata__ twice"},
+      {R"({"__metadata__":false})", "found a boolean"},
+      {R"({"a":null})", "found null"},
       {R"({"__metadata__":{},"__metadata__":{}})", "__metadata__ twice"},
       {R"({"__metadata__":{"a":"1","b":"","a":"2"}})", "the key \"a\" twice"},
       {R"({"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}})",
@@ -288,6 +290,10 @@ TEST(SafetensorsReader, Unsupported) {
       "NUL", Status::kUnsupported));
   EXPECT_TRUE(Refuses(SafetensorsBytes(R"({"__metadata__":{"a":"\u0000"}})"),
                       "NUL", Status::kUnsupported));
+  // A name that no writer of ours can give.
+  EXPECT_TRUE(
+      Refuses(SafetensorsBytes("{" + Tensor("", "U8", "[0]", "[0,0]") + "}"),
+              "empty name", Status::kUnsupported));
 }
 
 TEST(SafetensorsReader, MoreTensorsThanAnyModelHas) {
@@ -311,16 +317,22 @@ TEST(SafetensorsReader, AcceptsWhatTheReferenceAccepts) {
       SafetensorsBytes("{" + Tensor("empty", "F32", "[0,7]", "[1,1]") + "," +
                            Tensor("scalar", "U8", "[]", "[0,1]") + "," +
                            Tensor("before", "F32", "[3,0]", "[0,0]") + "," +
-                           Tensor("", "BOOL", "[1]", "[1,2]") + "}",
+                           Tensor("bool", "BOOL", "[1]", "[1,2]") + "}",
                        "xy"));
   ASSERT_EQ(p.reader.entries().size(), 4u);
-  EXPECT_EQ(p.reader.entries()[0].name, "");
-  EXPECT_EQ(p.reader.entries()[1].name, "before");
+  EXPECT_EQ(p.reader.entries()[0].name, "before");
+  EXPECT_EQ(p.reader.entries()[1].name, "bool");
   EXPECT_EQ(p.reader.entries()[2].name, "empty");
   EXPECT_EQ(p.reader.entries()[3].name, "scalar");
   EXPECT_EQ(p.reader.Data(*p.reader.Find("empty")), nullptr);
   EXPECT_EQ(p.reader.Find("scalar")->shape.rank, 0);
   EXPECT_EQ(*p.reader.Data(*p.reader.Find("scalar")), 'x');
+  // The reference's metadata are an Option.
+  const Parsed none(
+      SafetensorsBytes(R"({"__metadata__":null,"a":{"dtype":"U8","shape":[0],)"
+                       R"("data_offsets":[0,0]}})"));
+  EXPECT_EQ(none.reader.entries().size(), 1u);
+  EXPECT_EQ(none.reader.metadata(), Metadata());
   // Fields nobody knows, whatever is in them.
   const Parsed q(SafetensorsBytes(
       R"({"a":{"x":{"dtype":1,"a":[{},null]},"dtype":"U8","y":[1.5,-2],)"

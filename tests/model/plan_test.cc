@@ -41,6 +41,19 @@ TEST(Glob, Matches) {
       {"a\\", "a\\", true},
       {"**", "abc", true},
       {"*?", "", false},
+      // Characters, not bytes.
+      {"?", "\u00e9", true},
+      {"??", "\u00e9", false},
+      {"?x", "\U0001f600x", true},
+      {"*\u00e9", "caf\u00e9", true},
+      {"[\u00e0-\u00ef]", "\u00e9", true},
+      {"[\u00e0-\u00ef]", "\u00f9", false},
+      {"[!a]", "\u00e9", true},
+      {"[\u00e9a]x", "ax", true},
+      // Bytes that are no character.
+      {"?", "\xff", true},
+      {"\xc3", "\u00e9", false},
+      {"*\xa9", "\u00e9", false},
   };
   for (const auto& c : cases) {
     EXPECT_EQ(GlobMatch(c.glob, c.name), c.matches)

@@ -17,7 +17,7 @@ constexpr double kBarColumns = 50;
 
 File Open(const std::string& path, Session& session) {
   bnq_file* opened = nullptr;
-  Check(bnq_file_open(session.context(), path.c_str(), &opened));
+  Check(bnq_file_open(session.context(), path.c_str(), 0, &opened));
   return File(opened);
 }
 

@@ -98,7 +98,7 @@ void CheckRules(const std::vector<Rule>& rules, const bnq_plan* plan,
   // The rule that is nobody's option may well match nothing.
   if (rules.size() == 1 && rules[0].option.empty()) return;
   bnq_file* opened = nullptr;
-  Check(bnq_file_open(session.context(), input.c_str(), &opened));
+  Check(bnq_file_open(session.context(), input.c_str(), 0, &opened));
   const File file(opened);
   const uint64_t count = bnq_file_count(opened);
 

@@ -15,6 +15,7 @@ namespace bnq::cli {
 struct SessionOptions {
   int32_t threads = 0;
   bool quiet = false;
+  bool no_mmap = false;
 };
 
 void AddSessionOptions(CLI::App& command, SessionOptions& options);

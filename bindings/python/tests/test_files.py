@@ -2,6 +2,7 @@
 import gc
 import json
 import logging
+import os
 import weakref
 
 import bitnet_quant as bq
@@ -317,3 +318,44 @@ def test_paths(tmp_path):
         bq.open_file("a\0b")
     with pytest.raises(TypeError):
         bq.open_file(3)
+
+
+def test_a_name_is_text_and_a_path_is_any_bytes(tmp_path):
+    folder = tmp_path / os.fsdecode(b"d\xff")
+    folder.mkdir()
+    np.save(folder / "w.npy", np.ones(4, np.float32))
+    assert list(bq.open_file(folder / "w.npy")) == ["w"]
+    bad = folder / os.fsdecode(b"w\xff.npy")
+    np.save(bad, np.ones(4, np.float32))
+    with pytest.raises(bq.UnsupportedError, match="rename the file"):
+        bq.open_file(bad)
+    calibration = bq.Calibration()
+    with pytest.raises(bq.UnsupportedError, match="rename the file"):
+        calibration.observe_file(folder)
+
+
+def test_a_model_in_several_files(tmp_path):
+    path = tmp_path / "model.bnq"
+    weights = np.arange(64, dtype=np.float32).reshape(4, 16)
+    with bq.Writer(path, max_shard_size=1) as writer:
+        writer.add("a", weights)
+        writer.add("b", bq.quantize(weights, "int8_symmetric"))
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        "model-00001-of-00002.bnq", "model-00002-of-00002.bnq", "model.bnq.index.json"]
+    for source in (path, tmp_path):
+        file = bq.open_file(source, mmap=False)
+        assert file.kind == "bnq-index" and list(file) == ["a", "b"]
+        np.testing.assert_array_equal(file["a"], weights)
+        assert isinstance(file["b"], bq.QuantizedTensor)
+    with pytest.raises(ValueError, match="max_shard_size"):
+        bq.Writer(tmp_path / "other.bnq", max_shard_size=0)
+
+
+def test_what_is_mapped_must_stay_and_what_is_read_need_not(tmp_path):
+    path = tmp_path / "w.safetensors"
+    for options in ({"mmap": False}, {"context": bq.Context(mmap=False)}):
+        with bq.Writer(path, overwrite=True) as writer:
+            writer.add("w", np.ones(100, np.float32))
+        file = bq.open_file(path, **options)
+        os.truncate(path, 0)
+        assert file["w"].sum() == 100

@@ -333,6 +333,12 @@ BNQ_API bnq_status bnq_context_set_runner(bnq_context* context,
 BNQ_API bnq_status bnq_context_set_log(bnq_context* context, bnq_log_fn log,
                                        void* opaque, int32_t level);
 
+/* Whether files are mapped into memory (1, the default) or read into it (0) by
+ * every function that takes a path: see bnq_file_open. With 0 memory grows with
+ * the files. Since 0.1. */
+BNQ_API bnq_status bnq_context_set_mapping(bnq_context* context,
+                                           int32_t mapping);
+
 /* ------------------------------------------------------------------------ */
 /* 5. Config                                                                 */
 
@@ -745,26 +751,47 @@ BNQ_API bnq_status bnq_tensor_compare(bnq_context* context,
 /* ------------------------------------------------------------------------ */
 /* 8. Files                                                                  */
 
-/* A model file opened for reading: .safetensors, .bnq, the index of a sharded
- * safetensors model (*.safetensors.index.json), or a NumPy .npy file (version 1
- * to 3, little-endian f2, f4 or f8 in C order), whose one array has the file's
- * name without its ending ("array" in memory). Told by content, not by name.
- * Everything is validated when it is opened, the data's checksums
- * (.bnq) when a tensor is read. Any number of threads may read from one. */
+/* A model file opened for reading: .safetensors, .bnq, the index of a model in
+ * several of these (*.safetensors.index.json, *.bnq.index.json), or a NumPy .npy
+ * file (version 1 to 3, little-endian f2, f4 or f8 in C order), whose one array
+ * has the file's name without its ending ("array" in memory). Told by content,
+ * not by name. Everything is validated when it is opened, the data's checksums
+ * (.bnq) when a tensor is read. Any number of threads may read from one.
+ *
+ * Names of tensors are UTF-8 without NUL and not empty: a file with others
+ * (also a .npy file whose own name is no UTF-8) is UNSUPPORTED. Paths may be any
+ * bytes but NUL. */
 typedef struct bnq_file bnq_file;
 
 enum {
   BNQ_FILE_SAFETENSORS = 1,
   BNQ_FILE_BNQ = 2,
   BNQ_FILE_SAFETENSORS_INDEX = 3,
-  BNQ_FILE_NPY = 4 /* read only */
+  BNQ_FILE_NPY = 4, /* read only */
+  BNQ_FILE_BNQ_INDEX = 5
+};
+/* Flags of bnq_file_open. */
+enum {
+  /* Read the whole file into memory, rather than map it. */
+  BNQ_OPEN_READ = 1
 };
 
-/* The file is mapped into memory where the system can. NOT_FOUND, IO,
- * CORRUPT_FILE, UNSUPPORTED (a .npy file of another type, order or version),
+/* Opens a file; of a directory, the one model in it (several: one named model,
+ * as Hugging Face prefers them); and where there is nothing at path, the index
+ * path.index.json. flags: BNQ_OPEN_*, 0 for none.
+ *
+ * The file is mapped into memory where the system can. A mapped file must not
+ * be cut short or written to while it, or a tensor read from it, is in use:
+ * what is read then may be anything, and past the new end the system raises
+ * SIGBUS, which ends the process. Where that cannot be ruled out, BNQ_OPEN_READ,
+ * or bnq_context_set_mapping for all functions that take a path.
+ *
+ * NOT_FOUND, IO, CORRUPT_FILE, UNSUPPORTED (a .npy file of another type, order
+ * or version; a file recognized as something else: a Git LFS pointer, a page of
+ * HTML, a zip archive, GGUF, a pickle, JSON, which the error says),
  * OUT_OF_MEMORY. Since 0.1. */
 BNQ_API bnq_status bnq_file_open(bnq_context* context, const char* path,
-                                 bnq_file** out_file);
+                                 int32_t flags, bnq_file** out_file);
 /* The same from memory (not an index), which must outlive the handle and every
  * tensor read from it. Since 0.1. */
 BNQ_API bnq_status bnq_file_open_memory(bnq_context* context, const void* data,
@@ -837,9 +864,16 @@ enum {
   BNQ_WRITE_DRY_RUN = 4
 };
 /* kind: BNQ_FILE_SAFETENSORS or BNQ_FILE_BNQ. flags: OVERWRITE, COMPRESS.
- * EXISTS, IO. Since 0.1. */
+ * EXISTS, IO.
+ *
+ * max_shard_bytes: 0 for one file; else the most bytes of tensors (before
+ * compression) that a file holds, unless one tensor alone has more. A model that
+ * needs several is written, instead of to model.bnq, to model-00001-of-00003.bnq
+ * and so on, with the index model.bnq.index.json beside them, as Hugging Face
+ * names them. All appear at the end, the index last, or none does. Since 0.1. */
 BNQ_API bnq_status bnq_writer_create(bnq_context* context, const char* path,
                                      int32_t kind, int32_t flags,
+                                     uint64_t max_shard_bytes,
                                      bnq_writer** out_writer);
 /* The same to memory, which comes from the context's allocator. flags:
  * COMPRESS. Since 0.1. */
@@ -887,10 +921,10 @@ typedef struct bnq_plan bnq_plan;
 BNQ_API bnq_status bnq_plan_create(bnq_plan** out_plan);
 BNQ_API void bnq_plan_destroy(bnq_plan* plan);
 /* Adds a rule behind the others: tensors whose name matches the glob and whose
- * rank is min_rank or more (0..8). In the glob * is any bytes, ? any one,
- * [a-z] one of a set and [!a-z] or [^a-z] one not of it (where \ is itself), \
- * elsewhere quotes the next, a [ without ] is itself; the whole name must
- * match. config is copied; NULL, or a config of format NONE, leaves matching
+ * rank is min_rank or more (0..8). In the glob * is any characters (of
+ * UTF-8), ? any one, [a-z] one of a set and [!a-z] or [^a-z] one not of it
+ * (where \ is itself), \ elsewhere quotes the next, a [ without ] is itself;
+ * the whole name must match. config is copied; NULL, or a config of format NONE, leaves matching
  * tensors unquantized. Since 0.1. */
 BNQ_API bnq_status bnq_plan_add(bnq_plan* plan, const char* glob,
                                 int32_t min_rank, const bnq_config* config);
@@ -910,21 +944,23 @@ typedef struct bnq_report bnq_report;
 /* Quantizes the model file at `input` (safetensors, its sharded index or .npy)
  * into a .bnq file at `output`, one tensor, or one slice of a large one, at a
  * time: memory does not grow with the model. flags: BNQ_WRITE_*; output may be
- * NULL with BNQ_WRITE_DRY_RUN. report (may be NULL) receives the table with the metrics of each quantized tensor. If the
+ * NULL with BNQ_WRITE_DRY_RUN. max_shard_bytes as in bnq_writer_create. report (may be NULL) receives the table with the metrics of each quantized tensor. If the
  * call fails or is cancelled, an existing output is left as it was, and
  * nothing is left behind. EXISTS where the output exists (unless OVERWRITE) or
  * is also the input, NON_FINITE (names tensor and index), and all others.
  * Since 0.1. */
 BNQ_API bnq_status bnq_quantize_file(bnq_context* context, const bnq_plan* plan,
                                      const char* input, const char* output,
-                                     int32_t flags, bnq_progress_fn progress,
-                                     void* opaque, bnq_report** out_report);
+                                     int32_t flags, uint64_t max_shard_bytes,
+                                     bnq_progress_fn progress, void* opaque,
+                                     bnq_report** out_report);
 /* Dequantizes a .bnq file into a safetensors file: quantized tensors become
  * dtype (F32, F16, BF16), the others stay as they are. As above. Since 0.1. */
 BNQ_API bnq_status bnq_dequantize_file(bnq_context* context, const char* input,
                                        const char* output, int32_t dtype,
-                                       int32_t flags, bnq_progress_fn progress,
-                                       void* opaque, bnq_report** out_report);
+                                       int32_t flags, uint64_t max_shard_bytes,
+                                       bnq_progress_fn progress, void* opaque,
+                                       bnq_report** out_report);
 /* Compares the tensors of two model files of any kind, slice by slice: the
  * metrics of each tensor in both with equal shape and floating-point or
  * quantized contents; plain arrays of other types are compared byte for byte
@@ -1558,7 +1594,8 @@ BNQ_API bnq_status bnq_post_training_quantize_file(
     bnq_context* context, const bnq_plan* plan,
     const bnq_calibration* calibration, const bnq_config* activation_config,
     const char* input, const char* output, int32_t flags,
-    bnq_progress_fn progress, void* opaque, bnq_report** out_report);
+    uint64_t max_shard_bytes, bnq_progress_fn progress, void* opaque,
+    bnq_report** out_report);
 
 /* ------------------------------------------------------------------------ */
 /* 13. Validation                                                            */

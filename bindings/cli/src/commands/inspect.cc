@@ -27,6 +27,8 @@ const char* KindName(const bnq_file* file) {
       return "safetensors-index";
     case BNQ_FILE_NPY:
       return "npy";
+    case BNQ_FILE_BNQ_INDEX:
+      return "bnq-index";
     default:
       return "unknown";
   }
@@ -95,7 +97,7 @@ void PrintReport(const Options& options, const bnq_file* file,
 
 void Inspect(const Options& options) {
   bnq_file* opened = nullptr;
-  Check(bnq_file_open(nullptr, options.input.c_str(), &opened));
+  Check(bnq_file_open(nullptr, options.input.c_str(), 0, &opened));
   const File file(opened);
   std::vector<Row> rows = RowsOf(opened);
   AddDetails(opened, rows);

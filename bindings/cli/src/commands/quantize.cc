@@ -109,7 +109,7 @@ bnq_report* QuantizeWithCalibration(const Options& options,
   bnq_report* created = nullptr;
   Check(bnq_post_training_quantize_file(
       session.context(), plan, calibration.get(), activations,
-      options.conversion.input.c_str(), output, flags, session.progress(),
+      options.conversion.input.c_str(), output, flags, 0, session.progress(),
       session.opaque(), &created));
   return created;
 }
@@ -132,7 +132,7 @@ void Quantize(const Options& options) {
         WriteFlags(conversion) | (options.compress ? BNQ_WRITE_COMPRESS : 0);
     if (options.calibration.empty()) {
       Check(bnq_quantize_file(session.context(), plan.get(),
-                              conversion.input.c_str(), output, flags,
+                              conversion.input.c_str(), output, flags, 0,
                               session.progress(), session.opaque(), &created));
     } else {
       if (output != nullptr) {

@@ -20,7 +20,7 @@ void Verify(const Options& options) {
   {
     Session session(options.session);
     bnq_file* opened = nullptr;
-    Check(bnq_file_open(session.context(), options.input.c_str(), &opened));
+    Check(bnq_file_open(session.context(), options.input.c_str(), 0, &opened));
     const File file(opened);
     Check(bnq_file_verify(session.context(), opened, session.progress(),
                           session.opaque()));

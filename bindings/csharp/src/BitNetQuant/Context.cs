@@ -46,6 +46,14 @@ public sealed class Context : IDisposable
         set => Native.Check(NativeMethods.bnq_context_set_threads(Handle, value));
     }
 
+    /// <summary>
+    /// Sets whether files are mapped into memory (the default) or read into it by everything that takes a path. A
+    /// mapped file must not be cut short while it, or a tensor read from it, is in use: the system would end the
+    /// process.
+    /// </summary>
+    public void SetMapping(bool mapping) =>
+        Native.Check(NativeMethods.bnq_context_set_mapping(Handle, mapping ? 1 : 0));
+
     /// <summary>Sends messages to <paramref name="log"/>, in place of the last receiver.</summary>
     /// <param name="log">Called with each line by the thread that called the library; null for none. It should
     /// not throw: there is nobody to throw to, and what it throws is dropped.</param>

@@ -291,6 +291,9 @@ public enum ModelFileKind
 
     /// <summary>A NumPy .npy file: one array, with the file's name without its ending. It cannot be written.</summary>
     Npy = NativeMethods.BNQ_FILE_NPY,
+
+    /// <summary>The index of a .bnq model in several files.</summary>
+    BnqIndex = NativeMethods.BNQ_FILE_BNQ_INDEX,
 }
 
 /// <summary>How an output file is written.</summary>

@@ -23,6 +23,8 @@ public static unsafe class Model
     /// <param name="progress">Hears of it on the calling thread; may be null.</param>
     /// <param name="context">Where to run; null for one thread.</param>
     /// <param name="cancellationToken">Cancels it.</param>
+    /// <param name="maxShardBytes">The most bytes of tensors in one file; more become model-00001-of-00002.bnq and
+    /// so on, with the index model.bnq.index.json. 0 for one file.</param>
     /// <returns>A row for each tensor, with the metrics of those that were quantized.</returns>
     /// <exception cref="NotFoundException">There is no such input.</exception>
     /// <exception cref="AlreadyExistsException">The output exists, without
@@ -36,12 +38,12 @@ public static unsafe class Model
     public static Report Quantize(
         string input, string output, Plan plan, WriteOptions options = WriteOptions.None,
         IProgress<ModelProgress>? progress = null, Context? context = null,
-        CancellationToken cancellationToken = default)
+        CancellationToken cancellationToken = default, ulong maxShardBytes = 0)
     {
         ArgumentNullException.ThrowIfNull(plan);
         using var watch = new ProgressWatch(progress, cancellationToken);
         int status = NativeMethods.bnq_quantize_file(
-            ContextHandle.Of(context), plan.Handle, Native.Argument(input), Native.Argument(output), (int)options,
+            ContextHandle.Of(context), plan.Handle, Native.Argument(input), Native.Argument(output), (int)options, maxShardBytes,
             watch.Callback, watch.Opaque, out ReportHandle report);
         return Finish(watch, status, report);
     }
@@ -61,6 +63,8 @@ public static unsafe class Model
     /// <param name="progress">Hears of it on the calling thread; may be null.</param>
     /// <param name="context">Where to run; null for one thread.</param>
     /// <param name="cancellationToken">Cancels it.</param>
+    /// <param name="maxShardBytes">The most bytes of tensors in one file; more become model-00001-of-00002.bnq and
+    /// so on, with the index model.bnq.index.json. 0 for one file.</param>
     /// <returns>A row for each tensor, with the metrics of those that were quantized.</returns>
     /// <exception cref="NoDataException">There are no data for a name.</exception>
     /// <exception cref="InvalidArgumentException">The model has an array of one of those names.</exception>
@@ -76,14 +80,14 @@ public static unsafe class Model
     public static Report PostTrainingQuantize(
         string input, string output, Plan plan, Calibration calibration, Config? activationConfig = null,
         WriteOptions options = WriteOptions.None, IProgress<ModelProgress>? progress = null, Context? context = null,
-        CancellationToken cancellationToken = default)
+        CancellationToken cancellationToken = default, ulong maxShardBytes = 0)
     {
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(calibration);
         using var watch = new ProgressWatch(progress, cancellationToken);
         int status = NativeMethods.bnq_post_training_quantize_file(
             ContextHandle.Of(context), plan.Handle, calibration.Handle, activationConfig?.Handle ?? ConfigHandle.None,
-            Native.Argument(input), Native.Argument(output), (int)options, watch.Callback, watch.Opaque,
+            Native.Argument(input), Native.Argument(output), (int)options, maxShardBytes, watch.Callback, watch.Opaque,
             out ReportHandle report);
         return Finish(watch, status, report);
     }
@@ -97,6 +101,8 @@ public static unsafe class Model
     /// <param name="progress">Hears of it on the calling thread; may be null.</param>
     /// <param name="context">Where to run; null for one thread.</param>
     /// <param name="cancellationToken">Cancels it.</param>
+    /// <param name="maxShardBytes">The most bytes of tensors in one file; more become model-00001-of-00002.bnq and
+    /// so on, with the index model.bnq.index.json. 0 for one file.</param>
     /// <returns>A row for each tensor.</returns>
     /// <exception cref="NotFoundException">There is no such input.</exception>
     /// <exception cref="AlreadyExistsException">The output exists, without
@@ -107,11 +113,11 @@ public static unsafe class Model
     public static Report Dequantize(
         string input, string output, DataType type = DataType.Float32, WriteOptions options = WriteOptions.None,
         IProgress<ModelProgress>? progress = null, Context? context = null,
-        CancellationToken cancellationToken = default)
+        CancellationToken cancellationToken = default, ulong maxShardBytes = 0)
     {
         using var watch = new ProgressWatch(progress, cancellationToken);
         int status = NativeMethods.bnq_dequantize_file(
-            ContextHandle.Of(context), Native.Argument(input), Native.Argument(output), (int)type, (int)options,
+            ContextHandle.Of(context), Native.Argument(input), Native.Argument(output), (int)type, (int)options, maxShardBytes,
             watch.Callback, watch.Opaque, out ReportHandle report);
         return Finish(watch, status, report);
     }

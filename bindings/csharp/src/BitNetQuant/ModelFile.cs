@@ -40,16 +40,19 @@ public sealed unsafe class ModelFile : IDisposable
     public TensorInfo this[string name] => Tensors[(int)Find(name)];
 
     /// <summary>Opens a file, which is mapped into memory where the system can.</summary>
-    /// <param name="path">Its path.</param>
+    /// <param name="path">Its path, or that of a directory with one model.</param>
     /// <param name="context">For the log; null for none.</param>
+    /// <param name="map">False to read the file into memory. A mapped file must not be cut short while it, or a
+    /// tensor read from it, is in use: the system would end the process.</param>
     /// <exception cref="NotFoundException">There is no such file.</exception>
     /// <exception cref="InputOutputException">It cannot be read.</exception>
     /// <exception cref="CorruptFileException">It is truncated, damaged, or no model file.</exception>
     /// <exception cref="UnsupportedException">It is a .npy file of another type, order or version.</exception>
-    public static ModelFile Open(string path, Context? context = null)
+    public static ModelFile Open(string path, Context? context = null, bool map = true)
     {
         Native.Check(NativeMethods.bnq_file_open(
-            ContextHandle.Of(context), Native.Argument(path), out FileHandle handle));
+            ContextHandle.Of(context), Native.Argument(path), map ? 0 : NativeMethods.BNQ_OPEN_READ,
+            out FileHandle handle));
         return Create(handle);
     }
 

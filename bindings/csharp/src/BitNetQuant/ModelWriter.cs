@@ -17,14 +17,18 @@ public sealed unsafe class ModelWriter : IDisposable
     /// <param name="kind"><see cref="ModelFileKind.Safetensors"/> or <see cref="ModelFileKind.Bnq"/>.</param>
     /// <param name="options"><see cref="WriteOptions.Overwrite"/>, <see cref="WriteOptions.Compress"/>.</param>
     /// <param name="context">Where to run; null for one thread.</param>
+    /// <param name="maxShardBytes">The most bytes of tensors in one file; more become model-00001-of-00002.bnq and
+    /// so on, with the index model.bnq.index.json. 0 for one file.</param>
     /// <exception cref="AlreadyExistsException">The output exists, without
     /// <see cref="WriteOptions.Overwrite"/>.</exception>
     /// <exception cref="InputOutputException">It cannot be written.</exception>
     public ModelWriter(
-        string path, ModelFileKind kind, WriteOptions options = WriteOptions.None, Context? context = null)
+        string path, ModelFileKind kind, WriteOptions options = WriteOptions.None, Context? context = null,
+        ulong maxShardBytes = 0)
     {
         Native.Check(NativeMethods.bnq_writer_create(
-            ContextHandle.Of(context), Native.Argument(path), (int)kind, (int)options, out WriterHandle handle));
+            ContextHandle.Of(context), Native.Argument(path), (int)kind, (int)options, maxShardBytes,
+            out WriterHandle handle));
         _handle = handle;
     }
 

@@ -56,6 +56,8 @@ FILE_SAFETENSORS = 1
 FILE_BNQ = 2
 FILE_SAFETENSORS_INDEX = 3
 FILE_NPY = 4
+FILE_BNQ_INDEX = 5
+OPEN_READ = 1
 WRITE_OVERWRITE = 1
 WRITE_COMPRESS = 2
 WRITE_DRY_RUN = 4
@@ -182,6 +184,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_context_set_threads": (status, [_context, i32]),
     "bnq_context_threads": (i32, [_context]),
     "bnq_context_set_runner": (status, [_context, POINTER(bnq_runner)]),
+    "bnq_context_set_mapping": (status, [_context, i32]),
     "bnq_context_set_log": (status, [_context, bnq_log_fn, address, i32]),
     # Config
     "bnq_config_create": (status, [POINTER(_config)]),
@@ -241,7 +244,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_compare": (status, [_context, _array, _array, _f64p, u32]),
     "bnq_tensor_compare": (status, [_context, _array, _tensor, _f64p, u32]),
     # Files
-    "bnq_file_open": (status, [_context, text, POINTER(_file)]),
+    "bnq_file_open": (status, [_context, text, i32, POINTER(_file)]),
     "bnq_file_open_memory": (status, [_context, address, u64, POINTER(_file)]),
     "bnq_file_close": (None, [_file]),
     "bnq_file_kind": (i32, [_file]),
@@ -261,7 +264,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_file_read": (status, [_context, _file, u64, address, u64]),
     "bnq_file_tensor": (status, [_context, _file, u64, POINTER(_tensor)]),
     "bnq_file_verify": (status, [_context, _file, bnq_progress_fn, address]),
-    "bnq_writer_create": (status, [_context, text, i32, i32, POINTER(_writer)]),
+    "bnq_writer_create": (status, [_context, text, i32, i32, u64, POINTER(_writer)]),
     "bnq_writer_create_memory": (status, [_context, i32, i32, POINTER(_writer)]),
     "bnq_writer_destroy": (None, [_writer]),
     "bnq_writer_set_metadata": (status, [_writer, text, text]),
@@ -275,10 +278,10 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_plan_destroy": (None, [_plan]),
     "bnq_plan_add": (status, [_plan, text, i32, _config]),
     "bnq_plan_match": (status, [_plan, text, i32, _i64p, POINTER(_config)]),
-    "bnq_quantize_file": (status, [_context, _plan, text, text, i32, bnq_progress_fn, address,
-                                   POINTER(_report)]),
-    "bnq_dequantize_file": (status, [_context, text, text, i32, i32, bnq_progress_fn, address,
-                                     POINTER(_report)]),
+    "bnq_quantize_file": (status, [_context, _plan, text, text, i32, u64, bnq_progress_fn,
+                                   address, POINTER(_report)]),
+    "bnq_dequantize_file": (status, [_context, text, text, i32, i32, u64, bnq_progress_fn,
+                                     address, POINTER(_report)]),
     "bnq_compare_files": (status, [_context, text, text, bnq_progress_fn, address,
                                    POINTER(_report)]),
     "bnq_report_destroy": (None, [_report]),
@@ -371,7 +374,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_calibration_save": (status, [_context, _calibration, text, i32]),
     "bnq_calibration_load": (status, [_context, text, POINTER(_calibration)]),
     "bnq_post_training_quantize_file": (status, [_context, _plan, _calibration, _config, text,
-                                                 text, i32, bnq_progress_fn, address,
+                                                 text, i32, u64,
+                                                 bnq_progress_fn, address,
                                                  POINTER(_report)]),
     # Validation
     "bnq_compare_histogram": (status, [_context, _array, _array, u32, _u64p, _f64p, _f64p]),

@@ -25,14 +25,15 @@ class Context:
     at the same time. Functions without one work on the calling thread.
     """
 
-    def __init__(self, threads: int = 1, log: Optional[Callable[[int, str], object]] = None
-                 ) -> None:
+    def __init__(self, threads: int = 1, log: Optional[Callable[[int, str], object]] = None,
+                 *, mmap: bool = True) -> None:
         lib = library()
         callback = None if log is None else _abi.bnq_log_fn(_forwarding(log))
         # The handle keeps the callback, for which C has only an address.
         self._handle = create(_abi.bnq_context, lib.bnq_context_create, None,
                               destroy="bnq_context_destroy", keep=callback)
         lib.bnq_context_set_threads(self._handle, integer(threads, "threads", 32))
+        lib.bnq_context_set_mapping(self._handle, int(mmap))
         if callback is not None:
             lib.bnq_context_set_log(self._handle, callback, None, _abi.LOG_INFO)
 

@@ -13,7 +13,7 @@ from ._loader import library
 from ._options import OptionValue
 from .comparison import Metrics, read_metrics
 from .config import Config, ConfigLike, as_config
-from .files import write_flags
+from .files import shard_bytes, write_flags
 from .progress import Progress, reporting
 
 
@@ -165,6 +165,7 @@ def optional_path(path: Optional[StrPath]) -> Optional[bytes]:
 def quantize_file(input: StrPath, output: Optional[StrPath],
                   plan: Union[Plan, ConfigLike, None] = None, *, overwrite: bool = False,
                   compress: bool = False, dry_run: bool = False,
+                  max_shard_size: Optional[int] = None,
                   progress: Optional[Progress] = None,
                   context: Optional[contexts.Context] = None, **options: OptionValue) -> Report:
     """Quantizes a model (safetensors, or the index of a sharded one) into a .bnq
@@ -175,6 +176,7 @@ def quantize_file(input: StrPath, output: Optional[StrPath],
     overwrite: replace an existing output, rather than raise ExistsError.
     compress: DEFLATE the output's data.
     dry_run: do everything but write; `output` may then be None.
+    max_shard_size: the most bytes of tensors in one file, as Writer's.
     progress: called with bytes done, bytes in all and a tensor's name. If it
         raises, the operation stops and the exception comes out of here unchanged;
         returning False raises CancelledError.
@@ -184,18 +186,20 @@ def quantize_file(input: StrPath, output: Optional[StrPath],
     """
     return run_conversion("bnq_quantize_file", progress, contexts.handle(context),
                           as_plan(plan, options)._handle, encode_path(input, "input"),
-                          optional_path(output), write_flags(overwrite, compress, dry_run))
+                          optional_path(output), write_flags(overwrite, compress, dry_run),
+                          shard_bytes(max_shard_size))
 
 
 def dequantize_file(input: StrPath, output: Optional[StrPath], dtype: DTypeLike = "F32", *,
                     overwrite: bool = False, dry_run: bool = False,
+                    max_shard_size: Optional[int] = None,
                     progress: Optional[Progress] = None,
                     context: Optional[contexts.Context] = None) -> Report:
     """Dequantizes a .bnq file into a safetensors file: quantized tensors become
     float32, float16 or bfloat16, others stay as they are. As quantize_file."""
     return run_conversion("bnq_dequantize_file", progress, contexts.handle(context),
                           encode_path(input, "input"), optional_path(output), dtype_id(dtype),
-                          write_flags(overwrite, dry_run=dry_run))
+                          write_flags(overwrite, dry_run=dry_run), shard_bytes(max_shard_size))
 
 
 def compare_files(original: StrPath, other: StrPath, *, progress: Optional[Progress] = None,

@@ -14,7 +14,7 @@ import numpy as np
 from . import _abi, registry
 from . import context as contexts
 from ._arrays import ArrayArgument, DTypeLike, holder, new_or, read_only, view
-from ._handles import Handle, StrPath, create, decode, encode, encode_path, read_shape
+from ._handles import Handle, StrPath, create, decode, encode, encode_path, integer, read_shape
 from ._loader import library
 from .config import Config
 from .errors import NotFoundError, UnsupportedError
@@ -26,6 +26,7 @@ _KINDS = {
     "bnq": _abi.FILE_BNQ,
     "safetensors-index": _abi.FILE_SAFETENSORS_INDEX,
     "npy": _abi.FILE_NPY,
+    "bnq-index": _abi.FILE_BNQ_INDEX,
 }
 
 Entry = Union["np.ndarray[Any, Any]", QuantizedTensor]
@@ -60,12 +61,15 @@ class File(Mapping[str, Entry]):
 
     Closing it (it is a context manager) ends reading; arrays and tensors taken
     from it stay valid and keep the memory as long as they live.
+
+    mmap: False reads the file into memory. A mapped file must not be cut short while
+        it, or an array taken from it, is in use: the system would end the process.
     """
 
     __slots__ = ("_context", "_open", "__weakref__")
 
     def __init__(self, source: Union[StrPath, bytes, bytearray, memoryview], *,
-                 context: Optional[contexts.Context] = None) -> None:
+                 mmap: bool = True, context: Optional[contexts.Context] = None) -> None:
         lib = library()
         self._context = context
         where = contexts.handle(context)
@@ -76,7 +80,8 @@ class File(Mapping[str, Entry]):
                             data.nbytes, destroy="bnq_file_close", keep=data)
         else:
             handle = create(_abi.bnq_file, lib.bnq_file_open, where,
-                            encode_path(source, "path"), destroy="bnq_file_close")
+                            encode_path(source, "path"), 0 if mmap else _abi.OPEN_READ,
+                            destroy="bnq_file_close")
         self._open: Optional[Handle] = handle
 
     @property
@@ -98,7 +103,7 @@ class File(Mapping[str, Entry]):
 
     @property
     def kind(self) -> str:
-        """"safetensors", "bnq", "safetensors-index" or "npy"."""
+        """"safetensors", "bnq", "safetensors-index", "bnq-index" or "npy"."""
         number = library().bnq_file_kind(self._handle)
         return next((name for name, kind in _KINDS.items() if kind == number), str(number))
 
@@ -218,12 +223,13 @@ def _held(info: TensorInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return (info.nbytes,), native
 
 
-def open_file(source: Union[StrPath, bytes, bytearray, memoryview], *,
+def open_file(source: Union[StrPath, bytes, bytearray, memoryview], *, mmap: bool = True,
               context: Optional[contexts.Context] = None) -> File:
     """Opens a model file (told by its content, not its name), the index of a
-    sharded model, or the bytes of a file in memory. MissingFileError (a
+    sharded model, the one model of a directory, or the bytes of a file in memory.
+    mmap=False reads the file instead of mapping it: see File. MissingFileError (a
     FileNotFoundError), InputOutputError, CorruptFileError."""
-    return File(source, context=context)
+    return File(source, mmap=mmap, context=context)
 
 
 class Writer:
@@ -240,12 +246,15 @@ class Writer:
     kind: "safetensors" or "bnq"; by default what the path's suffix says.
     overwrite: replace an existing output, rather than raise ExistsError.
     compress: DEFLATE the data of a .bnq file.
+    max_shard_size: the most bytes of tensors in one file; more become
+        model-00001-of-00002.bnq and so on, with the index model.bnq.index.json.
     """
 
     __slots__ = ("_handle", "_kept", "__weakref__")
 
     def __init__(self, path: StrPath, *, kind: Optional[str] = None, overwrite: bool = False,
-                 compress: bool = False, metadata: Optional[Mapping[str, str]] = None,
+                 compress: bool = False, max_shard_size: Optional[int] = None,
+                 metadata: Optional[Mapping[str, str]] = None,
                  context: Optional[contexts.Context] = None) -> None:
         lib = library()
         if kind is None:
@@ -257,7 +266,7 @@ class Writer:
         self._handle: Optional[Handle] = create(
             _abi.bnq_writer, lib.bnq_writer_create, contexts.handle(context),
             encode_path(path, "path"), _KINDS[kind], write_flags(overwrite, compress),
-            destroy="bnq_writer_destroy", keep=context, atexit=True)
+            shard_bytes(max_shard_size), destroy="bnq_writer_destroy", keep=context, atexit=True)
         self._kept: list[object] = []
         for key, value in (metadata or {}).items():
             self.set_metadata(key, value)
@@ -331,6 +340,16 @@ def tensor_from_bytes(data: bytes) -> QuantizedTensor:
     tensor = File(data)["tensor"]
     assert isinstance(tensor, QuantizedTensor)
     return tensor
+
+
+def shard_bytes(max_shard_size: Optional[int]) -> int:
+    """The parameter of writers and conversions: 0 for one file."""
+    if max_shard_size is None:
+        return 0
+    value = integer(max_shard_size, "max_shard_size", 63)
+    if value < 1:
+        raise ValueError(f"max_shard_size is {value}, must be 1 or more bytes")
+    return value
 
 
 def write_flags(overwrite: bool, compress: bool = False, dry_run: bool = False) -> int:

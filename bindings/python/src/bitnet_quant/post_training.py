@@ -17,7 +17,7 @@ from .calibration import (Calibration, Calibrator, as_activations, as_calibratio
 from .config import Config, ConfigLike, as_role_config
 from .conversion import Plan, Report, as_plan, optional_path, run_conversion
 from .dataset import CalibrationDataset
-from .files import write_flags
+from .files import shard_bytes, write_flags
 from .progress import Progress
 from .tensor import QuantizedTensor, quantize
 
@@ -153,7 +153,9 @@ def post_training_quantize_file(input: StrPath, output: Optional[StrPath],
                                 plan: Union[Plan, ConfigLike, None] = None, *,
                                 activation_config: Optional[ConfigLike] = None,
                                 overwrite: bool = False, compress: bool = False,
-                                dry_run: bool = False, progress: Optional[Progress] = None,
+                                dry_run: bool = False,
+                                max_shard_size: Optional[int] = None,
+                                progress: Optional[Progress] = None,
                                 context: Optional[contexts.Context] = None,
                                 **options: OptionValue) -> Report:
     """quantize_file, which adds the static parameters of the model's activations: for
@@ -168,7 +170,8 @@ def post_training_quantize_file(input: StrPath, output: Optional[StrPath],
         "bnq_post_training_quantize_file", progress, contexts.handle(context),
         as_plan(plan, options)._handle, as_calibration(calibration)._handle,
         as_activations(activation_config, {})._handle, encode_path(input, "input"),
-        optional_path(output), write_flags(overwrite, compress, dry_run))
+        optional_path(output), write_flags(overwrite, compress, dry_run),
+        shard_bytes(max_shard_size))
 
 
 class AdaptiveActivationQuantizer:

@@ -260,7 +260,7 @@ extern "C" {
     pub fn bnq_post_training_quantize_file(
         context: *mut bnq_context, plan: *const bnq_plan, calibration: *const bnq_calibration,
         activation_config: *const bnq_config, input: *const c_char, output: *const c_char,
-        flags: i32, progress: bnq_progress_fn, opaque: *mut c_void,
+        flags: i32, max_shard_bytes: u64, progress: bnq_progress_fn, opaque: *mut c_void,
         out_report: *mut *mut bnq_report,
     ) -> bnq_status;
 

@@ -257,6 +257,10 @@ pub const BNQ_FILE_BNQ: i32 = 2;
 pub const BNQ_FILE_SAFETENSORS_INDEX: i32 = 3;
 /// A NumPy `.npy` file: one array of its name; read only.
 pub const BNQ_FILE_NPY: i32 = 4;
+/// The index of a sharded `.bnq` model.
+pub const BNQ_FILE_BNQ_INDEX: i32 = 5;
+/// The file is read into memory, not mapped.
+pub const BNQ_OPEN_READ: i32 = 1;
 /// Replace an existing output.
 pub const BNQ_WRITE_OVERWRITE: i32 = 1;
 /// DEFLATE the chunks of a `.bnq` file.

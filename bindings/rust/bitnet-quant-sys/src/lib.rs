@@ -205,6 +205,8 @@ extern "C" {
     pub fn bnq_context_set_runner(
         context: *mut bnq_context, runner: *const bnq_runner,
     ) -> bnq_status;
+    /// Whether files are mapped (1, the default) or read (0).
+    pub fn bnq_context_set_mapping(context: *mut bnq_context, mapping: i32) -> bnq_status;
     /// A receiver of messages up to `level`; NULL for none.
     pub fn bnq_context_set_log(
         context: *mut bnq_context, log: bnq_log_fn, opaque: *mut c_void, level: i32,
@@ -400,7 +402,8 @@ extern "C" {
 
     /// Opens a model file for reading.
     pub fn bnq_file_open(
-        context: *mut bnq_context, path: *const c_char, out_file: *mut *mut bnq_file,
+        context: *mut bnq_context, path: *const c_char, flags: i32,
+        out_file: *mut *mut bnq_file,
     ) -> bnq_status;
     /// Opens a model file in memory, which must outlive the handle and its tensors.
     pub fn bnq_file_open_memory(
@@ -460,7 +463,7 @@ extern "C" {
     /// Starts a model file.
     pub fn bnq_writer_create(
         context: *mut bnq_context, path: *const c_char, kind: i32, flags: i32,
-        out_writer: *mut *mut bnq_writer,
+        max_shard_bytes: u64, out_writer: *mut *mut bnq_writer,
     ) -> bnq_status;
     /// Starts a model file in memory.
     pub fn bnq_writer_create_memory(
@@ -510,13 +513,13 @@ extern "C" {
     /// Quantizes a model file into a `.bnq` file.
     pub fn bnq_quantize_file(
         context: *mut bnq_context, plan: *const bnq_plan, input: *const c_char,
-        output: *const c_char, flags: i32, progress: bnq_progress_fn, opaque: *mut c_void,
-        out_report: *mut *mut bnq_report,
+        output: *const c_char, flags: i32, max_shard_bytes: u64, progress: bnq_progress_fn,
+        opaque: *mut c_void, out_report: *mut *mut bnq_report,
     ) -> bnq_status;
     /// Dequantizes a `.bnq` file into a safetensors file.
     pub fn bnq_dequantize_file(
         context: *mut bnq_context, input: *const c_char, output: *const c_char, dtype: i32,
-        flags: i32, progress: bnq_progress_fn, opaque: *mut c_void,
+        flags: i32, max_shard_bytes: u64, progress: bnq_progress_fn, opaque: *mut c_void,
         out_report: *mut *mut bnq_report,
     ) -> bnq_status;
     /// Compares the tensors of two model files.

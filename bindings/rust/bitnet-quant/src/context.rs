@@ -81,6 +81,15 @@ impl Context {
         unsafe { sys::bnq_context_threads(self.raw()) as usize }
     }
 
+    /// Whether files are mapped into memory (the default) or read into it by every
+    /// function that takes a path. A mapped file must not be cut short while it, or
+    /// a tensor read from it, is in use.
+    pub fn set_mapping(&mut self, mapping: bool) -> Result<()> {
+        let raw = self.native()?;
+        // SAFETY: a live context that nobody uses.
+        check(unsafe { sys::bnq_context_set_mapping(raw, i32::from(mapping)) })
+    }
+
     /// Gives messages up to `level` to `log`: lines without a newline, on the
     /// thread that called this crate. If it panics, the panic goes on when the
     /// operation that wrote the message has come to its end.

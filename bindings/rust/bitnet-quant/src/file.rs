@@ -30,6 +30,8 @@ impl FileKind {
     pub const SAFETENSORS_INDEX: FileKind = FileKind(sys::BNQ_FILE_SAFETENSORS_INDEX);
     /// A NumPy `.npy` file: one array of its name; read only.
     pub const NPY: FileKind = FileKind(sys::BNQ_FILE_NPY);
+    /// The index of a sharded `.bnq` model.
+    pub const BNQ_INDEX: FileKind = FileKind(sys::BNQ_FILE_BNQ_INDEX);
 
     /// The id as in `bnq.h`.
     pub fn id(self) -> i32 {
@@ -71,16 +73,30 @@ unsafe impl Send for File {}
 unsafe impl Sync for File {}
 
 impl File {
-    /// Opens a file.
+    /// Opens a file; of a directory, the one model in it.
     ///
     /// # Errors
     /// [`NotFound`](Error::NotFound), [`Io`](Error::Io),
     /// [`CorruptFile`](Error::CorruptFile), [`OutOfMemory`](Error::OutOfMemory).
     pub fn open(context: &Context, path: impl AsRef<Path>) -> Result<File> {
-        let path = ffi::c_path("path", path.as_ref())?;
+        File::open_with(context, path.as_ref(), 0)
+    }
+
+    /// Opens a file and reads it into memory instead of mapping it, so that it may
+    /// be changed or cut short meanwhile.
+    ///
+    /// # Errors
+    /// As [`open`](File::open).
+    pub fn read(context: &Context, path: impl AsRef<Path>) -> Result<File> {
+        File::open_with(context, path.as_ref(), sys::BNQ_OPEN_READ)
+    }
+
+    fn open_with(context: &Context, path: &Path, flags: i32) -> Result<File> {
+        let path = ffi::c_path("path", path)?;
         // SAFETY: a live context, a C string, and a place for the handle.
-        let handle =
-            Handle::create(|out| unsafe { sys::bnq_file_open(context.raw(), path.as_ptr(), out) })?;
+        let handle = Handle::create(|out| unsafe {
+            sys::bnq_file_open(context.raw(), path.as_ptr(), flags, out)
+        })?;
         Ok(File {
             handle,
             backing: None,

@@ -249,6 +249,7 @@ where
             input.as_ptr(),
             output.as_ptr(),
             options.flags(),
+            options.shard_bytes(),
             call,
             opaque,
             out,

@@ -16,6 +16,7 @@ use std::path::Path;
 #[must_use]
 pub struct WriteOptions {
     flags: i32,
+    max_shard_bytes: u64,
 }
 
 impl WriteOptions {
@@ -46,7 +47,22 @@ impl WriteOptions {
             } else {
                 self.flags & !flag
             },
+            ..self
         }
+    }
+
+    /// The most bytes of tensors in one file; a model with more is written to
+    /// `model-00001-of-00002.bnq` and so on, with the index `model.bnq.index.json`.
+    /// 0 (the default): one file.
+    pub fn max_shard_bytes(self, bytes: u64) -> WriteOptions {
+        WriteOptions {
+            max_shard_bytes: bytes,
+            ..self
+        }
+    }
+
+    pub(crate) fn shard_bytes(self) -> u64 {
+        self.max_shard_bytes
     }
 
     pub(crate) fn flags(self) -> i32 {
@@ -106,6 +122,7 @@ impl<'a> Writer<'a> {
                 path.as_ptr(),
                 kind.id(),
                 options.flags(),
+                options.shard_bytes(),
                 out,
             )
         })?;

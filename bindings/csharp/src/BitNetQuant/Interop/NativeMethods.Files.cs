@@ -14,12 +14,15 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_FILE_BNQ = 2;
     internal const int BNQ_FILE_SAFETENSORS_INDEX = 3;
     internal const int BNQ_FILE_NPY = 4;
+    internal const int BNQ_FILE_BNQ_INDEX = 5;
+    internal const int BNQ_OPEN_READ = 1;
     internal const int BNQ_WRITE_OVERWRITE = 1;
     internal const int BNQ_WRITE_COMPRESS = 2;
     internal const int BNQ_WRITE_DRY_RUN = 4;
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int bnq_file_open(ContextHandle context, string path, out FileHandle file);
+    internal static partial int bnq_file_open(
+        ContextHandle context, string path, int flags, out FileHandle file);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_file_open_memory(
@@ -84,7 +87,8 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_writer_create(
-        ContextHandle context, string path, int kind, int flags, out WriterHandle writer);
+        ContextHandle context, string path, int kind, int flags, ulong maxShardBytes,
+        out WriterHandle writer);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_writer_create_memory(
@@ -128,13 +132,13 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_quantize_file(
-        ContextHandle context, PlanHandle plan, string input, string output, int flags, ProgressFn progress,
-        void* opaque, out ReportHandle report);
+        ContextHandle context, PlanHandle plan, string input, string output, int flags, ulong maxShardBytes,
+        ProgressFn progress, void* opaque, out ReportHandle report);
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_dequantize_file(
-        ContextHandle context, string input, string output, int dtype, int flags, ProgressFn progress,
-        void* opaque, out ReportHandle report);
+        ContextHandle context, string input, string output, int dtype, int flags, ulong maxShardBytes,
+        ProgressFn progress, void* opaque, out ReportHandle report);
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_compare_files(

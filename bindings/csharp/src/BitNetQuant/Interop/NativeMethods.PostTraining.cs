@@ -85,7 +85,8 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_post_training_quantize_file(
         ContextHandle context, PlanHandle plan, CalibrationHandle calibration, ConfigHandle activationConfig,
-        string input, string output, int flags, ProgressFn progress, void* opaque, out ReportHandle report);
+        string input, string output, int flags, ulong maxShardBytes, ProgressFn progress, void* opaque,
+        out ReportHandle report);
 
     // 13. Validation
 

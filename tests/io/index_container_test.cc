@@ -1,16 +1,17 @@
-#include "core/io/safetensors_index.h"
+#include "core/io/container.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <string>
 
+#include "tests/io/bnq_raw.h"
 #include "tests/io/io_test_util.h"
 
 namespace bnq {
 namespace {
 
-class SafetensorsIndexTest : public TempDirTest {
+class IndexContainerTest : public TempDirTest {
  protected:
   void SetUp() override {
     TempDirTest::SetUp();
@@ -36,11 +37,12 @@ class SafetensorsIndexTest : public TempDirTest {
     WriteFile(Path(file), SafetensorsBytes(header + "}", data));
   }
 
-  SafetensorsIndex Open(const std::string& json) {
+  std::unique_ptr<ContainerReader> OpenFile(const std::string& path) {
+    return kIndexContainer.open(context_, MappedFile::Open(context_, path));
+  }
+  std::unique_ptr<ContainerReader> Open(const std::string& json) {
     WriteFile(Path("model.safetensors.index.json"), json);
-    return SafetensorsIndex(
-        context_,
-        MappedFile::Open(context_, Path("model.safetensors.index.json")));
+    return OpenFile(Path("model.safetensors.index.json"));
   }
 
   testing::AssertionResult Refuses(const std::string& json,
@@ -53,52 +55,58 @@ class SafetensorsIndexTest : public TempDirTest {
   std::vector<std::string> warnings_;
 };
 
-TEST_F(SafetensorsIndexTest, JoinsTheShards) {
+TEST_F(IndexContainerTest, JoinsTheShards) {
   WriteShard("1.safetensors", {"b", "d"});
   WriteShard("2.safetensors", {"c", "a"});
-  const SafetensorsIndex index =
+  const auto index =
       Open(R"({"metadata":{"total_size":4,"x":[{}]},"weight_map":{)"
            R"("d":"1.safetensors","a":"2.safetensors","b":"1.safetensors",)"
            R"("c":"2.safetensors"},"other":[1,2]})");
-  ASSERT_EQ(index.entries().size(), 4u);
-  EXPECT_EQ(index.shards().size(), 2u);
+  ASSERT_EQ(index->entries().size(), 4u);
+  EXPECT_EQ(index->kind(), FileKind::kSafetensorsIndex);
   for (size_t i = 0; i < 4; ++i) {
-    const SafetensorsIndex::Entry& entry = index.entries()[i];
+    const ModelEntry& entry = index->entries()[i];
     const std::string name(1, static_cast<char>('a' + i));
-    EXPECT_EQ(entry.tensor->name, name);
-    EXPECT_EQ(*entry.shard->Data(*entry.tensor), name[0]);
+    EXPECT_EQ(entry.name, name);
+    EXPECT_EQ(*entry.reader->Mapped(entry.index, 0), name[0]);
   }
-  EXPECT_EQ(index.entries()[0].shard->file().path(), Path("2.safetensors"));
-  EXPECT_TRUE(index.metadata().empty());
+  std::vector<const MappedFile*> files;
+  index->ListFiles(&files);
+  ASSERT_EQ(files.size(), 3u);
+  EXPECT_EQ(files[2]->path(), Path("2.safetensors"));
+  files.clear();
+  index->entries()[0].reader->ListFiles(&files);
+  EXPECT_EQ(files[0]->path(), Path("2.safetensors"));
+  EXPECT_TRUE(index->metadata().empty());
   EXPECT_TRUE(warnings_.empty());
 }
 
-TEST_F(SafetensorsIndexTest, EmptyMap) {
-  EXPECT_TRUE(Open(R"({"weight_map":{}})").entries().empty());
+TEST_F(IndexContainerTest, EmptyMap) {
+  EXPECT_TRUE(Open(R"({"weight_map":{}})")->entries().empty());
 }
 
-TEST_F(SafetensorsIndexTest, MetadataIsThatOfTheShards) {
+TEST_F(IndexContainerTest, MetadataIsThatOfTheShards) {
   WriteShard("1", {"a"}, R"({"format":"pt","x":"1","one":"1"})");
   WriteShard("2", {"b"}, R"({"format":"pt","x":"2","two":"2"})");
-  const SafetensorsIndex index =
+  const auto index =
       Open(R"({"weight_map":{"b":"2","a":"1"},"metadata":{"y":"z"}})");
   const Metadata expected = {
       {"format", "pt"}, {"one", "1"}, {"two", "2"}, {"x", "1"}};
-  EXPECT_EQ(index.metadata(), expected);
+  EXPECT_EQ(index->metadata(), expected);
   ASSERT_EQ(warnings_.size(), 1u);
   EXPECT_NE(warnings_[0].find("metadata \"x\""), std::string::npos);
 }
 
-TEST_F(SafetensorsIndexTest, WarnsOfTensorsTheIndexLeavesOut) {
+TEST_F(IndexContainerTest, WarnsOfTensorsTheIndexLeavesOut) {
   WriteShard("1", {"a", "c", "b"});
-  const SafetensorsIndex index = Open(R"({"weight_map":{"a":"1"}})");
-  EXPECT_EQ(index.entries().size(), 1u);
+  const auto index = Open(R"({"weight_map":{"a":"1"}})");
+  EXPECT_EQ(index->entries().size(), 1u);
   ASSERT_EQ(warnings_.size(), 1u);
   EXPECT_NE(warnings_[0].find("2 tensors"), std::string::npos);
   EXPECT_NE(warnings_[0].find("the first is \"b\""), std::string::npos);
 }
 
-TEST_F(SafetensorsIndexTest, FileNamesThatLeadElsewhere) {
+TEST_F(IndexContainerTest, FileNamesThatLeadElsewhere) {
   WriteShard("shard", {"a"});
   ASSERT_EQ(mkdir(Path("sub").c_str(), 0700), 0);
   WriteShard("sub/shard", {"a"});
@@ -112,7 +120,7 @@ TEST_F(SafetensorsIndexTest, FileNamesThatLeadElsewhere) {
                       "without a path"));
 }
 
-TEST_F(SafetensorsIndexTest, MissingFilesAndTensors) {
+TEST_F(IndexContainerTest, MissingFilesAndTensors) {
   WriteShard("1", {"a"});
   WriteShard("2", {"b"});
   EXPECT_TRUE(Refuses(R"({"weight_map":{"a":"1","b":"3"}})", Path("3"),
@@ -125,7 +133,7 @@ TEST_F(SafetensorsIndexTest, MissingFilesAndTensors) {
       Refuses(R"({"weight_map":{"a":"sub"}})", Path("sub"), Status::kNotFound));
 }
 
-TEST_F(SafetensorsIndexTest, ANameInTwoFiles) {
+TEST_F(IndexContainerTest, ANameInTwoFiles) {
   WriteShard("1", {"a", "b"});
   WriteShard("2", {"b", "c"});
   EXPECT_TRUE(Refuses(
@@ -143,17 +151,22 @@ TEST_F(SafetensorsIndexTest, ANameInTwoFiles) {
   EXPECT_TRUE(Refuses(R"({"weight_map":{"a":"1","b":"1b"}})", "is in both"));
 }
 
-TEST_F(SafetensorsIndexTest, AShardThatIsDamaged) {
+TEST_F(IndexContainerTest, AShardThatIsDamaged) {
   WriteShard("1", {"a"});
   WriteFile(Path("2"), ReadFile(Path("1")) + "x");
   EXPECT_TRUE(Refuses(R"({"weight_map":{"a":"2"}})",
                       "\"" + Path("2") + "\": MetadataIncompleteBuffer"));
   // Not an index within an index.
   EXPECT_TRUE(Refuses(R"({"weight_map":{"a":"model.safetensors.index.json"}})",
-                      "HeaderTooLarge"));
+                      "cannot be a part of a model: its kind is index"));
+  // Nor files of two kinds.
+  WriteFile(Path("3"), GoodRawFile().Bytes());
+  EXPECT_TRUE(Refuses(R"({"weight_map":{"a":"1","b":"3"}})",
+                      "\"" + Path("1") + "\" and \"" + Path("3") +
+                          "\" are of different kinds"));
 }
 
-TEST_F(SafetensorsIndexTest, WhatIsNotAnIndex) {
+TEST_F(IndexContainerTest, WhatIsNotAnIndex) {
   EXPECT_TRUE(Refuses("{}", "without a weight_map"));
   EXPECT_TRUE(Refuses(R"({"architectures":["X"]})", "without a weight_map"));
   EXPECT_TRUE(Refuses("[]", "found an array, expected an object"));
@@ -171,7 +184,7 @@ TEST_F(SafetensorsIndexTest, WhatIsNotAnIndex) {
   EXPECT_TRUE(Refuses(R"({"x":)" + std::string(200, '['), "128 deep"));
 }
 
-TEST_F(SafetensorsIndexTest, ShardsAreBesideTheLink) {
+TEST_F(IndexContainerTest, ShardsAreBesideTheLink) {
   // As in a download cache: links to files of other names.
   ASSERT_EQ(mkdir(Path("blobs").c_str(), 0700), 0);
   ASSERT_EQ(mkdir(Path("snapshot").c_str(), 0700), 0);
@@ -179,9 +192,8 @@ TEST_F(SafetensorsIndexTest, ShardsAreBesideTheLink) {
   WriteFile(Path("blobs/5678"), R"({"weight_map":{"a":"shard"}})");
   ASSERT_EQ(symlink("../blobs/1234", Path("snapshot/shard").c_str()), 0);
   ASSERT_EQ(symlink("../blobs/5678", Path("snapshot/index").c_str()), 0);
-  const SafetensorsIndex index(
-      context_, MappedFile::Open(context_, Path("snapshot/index")));
-  EXPECT_EQ(index.entries().size(), 1u);
+  const auto index = OpenFile(Path("snapshot/index"));
+  EXPECT_EQ(index->entries().size(), 1u);
 }
 
 }  // namespace

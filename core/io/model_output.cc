@@ -1,0 +1,183 @@
+#include "core/io/model_output.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "core/base/error.h"
+
+namespace bnq {
+namespace {
+
+std::string NameOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+// "model-00001-of-00002.bnq", counted from 1.
+std::string ShardName(const std::string& name, size_t number, size_t of) {
+  const size_t dot = name.rfind('.');
+  const bool ending = dot != std::string::npos && dot > 0;
+  char text[64];
+  std::snprintf(text, sizeof text, "-%05zu-of-%05zu", number, of);
+  return name.substr(0, ending ? dot : name.size()) + text +
+         (ending ? name.substr(dot) : "");
+}
+
+uint64_t BytesOf(const NewArray& array) {
+  uint64_t bytes = 0;
+  TryByteSize(array.shape, array.dtype, &bytes);  // else the writer refuses it
+  return bytes;
+}
+
+}  // namespace
+
+const Container& WritableContainer(FileKind kind) {
+  const Container* row = FindContainer(kind);
+  if (row != nullptr && row->create != nullptr) return *row;
+  std::string writable;
+  for (const Container* other : Containers()) {
+    if (other->create == nullptr) continue;
+    writable += Message(writable.empty() ? "" : " or ", other->kind, " (",
+                        other->name, ")");
+  }
+  Fail(Status::kInvalidArgument, "kind = ", kind, ", must be ", writable);
+}
+
+ModelOutput::ModelOutput(const Context& context, const std::string& path,
+                         FileKind kind, const WriteOptions& options,
+                         const Metadata& metadata, std::vector<NewArray> arrays)
+    : context_(context),
+      row_(WritableContainer(kind)),
+      path_(path),
+      options_(options),
+      metadata_(metadata),
+      arrays_(std::move(arrays)) {
+  if (options.max_shard_bytes == 0) {
+    output_ = std::make_shared<AtomicFile>(path, options);
+  } else {
+    // One file or an index: both would be in the way.
+    WriteOptions check = options;
+    check.dry_run = true;
+    AtomicFile(path, check);
+    if (!path.empty()) AtomicFile(path + ".index.json", check);
+    if (!IsCleanText(NameOf(path))) {
+      Fail(Status::kInvalidArgument, "output ", Quoted(path),
+           " must be UTF-8 to be split: its index names the files");
+    }
+    files_ = std::make_unique<AtomicFileSet>(path, options);
+  }
+  Plan();
+}
+
+ModelOutput::ModelOutput(const Context& context,
+                         std::shared_ptr<ByteOutput> output, FileKind kind,
+                         const WriteOptions& options, const Metadata& metadata,
+                         std::vector<NewArray> arrays)
+    : context_(context),
+      row_(WritableContainer(kind)),
+      options_(options),
+      metadata_(metadata),
+      arrays_(std::move(arrays)),
+      output_(std::move(output)) {
+  if (options.max_shard_bytes != 0) {
+    Fail(Status::kInvalidArgument,
+         "max_shard_bytes = ", options.max_shard_bytes,
+         ": memory cannot be split into files");
+  }
+  Plan();
+}
+
+// Where the container must know a file's tensors before it begins, they are
+// shared out now; otherwise as they come.
+void ModelOutput::Plan() {
+  order_.resize(arrays_.size());
+  std::iota(order_.begin(), order_.end(), size_t{0});
+  if (row_.order == nullptr) return;
+  order_.clear();
+  for (size_t begin = 0; begin < arrays_.size();) {
+    size_t end = begin;
+    shard_bytes_ = 0;
+    while (end < arrays_.size() && !BeginsShard(BytesOf(arrays_[end]))) {
+      shard_bytes_ += BytesOf(arrays_[end++]);
+    }
+    const std::vector<NewArray> shard(
+        arrays_.begin() + static_cast<std::ptrdiff_t>(begin),
+        arrays_.begin() + static_cast<std::ptrdiff_t>(end));
+    begins_.push_back(begin);
+    for (const size_t i : row_.order(shard)) order_.push_back(begin + i);
+    begin = end;
+  }
+  shard_bytes_ = 0;
+}
+
+bool ModelOutput::BeginsShard(uint64_t bytes) const {
+  const uint64_t most = options_.max_shard_bytes;
+  return most != 0 && shard_bytes_ != 0 &&
+         (shard_bytes_ >= most || bytes > most - shard_bytes_);
+}
+
+void ModelOutput::OpenShard() {
+  if (writer_) writer_->Finish();
+  std::vector<NewArray> arrays;
+  if (row_.order != nullptr) {
+    const size_t begin = shards_ < begins_.size() ? begins_[shards_] : 0;
+    const size_t end =
+        shards_ + 1 < begins_.size() ? begins_[shards_ + 1] : arrays_.size();
+    arrays.assign(arrays_.begin() + static_cast<std::ptrdiff_t>(begin),
+                  arrays_.begin() + static_cast<std::ptrdiff_t>(end));
+  }
+  writer_ = row_.create(context_, files_ ? files_->Add() : output_, options_,
+                        metadata_, arrays);
+  ++shards_;
+  shard_bytes_ = 0;
+}
+
+void ModelOutput::BeginEntry(BnqEntry entry) {
+  const uint64_t bytes = entry.raw_bytes();
+  const bool next =
+      row_.order == nullptr
+          ? BeginsShard(bytes)
+          : shards_ < begins_.size() && begins_[shards_] == tensors_.size();
+  if (writer_ == nullptr || next) OpenShard();
+  shard_bytes_ += bytes;
+  total_bytes_ += bytes;
+  tensors_.emplace_back(entry.name, shards_ - 1);
+  writer_->BeginEntry(std::move(entry));
+}
+
+std::string ModelOutput::IndexText(
+    const std::vector<std::string>& names) const {
+  nlohmann::json index;
+  index["metadata"]["total_size"] = total_bytes_;
+  nlohmann::json& map = index["weight_map"] = nlohmann::json::object();
+  for (const auto& [name, shard] : tensors_) map[name] = names[shard];
+  return index.dump(2) + "\n";
+}
+
+void ModelOutput::FinishShards() {
+  const std::string name = NameOf(path_);
+  std::vector<std::string> names;
+  if (shards_ == 1) {
+    names.push_back(name);
+  } else {
+    for (size_t i = 1; i <= shards_; ++i) {
+      names.push_back(ShardName(name, i, shards_));
+    }
+    const std::string text = IndexText(names);
+    const auto index = files_->Add();
+    index->Append(text.data(), text.size());
+    index->Commit();
+    names.push_back(name + ".index.json");
+  }
+  if (!path_.empty()) files_->Commit(names);
+}
+
+void ModelOutput::Finish() {
+  if (writer_ == nullptr) OpenShard();
+  writer_->Finish();
+  if (files_) FinishShards();
+}
+
+}  // namespace bnq

@@ -1,0 +1,74 @@
+// Where a model goes: one file, several with an index, or memory; whatever its
+// container.
+#ifndef BNQ_CORE_IO_MODEL_OUTPUT_H_
+#define BNQ_CORE_IO_MODEL_OUTPUT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/io/atomic_file_set.h"
+#include "core/io/container.h"
+
+namespace bnq {
+
+// The row of a kind that can be written: INVALID_ARGUMENT for others.
+const Container& WritableContainer(FileKind kind);
+
+// Splits the model where options.max_shard_bytes says so, as Hugging Face does:
+// a tensor that would make a file's data exceed it begins the next file. More
+// than one file of "model.bnq" are named model-00001-of-00002.bnq and so on,
+// with model.bnq.index.json beside them; one alone is model.bnq. They appear
+// together in Finish, the index last, or not at all.
+class ModelOutput final : public ContainerWriter {
+ public:
+  // As AtomicFile; EXISTS also for the index. arrays: all that will be
+  // written, where the container must know them beforehand.
+  ModelOutput(const Context& context, const std::string& path, FileKind kind,
+              const WriteOptions& options, const Metadata& metadata,
+              std::vector<NewArray> arrays);
+  // To `output`, in one piece.
+  ModelOutput(const Context& context, std::shared_ptr<ByteOutput> output,
+              FileKind kind, const WriteOptions& options,
+              const Metadata& metadata, std::vector<NewArray> arrays);
+
+  // The order in which the arrays are to be written: their indices.
+  const std::vector<size_t>& order() const { return order_; }
+
+  void BeginEntry(BnqEntry entry) override;
+  void Append(size_t section, const void* data, uint64_t bytes) override {
+    writer_->Append(section, data, bytes);
+  }
+  uint64_t EndEntry() override { return writer_->EndEntry(); }
+  void Finish() override;
+
+ private:
+  void Plan();
+  bool BeginsShard(uint64_t bytes) const;
+  void OpenShard();
+  void FinishShards();
+  std::string IndexText(const std::vector<std::string>& names) const;
+
+  const Context& context_;
+  const Container& row_;
+  std::string path_;
+  WriteOptions options_;
+  Metadata metadata_;
+  std::vector<NewArray> arrays_;
+  std::vector<size_t> order_;
+  std::vector<size_t> begins_;               // shards' first places in order_
+  std::unique_ptr<AtomicFileSet> files_;     // several, or
+  std::shared_ptr<ByteOutput> output_;       // one
+  std::unique_ptr<ContainerWriter> writer_;  // of the current shard
+  size_t shards_ = 0;
+  uint64_t shard_bytes_ = 0, total_bytes_ = 0;
+  // Of every tensor that has begun, and the number of its shard.
+  std::vector<std::pair<std::string, size_t>> tensors_;
+};
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_IO_MODEL_OUTPUT_H_
