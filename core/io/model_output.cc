@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/io/temporary_file.h"
 
 namespace bnq {
 namespace {
@@ -171,7 +172,12 @@ void ModelOutput::FinishShards() {
     index->Commit();
     names.push_back(name + ".index.json");
   }
-  if (!path_.empty()) files_->Commit(names);
+  if (path_.empty()) return;
+  files_->Commit(names);
+  // The whole file that the shards replace would be read in their place.
+  if (shards_ > 1 && options_.overwrite && !options_.dry_run) {
+    RemoveFile(path_);
+  }
 }
 
 void ModelOutput::Finish() {

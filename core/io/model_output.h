@@ -22,7 +22,8 @@ const Container& WritableContainer(FileKind kind);
 // a tensor that would make a file's data exceed it begins the next file. More
 // than one file of "model.bnq" are named model-00001-of-00002.bnq and so on,
 // with model.bnq.index.json beside them; one alone is model.bnq. They appear
-// together in Finish, the index last, or not at all.
+// together in Finish, the index last, or not at all; a file model.bnq that they
+// may replace is then removed.
 class ModelOutput final : public ContainerWriter {
  public:
   // As AtomicFile; EXISTS also for the index. arrays: all that will be

@@ -106,6 +106,10 @@ TEST_P(ModelOutputTest, AllOrNothing) {
   replace.overwrite = true;
   Write(Path("m"), {"a", "b"}, replace);
   EXPECT_EQ(ModelFile::Open(context_, Path("m"))->entries().size(), 2u);
+  // A whole file that was there before is not there any more.
+  WriteFile(Path("m"), "old");
+  Write(Path("m"), {"a", "b"}, replace);
+  EXPECT_FALSE(std::filesystem::exists(Path("m")));
   // Abandoned in the second shard.
   { ModelOutput output(context_, Path("n"), GetParam(), Shards(10), {}, {}); }
   EXPECT_EQ(List().size(), 3u);

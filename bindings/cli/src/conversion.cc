@@ -1,12 +1,25 @@
 #include "conversion.h"
 
+#include <filesystem>
 #include <iostream>
+#include <system_error>
 
 #include "failure.h"
 #include "json.h"
 #include "text.h"
 
 namespace bnq::cli {
+namespace {
+
+// The index, where the output was split.
+std::string Written(const ConversionOptions& options) {
+  std::error_code error;
+  const bool split = options.max_shard_bytes != 0 &&
+                     !std::filesystem::exists(options.output, error);
+  return options.output + (split ? ".index.json" : "");
+}
+
+}  // namespace
 
 void AddConversionOptions(CLI::App& command, ConversionOptions& options,
                           const std::string& input_help,
@@ -22,6 +35,12 @@ void AddConversionOptions(CLI::App& command, ConversionOptions& options,
                    "Do everything but write the output");
   command.add_flag("--force", options.force,
                    "Replace an existing output; never the input");
+  command
+      .add_option("--max-shard-size", options.max_shard_bytes,
+                  "Split the output into files of at most so many bytes of "
+                  "tensors (5GB, 500MiB), with an index")
+      ->transform(CLI::AsSizeValue(/*kb_is_1000=*/true))
+      ->option_text("SIZE");
   command.add_flag("--json", options.json,
                    "Print one JSON object instead of the table");
   AddSessionOptions(command, options.session);
@@ -53,7 +72,7 @@ void PrintConversion(const ConversionOptions& options,
     if (options.dry_run) {
       std::cout << "dry run: nothing was written\n";
     } else {
-      std::cout << "wrote " << Printable(options.output) << '\n';
+      std::cout << "wrote " << Printable(Written(options)) << '\n';
     }
   }
 }

@@ -16,10 +16,12 @@ namespace bnq::cli {
 struct ConversionOptions {
   std::string input, output;
   bool dry_run = false, json = false, force = false;
+  uint64_t max_shard_bytes = 0;
   SessionOptions session;
 };
 
-// Adds IN, --output, --dry-run, --force, --json and those of the session.
+// Adds IN, --output, --dry-run, --force, --max-shard-size, --json and those of
+// the session.
 void AddConversionOptions(CLI::App& command, ConversionOptions& options,
                           const std::string& input_help,
                           const std::string& output_help);

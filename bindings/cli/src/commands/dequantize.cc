@@ -75,8 +75,9 @@ void Dequantize(const Options& options) {
     const ConversionOptions& conversion = options.conversion;
     Session session(conversion.session);
     Check(bnq_dequantize_file(session.context(), conversion.input.c_str(),
-                              output, dtype, WriteFlags(conversion), 0,
-                              session.progress(), session.opaque(), &created));
+                              output, dtype, WriteFlags(conversion),
+                              conversion.max_shard_bytes, session.progress(),
+                              session.opaque(), &created));
   }
   const Report report(created);
   PrintConversion(options.conversion, RowsOf(created), PrintTable);

@@ -109,8 +109,9 @@ bnq_report* QuantizeWithCalibration(const Options& options,
   bnq_report* created = nullptr;
   Check(bnq_post_training_quantize_file(
       session.context(), plan, calibration.get(), activations,
-      options.conversion.input.c_str(), output, flags, 0, session.progress(),
-      session.opaque(), &created));
+      options.conversion.input.c_str(), output, flags,
+      options.conversion.max_shard_bytes, session.progress(), session.opaque(),
+      &created));
   return created;
 }
 
@@ -132,8 +133,9 @@ void Quantize(const Options& options) {
         WriteFlags(conversion) | (options.compress ? BNQ_WRITE_COMPRESS : 0);
     if (options.calibration.empty()) {
       Check(bnq_quantize_file(session.context(), plan.get(),
-                              conversion.input.c_str(), output, flags, 0,
-                              session.progress(), session.opaque(), &created));
+                              conversion.input.c_str(), output, flags,
+                              conversion.max_shard_bytes, session.progress(),
+                              session.opaque(), &created));
     } else {
       if (output != nullptr) {
         CheckOutput(output, conversion.force, {options.calibration});

@@ -184,8 +184,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_context_set_threads": (status, [_context, i32]),
     "bnq_context_threads": (i32, [_context]),
     "bnq_context_set_runner": (status, [_context, POINTER(bnq_runner)]),
-    "bnq_context_set_mapping": (status, [_context, i32]),
     "bnq_context_set_log": (status, [_context, bnq_log_fn, address, i32]),
+    "bnq_context_set_mapping": (status, [_context, i32]),
     # Config
     "bnq_config_create": (status, [POINTER(_config)]),
     "bnq_config_clone": (status, [_config, POINTER(_config)]),

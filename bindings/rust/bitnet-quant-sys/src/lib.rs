@@ -205,12 +205,12 @@ extern "C" {
     pub fn bnq_context_set_runner(
         context: *mut bnq_context, runner: *const bnq_runner,
     ) -> bnq_status;
-    /// Whether files are mapped (1, the default) or read (0).
-    pub fn bnq_context_set_mapping(context: *mut bnq_context, mapping: i32) -> bnq_status;
     /// A receiver of messages up to `level`; NULL for none.
     pub fn bnq_context_set_log(
         context: *mut bnq_context, log: bnq_log_fn, opaque: *mut c_void, level: i32,
     ) -> bnq_status;
+    /// Whether files are mapped (1, the default) or read (0).
+    pub fn bnq_context_set_mapping(context: *mut bnq_context, mapping: i32) -> bnq_status;
 
     // 5. Config
 

@@ -188,9 +188,9 @@ internal static unsafe partial class NativeMethods
     internal static partial int bnq_context_set_runner(ContextHandle context, BnqRunner* runner);
 
     [LibraryImport(LibraryName)]
-    internal static partial int bnq_context_set_mapping(ContextHandle context, int mapping);
-
-    [LibraryImport(LibraryName)]
     internal static partial int bnq_context_set_log(
         ContextHandle context, LogFn log, void* opaque, int level);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_context_set_mapping(ContextHandle context, int mapping);
 }
