@@ -17,103 +17,67 @@ namespace {
 
 using bnq_test::Expect;
 
-// A kind of handle that has so many options; `number` and `integer` are two.
+// A kind of handle; `number` and `integer` are two of its options.
 template <class Handle>
 struct Kind {
-  const char* name;
-  int32_t options, number, integer;
+  int32_t id, number, integer;
   bnq_status (*create)(Handle**);
   void (*destroy)(Handle*);
-  bnq_status (*set_int)(Handle*, int32_t, int64_t);
-  bnq_status (*set_float)(Handle*, int32_t, double);
-  bnq_status (*set_text)(Handle*, const char*, const char*);
-  bnq_status (*get_int)(const Handle*, int32_t, int64_t*);
-  bnq_status (*get_float)(const Handle*, int32_t, double*);
-  uint32_t (*option_count)();
-  bnq_status (*option_at)(uint32_t, int32_t*);
-  const char* (*option_name)(int32_t);
-  bnq_status (*option_id)(const char*, int32_t*);
-  bnq_status (*option_bounds)(int32_t, int32_t*, double*, double*, double*);
-  const char* (*value_name)(int32_t, int64_t);
+  const bnq_options* (*options)(const Handle*);
+  bnq_options* (*settings)(Handle*);
+
+  // The functions of the ABI, of this kind.
+  const char* name() const { return bnq_option_kind_name(id); }
+  const char* option_name(int32_t option) const {
+    return bnq_option_name(id, option);
+  }
+  const char* value_name(int32_t option, int64_t value) const {
+    return bnq_option_value_name(id, option, value);
+  }
 };
 
-const Kind<bnq_config> kConfig = {"option",
-                                  16,
-                                  BNQ_OPT_PERCENTILE,
-                                  BNQ_OPT_GROUP_SIZE,
-                                  bnq_config_create,
-                                  bnq_config_destroy,
-                                  bnq_config_set_int,
-                                  bnq_config_set_float,
-                                  bnq_config_set_text,
-                                  bnq_config_get_int,
-                                  bnq_config_get_float,
-                                  bnq_option_count,
-                                  bnq_option_at,
-                                  bnq_option_name,
-                                  bnq_option_id,
-                                  bnq_option_bounds,
-                                  bnq_option_value_name};
-const Kind<bnq_calibrator> kCalibrator = {"calibration option",
-                                          19,
-                                          BNQ_CALIBRATION_PERCENTILE,
-                                          BNQ_CALIBRATION_BINS,
-                                          bnq_calibrator_create,
-                                          bnq_calibrator_destroy,
-                                          bnq_calibrator_set_int,
-                                          bnq_calibrator_set_float,
-                                          bnq_calibrator_set_text,
-                                          bnq_calibrator_get_int,
-                                          bnq_calibrator_get_float,
-                                          bnq_calibration_option_count,
-                                          bnq_calibration_option_at,
-                                          bnq_calibration_option_name,
-                                          bnq_calibration_option_id,
-                                          bnq_calibration_option_bounds,
-                                          bnq_calibration_option_value_name};
-const Kind<bnq_optimizer> kOptimizer = {"optimization option",
-                                        17,
-                                        BNQ_OPTIMIZATION_BETA,
-                                        BNQ_OPTIMIZATION_BLOCK,
-                                        bnq_optimizer_create,
-                                        bnq_optimizer_destroy,
-                                        bnq_optimizer_set_int,
-                                        bnq_optimizer_set_float,
-                                        bnq_optimizer_set_text,
-                                        bnq_optimizer_get_int,
-                                        bnq_optimizer_get_float,
-                                        bnq_optimization_option_count,
-                                        bnq_optimization_option_at,
-                                        bnq_optimization_option_name,
-                                        bnq_optimization_option_id,
-                                        bnq_optimization_option_bounds,
-                                        bnq_optimization_option_value_name};
+const Kind<bnq_config> kConfig = {BNQ_OPTIONS_CONFIG, BNQ_OPT_PERCENTILE,
+                                  BNQ_OPT_GROUP_SIZE, bnq_config_create,
+                                  bnq_config_destroy, bnq_config_options,
+                                  bnq_config_settings};
+const Kind<bnq_calibrator> kCalibrator = {
+    BNQ_OPTIONS_CALIBRATOR, BNQ_CALIBRATION_PERCENTILE, BNQ_CALIBRATION_BINS,
+    bnq_calibrator_create,  bnq_calibrator_destroy,     bnq_calibrator_options,
+    bnq_calibrator_settings};
+const Kind<bnq_optimizer> kOptimizer = {
+    BNQ_OPTIONS_OPTIMIZER, BNQ_OPTIMIZATION_BETA, BNQ_OPTIMIZATION_BLOCK,
+    bnq_optimizer_create,  bnq_optimizer_destroy, bnq_optimizer_options,
+    bnq_optimizer_settings};
+constexpr uint32_t kKinds = 3;
 
 // A handle, by its options' names.
 template <class Handle>
 class Options {
  public:
   explicit Options(const Kind<Handle>& kind) : kind(kind) {
-    EXPECT_EQ(kind.create(&handle), BNQ_OK);
+    EXPECT_EQ(kind.create(&owner), BNQ_OK);
+    handle = kind.settings(owner);
+    EXPECT_EQ(bnq_options_kind(handle), kind.id);
+    EXPECT_EQ(kind.options(owner), handle);
   }
   Options(const Options&) = delete;
   Options& operator=(const Options&) = delete;
-  ~Options() { kind.destroy(handle); }
+  ~Options() { kind.destroy(owner); }
 
   std::string number_name() const { return kind.option_name(kind.number); }
   std::string integer_name() const { return kind.option_name(kind.integer); }
   double Number() const {
     double value = -1;
-    EXPECT_EQ(kind.get_float(handle, kind.number, &value), BNQ_OK);
+    EXPECT_EQ(bnq_options_get_float(handle, kind.number, &value), BNQ_OK);
     return value;
   }
   int64_t Integer() const {
     int64_t value = -1;
-    EXPECT_EQ(kind.get_int(handle, kind.integer, &value), BNQ_OK);
+    EXPECT_EQ(bnq_options_get_int(handle, kind.integer, &value), BNQ_OK);
     return value;
   }
   bnq_status Set(const std::string& option, const std::string& text) {
-    return kind.set_text(handle, option.c_str(), text.c_str());
+    return bnq_options_set_text(handle, option.c_str(), text.c_str());
   }
   // As a call of the ABI.
   static void ExpectError(bnq_status call, bnq_status status,
@@ -123,20 +87,51 @@ class Options {
   }
 
   const Kind<Handle>& kind;
-  Handle* handle = nullptr;
+  Handle* owner = nullptr;
+  bnq_options* handle = nullptr;
 };
 
 // Calls test(options) for each kind.
 template <class Test>
 void ForEachKind(Test test) {
   const auto run = [&](const auto& kind) {
-    SCOPED_TRACE(kind.name);
+    SCOPED_TRACE(kind.name());
     Options options(kind);
     test(options);
   };
   run(kConfig);
   run(kCalibrator);
   run(kOptimizer);
+}
+
+void ExpectSentence(const char* text) {
+  ASSERT_NE(text, nullptr);
+  ASSERT_STRNE(text, "");
+  EXPECT_NE(std::string(text).back(), '.') << text;
+}
+
+// As text, which is also how it is set.
+template <class Handle>
+void ExpectText(Options<Handle>& options, const char* name,
+                const std::string& expected) {
+  char text[64];
+  uint64_t size = 0;
+  ASSERT_EQ(
+      bnq_options_get_text(options.handle, name, text, sizeof text, &size),
+      BNQ_OK)
+      << bnq_last_error();
+  EXPECT_EQ(text, expected);
+  EXPECT_EQ(size, expected.size() + 1);
+  Expect(bnq_options_get_text(options.handle, name, text, size - 1, nullptr),
+         BNQ_ERROR_INVALID_ARGUMENT, "size = ");
+}
+
+// Upper case says the same.
+std::string Capitals(std::string text) {
+  for (char& c : text) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return text;
 }
 
 // Sets and gets all that an integer option takes, up to a hundred values, by
@@ -147,7 +142,7 @@ void ExpectIntegers(Options<Handle>& options, int32_t option, double min,
   const auto& kind = options.kind;
   const char* const name = kind.option_name(option);
   int64_t value = -1;
-  EXPECT_EQ(kind.get_int(options.handle, option, &value), BNQ_OK);
+  EXPECT_EQ(bnq_options_get_int(options.handle, option, &value), BNQ_OK);
   EXPECT_EQ(static_cast<double>(value), initial);
   const int64_t least = static_cast<int64_t>(min);
   const int64_t most = static_cast<int64_t>(max);
@@ -155,23 +150,27 @@ void ExpectIntegers(Options<Handle>& options, int32_t option, double min,
   for (int64_t v = least; v <= most && v - least < 100; ++v) {
     const char* const text = kind.value_name(option, v);
     if (format && text == nullptr) continue;  // not in the registry
-    EXPECT_EQ(kind.set_int(options.handle, option, v), BNQ_OK);
-    EXPECT_EQ(kind.get_int(options.handle, option, &value), BNQ_OK);
+    EXPECT_EQ(bnq_options_set_int(options.handle, option, v), BNQ_OK);
+    EXPECT_EQ(bnq_options_get_int(options.handle, option, &value), BNQ_OK);
     EXPECT_EQ(value, v);
     EXPECT_EQ(options.Set(name, std::to_string(v)), BNQ_OK);
+    ExpectText(options, name, text ? text : std::to_string(v));
     if (text == nullptr) continue;
-    EXPECT_EQ(kind.set_int(options.handle, option, least), BNQ_OK);
-    EXPECT_EQ(options.Set(name, text), BNQ_OK) << bnq_last_error();
-    EXPECT_EQ(kind.get_int(options.handle, option, &value), BNQ_OK);
-    EXPECT_EQ(value, v) << text;
+    ExpectSentence(bnq_option_value_description(kind.id, option, v));
+    for (const std::string& written : {std::string(text), Capitals(text)}) {
+      EXPECT_EQ(bnq_options_set_int(options.handle, option, least), BNQ_OK);
+      EXPECT_EQ(options.Set(name, written), BNQ_OK) << bnq_last_error();
+      EXPECT_EQ(bnq_options_get_int(options.handle, option, &value), BNQ_OK);
+      EXPECT_EQ(value, v) << written;
+    }
   }
   for (const int64_t beyond : {least - 1, most + 1, INT64_MIN, INT64_MAX}) {
-    Expect(kind.set_int(options.handle, option, beyond),
+    Expect(bnq_options_set_int(options.handle, option, beyond),
            BNQ_ERROR_INVALID_ARGUMENT,
            std::string(name) + " = " + std::to_string(beyond) + ", must be ");
     EXPECT_EQ(kind.value_name(option, beyond), nullptr);
   }
-  EXPECT_EQ(kind.set_float(options.handle, option, initial),
+  EXPECT_EQ(bnq_options_set_float(options.handle, option, initial),
             BNQ_ERROR_UNSUPPORTED);
 }
 
@@ -180,39 +179,51 @@ void ExpectFloats(Options<Handle>& options, int32_t option, double min,
                   double max, double initial) {
   const auto& kind = options.kind;
   double value = -1;
-  EXPECT_EQ(kind.get_float(options.handle, option, &value), BNQ_OK);
+  EXPECT_EQ(bnq_options_get_float(options.handle, option, &value), BNQ_OK);
   EXPECT_EQ(value, initial);
   for (const double v : {min, max}) {
-    EXPECT_EQ(kind.set_float(options.handle, option, v), BNQ_OK);
-    EXPECT_EQ(kind.get_float(options.handle, option, &value), BNQ_OK);
+    EXPECT_EQ(bnq_options_set_float(options.handle, option, v), BNQ_OK);
+    EXPECT_EQ(bnq_options_get_float(options.handle, option, &value), BNQ_OK);
     EXPECT_EQ(value, v);
   }
+  // What float32 cannot tell from a bound is the bound.
+  const double near = 1e-9;
+  for (const auto& [v, bound] : {std::pair(min - near * std::abs(min), min),
+                                 {max + near * std::abs(max), max}}) {
+    EXPECT_EQ(bnq_options_set_float(options.handle, option, v), BNQ_OK);
+    EXPECT_EQ(bnq_options_get_float(options.handle, option, &value), BNQ_OK);
+    EXPECT_EQ(value, bound);
+  }
+  const double far = 1e-6;
   for (const double beyond :
-       {std::nextafter(min, -HUGE_VAL), std::nextafter(max, HUGE_VAL),
-        -HUGE_VAL, HUGE_VAL, std::nan("")}) {
-    Expect(kind.set_float(options.handle, option, beyond),
+       {min - (min == 0 ? 1e-300 : far * std::abs(min)),
+        max + far * std::abs(max), -HUGE_VAL, HUGE_VAL, std::nan("")}) {
+    Expect(bnq_options_set_float(options.handle, option, beyond),
            BNQ_ERROR_INVALID_ARGUMENT,
            std::string(kind.option_name(option)) + " = ");
   }
-  EXPECT_EQ(kind.set_int(options.handle, option, 1), BNQ_ERROR_UNSUPPORTED);
+  EXPECT_EQ(bnq_options_set_int(options.handle, option, 1),
+            BNQ_ERROR_UNSUPPORTED);
   EXPECT_EQ(kind.value_name(option, 0), nullptr);
 }
 
 TEST(Options, AreListedAndReadBack) {
   ForEachKind([](auto& options) {
     const auto& kind = options.kind;
-    const uint32_t count = kind.option_count();
-    EXPECT_EQ(count, static_cast<uint32_t>(kind.options));
+    const uint32_t count = bnq_option_count(kind.id);
+    EXPECT_GT(count, 1u);
     int32_t option = 0;
     for (uint32_t i = 0; i < count; ++i) {
       int32_t type = -1, again = 0;
       double min = 0, max = 0, initial = 0;
-      ASSERT_EQ(kind.option_at(i, &option), BNQ_OK);
+      ASSERT_EQ(bnq_option_at(kind.id, i, &option), BNQ_OK);
       ASSERT_NE(kind.option_name(option), nullptr);
+      ExpectSentence(bnq_option_description(kind.id, option));
       SCOPED_TRACE(kind.option_name(option));
-      EXPECT_EQ(kind.option_id(kind.option_name(option), &again), BNQ_OK);
+      EXPECT_EQ(bnq_option_id(kind.id, kind.option_name(option), &again),
+                BNQ_OK);
       EXPECT_EQ(again, option);
-      ASSERT_EQ(kind.option_bounds(option, &type, &min, &max, &initial),
+      ASSERT_EQ(bnq_option_bounds(kind.id, option, &type, &min, &max, &initial),
                 BNQ_OK);
       EXPECT_LE(min, initial);
       EXPECT_LE(initial, max);
@@ -224,11 +235,72 @@ TEST(Options, AreListedAndReadBack) {
       }
     }
     const std::string end = std::to_string(count);
-    Expect(kind.option_at(count, &option), BNQ_ERROR_INVALID_ARGUMENT,
+    Expect(bnq_option_at(kind.id, count, &option), BNQ_ERROR_INVALID_ARGUMENT,
            "index = " + end + ", must be below " + end);
     EXPECT_EQ(kind.option_name(0), nullptr);
     EXPECT_EQ(kind.option_name(99), nullptr);
     EXPECT_EQ(kind.value_name(99, 0), nullptr);
+    EXPECT_EQ(bnq_option_description(kind.id, 99), nullptr);
+    EXPECT_EQ(bnq_option_value_description(kind.id, 99, 0), nullptr);
+  });
+}
+
+TEST(Options, KindsAreListed) {
+  EXPECT_EQ(bnq_option_kind_count(), kKinds) << "test the new one, too";
+  uint32_t found = 0;
+  ForEachKind([&](auto& options) {
+    int32_t kind = 0;
+    EXPECT_EQ(bnq_option_kind_at(found++, &kind), BNQ_OK);
+    EXPECT_EQ(kind, options.kind.id);
+    // As of any handle, NULL has none.
+    EXPECT_EQ(options.kind.options(nullptr), nullptr);
+    EXPECT_EQ(options.kind.settings(nullptr), nullptr);
+  });
+  const int32_t unknown = 4711;
+  const bnq_status unsupported = BNQ_ERROR_UNSUPPORTED;
+  const char* const listed = "kind = 4711, must be one of: 1 (config), ";
+  int32_t id = 0;
+  Expect(bnq_option_kind_at(kKinds, &id), BNQ_ERROR_INVALID_ARGUMENT,
+         "index = 3, must be below 3");
+  EXPECT_EQ(bnq_option_kind_name(unknown), nullptr);
+  EXPECT_EQ(bnq_option_count(unknown), 0u);
+  Expect(bnq_option_at(unknown, 0, &id), unsupported, listed);
+  Expect(bnq_option_id(unknown, "format", &id), unsupported, listed);
+  Expect(bnq_option_bounds(unknown, 1, nullptr, nullptr, nullptr, nullptr),
+         unsupported, listed);
+  EXPECT_EQ(bnq_option_name(unknown, 1), nullptr);
+  EXPECT_EQ(bnq_option_description(unknown, 1), nullptr);
+  EXPECT_EQ(bnq_option_value_name(unknown, 1, 0), nullptr);
+  EXPECT_EQ(bnq_option_value_description(unknown, 1, 0), nullptr);
+  EXPECT_EQ(bnq_options_kind(nullptr), 0);
+}
+
+TEST(Options, NullIsRefused) {
+  const bnq_status bad = BNQ_ERROR_INVALID_ARGUMENT;
+  int64_t integer = 0;
+  double number = 0;
+  const char* const null = "options is NULL";
+  Expect(bnq_options_set_int(nullptr, 1, 1), bad, null);
+  Expect(bnq_options_set_float(nullptr, 1, 1), bad, null);
+  Expect(bnq_options_set_text(nullptr, "a", "b"), bad, null);
+  Expect(bnq_options_get_int(nullptr, 1, &integer), bad, null);
+  Expect(bnq_options_get_float(nullptr, 1, &number), bad, null);
+  Expect(bnq_options_get_text(nullptr, "a", nullptr, 0, nullptr), bad, null);
+  ForEachKind([&](auto& options) {
+    bnq_options* const o = options.handle;
+    const char* const name = options.kind.option_name(1);
+    Expect(bnq_options_set_text(o, nullptr, "b"), bad, "option is NULL");
+    Expect(bnq_options_set_text(o, name, nullptr), bad, "value is NULL");
+    Expect(bnq_options_get_int(o, 1, nullptr), bad, "out_value is NULL");
+    Expect(bnq_options_get_float(o, options.kind.number, nullptr), bad,
+           "out_value is NULL");
+    Expect(bnq_options_get_text(o, nullptr, nullptr, 0, nullptr), bad,
+           "option is NULL");
+    const int32_t id = options.kind.id;
+    Expect(bnq_option_at(id, 0, nullptr), bad, "out_option is NULL");
+    Expect(bnq_option_id(id, "a", nullptr), bad, "out_option is NULL");
+    int32_t option = 0;
+    Expect(bnq_option_id(id, nullptr, &option), bad, "name is NULL");
   });
 }
 
@@ -333,33 +405,58 @@ TEST(Options, NumbersAreReadAlikeWhereTheDecimalPointIsAComma) {
 TEST(Options, ErrorsAreAlikeButForTheKind) {
   ForEachKind([](auto& options) {
     const auto& kind = options.kind;
-    const std::string name = kind.name;
+    const std::string name = std::string(kind.name()) + " option";
     const bnq_status unsupported = BNQ_ERROR_UNSUPPORTED;
     const std::string unknown = name + " 99 is not known to this library";
-    options.ExpectError(kind.set_int(options.handle, 99, 1), unsupported,
+    options.ExpectError(bnq_options_set_int(options.handle, 99, 1), unsupported,
                         unknown);
-    options.ExpectError(kind.set_float(options.handle, 99, 1.0), unsupported,
-                        unknown);
+    options.ExpectError(bnq_options_set_float(options.handle, 99, 1.0),
+                        unsupported, unknown);
     options.ExpectError(
-        kind.option_bounds(99, nullptr, nullptr, nullptr, nullptr), unsupported,
-        unknown);
+        bnq_option_bounds(kind.id, 99, nullptr, nullptr, nullptr, nullptr),
+        unsupported, unknown);
     int64_t integer = 0;
     double number = 0;
     options.ExpectError(
-        kind.get_float(options.handle, kind.integer, &number), unsupported,
+        bnq_options_get_float(options.handle, kind.integer, &number),
+        unsupported,
         name + " " + options.integer_name() + " is an integer, not a float");
     options.ExpectError(
-        kind.get_int(options.handle, kind.number, &integer), unsupported,
+        bnq_options_get_int(options.handle, kind.number, &integer), unsupported,
         name + " " + options.number_name() + " is a float, not an integer");
     int32_t id = 0;
-    options.ExpectError(kind.option_id("col\tour", &id), BNQ_ERROR_NOT_FOUND,
-                        name + " \"col\\x09our\" is not known to this library");
+    Expect(bnq_option_id(kind.id, "col\tour", &id), BNQ_ERROR_NOT_FOUND,
+           name + " \"col\\x09our\" is not one of: " + kind.option_name(1));
     EXPECT_EQ(options.Set("colour", "1"), BNQ_ERROR_NOT_FOUND);
     const std::string listed =
         std::string(name) +
         " \"colour\" is not one of: " + kind.option_name(1) + ", ";
     EXPECT_EQ(std::string(bnq_last_error()).rfind(listed, 0), 0u)
         << bnq_last_error();
+  });
+}
+
+TEST(Options, AreSuggested) {
+  ForEachKind([](auto& options) {
+    const auto& kind = options.kind;
+    for (uint32_t i = 0; i < bnq_option_count(kind.id); ++i) {
+      int32_t option = 0;
+      ASSERT_EQ(bnq_option_at(kind.id, i, &option), BNQ_OK);
+      const std::string name = kind.option_name(option);
+      const std::string question = "; did you mean \"" + name + "\"?";
+      // A letter left out, another one, two that changed places, a capital, and
+      // what names cannot be written with in a language.
+      std::string swapped = name, hyphen = name;
+      std::swap(swapped[1], swapped[2]);
+      hyphen[name.find('_') == std::string::npos ? 1 : name.find('_')] = '-';
+      for (const std::string& typo : {name.substr(0, 1) + name.substr(2),
+                                      swapped, hyphen, Capitals(name)}) {
+        if (bnq_option_id(kind.id, typo.c_str(), &option) == BNQ_OK) continue;
+        EXPECT_EQ(options.Set(typo, "1"), BNQ_ERROR_NOT_FOUND);
+        const std::string error = bnq_last_error();
+        EXPECT_NE(error.find(question), std::string::npos) << error;
+      }
+    }
   });
 }
 
