@@ -2,11 +2,13 @@
 // read alike, wherever the program runs, and what is wrong is said alike.
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <clocale>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <string>
 #include <utility>
 
@@ -346,47 +348,53 @@ void ExpectNumbersAreRead() {
 
 TEST(Options, NumbersAreReadAlike) { ExpectNumbersAreRead(); }
 
-// While it lives, numbers of the C library have a decimal comma: in a locale
-// that is installed, or one that is made for this test.
-class DecimalComma {
+// While it lives, the C library follows a locale: one that is installed, or one
+// that is made for this test.
+class Locale {
  public:
-  explicit DecimalComma(const std::filesystem::path& folder) {
-    for (const char* name :
-         {"de_DE.UTF-8", "de_DE", "fr_FR.UTF-8", "German_Germany"}) {
+  // The first of the names for which in_force() holds; `source` and the first
+  // name for localedef.
+  Locale(std::initializer_list<const char*> names, const std::string& source,
+         bool (*in_force)())
+      : in_force_(in_force) {
+    for (const char* name : names) {
       if (Set(name)) return;
     }
 #ifdef __GLIBC__
-    const std::string made = (folder / "de_DE.UTF-8").string();
-    const std::string command =
-        "localedef -i de_DE -f UTF-8 '" + made + "' >&2";
-    if (std::system(command.c_str()) != 0) return;
-    setenv("LOCPATH", folder.c_str(), 1);
-    Set("de_DE.UTF-8");
-    unsetenv("LOCPATH");
+    const std::string name = *names.begin();
+    const std::filesystem::path folder =
+        std::filesystem::path(testing::TempDir()) / ("bnq_locale_" + source);
+    std::filesystem::create_directories(folder);
+    const std::string command = "localedef -i " + source + " -f UTF-8 '" +
+                                (folder / name).string() + "' >&2";
+    if (std::system(command.c_str()) == 0) {
+      setenv("LOCPATH", folder.c_str(), 1);
+      Set(name.c_str());
+      unsetenv("LOCPATH");
+    }
+    std::filesystem::remove_all(folder);
 #endif
   }
-  DecimalComma(const DecimalComma&) = delete;
-  DecimalComma& operator=(const DecimalComma&) = delete;
-  ~DecimalComma() { std::setlocale(LC_ALL, "C"); }
+  Locale(const Locale&) = delete;
+  Locale& operator=(const Locale&) = delete;
+  ~Locale() { std::setlocale(LC_ALL, "C"); }
 
   bool active() const { return active_; }
 
  private:
   bool Set(const char* name) {
-    active_ = std::setlocale(LC_ALL, name) != nullptr &&
-              std::string(std::localeconv()->decimal_point) == ",";
+    active_ = std::setlocale(LC_ALL, name) != nullptr && in_force_();
     return active_;
   }
 
+  bool (*in_force_)();
   bool active_ = false;
 };
 
 TEST(Options, NumbersAreReadAlikeWhereTheDecimalPointIsAComma) {
-  const std::filesystem::path folder =
-      std::filesystem::path(testing::TempDir()) / "bnq_options_locales";
-  std::filesystem::create_directories(folder);
-  const DecimalComma comma(folder);
-  std::filesystem::remove_all(folder);
+  const Locale comma(
+      {"de_DE.UTF-8", "de_DE", "fr_FR.UTF-8", "German_Germany"}, "de_DE",
+      [] { return std::string(std::localeconv()->decimal_point) == ","; });
   if (!comma.active()) {
     GTEST_SKIP() << "no locale with a decimal comma is installed, and "
                     "localedef cannot make de_DE (Debian: apt install locales)";
@@ -399,7 +407,77 @@ TEST(Options, NumbersAreReadAlikeWhereTheDecimalPointIsAComma) {
   char text[64];
   EXPECT_EQ(bnq_config_to_text(config, text, sizeof text, nullptr), BNQ_OK);
   EXPECT_STREQ(text, "format=ternary,percentile=99.5");
+  Expect(bnq_options_set_float(bnq_config_settings(config), BNQ_OPT_CLIP, -1.5),
+         BNQ_ERROR_INVALID_ARGUMENT, "clip = -1.5, must be 0 to 3.4028235e+38");
   bnq_config_destroy(config);
+}
+
+std::string Lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+// Of types, formats and presets, in either case.
+void ExpectNamesAreFound() {
+  for (int32_t dtype = 1; bnq_dtype_name(dtype) != nullptr; ++dtype) {
+    const std::string name = bnq_dtype_name(dtype);
+    int32_t id = 0;
+    EXPECT_EQ(bnq_dtype_id(Lower(name).c_str(), &id), BNQ_OK) << name;
+    EXPECT_EQ(id, dtype);
+  }
+  for (uint32_t i = 0; i < bnq_format_count(); ++i) {
+    int32_t format = 0, id = 0;
+    ASSERT_EQ(bnq_format_at(i, &format), BNQ_OK);
+    const std::string name = Capitals(bnq_format_name(format));
+    EXPECT_EQ(bnq_format_id(name.c_str(), &id), BNQ_OK) << name;
+    EXPECT_EQ(id, format);
+  }
+  for (uint32_t i = 0; i < bnq_preset_count(); ++i) {
+    const std::string name = Capitals(bnq_preset_name(i));
+    bnq_config* config = nullptr;
+    EXPECT_EQ(bnq_config_from_preset(name.c_str(), &config), BNQ_OK) << name;
+    bnq_config_destroy(config);
+  }
+}
+
+TEST(Options, NamesAreFoundInEitherCase) { ExpectNamesAreFound(); }
+
+TEST(Options, NamesAreFoundWhereTheCapitalOfIIsAnother) {
+  const Locale turkish({"tr_TR.UTF-8", "tr_TR"}, "tr_TR",
+                       [] { return std::toupper('i') != 'I'; });
+  if (!turkish.active()) {
+    GTEST_SKIP() << "no Turkish locale is installed, and localedef cannot make "
+                    "tr_TR (Debian: apt install locales)";
+  }
+  ExpectNamesAreFound();
+}
+
+TEST(Options, FormatsAreConfigs) {
+  for (const auto& [text, expected] :
+       {std::pair("int8", "format=int8"),
+        {"INT4", "format=int4"},
+        {"none", "format=none"},
+        {"float16", "format=f16"},
+        {"BFloat16", "format=bf16"},
+        {"half", "format=f16"},
+        {" int8 , scheme=Asymmetric", "format=int8,scheme=asymmetric"},
+        {"format=NF4,scale_dtype=float16", "format=nf4,scale_dtype=f16"}}) {
+    bnq_config* config = nullptr;
+    ASSERT_EQ(bnq_config_from_text(text, &config), BNQ_OK) << bnq_last_error();
+    char written[64];
+    EXPECT_EQ(bnq_config_to_text(config, written, sizeof written, nullptr),
+              BNQ_OK);
+    EXPECT_STREQ(written, expected) << text;
+    bnq_config_destroy(config);
+  }
+  // A name alone, where only that is meant.
+  bnq_config* config = nullptr;
+  for (const char* text : {"format=int8", "int8,axis=1", ""}) {
+    EXPECT_EQ(bnq_config_from_preset(text, &config), BNQ_ERROR_NOT_FOUND);
+    EXPECT_EQ(config, nullptr);
+  }
 }
 
 TEST(Options, ErrorsAreAlikeButForTheKind) {
@@ -434,6 +512,40 @@ TEST(Options, ErrorsAreAlikeButForTheKind) {
     EXPECT_EQ(std::string(bnq_last_error()).rfind(listed, 0), 0u)
         << bnq_last_error();
   });
+}
+
+TEST(Options, NamesOfPresetsFormatsTypesAndValuesAreSuggested) {
+  bnq_config* config = nullptr;
+  int32_t id = 0;
+  const bnq_status not_found = BNQ_ERROR_NOT_FOUND;
+  for (const auto& [text, meant] : {std::pair("nf44", "nf4"),
+                                    {"int4_group_128", "int4_per_group_128"},
+                                    {"agressive", "aggressive"},
+                                    {"int9", "int8"},
+                                    {"NF5", "nf4"}}) {
+    Expect(bnq_config_from_text(text, &config), not_found,
+           std::string("; did you mean \"") + meant + "\"?");
+  }
+  Expect(bnq_format_id("tenrary", &id), not_found, "did you mean \"ternary\"?");
+  Expect(bnq_dtype_id("BF61", &id), not_found, "did you mean \"BF16\"?");
+  Expect(bnq_config_from_text("scheme=assymetric", &config),
+         BNQ_ERROR_INVALID_ARGUMENT, "did you mean \"asymmetric\"?");
+  // Nothing is near.
+  for (const char* text : {"x", "", "quantize everything"}) {
+    EXPECT_EQ(bnq_config_from_preset(text, &config), not_found);
+    EXPECT_EQ(std::string(bnq_last_error()).find("did you mean"),
+              std::string::npos)
+        << bnq_last_error();
+  }
+}
+
+TEST(Options, AHostsNamesAreSuggested) {
+  const char* const names[] = {"quantize", nullptr, "dequantize", "diff"};
+  EXPECT_STREQ(bnq_suggest("quantise", names, 4), "quantize");
+  EXPECT_STREQ(bnq_suggest("DIFF", names, 4), "diff");
+  EXPECT_EQ(bnq_suggest("inspect", names, 4), nullptr);
+  EXPECT_EQ(bnq_suggest(nullptr, names, 4), nullptr);
+  EXPECT_EQ(bnq_suggest("diff", nullptr, 0), nullptr);
 }
 
 TEST(Options, AreSuggested) {

@@ -2,8 +2,9 @@
 //! optimisation, post-training quantization, validation.
 
 use crate::{
-    bnq_array, bnq_batches, bnq_calibration, bnq_calibrator, bnq_config, bnq_context, bnq_metric_fn,
-    bnq_optimizer, bnq_options, bnq_plan, bnq_progress_fn, bnq_report, bnq_status, bnq_tensor,
+    bnq_array, bnq_batches, bnq_calibration, bnq_calibrator, bnq_config, bnq_context,
+    bnq_metric_fn, bnq_optimizer, bnq_options, bnq_plan, bnq_progress_fn, bnq_report, bnq_status,
+    bnq_tensor,
 };
 use std::os::raw::{c_char, c_void};
 
