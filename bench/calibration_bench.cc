@@ -53,7 +53,8 @@ struct Setup {
     Check(bnq_context_set_threads(context, threads));
     Check(bnq_calibrator_create(&calibrator));
     for (const auto& o : options) {
-      Check(bnq_calibrator_set_text(calibrator, o.first, o.second));
+      Check(bnq_options_set_text(bnq_calibrator_settings(calibrator), o.first,
+                                 o.second));
     }
   }
   ~Setup() {

@@ -46,7 +46,8 @@ std::vector<Method> Methods() {
   const auto names = [](int32_t option) {
     std::vector<std::string> list;
     for (int64_t v = 0;; ++v) {
-      const char* name = bnq_calibration_option_value_name(option, v);
+      const char* name =
+          bnq_option_value_name(BNQ_OPTIONS_CALIBRATOR, option, v);
       if (name == nullptr) return list;
       list.push_back(name);
     }
@@ -77,7 +78,8 @@ std::vector<Method> Methods() {
     }
     for (const std::string& value : values) {
       Options options = method;
-      options.emplace_back(bnq_calibration_option_name(option), value);
+      options.emplace_back(bnq_option_name(BNQ_OPTIONS_CALIBRATOR, option),
+                           value);
       methods.push_back(
           {all[id] + " " + value, static_cast<int64_t>(id), options});
     }
@@ -99,7 +101,7 @@ std::vector<Target> Targets() {
     Check(bnq_format_property(format, BNQ_FORMAT_CODE_BITS, &bits));
     for (const int64_t scheme : {BNQ_SCHEME_SYMMETRIC, BNQ_SCHEME_ASYMMETRIC}) {
       const std::string scheme_name =
-          bnq_option_value_name(BNQ_OPT_SCHEME, scheme);
+          bnq_option_value_name(BNQ_OPTIONS_CONFIG, BNQ_OPT_SCHEME, scheme);
       const std::string name = bnq_format_name(format);
       targets.push_back(
           {name + " " + scheme_name,
@@ -121,7 +123,8 @@ Calibrator Calibrate(bnq_context* context, const Matrix& matrix,
   Calibrator calibrator(made);
   for (const Options& options : {target.options, method.options}) {
     for (const auto& o : options) {
-      Check(bnq_calibrator_set_text(made, o.first.c_str(), o.second.c_str()));
+      Check(bnq_options_set_text(bnq_calibrator_settings(made), o.first.c_str(),
+                                 o.second.c_str()));
     }
   }
   const uint64_t rows = matrix.shape[0];
@@ -311,7 +314,8 @@ struct Span {
 
 bool IsInt4(const Target& target) {
   int64_t format = 0;
-  Check(bnq_config_get_int(target.config.get(), BNQ_OPT_FORMAT, &format));
+  Check(bnq_options_get_int(bnq_config_options(target.config.get()),
+                            BNQ_OPT_FORMAT, &format));
   return format == BNQ_FORMAT_INT4;
 }
 

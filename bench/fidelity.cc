@@ -31,13 +31,14 @@ using Strings = std::vector<std::string>;
 std::string With(const std::string& text, const char* option,
                  const char* value) {
   const Handle<bnq_config> config = Parse(text);
-  Check(bnq_config_set_text(config.get(), option, value));
+  Check(bnq_options_set_text(bnq_config_settings(config.get()), option, value));
   return ToText(config.get());
 }
 
 int64_t Get(const std::string& text, int32_t option) {
   int64_t value = 0;
-  Check(bnq_config_get_int(Parse(text).get(), option, &value));
+  Check(bnq_options_get_int(bnq_config_options(Parse(text).get()), option,
+                            &value));
   return value;
 }
 
@@ -51,11 +52,13 @@ int64_t Property(int32_t format, int32_t property) {
 Strings Values(int32_t option) {
   Strings items;
   double least = 0, greatest = 0;
-  Check(bnq_option_bounds(option, nullptr, &least, &greatest, nullptr));
+  Check(bnq_option_bounds(BNQ_OPTIONS_CONFIG, option, nullptr, &least,
+                          &greatest, nullptr));
   for (int64_t v = static_cast<int64_t>(least); v <= greatest; ++v) {
-    const char* name = bnq_option_value_name(option, v);
+    const char* name = bnq_option_value_name(BNQ_OPTIONS_CONFIG, option, v);
     if (!name) break;
-    items.push_back(std::string(bnq_option_name(option)) + "=" + name);
+    items.push_back(std::string(bnq_option_name(BNQ_OPTIONS_CONFIG, option)) +
+                    "=" + name);
   }
   return items;
 }
@@ -147,11 +150,11 @@ std::vector<Table> FormatTables(Study& study, int32_t format) {
       BNQ_OPT_FORMAT,       BNQ_OPT_GRANULARITY, BNQ_OPT_SCHEME,
       BNQ_OPT_SCALE_RULE,   BNQ_OPT_SCALE_DTYPE, BNQ_OPT_SYMMETRIC_RANGE,
       BNQ_OPT_DOUBLE_QUANT, BNQ_OPT_PACKING,     BNQ_OPT_NON_FINITE};
-  for (uint32_t i = 0; i < bnq_option_count(); ++i) {
+  for (uint32_t i = 0; i < bnq_option_count(BNQ_OPTIONS_CONFIG); ++i) {
     int32_t option = 0;
-    Check(bnq_option_at(i, &option));
+    Check(bnq_option_at(BNQ_OPTIONS_CONFIG, i, &option));
     if (std::count(std::begin(shown), std::end(shown), option)) continue;
-    std::string title = bnq_option_name(option);
+    std::string title = bnq_option_name(BNQ_OPTIONS_CONFIG, option);
     title[0] = static_cast<char>(title[0] - 'a' + 'A');
     add(title.c_str(), {channel, Values(option)});
   }

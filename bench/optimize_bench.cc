@@ -107,11 +107,14 @@ void BM_Optimize(benchmark::State& state, const Case& c, int threads) {
   Check(bnq_context_set_threads(context, threads));
   Check(bnq_config_from_text(c.config, &config));
   Check(bnq_optimizer_create(&optimizer));
-  if (c.method) Check(bnq_optimizer_set_text(optimizer, "method", c.method));
+  if (c.method)
+    Check(bnq_options_set_text(bnq_optimizer_settings(optimizer), "method",
+                               c.method));
   if (c.objective && std::string(c.objective) == "custom") {
     Check(bnq_optimizer_set_metric(optimizer, MeanError, nullptr));
   } else if (c.objective) {
-    Check(bnq_optimizer_set_text(optimizer, "objective", c.objective));
+    Check(bnq_options_set_text(bnq_optimizer_settings(optimizer), "objective",
+                               c.objective));
   }
   std::vector<float> scales(kSize);
   double figures[BNQ_NUM_FIGURES] = {};

@@ -2,7 +2,6 @@
 #include <string>
 
 #include "capi/calibration.h"
-#include "capi/options.h"
 #include "core/calibration/dataset.h"
 
 using namespace bnq;
@@ -97,56 +96,12 @@ bnq_status bnq_calibrator_clone(bnq_context* context,
   });
 }
 
-bnq_status bnq_calibrator_set_int(bnq_calibrator* calibrator, int32_t option,
-                                  int64_t value) {
-  return SetInt(calibrator, "calibrator", option, value);
+const bnq_options* bnq_calibrator_options(const bnq_calibrator* calibrator) {
+  return calibrator;
 }
 
-bnq_status bnq_calibrator_set_float(bnq_calibrator* calibrator, int32_t option,
-                                    double value) {
-  return SetFloat(calibrator, "calibrator", option, value);
-}
-
-bnq_status bnq_calibrator_set_text(bnq_calibrator* calibrator,
-                                   const char* option, const char* value) {
-  return SetText(calibrator, "calibrator", option, value);
-}
-
-bnq_status bnq_calibrator_get_int(const bnq_calibrator* calibrator,
-                                  int32_t option, int64_t* out_value) {
-  return GetInt(calibrator, "calibrator", option, out_value);
-}
-
-bnq_status bnq_calibrator_get_float(const bnq_calibrator* calibrator,
-                                    int32_t option, double* out_value) {
-  return GetFloat(calibrator, "calibrator", option, out_value);
-}
-
-uint32_t bnq_calibration_option_count(void) {
-  return static_cast<uint32_t>(CalibrationOptions::Table().size());
-}
-
-bnq_status bnq_calibration_option_at(uint32_t index, int32_t* out_option) {
-  return OptionAt(CalibrationOptions::Table(), index, out_option);
-}
-
-const char* bnq_calibration_option_name(int32_t option) {
-  return OptionName(CalibrationOptions::Table(), option);
-}
-
-bnq_status bnq_calibration_option_id(const char* name, int32_t* out_option) {
-  return OptionId(CalibrationOptions::Table(), name, out_option);
-}
-
-bnq_status bnq_calibration_option_bounds(int32_t option, int32_t* out_type,
-                                         double* out_min, double* out_max,
-                                         double* out_default) {
-  return OptionBounds(CalibrationOptions::Table(), option, out_type, out_min,
-                      out_max, out_default);
-}
-
-const char* bnq_calibration_option_value_name(int32_t option, int64_t value) {
-  return ValueName(CalibrationOptions::Table(), option, value);
+bnq_options* bnq_calibrator_settings(bnq_calibrator* calibrator) {
+  return calibrator;
 }
 
 bnq_status bnq_calibrator_observe(bnq_context* context,

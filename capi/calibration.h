@@ -7,7 +7,8 @@
 #include "capi/guard.h"
 #include "core/calibration/calibrator.h"
 
-struct bnq_calibrator {
+struct bnq_calibrator
+    : bnq::capi::WithOptions<bnq_calibrator, BNQ_OPTIONS_CALIBRATOR> {
   std::unique_ptr<bnq::Calibrator> owned = std::make_unique<bnq::Calibrator>();
   // Of a set, which owns it; else nullptr.
   const bnq::Calibrator* borrowed = nullptr;

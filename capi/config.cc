@@ -1,9 +1,6 @@
 #include "core/scheme/config.h"
 
-#include <cstring>
-
 #include "capi/guard.h"
-#include "capi/options.h"
 #include "core/scheme/presets.h"
 
 using namespace bnq;
@@ -79,30 +76,11 @@ bnq_status bnq_config_clone(const bnq_config* config, bnq_config** out_config) {
 
 void bnq_config_destroy(bnq_config* config) { delete config; }
 
-bnq_status bnq_config_set_int(bnq_config* config, int32_t option,
-                              int64_t value) {
-  return SetInt(config, "config", option, value);
+const bnq_options* bnq_config_options(const bnq_config* config) {
+  return config;
 }
 
-bnq_status bnq_config_set_float(bnq_config* config, int32_t option,
-                                double value) {
-  return SetFloat(config, "config", option, value);
-}
-
-bnq_status bnq_config_get_int(const bnq_config* config, int32_t option,
-                              int64_t* out_value) {
-  return GetInt(config, "config", option, out_value);
-}
-
-bnq_status bnq_config_get_float(const bnq_config* config, int32_t option,
-                                double* out_value) {
-  return GetFloat(config, "config", option, out_value);
-}
-
-bnq_status bnq_config_set_text(bnq_config* config, const char* option,
-                               const char* value) {
-  return SetText(config, "config", option, value);
-}
+bnq_options* bnq_config_settings(bnq_config* config) { return config; }
 
 bnq_status bnq_config_equal(const bnq_config* a, const bnq_config* b,
                             int32_t* out_equal) {
@@ -115,23 +93,21 @@ bnq_status bnq_config_equal(const bnq_config* a, const bnq_config* b,
 bnq_status bnq_config_to_text(const bnq_config* config, char* text,
                               uint64_t size, uint64_t* out_size) {
   return Guard([&] {
-    const std::string s = Required(config, "config").core.ToText();
-    const uint64_t needed = s.size() + 1;
-    if (text != nullptr) {
-      if (size < needed) {
-        Fail(Status::kInvalidArgument, "size = ", size, ", must be at least ",
-             needed);
-      }
-      std::memcpy(text, s.c_str(), needed);
-    }
-    if (out_size) *out_size = needed;
+    CopyText(Required(config, "config").core.ToText(), text, size, out_size);
   });
 }
 
 bnq_status bnq_config_from_text(const char* text, bnq_config** out_config) {
   return Guard([&] {
     bnq_config*& out = Output(out_config, "out_config");
-    out = new bnq_config{Config::FromText(&Required(text, "text"))};
+    out = new bnq_config(Config::FromText(&Required(text, "text")));
+  });
+}
+
+bnq_status bnq_config_from_preset(const char* name, bnq_config** out_config) {
+  return Guard([&] {
+    bnq_config*& out = Output(out_config, "out_config");
+    out = new bnq_config(Config::FromPreset(&Required(name, "name")));
   });
 }
 
@@ -146,30 +122,4 @@ const char* bnq_preset_description(uint32_t index) {
   return index < bnq_preset_count()
              ? PresetAt(static_cast<int>(index)).description
              : nullptr;
-}
-
-uint32_t bnq_option_count(void) {
-  return static_cast<uint32_t>(Config::Table().size());
-}
-
-bnq_status bnq_option_at(uint32_t index, int32_t* out_option) {
-  return OptionAt(Config::Table(), index, out_option);
-}
-
-const char* bnq_option_name(int32_t option) {
-  return OptionName(Config::Table(), option);
-}
-
-bnq_status bnq_option_id(const char* name, int32_t* out_option) {
-  return OptionId(Config::Table(), name, out_option);
-}
-
-bnq_status bnq_option_bounds(int32_t option, int32_t* out_type, double* out_min,
-                             double* out_max, double* out_default) {
-  return OptionBounds(Config::Table(), option, out_type, out_min, out_max,
-                      out_default);
-}
-
-const char* bnq_option_value_name(int32_t option, int64_t value) {
-  return ValueName(Config::Table(), option, value);
 }

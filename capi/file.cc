@@ -147,7 +147,7 @@ bnq_status bnq_file_config(const bnq_file* file, uint64_t index,
                            bnq_config** out_config) {
   return Guard([&] {
     bnq_config*& out = Output(out_config, "out_config");
-    out = new bnq_config{StoredConfig(RequiredEntry(file, index))};
+    out = new bnq_config(StoredConfig(RequiredEntry(file, index)));
   });
 }
 

@@ -1,6 +1,7 @@
 #include "capi/guard.h"
 
 #include <algorithm>
+#include <cstring>
 #include <exception>
 #include <system_error>
 
@@ -127,6 +128,19 @@ int32_t CopyShape(const Shape& shape, uint64_t* out) {
     }
   }
   return shape.rank;
+}
+
+void CopyText(const std::string& s, char* text, uint64_t size,
+              uint64_t* out_size) {
+  const uint64_t needed = s.size() + 1;
+  if (text != nullptr) {
+    if (size < needed) {
+      Fail(Status::kInvalidArgument, "size = ", size, ", must be at least ",
+           needed);
+    }
+    std::memcpy(text, s.c_str(), needed);
+  }
+  if (out_size) *out_size = needed;
 }
 
 void CopyMetrics(const double* values, double* metrics, uint32_t count) {

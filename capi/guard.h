@@ -9,6 +9,7 @@
 #include <string>
 
 #include "bnq/bnq.h"
+#include "capi/options.h"
 #include "core/base/context.h"
 #include "core/base/error.h"
 #include "core/base/fp_environment.h"
@@ -22,14 +23,21 @@ struct bnq_context {
   bnq_log_fn log = nullptr;
 };
 
-struct bnq_config {
+struct bnq_config : bnq::capi::WithOptions<bnq_config, BNQ_OPTIONS_CONFIG> {
+  bnq_config() = default;
+  explicit bnq_config(const bnq::Config& config) : core(config) {}
+
   bnq::Config& settings() { return core; }
   const bnq::Config& options() const { return core; }
 
   bnq::Config core;
 };
 
-struct bnq_tensor {
+struct bnq_tensor : bnq::capi::WithOptions<bnq_tensor, BNQ_OPTIONS_CONFIG> {
+  // Reached only by a caller that casts away const.
+  bnq::Config& settings() {
+    bnq::Fail(bnq::Status::kUnsupported, "a tensor's options cannot be set");
+  }
   const bnq::Config& options() const { return core->config(); }
 
   std::unique_ptr<const bnq::QuantizedTensor> core;
@@ -91,6 +99,10 @@ WriteOptions OptionsOf(int32_t flags, int32_t allowed);
 void CheckCount(uint64_t count, uint64_t expected, const char* name);
 // Copies all dimensions; returns the rank.
 int32_t CopyShape(const Shape& shape, uint64_t* out);
+// With its NUL into text[size], unless that is NULL; INVALID_ARGUMENT where it
+// is too small. The bytes that takes into *out_size, unless that is NULL.
+void CopyText(const std::string& s, char* text, uint64_t size,
+              uint64_t* out_size);
 void CopyMetrics(const double* values, double* metrics, uint32_t count);
 
 }  // namespace capi

@@ -50,7 +50,7 @@ bnq_status bnq_plan_match(const bnq_plan* plan, const char* name, int32_t rank,
     const Plan::Decision decision =
         Required(plan, "plan").core.Match(&Required(name, "name"), rank);
     if (out_config && decision.config) {
-      *out_config = new bnq_config{*decision.config};
+      *out_config = new bnq_config(*decision.config);
     }
     if (out_rule) *out_rule = decision.rule;
   });

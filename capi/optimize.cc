@@ -4,12 +4,11 @@
 #include <cmath>
 
 #include "capi/guard.h"
-#include "capi/options.h"
 
 using namespace bnq;
 using namespace bnq::capi;
 
-struct bnq_optimizer {
+struct bnq_optimizer : WithOptions<bnq_optimizer, BNQ_OPTIONS_OPTIMIZER> {
   OptimizeOptions& settings() { return core; }
   const OptimizeOptions& options() const { return core; }
 
@@ -100,29 +99,12 @@ bnq_status bnq_optimizer_clone(const bnq_optimizer* optimizer,
 
 void bnq_optimizer_destroy(bnq_optimizer* optimizer) { delete optimizer; }
 
-bnq_status bnq_optimizer_set_int(bnq_optimizer* optimizer, int32_t option,
-                                 int64_t value) {
-  return SetInt(optimizer, "optimizer", option, value);
+const bnq_options* bnq_optimizer_options(const bnq_optimizer* optimizer) {
+  return optimizer;
 }
 
-bnq_status bnq_optimizer_set_float(bnq_optimizer* optimizer, int32_t option,
-                                   double value) {
-  return SetFloat(optimizer, "optimizer", option, value);
-}
-
-bnq_status bnq_optimizer_set_text(bnq_optimizer* optimizer, const char* option,
-                                  const char* value) {
-  return SetText(optimizer, "optimizer", option, value);
-}
-
-bnq_status bnq_optimizer_get_int(const bnq_optimizer* optimizer, int32_t option,
-                                 int64_t* out_value) {
-  return GetInt(optimizer, "optimizer", option, out_value);
-}
-
-bnq_status bnq_optimizer_get_float(const bnq_optimizer* optimizer,
-                                   int32_t option, double* out_value) {
-  return GetFloat(optimizer, "optimizer", option, out_value);
+bnq_options* bnq_optimizer_settings(bnq_optimizer* optimizer) {
+  return optimizer;
 }
 
 bnq_status bnq_optimizer_set_metric(bnq_optimizer* optimizer,
@@ -134,33 +116,6 @@ bnq_status bnq_optimizer_set_metric(bnq_optimizer* optimizer,
     o.metric = metric;
     o.opaque = opaque;
   });
-}
-
-uint32_t bnq_optimization_option_count(void) {
-  return static_cast<uint32_t>(OptimizeOptions::Table().size());
-}
-
-bnq_status bnq_optimization_option_at(uint32_t index, int32_t* out_option) {
-  return OptionAt(OptimizeOptions::Table(), index, out_option);
-}
-
-const char* bnq_optimization_option_name(int32_t option) {
-  return OptionName(OptimizeOptions::Table(), option);
-}
-
-bnq_status bnq_optimization_option_id(const char* name, int32_t* out_option) {
-  return OptionId(OptimizeOptions::Table(), name, out_option);
-}
-
-bnq_status bnq_optimization_option_bounds(int32_t option, int32_t* out_type,
-                                          double* out_min, double* out_max,
-                                          double* out_default) {
-  return OptionBounds(OptimizeOptions::Table(), option, out_type, out_min,
-                      out_max, out_default);
-}
-
-const char* bnq_optimization_option_value_name(int32_t option, int64_t value) {
-  return ValueName(OptimizeOptions::Table(), option, value);
 }
 
 uint32_t bnq_figure_count(void) { return kNumFigures; }

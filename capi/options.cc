@@ -1,44 +1,111 @@
 #include "capi/options.h"
 
-namespace bnq {
-namespace capi {
+#include "capi/guard.h"
+#include "core/base/names.h"
+#include "core/calibration/options.h"
+#include "core/optimize/options.h"
+#include "core/scheme/config.h"
 
-bnq_status OptionAt(const OptionTable& table, uint32_t index,
-                    int32_t* out_option) {
+using namespace bnq;
+using namespace bnq::capi;
+
+namespace {
+
+// What has options: the place where a new kind is entered.
+constexpr struct {
+  int32_t id;
+  const OptionTable& (*table)();
+} kKinds[] = {
+    {BNQ_OPTIONS_CONFIG, Config::Table},
+    {BNQ_OPTIONS_CALIBRATOR, CalibrationOptions::Table},
+    {BNQ_OPTIONS_OPTIMIZER, OptimizeOptions::Table},
+};
+
+const OptionTable& Known(int32_t kind) {
+  if (const OptionTable* table = OptionsOfKind(kind)) return *table;
+  std::string names;
+  for (const auto& known : kKinds) {
+    names += Message(names.empty() ? "" : ", ", known.id, " (",
+                     known.table().kind(), ")");
+  }
+  Fail(Status::kUnsupported, "kind = ", kind, ", must be one of: ", names);
+}
+
+void CheckIndex(uint32_t index, uint32_t count) {
+  if (index >= count) {
+    Fail(Status::kInvalidArgument, "index = ", index, ", must be below ",
+         count);
+  }
+}
+
+// nullptr: there is no such kind or option.
+const OptionInfo* InfoOf(int32_t kind, int32_t option) {
+  const OptionTable* table = OptionsOfKind(kind);
+  return table ? table->Find(option) : nullptr;
+}
+
+}  // namespace
+
+const OptionTable* bnq::capi::OptionsOfKind(int32_t kind) {
+  for (const auto& known : kKinds) {
+    if (known.id == kind) return &known.table();
+  }
+  return nullptr;
+}
+
+uint32_t bnq_option_kind_count(void) {
+  return static_cast<uint32_t>(std::size(kKinds));
+}
+
+bnq_status bnq_option_kind_at(uint32_t index, int32_t* out_kind) {
+  return Guard([&] {
+    int32_t& out = Required(out_kind, "out_kind");
+    CheckIndex(index, bnq_option_kind_count());
+    out = kKinds[index].id;
+  });
+}
+
+const char* bnq_option_kind_name(int32_t kind) {
+  const OptionTable* table = OptionsOfKind(kind);
+  return table ? table->kind() : nullptr;
+}
+
+uint32_t bnq_option_count(int32_t kind) {
+  const OptionTable* table = OptionsOfKind(kind);
+  return table ? static_cast<uint32_t>(table->size()) : 0;
+}
+
+bnq_status bnq_option_at(int32_t kind, uint32_t index, int32_t* out_option) {
   return Guard([&] {
     int32_t& out = Required(out_option, "out_option");
-    const uint32_t count = static_cast<uint32_t>(table.size());
-    if (index >= count) {
-      Fail(Status::kInvalidArgument, "index = ", index, ", must be below ",
-           count);
-    }
+    const OptionTable& table = Known(kind);
+    CheckIndex(index, static_cast<uint32_t>(table.size()));
     out = table.begin()[index].id;
   });
 }
 
-const char* OptionName(const OptionTable& table, int32_t option) {
-  const OptionInfo* info = table.Find(option);
+const char* bnq_option_name(int32_t kind, int32_t option) {
+  const OptionInfo* info = InfoOf(kind, option);
   return info ? info->name : nullptr;
 }
 
-bnq_status OptionId(const OptionTable& table, const char* name,
-                    int32_t* out_option) {
+const char* bnq_option_description(int32_t kind, int32_t option) {
+  const OptionInfo* info = InfoOf(kind, option);
+  return info ? info->description : nullptr;
+}
+
+bnq_status bnq_option_id(int32_t kind, const char* name, int32_t* out_option) {
   return Guard([&] {
     int32_t& out = Required(out_option, "out_option");
-    const OptionInfo* info = table.Find(std::string(&Required(name, "name")));
-    if (info == nullptr) {
-      Fail(Status::kNotFound, table.kind(), " ", Quoted(name),
-           " is not known to this library");
-    }
-    out = info->id;
+    out = Known(kind).Named(&Required(name, "name")).id;
   });
 }
 
-bnq_status OptionBounds(const OptionTable& table, int32_t option,
-                        int32_t* out_type, double* out_min, double* out_max,
-                        double* out_default) {
+bnq_status bnq_option_bounds(int32_t kind, int32_t option, int32_t* out_type,
+                             double* out_min, double* out_max,
+                             double* out_default) {
   return Guard([&] {
-    const OptionInfo& info = table.Known(option);
+    const OptionInfo& info = Known(kind).Known(option);
     if (out_type) *out_type = info.is_float ? BNQ_OPTION_FLOAT : BNQ_OPTION_INT;
     if (out_min) *out_min = info.min;
     if (out_max) *out_max = info.max;
@@ -46,10 +113,73 @@ bnq_status OptionBounds(const OptionTable& table, int32_t option,
   });
 }
 
-const char* ValueName(const OptionTable& table, int32_t option, int64_t value) {
-  const OptionInfo* info = table.Find(option);
-  return info ? OptionValueName(*info, value) : nullptr;
+const char* bnq_option_value_name(int32_t kind, int32_t option, int64_t value) {
+  const OptionInfo* info = InfoOf(kind, option);
+  return info ? ValueOf(*info, value).name : nullptr;
 }
 
-}  // namespace capi
-}  // namespace bnq
+const char* bnq_option_value_description(int32_t kind, int32_t option,
+                                         int64_t value) {
+  const OptionInfo* info = InfoOf(kind, option);
+  return info ? ValueOf(*info, value).description : nullptr;
+}
+
+int32_t bnq_options_kind(const bnq_options* options) {
+  return options ? options->kind() : 0;
+}
+
+bnq_status bnq_options_set_int(bnq_options* options, int32_t option,
+                               int64_t value) {
+  return Guard([&] { Required(options, "options").SetInt(option, value); });
+}
+
+bnq_status bnq_options_set_float(bnq_options* options, int32_t option,
+                                 double value) {
+  return Guard([&] { Required(options, "options").SetFloat(option, value); });
+}
+
+bnq_status bnq_options_set_text(bnq_options* options, const char* option,
+                                const char* value) {
+  return Guard([&] {
+    Required(options, "options")
+        .SetText(&Required(option, "option"), &Required(value, "value"));
+  });
+}
+
+bnq_status bnq_options_get_int(const bnq_options* options, int32_t option,
+                               int64_t* out_value) {
+  return Guard([&] {
+    Required(out_value, "out_value") =
+        Required(options, "options").GetInt(option);
+  });
+}
+
+bnq_status bnq_options_get_float(const bnq_options* options, int32_t option,
+                                 double* out_value) {
+  return Guard([&] {
+    Required(out_value, "out_value") =
+        Required(options, "options").GetFloat(option);
+  });
+}
+
+bnq_status bnq_options_get_text(const bnq_options* options, const char* option,
+                                char* text, uint64_t size, uint64_t* out_size) {
+  return Guard([&] {
+    CopyText(Required(options, "options").GetText(&Required(option, "option")),
+             text, size, out_size);
+  });
+}
+
+const char* bnq_suggest(const char* text, const char* const* names,
+                        uint64_t count) {
+  if (text == nullptr || names == nullptr) return nullptr;
+  const char* suggested = nullptr;
+  Guard([&] {
+    Nearest nearest(text);
+    for (uint64_t i = 0; i < count; ++i) {
+      if (names[i] != nullptr) nearest.Consider(names[i]);
+    }
+    suggested = nearest.name();
+  });
+  return suggested;
+}

@@ -1,72 +1,61 @@
-// The functions that configs, calibrators and optimizers (and, to be read,
-// tensors) have alike: keyed setters and getters, and the lists of options.
-//
-// A handle's `settings()` is what its setters change, its `options()` what its
-// getters read.
+// What handles with options have in common: the C ABI's functions on options
+// see a handle as a bnq_options. The kinds are listed in options.cc.
 #ifndef BNQ_CAPI_OPTIONS_H_
 #define BNQ_CAPI_OPTIONS_H_
 
 #include <cstdint>
+#include <string>
 
-#include "capi/guard.h"
+#include "bnq/bnq.h"
 #include "core/base/options.h"
+
+// What bnq_options_* need of a handle. Errors are OptionTable's.
+struct bnq_options {
+  virtual ~bnq_options() = default;
+
+  virtual int32_t kind() const = 0;
+  virtual void SetInt(int32_t option, int64_t value) = 0;
+  virtual void SetFloat(int32_t option, double value) = 0;
+  virtual void SetText(const std::string& option, const std::string& value) = 0;
+  virtual int64_t GetInt(int32_t option) const = 0;
+  virtual double GetFloat(int32_t option) const = 0;
+  virtual std::string GetText(const std::string& option) const = 0;
+};
 
 namespace bnq {
 namespace capi {
 
-// `name` is that of the parameter `handle`.
-template <class Handle>
-bnq_status SetInt(Handle* handle, const char* name, int32_t option,
-                  int64_t value) {
-  return Guard(
-      [&] { Required(handle, name).settings().SetInt(option, value); });
-}
+// The base of a handle of a kind (BNQ_OPTIONS_*). Its `settings()` is what
+// setters change, its `options()` the OptionValues that getters read.
+template <class Handle, int32_t kKind>
+struct WithOptions : bnq_options {
+  int32_t kind() const override { return kKind; }
+  void SetInt(int32_t option, int64_t value) override {
+    self().settings().SetInt(option, value);
+  }
+  void SetFloat(int32_t option, double value) override {
+    self().settings().SetFloat(option, value);
+  }
+  void SetText(const std::string& option, const std::string& value) override {
+    self().settings().SetText(option, value);
+  }
+  int64_t GetInt(int32_t option) const override {
+    return self().options().GetInt(option);
+  }
+  double GetFloat(int32_t option) const override {
+    return self().options().GetFloat(option);
+  }
+  std::string GetText(const std::string& option) const override {
+    return self().options().GetText(option);
+  }
 
-template <class Handle>
-bnq_status SetFloat(Handle* handle, const char* name, int32_t option,
-                    double value) {
-  return Guard(
-      [&] { Required(handle, name).settings().SetFloat(option, value); });
-}
+ private:
+  Handle& self() { return static_cast<Handle&>(*this); }
+  const Handle& self() const { return static_cast<const Handle&>(*this); }
+};
 
-template <class Handle>
-bnq_status SetText(Handle* handle, const char* name, const char* option,
-                   const char* value) {
-  return Guard([&] {
-    Required(handle, name)
-        .settings()
-        .SetText(&Required(option, "option"), &Required(value, "value"));
-  });
-}
-
-template <class Handle>
-bnq_status GetInt(const Handle* handle, const char* name, int32_t option,
-                  int64_t* out_value) {
-  return Guard([&] {
-    Required(out_value, "out_value") =
-        Required(handle, name).options().GetInt(option);
-  });
-}
-
-template <class Handle>
-bnq_status GetFloat(const Handle* handle, const char* name, int32_t option,
-                    double* out_value) {
-  return Guard([&] {
-    Required(out_value, "out_value") =
-        Required(handle, name).options().GetFloat(option);
-  });
-}
-
-// bnq_option_at and the others, of any kind.
-bnq_status OptionAt(const OptionTable& table, uint32_t index,
-                    int32_t* out_option);
-const char* OptionName(const OptionTable& table, int32_t option);
-bnq_status OptionId(const OptionTable& table, const char* name,
-                    int32_t* out_option);
-bnq_status OptionBounds(const OptionTable& table, int32_t option,
-                        int32_t* out_type, double* out_min, double* out_max,
-                        double* out_default);
-const char* ValueName(const OptionTable& table, int32_t option, int64_t value);
+// The options of a kind; nullptr: no such kind.
+const OptionTable* OptionsOfKind(int32_t kind);
 
 }  // namespace capi
 }  // namespace bnq

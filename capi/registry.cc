@@ -1,11 +1,10 @@
-#include <cctype>
-
+#include "core/scheme/registry.h"
 #include "bnq/bnq_x.h"
 #include "capi/guard.h"
 #include "core/base/dtype.h"
+#include "core/base/names.h"
 #include "core/base/targets.h"
 #include "core/scheme/format.h"
-#include "core/scheme/registry.h"
 #include "core/tensor/metrics.h"
 
 using namespace bnq;
@@ -56,10 +55,16 @@ const char* bnq_dtype_name(int32_t dtype) {
 bnq_status bnq_dtype_id(const char* name, int32_t* out_dtype) {
   return Guard([&] {
     int32_t& out = Required(out_dtype, "out_dtype");
-    const DTypeInfo* info = FindDType(&Required(name, "name"), true);
+    const DTypeInfo* info = FindDType(&Required(name, "name"), false);
     if (info == nullptr) {
-      Fail(Status::kNotFound, "dtype ", Quoted(name),
-           " is not one that safetensors has (F32, F16, BF16, ...)");
+      std::string names;
+      Nearest nearest(name);
+      for (int32_t id = 1; const DTypeInfo* known = FindDType(id); ++id) {
+        names += Message(names.empty() ? "" : ", ", known->name);
+        nearest.Consider(known->name);
+      }
+      Fail(Status::kNotFound, "dtype ", Quoted(name), " is not one of: ", names,
+           nearest.Question());
     }
     out = static_cast<int32_t>(info->dtype);
   });
@@ -94,9 +99,11 @@ bnq_status bnq_format_id(const char* name, int32_t* out_format) {
     int32_t& out = Required(out_format, "out_format");
     const std::string wanted = &Required(name, "name");
     const Format* f = FindFormat(wanted);
-    if (f == nullptr && wanted != "none") {
+    if (f == nullptr && !IsName(wanted, "none")) {
+      Nearest nearest(wanted);
+      for (int i = 0; i < NumFormats(); ++i) nearest.Consider(FormatAt(i).name);
       Fail(Status::kNotFound, "format ", Quoted(wanted),
-           " is not one of: ", FormatNames(), ", none");
+           " is not one of: ", FormatNames(), ", none", nearest.Question());
     }
     out = f ? f->id : BNQ_FORMAT_NONE;
   });

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "capi/guard.h"
-#include "capi/options.h"
 #include "core/base/checked.h"
 #include "core/tensor/batch.h"
 #include "core/tensor/dequantize.h"
@@ -235,21 +234,15 @@ uint64_t bnq_tensor_columns(const bnq_tensor* tensor) {
   return tensor ? tensor->core->shape().columns() : 0;
 }
 
-bnq_status bnq_tensor_get_int(const bnq_tensor* tensor, int32_t option,
-                              int64_t* out_value) {
-  return GetInt(tensor, "tensor", option, out_value);
-}
-
-bnq_status bnq_tensor_get_float(const bnq_tensor* tensor, int32_t option,
-                                double* out_value) {
-  return GetFloat(tensor, "tensor", option, out_value);
+const bnq_options* bnq_tensor_options(const bnq_tensor* tensor) {
+  return tensor;
 }
 
 bnq_status bnq_tensor_config(const bnq_tensor* tensor,
                              bnq_config** out_config) {
   return Guard([&] {
     bnq_config*& out = Output(out_config, "out_config");
-    out = new bnq_config{TensorOf(tensor).config().OfTensor()};
+    out = new bnq_config(TensorOf(tensor).config().OfTensor());
   });
 }
 

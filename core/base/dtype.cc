@@ -1,6 +1,6 @@
 #include "core/base/dtype.h"
 
-#include <cctype>
+#include "core/base/names.h"
 
 namespace bnq {
 namespace {
@@ -30,13 +30,6 @@ constexpr DTypeInfo kTypes[] = {
     {DType::kF4, "F4", 4, 1},
 };
 
-std::string Upper(std::string s) {
-  for (char& c : s) {
-    c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  }
-  return s;
-}
-
 }  // namespace
 
 const DTypeInfo* FindDType(int32_t id) {
@@ -46,10 +39,9 @@ const DTypeInfo* FindDType(int32_t id) {
   return nullptr;
 }
 
-const DTypeInfo* FindDType(const std::string& name, bool ignore_case) {
-  const std::string wanted = ignore_case ? Upper(name) : name;
+const DTypeInfo* FindDType(const std::string& name, bool as_written) {
   for (const DTypeInfo& t : kTypes) {
-    if (wanted == t.name) return &t;
+    if (as_written ? name == t.name : IsName(name, t.name)) return &t;
   }
   return nullptr;
 }

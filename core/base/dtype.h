@@ -44,8 +44,8 @@ struct DTypeInfo {
 
 // nullptr for what is not a data type.
 const DTypeInfo* FindDType(int32_t id);
-// Exact spelling, or any case.
-const DTypeInfo* FindDType(const std::string& name, bool ignore_case);
+// Exactly so spelled, or as IsName.
+const DTypeInfo* FindDType(const std::string& name, bool as_written);
 inline const DTypeInfo& Info(DType dtype) {
   return *FindDType(static_cast<int32_t>(dtype));
 }

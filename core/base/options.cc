@@ -1,18 +1,20 @@
 #include "core/base/options.h"
 
 #include <charconv>
+#include <cmath>
 
 #include "core/base/error.h"
+#include "core/base/names.h"
 
 namespace bnq {
 namespace {
 
 // As NamedValues::at, for any option.
-const char* NamedValueAt(const OptionInfo& info, int index, int64_t* value) {
+NamedValue NamedValueAt(const OptionInfo& info, int index, int64_t* value) {
   if (info.named_values != nullptr) return info.named_values->at(index, value);
-  if (info.value_names == nullptr) return nullptr;
-  *value = static_cast<int64_t>(info.min) + index;
-  return info.value_names[index];
+  if (info.values == nullptr || index > info.max) return {nullptr, nullptr};
+  *value = index;
+  return info.values[index];
 }
 
 // Behind a comma, but for the first.
@@ -31,12 +33,19 @@ bool IsNumber(const std::string& text, T* value) {
 
 }  // namespace
 
-const char* OptionValueName(const OptionInfo& info, int64_t value) {
+NamedValue ValueOf(const OptionInfo& info, int64_t value) {
   int64_t named = 0;
-  for (int i = 0; const char* name = NamedValueAt(info, i, &named); ++i) {
-    if (named == value) return name;
+  for (int i = 0;; ++i) {
+    const NamedValue found = NamedValueAt(info, i, &named);
+    if (found.name == nullptr || named == value) return found;
   }
-  return nullptr;
+}
+
+std::string OptionText(const OptionInfo& info, double value) {
+  if (info.is_float) return ToText(value);
+  const int64_t integer = static_cast<int64_t>(value);
+  const char* const name = OptionValueName(info, integer);
+  return name != nullptr ? name : ToText(integer);
 }
 
 const OptionInfo* OptionTable::Find(int32_t id) const {
@@ -53,7 +62,8 @@ const OptionInfo* OptionTable::Find(const std::string& name) const {
 const OptionInfo& OptionTable::Known(int32_t id) const {
   const OptionInfo* info = Find(id);
   if (info == nullptr) {
-    Fail(Status::kUnsupported, kind_, " ", id, " is not known to this library");
+    Fail(Status::kUnsupported, kind_, " option ", id,
+         " is not known to this library");
   }
   return *info;
 }
@@ -61,7 +71,7 @@ const OptionInfo& OptionTable::Known(int32_t id) const {
 const OptionInfo& OptionTable::Known(int32_t id, bool is_float) const {
   const OptionInfo& info = Known(id);
   if (info.is_float != is_float) {
-    Fail(Status::kUnsupported, kind_, " ", info.name, " is ",
+    Fail(Status::kUnsupported, kind_, " option ", info.name, " is ",
          info.is_float ? "a float" : "an integer", ", not ",
          is_float ? "a float" : "an integer");
   }
@@ -86,44 +96,62 @@ double OptionTable::CheckInt(int32_t id, int64_t value) const {
 
 double OptionTable::CheckFloat(int32_t id, double value) const {
   const OptionInfo& info = Known(id, true);
+  // What float32 cannot tell from a bound is the bound, as bounds are written
+  // that have been rounded: 3.4028235e38 is the greatest float32.
+  const auto is_bound = [value](double bound) {
+    return std::abs(value - bound) <= std::abs(bound) * 0x1p-25;
+  };
+  if (is_bound(info.min)) return info.min;
+  if (is_bound(info.max)) return info.max;
   if (!(value >= info.min && value <= info.max)) {
     Fail(Status::kInvalidArgument, info.name, " = ", value, ", must be ",
-         info.min, " to ", info.max);
+         static_cast<float>(info.min), " to ", static_cast<float>(info.max));
   }
   return value;
+}
+
+const OptionInfo& OptionTable::Named(const std::string& name) const {
+  if (const OptionInfo* info = Find(name)) return *info;
+  std::string names;
+  Nearest nearest(name);
+  for (const OptionInfo& option : *this) {
+    Append(option.name, &names);
+    nearest.Consider(option.name);
+  }
+  Fail(Status::kNotFound, kind_, " option ", Quoted(name),
+       " is not one of: ", names, nearest.Question());
 }
 
 const OptionInfo& OptionTable::Parse(const std::string& name,
                                      const std::string& text,
                                      double* value) const {
-  const OptionInfo* const info = Find(name);
-  if (info == nullptr) {
-    std::string names;
-    for (const OptionInfo& option : *this) Append(option.name, &names);
-    Fail(Status::kNotFound, kind_, " ", Quoted(name),
-         " is not one of: ", names);
-  }
+  const OptionInfo& info = Named(name);
   std::string accepted;
+  Nearest nearest(text);
   int64_t integer = 0;
-  for (int i = 0; const char* named = NamedValueAt(*info, i, &integer); ++i) {
-    if (text == named) {
+  for (int i = 0;; ++i) {
+    const char* const named = NamedValueAt(info, i, &integer).name;
+    if (named == nullptr) break;
+    if (IsName(text, named)) {
       *value = static_cast<double>(integer);
-      return *info;
+      return info;
     }
     Append(named, &accepted);
+    nearest.Consider(named);
   }
-  if (info->is_float) {
+  if (info.is_float) {
     double number = 0.0;
     if (IsNumber(text, &number)) {
-      *value = CheckFloat(info->id, number);
-      return *info;
+      *value = CheckFloat(info.id, number);
+      return info;
     }
   } else if (IsNumber(text, &integer)) {
-    *value = CheckInt(info->id, integer);
-    return *info;
+    *value = CheckInt(info.id, integer);
+    return info;
   }
-  Fail(Status::kInvalidArgument, info->name, " = ", Quoted(text), ", must be ",
-       accepted.empty() ? "a number" : "one of: ", accepted);
+  Fail(Status::kInvalidArgument, info.name, " = ", Quoted(text), ", must be ",
+       accepted.empty() ? "a number" : "one of: ", accepted,
+       nearest.Question());
 }
 
 }  // namespace bnq

@@ -7,61 +7,139 @@
 #ifndef BNQ_CORE_BASE_OPTIONS_H_
 #define BNQ_CORE_BASE_OPTIONS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
 namespace bnq {
 
-// The values of an option that takes nothing but named ones, where they are not
-// the numbers from `min` on.
+// A value with a name, and what it means: part of a sentence.
+struct NamedValue {
+  const char* name;
+  const char* description;
+};
+
+// The values of an option whose names are not a list in its row, as those of
+// the registry of formats.
 struct NamedValues {
-  // Sets *value and returns its name, in the order in which they are listed to
-  // users; nullptr past the last.
-  const char* (*at)(int index, int64_t* value);
+  // The name at an index and its value, in the order in which they are listed
+  // to users; a name of nullptr past the last.
+  NamedValue (*at)(int index, int64_t* value);
   // What the text of an error says after "must be".
   std::string (*accepted)();
 };
 
+// A row of an OptionTable. Choice, Integer, Real and OnOff make rows.
 struct OptionInfo {
-  template <class Id>
-  constexpr OptionInfo(Id option, const char* option_name, bool option_is_float,
-                       double least, double greatest, double at_first,
-                       const char* const* names, bool of_tensor = false,
-                       const NamedValues* others = nullptr)
-      : id(static_cast<int32_t>(option)),
-        name(option_name),
-        is_float(option_is_float),
-        min(least),
-        max(greatest),
-        initial(at_first),
-        value_names(names),
-        describes_tensor(of_tensor),
-        named_values(others) {}
-
   int32_t id;
   const char* name;
+  // One sentence, without a period.
+  const char* description;
   bool is_float;
   double min, max, initial;  // inclusive; integers are exact in double
-  // Names of the values min, min + 1, ..., and nullptr at the end; or nullptr
-  // for plain numbers.
-  const char* const* value_names;
+  // Names of the values 0, 1, ...; nullptr where values are plain numbers, or
+  // are named by named_values.
+  const NamedValue* values;
+  const NamedValues* named_values;
   // Part of what a tensor is, so kept in files; the others only say how to
   // make something.
   bool describes_tensor;
-  const NamedValues* named_values;  // instead of value_names; or nullptr
+
+  constexpr OptionInfo OfTensor() const {
+    OptionInfo info = *this;
+    info.describes_tensor = true;
+    return info;
+  }
 };
 
-inline constexpr const char* kOffOn[] = {"off", "on", nullptr};
+// 2^53: the greatest range of integers that double holds exactly.
+inline constexpr double kMaxInt = 9007199254740992.0;
+inline constexpr double kMaxFloat = 3.4028234663852886e38;
 
-// nullptr where the value has no name.
-const char* OptionValueName(const OptionInfo& info, int64_t value);
+// One of the names, whose values are 0, 1, ...
+template <class Id, class Value, size_t kCount>
+constexpr OptionInfo Choice(Id id, const char* name,
+                            const NamedValue (&values)[kCount], Value initial,
+                            const char* description) {
+  return {static_cast<int32_t>(id),
+          name,
+          description,
+          false,
+          0.0,
+          kCount - 1.0,
+          static_cast<double>(initial),
+          values,
+          nullptr,
+          false};
+}
+// One of the names, whose values lie in 0 .. max.
+template <class Id>
+constexpr OptionInfo Choice(Id id, const char* name, const NamedValues& values,
+                            double max, double initial,
+                            const char* description) {
+  return {static_cast<int32_t>(id),
+          name,
+          description,
+          false,
+          0.0,
+          max,
+          initial,
+          nullptr,
+          &values,
+          false};
+}
+template <class Id>
+constexpr OptionInfo Integer(Id id, const char* name, double min, double max,
+                             double initial, const char* description) {
+  return {static_cast<int32_t>(id),
+          name,
+          description,
+          false,
+          min,
+          max,
+          initial,
+          nullptr,
+          nullptr,
+          false};
+}
+template <class Id>
+constexpr OptionInfo Real(Id id, const char* name, double min, double max,
+                          double initial, const char* description) {
+  return {static_cast<int32_t>(id),
+          name,
+          description,
+          true,
+          min,
+          max,
+          initial,
+          nullptr,
+          nullptr,
+          false};
+}
 
-// The options of a kind. Errors are UNSUPPORTED for an unknown id or the other
-// type, INVALID_ARGUMENT for a value out of bounds, NOT_FOUND for a name.
+inline constexpr NamedValue kOffOn[] = {{"off", "no"}, {"on", "yes"}};
+template <class Id>
+constexpr OptionInfo OnOff(Id id, const char* name, bool initial,
+                           const char* description) {
+  return Choice(id, name, kOffOn, initial, description);
+}
+
+// A name of nullptr where the value has none.
+NamedValue ValueOf(const OptionInfo& info, int64_t value);
+inline const char* OptionValueName(const OptionInfo& info, int64_t value) {
+  return ValueOf(info, value).name;
+}
+
+// A value as Parse reads it: its name, or the shortest text of the number.
+std::string OptionText(const OptionInfo& info, double value);
+
+// The options of a kind of object. Errors are UNSUPPORTED for an unknown id or
+// the other type, INVALID_ARGUMENT for a value out of bounds, NOT_FOUND for a
+// name.
 class OptionTable {
  public:
-  // `kind` is what errors call an option. The rows outlive the table, and stand
-  // in the order of their ids (AreNumbered).
+  // `kind` is what has the options ("config"). The rows outlive the table, and
+  // stand in the order of their ids (AreNumbered).
   template <int kCount>
   constexpr OptionTable(const char* kind, const OptionInfo (&rows)[kCount])
       : kind_(kind), rows_(rows), size_(kCount) {}
@@ -78,8 +156,10 @@ class OptionTable {
   // The value, as OptionValues keeps it.
   double CheckInt(int32_t id, int64_t value) const;
   double CheckFloat(int32_t id, double value) const;
-  // From an option's name and its value's name or number, written as in C++
-  // whatever the locale. Sets *value.
+  // Of that name, or NOT_FOUND.
+  const OptionInfo& Named(const std::string& name) const;
+  // From an option's name and its value's name (IsName) or number, written as
+  // in C++ whatever the locale. Sets *value.
   const OptionInfo& Parse(const std::string& name, const std::string& text,
                           double* value) const;
 
@@ -129,6 +209,12 @@ class OptionValues {
   }
   double GetFloat(int32_t option) const {
     return Number(Derived::Table().Known(option, true));
+  }
+
+  // By name, as SetText takes it.
+  std::string GetText(const std::string& option) const {
+    const OptionInfo& info = Derived::Table().Named(option);
+    return OptionText(info, Number(info));
   }
 
   // Of either type.

@@ -100,7 +100,7 @@ class HeaderParser final : public JsonHandler {
     if (state_ != State::kTensor || field_ != kDtype) {
       Expected("the string " + Quoted(value));
     }
-    const DTypeInfo* info = FindDType(value, /*ignore_case=*/false);
+    const DTypeInfo* info = FindDType(value, /*as_written=*/true);
     if (info == nullptr) {
       OnError(Quoted(value) + " is none of " + KnownDTypes());
     }

@@ -1,9 +1,9 @@
 #include "core/scheme/config.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "core/base/error.h"
+#include "core/base/names.h"
 #include "core/scheme/format.h"
 #include "core/scheme/presets.h"
 #include "core/scheme/registry.h"
@@ -11,61 +11,108 @@
 namespace bnq {
 namespace {
 
-const char* const kGranularities[] = {"tensor", "channel", "group",
-                                      "token",  "block",   nullptr};
-const char* const kSchemes[] = {"symmetric", "asymmetric", nullptr};
-const char* const kNonFinites[] = {"error", "zero", "keep", nullptr};
-const char* const kRoundings[] = {"half_even",  "half_away", "half_up",
-                                  "floor",      "ceil",      "toward_zero",
-                                  "stochastic", nullptr};
-const char* const kScaleRules[] = {"default",    "absmax", "absmean",
-                                   "percentile", "mse",    nullptr};
-const char* const kSymmetricRanges[] = {"narrow", "full", "extreme", nullptr};
-const char* const kScaleDTypes[] = {"f32", "f16", "bf16", nullptr};
-const char* const kPackings[] = {"default", "base3", nullptr};
+constexpr NamedValue kGranularities[] = {
+    {"tensor", "all elements"},
+    {"channel", "those of one index of the dimension axis"},
+    {"group", "group_size columns of a row"},
+    {"token", "the last dimension: one token of activations"},
+    {"block", "group_size elements of the flattened array, as bitsandbytes"}};
+constexpr NamedValue kSchemes[] = {
+    {"symmetric", "value = code * scale"},
+    {"asymmetric", "value = (code - zero point) * scale"}};
+constexpr NamedValue kNonFinites[] = {
+    {"error", "refused, naming the first index"},
+    {"zero", "count as 0"},
+    {"keep", "kept, in f16 and bf16"}};
+constexpr NamedValue kRoundings[] = {
+    {"half_even", "to nearest, halves to even"},
+    {"half_away", "to nearest, halves away from zero"},
+    {"half_up", "to nearest, halves up"},
+    {"floor", "down"},
+    {"ceil", "up"},
+    {"toward_zero", "toward zero"},
+    {"stochastic", "up with the probability of the fraction"}};
+constexpr NamedValue kScaleRules[] = {
+    {"default", "absmean for ternary, absmax for others"},
+    {"absmax", "the greatest absolute value; asymmetric: least and greatest"},
+    {"absmean", "the mean of the absolute values"},
+    {"percentile", "the option percentile of the absolute values"},
+    {"mse", "a search for the least squared error"}};
+constexpr NamedValue kSymmetricRanges[] = {
+    {"narrow", "-q..q, nothing is clipped"},
+    {"full", "-q-1..q over absmax, as PyTorch"},
+    {"extreme", "-q-1..q, the greatest value at -q-1, as ggml"}};
+constexpr NamedValue kScaleDTypes[] = {
+    {"f32", "float32"}, {"f16", "float16"}, {"bf16", "bfloat16"}};
+constexpr NamedValue kPackings[] = {
+    {"default", "the format's own"},
+    {"base3", "five ternary codes to a byte: 1.6 bits"}};
 
 // The formats of the registry, and none.
-const char* FormatOptionAt(int index, int64_t* value) {
+NamedValue FormatOptionAt(int index, int64_t* value) {
   if (index < NumFormats()) {
-    *value = FormatAt(index).id;
-    return FormatAt(index).name;
+    const Format& format = FormatAt(index);
+    *value = format.id;
+    return {format.name, format.description};
   }
   *value = 0;
-  return index == NumFormats() ? "none" : nullptr;
+  if (index > NumFormats()) return {nullptr, nullptr};
+  return {"none", "not quantized: carried through as it is"};
 }
 std::string FormatOptionAccepted() {
   return "0 (none) or the id of one of: " + FormatNames();
 }
 constexpr NamedValues kFormatValues = {FormatOptionAt, FormatOptionAccepted};
 
-// 2^53: the largest range of integers that double holds exactly.
-constexpr double kMaxInt = 9007199254740992.0;
-constexpr double kMaxFloat = 3.4028234663852886e38;
-
 constexpr OptionInfo kOptions[kNumOptions] = {
-    {Option::kFormat, "format", false, 0, 65535, 1, nullptr, true,
-     &kFormatValues},
-    {Option::kGranularity, "granularity", false, 0, 4, 2, kGranularities, true},
-    {Option::kGroupSize, "group_size", false, 1, kMaxInt, 128, nullptr, true},
-    {Option::kAxis, "axis", false, -8, 7, 0, nullptr, true},
-    {Option::kScheme, "scheme", false, 0, 1, 0, kSchemes, true},
-    {Option::kClip, "clip", true, 0, kMaxFloat, 0, nullptr, false},
-    {Option::kNonFinite, "non_finite", false, 0, 2, 0, kNonFinites, false},
-    {Option::kRounding, "rounding", false, 0, 6, 0, kRoundings, false},
-    {Option::kSeed, "seed", false, 0, kMaxInt, 0, nullptr, false},
-    {Option::kScaleRule, "scale_rule", false, 0, 4, 0, kScaleRules, false},
-    {Option::kPercentile, "percentile", true, 0, 100, 99.9, nullptr, false},
-    {Option::kSymmetricRange, "symmetric_range", false, 0, 2, 0,
-     kSymmetricRanges, true},
-    {Option::kScaleDType, "scale_dtype", false, 0, 2, 0, kScaleDTypes, true},
-    {Option::kDoubleQuant, "double_quant", false, 0, 1, 0, kOffOn, true},
-    {Option::kPacking, "packing", false, 0, 1, 0, kPackings, true},
-    {Option::kOutlierThreshold, "outlier_threshold", true, 0, kMaxFloat, 0,
-     nullptr, true},
+    Choice(Option::kFormat, "format", kFormatValues, 65535, 1,
+           "What tensors are quantized into")
+        .OfTensor(),
+    Choice(Option::kGranularity, "granularity", kGranularities,
+           Granularity::kGroup, "Which elements share a scale")
+        .OfTensor(),
+    Integer(Option::kGroupSize, "group_size", 1, kMaxInt, 128,
+            "Columns of a group, or elements of a block")
+        .OfTensor(),
+    Integer(Option::kAxis, "axis", -8, 7, 0,
+            "Dimension of the channels, negative from the end")
+        .OfTensor(),
+    Choice(Option::kScheme, "scheme", kSchemes, Scheme::kSymmetric,
+           "Whether codes have a zero point")
+        .OfTensor(),
+    Real(Option::kClip, "clip", 0, kMaxFloat, 0,
+         "Values beyond +-clip count as +-clip; 0 for none"),
+    Choice(Option::kNonFinite, "non_finite", kNonFinites, NonFinite::kError,
+           "What is done with NaN and infinity"),
+    Choice(Option::kRounding, "rounding", kRoundings, Rounding::kHalfEven,
+           "How integer formats round"),
+    Integer(Option::kSeed, "seed", 0, kMaxInt, 0,
+            "Seed of stochastic rounding"),
+    Choice(Option::kScaleRule, "scale_rule", kScaleRules, ScaleRule::kDefault,
+           "What a scale is made from"),
+    Real(Option::kPercentile, "percentile", 0, 100, 99.9,
+         "Percent of the absolute values that the scale rule percentile does "
+         "not cut off"),
+    Choice(Option::kSymmetricRange, "symmetric_range", kSymmetricRanges,
+           SymmetricRange::kNarrow, "Codes of symmetric int8 and int4")
+        .OfTensor(),
+    Choice(Option::kScaleDType, "scale_dtype", kScaleDTypes, ScaleDType::kF32,
+           "How scales are stored")
+        .OfTensor(),
+    OnOff(Option::kDoubleQuant, "double_quant", false,
+          "Whether scales are stored in 8 bits, with scales of their own")
+        .OfTensor(),
+    Choice(Option::kPacking, "packing", kPackings, PackingChoice::kDefault,
+           "How codes become bytes")
+        .OfTensor(),
+    Real(Option::kOutlierThreshold, "outlier_threshold", 0, kMaxFloat, 0,
+         "Columns with an absolute value of this or more are kept in 16 bits "
+         "(integer formats with granularity token); 0 for none")
+        .OfTensor(),
 };
 
 static_assert(AreNumbered(kOptions), "options");
-constexpr OptionTable kTable("option", kOptions);
+constexpr OptionTable kTable("config", kOptions);
 
 }  // namespace
 
@@ -97,20 +144,38 @@ std::string Config::ToText() const {
     if (!first && value == info.initial) continue;
     text += first ? "" : ",";
     text += info.name;
-    text += '=';
-    const int64_t integer = info.is_float ? 0 : static_cast<int64_t>(value);
-    if (const char* name = OptionValueName(info, integer)) {
-      text += name;
-      continue;
-    }
-    // The shortest text that reads back as the same number.
-    char number[32];
-    char* const end = number + sizeof number;
-    text.append(number, info.is_float
-                            ? std::to_chars(number, end, value).ptr
-                            : std::to_chars(number, end, integer).ptr);
+    text += '=' + OptionText(info, value);
   }
   return text;
+}
+
+namespace {
+
+// For what is neither a preset nor a format.
+[[noreturn]] void FailUnknown(const std::string& item) {
+  Nearest nearest(item);
+  for (int i = 0; i < NumPresets(); ++i) nearest.Consider(PresetAt(i).name);
+  int64_t value = 0;
+  for (int i = 0; const char* known = FormatOptionAt(i, &value).name; ++i) {
+    nearest.Consider(known);
+  }
+  Fail(Status::kNotFound, Quoted(item),
+       " is neither one of the presets: ", PresetNames(),
+       "; nor of the formats: ", FormatNames(), ", none", nearest.Question());
+}
+
+}  // namespace
+
+Config Config::FromPreset(const std::string& name) {
+  if (const Preset* preset = FindPreset(name)) return FromText(preset->text);
+  int64_t format = 0;
+  for (int i = 0; const char* known = FormatOptionAt(i, &format).name; ++i) {
+    if (!IsName(name, known)) continue;
+    Config config;
+    config.SetInt(static_cast<int32_t>(Option::kFormat), format);
+    return config;
+  }
+  FailUnknown(name);
 }
 
 Config Config::FromText(const std::string& text) {
@@ -131,11 +196,8 @@ Config Config::FromText(const std::string& text) {
     } else if (item_number != 0) {
       Fail(Status::kInvalidArgument, "item ", Quoted(item),
            ", must be option=value (only the first may be a preset)");
-    } else if (const Preset* preset = FindPreset(item)) {
-      config = FromText(preset->text);
     } else {
-      Fail(Status::kNotFound, Quoted(item),
-           " is neither option=value nor one of the presets: ", PresetNames());
+      config = FromPreset(item);
     }
     begin = end + 1;
   }

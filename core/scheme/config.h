@@ -71,6 +71,8 @@ class Config : public OptionValues<Config, Option, kNumOptions> {
   // As bnq_config_to_text and bnq_config_from_text.
   std::string ToText() const;
   static Config FromText(const std::string& text);
+  // As bnq_config_from_preset.
+  static Config FromPreset(const std::string& name);
   // With the options at their defaults that do not describe a tensor.
   Config OfTensor() const;
 

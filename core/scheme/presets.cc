@@ -1,5 +1,7 @@
 #include "core/scheme/presets.h"
 
+#include "core/base/names.h"
+
 namespace bnq {
 namespace {
 
@@ -60,7 +62,7 @@ const Preset& PresetAt(int index) { return kPresets[index]; }
 
 const Preset* FindPreset(const std::string& name) {
   for (const Preset& preset : kPresets) {
-    if (name == preset.name) return &preset;
+    if (IsName(name, preset.name)) return &preset;
   }
   return nullptr;
 }

@@ -14,7 +14,7 @@ struct Preset {
 
 int NumPresets();
 const Preset& PresetAt(int index);
-const Preset* FindPreset(const std::string& name);  // nullptr: unknown
+const Preset* FindPreset(const std::string& name);  // as IsName; or nullptr
 std::string PresetNames();                          // "default, ..."
 
 }  // namespace bnq

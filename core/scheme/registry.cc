@@ -1,5 +1,7 @@
 #include "core/scheme/registry.h"
 
+#include "core/base/names.h"
+
 namespace bnq {
 
 #define BNQ_FORMAT(name, ID) extern const Format k_##name;
@@ -29,7 +31,7 @@ const Format* FindFormat(int32_t id) {
 
 const Format* FindFormat(const std::string& name) {
   for (const Format* format : kFormats) {
-    if (name == format->name) return format;
+    if (IsName(name, format->name)) return format;
   }
   return nullptr;
 }

@@ -11,9 +11,9 @@ namespace bnq {
 
 int NumFormats();
 const Format& FormatAt(int index);
-const Format* FindFormat(int32_t id);  // nullptr: unknown
-const Format* FindFormat(const std::string& name);
-std::string FormatNames();  // "ternary, int8"
+const Format* FindFormat(int32_t id);               // nullptr: unknown
+const Format* FindFormat(const std::string& name);  // as IsName
+std::string FormatNames();                          // "ternary, int8"
 
 }  // namespace bnq
 

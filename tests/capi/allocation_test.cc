@@ -105,9 +105,10 @@ bnq_status RunSession(const Paths& paths, const std::vector<float>& values,
   TRY(bnq_context_create(&allocator, &s->context));
   TRY(bnq_context_set_threads(s->context, 2));
   TRY(bnq_config_create(&s->config));
-  TRY(bnq_config_set_text(s->config, "format", "int8"));
-  TRY(bnq_config_set_text(s->config, "granularity", "channel"));
-  TRY(bnq_config_set_text(s->config, "axis", "1"));
+  TRY(bnq_options_set_text(bnq_config_settings(s->config), "format", "int8"));
+  TRY(bnq_options_set_text(bnq_config_settings(s->config), "granularity",
+                           "channel"));
+  TRY(bnq_options_set_text(bnq_config_settings(s->config), "axis", "1"));
   TRY(bnq_tensor_quantize(s->context, s->config, &array, &s->tensor));
   std::vector<float> out(values.size());
   TRY(bnq_tensor_dequantize(s->context, s->tensor, BNQ_DTYPE_F32, out.data(),
@@ -139,10 +140,14 @@ bnq_status RunSession(const Paths& paths, const std::vector<float>& values,
   TRY(bnq_compare_files(s->context, paths.in.c_str(), paths.back.c_str(),
                         nullptr, nullptr, &s->report));
   TRY(bnq_calibrator_create(&s->calibrator));
-  TRY(bnq_calibrator_set_text(s->calibrator, "method", "percentile"));
-  TRY(bnq_calibrator_set_text(s->calibrator, "bins", "64"));
-  TRY(bnq_calibrator_set_text(s->calibrator, "granularity", "channel"));
-  TRY(bnq_calibrator_set_text(s->calibrator, "moments", "on"));
+  TRY(bnq_options_set_text(bnq_calibrator_settings(s->calibrator), "method",
+                           "percentile"));
+  TRY(bnq_options_set_text(bnq_calibrator_settings(s->calibrator), "bins",
+                           "64"));
+  TRY(bnq_options_set_text(bnq_calibrator_settings(s->calibrator),
+                           "granularity", "channel"));
+  TRY(bnq_options_set_text(bnq_calibrator_settings(s->calibrator), "moments",
+                           "on"));
   TRY(bnq_calibrator_observe(s->context, s->calibrator, &array));
   TRY(bnq_calibrator_observe_file(s->context, s->calibrator, paths.in.c_str(),
                                   "weight", nullptr, nullptr));
@@ -241,10 +246,13 @@ bnq_status RunMethod(const char* method, Optimization* o) {
   TRY(bnq_context_set_threads(o->context, 2));
   TRY(bnq_config_from_text("int4_per_group_32,scale_dtype=f16", &o->config));
   TRY(bnq_optimizer_create(&o->optimizer));
-  TRY(bnq_optimizer_set_text(o->optimizer, "method", method));
-  TRY(bnq_optimizer_set_text(o->optimizer, "iterations", "1"));
-  TRY(bnq_optimizer_set_text(o->optimizer, "steps", "2"));
-  TRY(bnq_optimizer_set_text(o->optimizer, "ratios", "2"));
+  TRY(bnq_options_set_text(bnq_optimizer_settings(o->optimizer), "method",
+                           method));
+  TRY(bnq_options_set_text(bnq_optimizer_settings(o->optimizer), "iterations",
+                           "1"));
+  TRY(bnq_options_set_text(bnq_optimizer_settings(o->optimizer), "steps", "2"));
+  TRY(bnq_options_set_text(bnq_optimizer_settings(o->optimizer), "ratios",
+                           "2"));
   TRY(bnq_optimize(o->context, o->optimizer, o->config, &array,
                    inputs ? &array : nullptr, nullptr, nullptr, &o->tensor,
                    input_scales, 10, nullptr, 0));

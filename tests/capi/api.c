@@ -59,11 +59,11 @@ static void test_registry(void) {
   }
   CHECK(bnq_format_id("ternary", &id) == BNQ_OK && id == BNQ_FORMAT_TERNARY);
   CHECK(bnq_format_id("int8", &id) == BNQ_OK && id == BNQ_FORMAT_INT8);
-  for (i = 0; i < bnq_option_count(); ++i) {
+  for (i = 0; i < bnq_option_count(BNQ_OPTIONS_CONFIG); ++i) {
     int32_t same;
-    CHECK(bnq_option_at(i, &id) == BNQ_OK);
-    CHECK(bnq_option_id(bnq_option_name(id), &same) == BNQ_OK && same == id);
-    CHECK(bnq_option_bounds(id, &type, &min, &max, &initial) == BNQ_OK);
+    CHECK(bnq_option_at(BNQ_OPTIONS_CONFIG, i, &id) == BNQ_OK);
+    CHECK(bnq_option_id(BNQ_OPTIONS_CONFIG, bnq_option_name(BNQ_OPTIONS_CONFIG, id), &same) == BNQ_OK && same == id);
+    CHECK(bnq_option_bounds(BNQ_OPTIONS_CONFIG, id, &type, &min, &max, &initial) == BNQ_OK);
     CHECK(min <= initial && initial <= max);
   }
   CHECK(bnq_metric_count() >= BNQ_NUM_METRICS);
@@ -109,9 +109,9 @@ static void test_everything(const char* directory) {
   CHECK(bnq_context_threads(context) == 4);
 
   CHECK(bnq_config_create(&config) == BNQ_OK);
-  CHECK(bnq_config_set_int(config, BNQ_OPT_FORMAT, BNQ_FORMAT_INT8) == BNQ_OK);
-  CHECK(bnq_config_set_int(config, BNQ_OPT_GROUP_SIZE, 32) == BNQ_OK);
-  CHECK(bnq_config_set_text(config, "scheme", "asymmetric") == BNQ_OK);
+  CHECK(bnq_options_set_int(bnq_config_settings(config), BNQ_OPT_FORMAT, BNQ_FORMAT_INT8) == BNQ_OK);
+  CHECK(bnq_options_set_int(bnq_config_settings(config), BNQ_OPT_GROUP_SIZE, 32) == BNQ_OK);
+  CHECK(bnq_options_set_text(bnq_config_settings(config), "scheme", "asymmetric") == BNQ_OK);
   CHECK(bnq_tensor_quantize(context, config, &source, &tensor) == BNQ_OK);
   CHECK(bnq_tensor_format(tensor) == BNQ_FORMAT_INT8);
   CHECK(bnq_tensor_shape(tensor, got) == 2 && got[0] == 700 && got[1] == 100);

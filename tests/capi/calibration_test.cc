@@ -28,7 +28,9 @@ class Calibration : public testing::Test {
     bnq_context_destroy(context_);
   }
   void Set(const char* option, const char* value) {
-    ASSERT_EQ(bnq_calibrator_set_text(calibrator_, option, value), BNQ_OK)
+    ASSERT_EQ(bnq_options_set_text(bnq_calibrator_settings(calibrator_), option,
+                                   value),
+              BNQ_OK)
         << bnq_last_error();
   }
   bnq_status Observe(const std::vector<float>& values,
@@ -52,12 +54,15 @@ class Calibration : public testing::Test {
 };
 
 TEST_F(Calibration, TextsSayWhatIsAccepted) {
-  Expect(bnq_calibrator_set_text(calibrator_, "method", "best"),
+  Expect(bnq_options_set_text(bnq_calibrator_settings(calibrator_), "method",
+                              "best"),
          BNQ_ERROR_INVALID_ARGUMENT, "one of: minmax, moving_average");
-  Expect(bnq_calibrator_set_text(calibrator_, "bins", "many"),
+  Expect(bnq_options_set_text(bnq_calibrator_settings(calibrator_), "bins",
+                              "many"),
          BNQ_ERROR_INVALID_ARGUMENT, "a number");
-  Expect(bnq_calibrator_set_text(calibrator_, "colour", "1"),
-         BNQ_ERROR_NOT_FOUND, "is not one of: method");
+  Expect(
+      bnq_options_set_text(bnq_calibrator_settings(calibrator_), "colour", "1"),
+      BNQ_ERROR_NOT_FOUND, "is not one of: method");
 }
 
 TEST_F(Calibration, ASession) {
@@ -120,12 +125,13 @@ TEST_F(Calibration, ASession) {
   EXPECT_EQ(counts[6 * 256], 1u);
   EXPECT_EQ(counts[12 * 256], 1u);
 
-  Expect(bnq_calibrator_set_int(calibrator_, BNQ_CALIBRATION_BINS, 64),
+  Expect(bnq_options_set_int(bnq_calibrator_settings(calibrator_),
+                             BNQ_CALIBRATION_BINS, 64),
          BNQ_ERROR_INVALID_ARGUMENT, "reset first");
   ASSERT_EQ(bnq_calibrator_reset(calibrator_), BNQ_OK);
   EXPECT_EQ(bnq_calibrator_channels(calibrator_), 0u);
-  ASSERT_EQ(bnq_calibrator_set_int(calibrator_, BNQ_CALIBRATION_METHOD,
-                                   BNQ_METHOD_KL),
+  ASSERT_EQ(bnq_options_set_int(bnq_calibrator_settings(calibrator_),
+                                BNQ_CALIBRATION_METHOD, BNQ_METHOD_KL),
             BNQ_OK);
 }
 
@@ -210,18 +216,28 @@ TEST_F(Calibration, Misuse) {
   Expect(bnq_calibrator_clone(context_, nullptr, &out), bad,
          "calibrator is NULL");
   EXPECT_EQ(out, nullptr);
-  Expect(bnq_calibrator_set_int(nullptr, 1, 1), bad, "calibrator is NULL");
-  Expect(bnq_calibrator_set_float(nullptr, 8, 1), bad, "calibrator is NULL");
-  Expect(bnq_calibrator_set_text(nullptr, "a", "b"), bad, "calibrator");
-  Expect(bnq_calibrator_set_text(calibrator_, nullptr, "b"), bad,
-         "option is NULL");
-  Expect(bnq_calibrator_set_text(calibrator_, "bits", nullptr), bad,
-         "value is NULL");
-  Expect(bnq_calibrator_get_int(calibrator_, 1, nullptr), bad, "out_value");
-  Expect(bnq_calibrator_get_int(nullptr, 1, &i), bad, "calibrator is NULL");
-  Expect(bnq_calibrator_get_float(nullptr, 8, &d), bad, "calibrator is NULL");
-  Expect(bnq_calibration_option_at(0, nullptr), bad, "out_option is NULL");
-  Expect(bnq_calibration_option_id(nullptr, nullptr), bad, "out_option");
+  Expect(bnq_options_set_int(bnq_calibrator_settings(nullptr), 1, 1), bad,
+         "options is NULL");
+  Expect(bnq_options_set_float(bnq_calibrator_settings(nullptr), 8, 1), bad,
+         "options is NULL");
+  Expect(bnq_options_set_text(bnq_calibrator_settings(nullptr), "a", "b"), bad,
+         "options is NULL");
+  Expect(
+      bnq_options_set_text(bnq_calibrator_settings(calibrator_), nullptr, "b"),
+      bad, "option is NULL");
+  Expect(bnq_options_set_text(bnq_calibrator_settings(calibrator_), "bits",
+                              nullptr),
+         bad, "value is NULL");
+  Expect(bnq_options_get_int(bnq_calibrator_options(calibrator_), 1, nullptr),
+         bad, "out_value");
+  Expect(bnq_options_get_int(bnq_calibrator_options(nullptr), 1, &i), bad,
+         "options is NULL");
+  Expect(bnq_options_get_float(bnq_calibrator_options(nullptr), 8, &d), bad,
+         "options is NULL");
+  Expect(bnq_option_at(BNQ_OPTIONS_CALIBRATOR, 0, nullptr), bad,
+         "out_option is NULL");
+  Expect(bnq_option_id(BNQ_OPTIONS_CALIBRATOR, nullptr, nullptr), bad,
+         "out_option");
   Expect(bnq_calibrator_observe(context_, calibrator_, nullptr), bad,
          "array is NULL");
   const uint64_t shape[1] = {4};

@@ -42,8 +42,8 @@ class CalibrationVectors : public testing::Test {
     EXPECT_EQ(bnq_calibrator_create(&calibrator), BNQ_OK);
     for (const auto& option : options.items()) {
       const std::string value = option.value();
-      EXPECT_EQ(bnq_calibrator_set_text(calibrator, option.key().c_str(),
-                                        value.c_str()),
+      EXPECT_EQ(bnq_options_set_text(bnq_calibrator_settings(calibrator),
+                                     option.key().c_str(), value.c_str()),
                 BNQ_OK)
           << bnq_last_error();
     }
@@ -115,9 +115,9 @@ class CalibrationVectors : public testing::Test {
     ASSERT_EQ(bnq_config_create(&config), BNQ_OK);
     for (const auto& option : expected.at("config").items()) {
       const std::string value = option.value();
-      ASSERT_EQ(
-          bnq_config_set_text(config, option.key().c_str(), value.c_str()),
-          BNQ_OK)
+      ASSERT_EQ(bnq_options_set_text(bnq_config_settings(config),
+                                     option.key().c_str(), value.c_str()),
+                BNQ_OK)
           << bnq_last_error();
     }
     const json& zeros = expected.at("zero_points");

@@ -140,9 +140,12 @@ std::string Work(bnq_context* context, const std::vector<float>& values) {
   bnq_calibrator* calibrator = nullptr;
   out.Check(bnq_calibrator_create(&calibrator));
   for (const char* method : {"kl", "mse", "percentile", "minmax"}) {
-    out.Check(bnq_calibrator_set_text(calibrator, "moments", "1"));
-    out.Check(bnq_calibrator_set_text(calibrator, "histogram", "1"));
-    out.Check(bnq_calibrator_set_text(calibrator, "method", method));
+    out.Check(bnq_options_set_text(bnq_calibrator_settings(calibrator),
+                                   "moments", "1"));
+    out.Check(bnq_options_set_text(bnq_calibrator_settings(calibrator),
+                                   "histogram", "1"));
+    out.Check(bnq_options_set_text(bnq_calibrator_settings(calibrator),
+                                   "method", method));
     out.Check(bnq_calibrator_observe(context, calibrator, &array));
     float range[2] = {};
     out.Check(bnq_calibrator_range(context, calibrator, range, range + 1, 1));

@@ -95,15 +95,24 @@ TEST_F(Misuse, NullArguments) {
   Expect(bnq_context_set_log(nullptr, nullptr, nullptr, 1), bad, "context");
   Expect(bnq_config_create(nullptr), bad, "out_config is NULL");
   Expect(bnq_config_clone(nullptr, nullptr), bad, "out_config is NULL");
-  Expect(bnq_config_set_int(nullptr, 1, 1), bad, "config is NULL");
-  Expect(bnq_config_set_float(nullptr, 6, 1), bad, "config is NULL");
-  Expect(bnq_config_get_int(config_, 1, nullptr), bad, "out_value is NULL");
-  Expect(bnq_config_get_int(nullptr, 1, &integer), bad, "config is NULL");
-  Expect(bnq_config_get_float(nullptr, 6, metrics), bad, "config is NULL");
-  Expect(bnq_config_set_text(config_, nullptr, "x"), bad, "option is NULL");
-  Expect(bnq_config_set_text(config_, "axis", nullptr), bad, "value is NULL");
-  Expect(bnq_option_id(nullptr, nullptr), bad, "out_option is NULL");
-  Expect(bnq_option_at(0, nullptr), bad, "out_option is NULL");
+  Expect(bnq_options_set_int(bnq_config_settings(nullptr), 1, 1), bad,
+         "options is NULL");
+  Expect(bnq_options_set_float(bnq_config_settings(nullptr), 6, 1), bad,
+         "options is NULL");
+  Expect(bnq_options_get_int(bnq_config_options(config_), 1, nullptr), bad,
+         "out_value is NULL");
+  Expect(bnq_options_get_int(bnq_config_options(nullptr), 1, &integer), bad,
+         "options is NULL");
+  Expect(bnq_options_get_float(bnq_config_options(nullptr), 6, metrics), bad,
+         "options is NULL");
+  Expect(bnq_options_set_text(bnq_config_settings(config_), nullptr, "x"), bad,
+         "option is NULL");
+  Expect(bnq_options_set_text(bnq_config_settings(config_), "axis", nullptr),
+         bad, "value is NULL");
+  Expect(bnq_option_id(BNQ_OPTIONS_CONFIG, nullptr, nullptr), bad,
+         "out_option is NULL");
+  Expect(bnq_option_at(BNQ_OPTIONS_CONFIG, 0, nullptr), bad,
+         "out_option is NULL");
   Expect(bnq_format_at(0, nullptr), bad, "out_format is NULL");
   Expect(bnq_format_id(nullptr, nullptr), bad, "out_format is NULL");
   Expect(bnq_format_property(1, 1, nullptr), bad, "out_value is NULL");
@@ -124,8 +133,10 @@ TEST_F(Misuse, NullArguments) {
          "codes is NULL");
   Expect(bnq_tensor_unpack(context_, nullptr, nullptr, 12), bad,
          "tensor is NULL");
-  Expect(bnq_tensor_get_int(nullptr, 1, &integer), bad, "tensor is NULL");
-  Expect(bnq_tensor_get_float(nullptr, 6, metrics), bad, "tensor is NULL");
+  Expect(bnq_options_get_int(bnq_tensor_options(nullptr), 1, &integer), bad,
+         "options is NULL");
+  Expect(bnq_options_get_float(bnq_tensor_options(nullptr), 6, metrics), bad,
+         "options is NULL");
   Expect(bnq_tensor_dequantize(context_, nullptr, 1, values_, 48), bad,
          "tensor is NULL");
   Expect(bnq_tensor_dequantize(context_, tensor_, 1, nullptr, 48), bad,
@@ -183,29 +194,42 @@ TEST_F(Misuse, OutOfRange) {
   bnq_context* context = nullptr;
   Expect(bnq_context_create(&allocator, &context), bad, "alloc is NULL");
 
-  Expect(bnq_config_set_int(config_, BNQ_OPT_FORMAT, 99), bad, "ternary, int8");
-  Expect(bnq_config_set_int(config_, BNQ_OPT_GROUP_SIZE, 0), bad,
-         "group_size = 0, must be 1 to");
-  Expect(bnq_config_set_int(config_, BNQ_OPT_AXIS, 8), bad, "-8 to 7");
-  Expect(bnq_config_set_float(config_, BNQ_OPT_CLIP, -1), bad, "clip = -1");
-  Expect(bnq_config_set_float(config_, BNQ_OPT_CLIP, NAN), bad, "clip");
-  Expect(bnq_config_set_int(config_, BNQ_OPT_CLIP, 1), BNQ_ERROR_UNSUPPORTED,
-         "clip is a float");
-  Expect(bnq_config_set_float(config_, BNQ_OPT_AXIS, 1), BNQ_ERROR_UNSUPPORTED,
-         "axis is an integer");
-  Expect(bnq_config_set_int(config_, 4711, 1), BNQ_ERROR_UNSUPPORTED, "4711");
-  Expect(bnq_config_set_text(config_, "colour", "red"), BNQ_ERROR_NOT_FOUND,
-         "group_size");
-  Expect(bnq_config_set_text(config_, "format", "int9"), bad, "ternary, int8");
-  Expect(bnq_config_set_text(config_, "scheme", "odd"), bad,
-         "symmetric, asymmetric");
-  Expect(bnq_config_set_text(config_, "group_size", "12x"), bad, "\"12x\"");
-  Expect(bnq_config_set_text(config_, "group_size", ""), bad, "\"\"");
-  Expect(bnq_config_set_text(config_, "group_size", "99999999999999999999"),
+  Expect(bnq_options_set_int(bnq_config_settings(config_), BNQ_OPT_FORMAT, 99),
+         bad, "ternary, int8");
+  Expect(
+      bnq_options_set_int(bnq_config_settings(config_), BNQ_OPT_GROUP_SIZE, 0),
+      bad, "group_size = 0, must be 1 to");
+  Expect(bnq_options_set_int(bnq_config_settings(config_), BNQ_OPT_AXIS, 8),
+         bad, "-8 to 7");
+  Expect(bnq_options_set_float(bnq_config_settings(config_), BNQ_OPT_CLIP, -1),
+         bad, "clip = -1");
+  Expect(bnq_options_set_float(bnq_config_settings(config_), BNQ_OPT_CLIP, NAN),
+         bad, "clip");
+  Expect(bnq_options_set_int(bnq_config_settings(config_), BNQ_OPT_CLIP, 1),
+         BNQ_ERROR_UNSUPPORTED, "clip is a float");
+  Expect(bnq_options_set_float(bnq_config_settings(config_), BNQ_OPT_AXIS, 1),
+         BNQ_ERROR_UNSUPPORTED, "axis is an integer");
+  Expect(bnq_options_set_int(bnq_config_settings(config_), 4711, 1),
+         BNQ_ERROR_UNSUPPORTED, "4711");
+  Expect(bnq_options_set_text(bnq_config_settings(config_), "colour", "red"),
+         BNQ_ERROR_NOT_FOUND, "group_size");
+  Expect(bnq_options_set_text(bnq_config_settings(config_), "format", "int9"),
+         bad, "ternary, int8");
+  Expect(bnq_options_set_text(bnq_config_settings(config_), "scheme", "odd"),
+         bad, "symmetric, asymmetric");
+  Expect(
+      bnq_options_set_text(bnq_config_settings(config_), "group_size", "12x"),
+      bad, "\"12x\"");
+  Expect(bnq_options_set_text(bnq_config_settings(config_), "group_size", ""),
+         bad, "\"\"");
+  Expect(bnq_options_set_text(bnq_config_settings(config_), "group_size",
+                              "99999999999999999999"),
          bad, "group_size");
   // The config is what it was.
   int64_t value = 0;
-  EXPECT_EQ(bnq_config_get_int(config_, BNQ_OPT_GROUP_SIZE, &value), BNQ_OK);
+  EXPECT_EQ(bnq_options_get_int(bnq_config_options(config_), BNQ_OPT_GROUP_SIZE,
+                                &value),
+            BNQ_OK);
   EXPECT_EQ(value, 128);
 
   int32_t id = 0;
@@ -214,14 +238,16 @@ TEST_F(Misuse, OutOfRange) {
          "ternary, int8, int4, nf4, fp4, f16, bf16, none");
   Expect(bnq_format_property(1, 99, &value), BNQ_ERROR_UNSUPPORTED, "99");
   Expect(bnq_format_property(99, 1, &value), BNQ_ERROR_NOT_FOUND, "99");
-  Expect(bnq_option_bounds(99, nullptr, nullptr, nullptr, nullptr),
+  Expect(bnq_option_bounds(BNQ_OPTIONS_CONFIG, 99, nullptr, nullptr, nullptr,
+                           nullptr),
          BNQ_ERROR_UNSUPPORTED, "99");
   Expect(bnq_dtype_id("F31", &id), BNQ_ERROR_NOT_FOUND, "F31");
   EXPECT_EQ(bnq_format_name(99), nullptr);
   EXPECT_EQ(bnq_dtype_name(99), nullptr);
   EXPECT_EQ(bnq_metric_name(99), nullptr);
-  EXPECT_EQ(bnq_option_name(99), nullptr);
-  EXPECT_EQ(bnq_option_value_name(BNQ_OPT_SCHEME, 2), nullptr);
+  EXPECT_EQ(bnq_option_name(BNQ_OPTIONS_CONFIG, 99), nullptr);
+  EXPECT_EQ(bnq_option_value_name(BNQ_OPTIONS_CONFIG, BNQ_OPT_SCHEME, 2),
+            nullptr);
   EXPECT_STREQ(bnq_status_name(99), "unknown status");
   Expect(bnq_compare(context_, &array_, &array_, metrics, BNQ_NUM_METRICS + 1),
          bad, "metric_count = 6");
@@ -261,11 +287,16 @@ TEST_F(Misuse, WrongShapesAndSizes) {
     Expect(bnq_tensor_quantize(context_, config_, &array, &tensor), bad,
            "too many elements");
   }
-  ASSERT_EQ(bnq_config_set_text(config_, "granularity", "channel"), BNQ_OK);
-  ASSERT_EQ(bnq_config_set_text(config_, "axis", "2"), BNQ_OK);
+  ASSERT_EQ(bnq_options_set_text(bnq_config_settings(config_), "granularity",
+                                 "channel"),
+            BNQ_OK);
+  ASSERT_EQ(bnq_options_set_text(bnq_config_settings(config_), "axis", "2"),
+            BNQ_OK);
   Expect(bnq_tensor_quantize(context_, config_, &array_, &tensor), bad,
          "axis = 2, but the array of shape [3, 4] has rank 2");
-  ASSERT_EQ(bnq_config_set_text(config_, "scheme", "asymmetric"), BNQ_OK);
+  ASSERT_EQ(bnq_options_set_text(bnq_config_settings(config_), "scheme",
+                                 "asymmetric"),
+            BNQ_OK);
   Expect(bnq_tensor_quantize(context_, config_, &array_, &tensor),
          BNQ_ERROR_UNSUPPORTED, "format ternary");
 
@@ -328,9 +359,15 @@ TEST_F(Misuse, BuffersOfOtherSizes) {
   const int8_t wrong[12] = {0, 0, 0, 0, 0, 2};
   Expect(bnq_pack(context_, config_, 2, shape_, wrong, 12, codes, 3), bad,
          "element 5 = 2, must be -1 to 1");
-  ASSERT_EQ(bnq_config_set_text(config_, "format", "int4"), BNQ_OK);
-  ASSERT_EQ(bnq_config_set_text(config_, "scheme", "asymmetric"), BNQ_OK);
-  ASSERT_EQ(bnq_config_set_text(config_, "granularity", "tensor"), BNQ_OK);
+  ASSERT_EQ(
+      bnq_options_set_text(bnq_config_settings(config_), "format", "int4"),
+      BNQ_OK);
+  ASSERT_EQ(bnq_options_set_text(bnq_config_settings(config_), "scheme",
+                                 "asymmetric"),
+            BNQ_OK);
+  ASSERT_EQ(bnq_options_set_text(bnq_config_settings(config_), "granularity",
+                                 "tensor"),
+            BNQ_OK);
   const uint8_t bytes[6] = {};
   zero = 8;
   Expect(bnq_tensor_create(context_, config_, 2, shape_, bytes, 6, scales, 4,

@@ -70,12 +70,13 @@ int32_t GreatestError(void* opaque, const float* original,
 }
 
 TEST_F(OptimizeAbi, NamesOfOptionsAndFigures) {
-  Expect(bnq_optimizer_set_text(optimizer_, "method", "magic"),
+  Expect(bnq_options_set_text(bnq_optimizer_settings(optimizer_), "method",
+                              "magic"),
          BNQ_ERROR_INVALID_ARGUMENT, "grid, gradient, hqq, gptq, awq");
-  Expect(bnq_optimizer_set_text(optimizer_, "speed", "1"), BNQ_ERROR_NOT_FOUND,
-         "min_ratio");
-  EXPECT_STREQ(bnq_optimization_option_value_name(BNQ_OPTIMIZATION_METHOD,
-                                                  BNQ_OPTIMIZE_HQQ),
+  Expect(bnq_options_set_text(bnq_optimizer_settings(optimizer_), "speed", "1"),
+         BNQ_ERROR_NOT_FOUND, "min_ratio");
+  EXPECT_STREQ(bnq_option_value_name(BNQ_OPTIONS_OPTIMIZER,
+                                     BNQ_OPTIMIZATION_METHOD, BNQ_OPTIMIZE_HQQ),
                "hqq");
   EXPECT_EQ(bnq_figure_count(), uint32_t{BNQ_NUM_FIGURES});
   EXPECT_STREQ(bnq_figure_name(BNQ_FIGURE_MSE_AFTER), "mse_after");
@@ -85,7 +86,9 @@ TEST_F(OptimizeAbi, NamesOfOptionsAndFigures) {
 TEST_F(OptimizeAbi, CallersMetricIsMadeSmall) {
   for (const char* scope : {"segment", "tensor"}) {
     Caller caller;
-    ASSERT_EQ(bnq_optimizer_set_text(optimizer_, "scope", scope), BNQ_OK);
+    ASSERT_EQ(bnq_options_set_text(bnq_optimizer_settings(optimizer_), "scope",
+                                   scope),
+              BNQ_OK);
     ASSERT_EQ(bnq_optimizer_set_metric(optimizer_, GreatestError, &caller),
               BNQ_OK);
     ASSERT_EQ(Run(), BNQ_OK) << bnq_last_error();
@@ -123,17 +126,24 @@ TEST_F(OptimizeAbi, CallersMetricStopsAnywhere) {
   // And without it.
   ASSERT_EQ(bnq_optimizer_set_metric(optimizer_, nullptr, nullptr), BNQ_OK);
   EXPECT_EQ(Run(), BNQ_OK);
-  ASSERT_EQ(bnq_optimizer_set_text(optimizer_, "objective", "custom"), BNQ_OK);
+  ASSERT_EQ(bnq_options_set_text(bnq_optimizer_settings(optimizer_),
+                                 "objective", "custom"),
+            BNQ_OK);
   Expect(Run(), BNQ_ERROR_INVALID_ARGUMENT, "no metric");
 }
 
 TEST_F(OptimizeAbi, ClonesAndTensorsStandAlone) {
-  ASSERT_EQ(bnq_optimizer_set_text(optimizer_, "steps", "7"), BNQ_OK);
+  ASSERT_EQ(
+      bnq_options_set_text(bnq_optimizer_settings(optimizer_), "steps", "7"),
+      BNQ_OK);
   bnq_optimizer* clone = nullptr;
   ASSERT_EQ(bnq_optimizer_clone(optimizer_, &clone), BNQ_OK);
-  ASSERT_EQ(bnq_optimizer_set_text(optimizer_, "steps", "9"), BNQ_OK);
+  ASSERT_EQ(
+      bnq_options_set_text(bnq_optimizer_settings(optimizer_), "steps", "9"),
+      BNQ_OK);
   int64_t steps = 0;
-  ASSERT_EQ(bnq_optimizer_get_int(clone, BNQ_OPTIMIZATION_STEPS, &steps),
+  ASSERT_EQ(bnq_options_get_int(bnq_optimizer_options(clone),
+                                BNQ_OPTIMIZATION_STEPS, &steps),
             BNQ_OK);
   EXPECT_EQ(steps, 7);
   bnq_tensor* tensor = nullptr;
@@ -155,7 +165,9 @@ TEST_F(OptimizeAbi, InputScales) {
   }
   const uint64_t shape[2] = {16, 64};
   const bnq_array inputs = {x.data(), shape, BNQ_DTYPE_F32, 2};
-  ASSERT_EQ(bnq_optimizer_set_text(optimizer_, "method", "awq"), BNQ_OK);
+  ASSERT_EQ(
+      bnq_options_set_text(bnq_optimizer_settings(optimizer_), "method", "awq"),
+      BNQ_OK);
   Expect(Run(&inputs), BNQ_ERROR_INVALID_ARGUMENT,
          "input_scale_count = 0, must be 64");
   Expect(Run(&inputs, nullptr, 64), BNQ_ERROR_INVALID_ARGUMENT,
@@ -164,7 +176,9 @@ TEST_F(OptimizeAbi, InputScales) {
   EXPECT_LT(figures_[BNQ_FIGURE_OBJECTIVE_AFTER],
             figures_[BNQ_FIGURE_OBJECTIVE_BEFORE]);
   EXPECT_GT(scales[5], scales[6]);
-  ASSERT_EQ(bnq_optimizer_set_text(optimizer_, "method", "gptq"), BNQ_OK);
+  ASSERT_EQ(bnq_options_set_text(bnq_optimizer_settings(optimizer_), "method",
+                                 "gptq"),
+            BNQ_OK);
   ASSERT_EQ(Run(&inputs, scales.data(), 64), BNQ_OK);
   for (float s : scales) EXPECT_EQ(s, 1.0f);
 }
@@ -188,13 +202,21 @@ TEST_F(OptimizeAbi, NullArguments) {
   double f = 0;
   Expect(bnq_optimizer_create(nullptr), bad, "out_optimizer is NULL");
   Expect(bnq_optimizer_clone(nullptr, &clone), bad, "optimizer is NULL");
-  Expect(bnq_optimizer_set_int(nullptr, 1, 1), bad, "optimizer is NULL");
-  Expect(bnq_optimizer_set_float(nullptr, 5, 1), bad, "optimizer is NULL");
-  Expect(bnq_optimizer_set_text(optimizer_, nullptr, "x"), bad, "option");
-  Expect(bnq_optimizer_set_text(optimizer_, "steps", nullptr), bad, "value");
-  Expect(bnq_optimizer_get_int(optimizer_, 1, nullptr), bad, "out_value");
-  Expect(bnq_optimizer_get_int(nullptr, 1, &i), bad, "optimizer is NULL");
-  Expect(bnq_optimizer_get_float(nullptr, 5, &f), bad, "optimizer is NULL");
+  Expect(bnq_options_set_int(bnq_optimizer_settings(nullptr), 1, 1), bad,
+         "options is NULL");
+  Expect(bnq_options_set_float(bnq_optimizer_settings(nullptr), 5, 1), bad,
+         "options is NULL");
+  Expect(bnq_options_set_text(bnq_optimizer_settings(optimizer_), nullptr, "x"),
+         bad, "option");
+  Expect(bnq_options_set_text(bnq_optimizer_settings(optimizer_), "steps",
+                              nullptr),
+         bad, "value");
+  Expect(bnq_options_get_int(bnq_optimizer_options(optimizer_), 1, nullptr),
+         bad, "out_value");
+  Expect(bnq_options_get_int(bnq_optimizer_options(nullptr), 1, &i), bad,
+         "options is NULL");
+  Expect(bnq_options_get_float(bnq_optimizer_options(nullptr), 5, &f), bad,
+         "options is NULL");
   Expect(bnq_optimizer_set_metric(nullptr, nullptr, nullptr), bad, "optimizer");
   const auto run = [&](const bnq_optimizer* o, const bnq_config* c,
                        const bnq_array* a, bnq_tensor** out, uint32_t figures) {

@@ -80,7 +80,8 @@ TEST_F(PostTraining, ParamsAreThoseOfTheRange) {
   Expect(bnq_calibrator_params(context_, calibrator_, symmetric, &scale,
                                nullptr, 1),
          BNQ_ERROR_NO_DATA, "");
-  ASSERT_EQ(bnq_calibrator_set_text(calibrator_, "scheme", "asymmetric"),
+  ASSERT_EQ(bnq_options_set_text(bnq_calibrator_settings(calibrator_), "scheme",
+                                 "asymmetric"),
             BNQ_OK);
   ASSERT_EQ(bnq_calibrator_observe(context_, calibrator_, &array), BNQ_OK);
   ASSERT_EQ(bnq_calibrator_params(context_, calibrator_, symmetric, &scale,
@@ -200,7 +201,8 @@ TEST_F(PostTraining, CalibratedChannels) {
   std::vector<float> x = Normal(120, 9);
   for (size_t i = 0; i < 40; ++i) x[40 + i] *= 100.0f;
   const bnq_array array = View(x, shape);
-  ASSERT_EQ(bnq_calibrator_set_text(calibrator_, "granularity", "channel"),
+  ASSERT_EQ(bnq_options_set_text(bnq_calibrator_settings(calibrator_),
+                                 "granularity", "channel"),
             BNQ_OK);
   ASSERT_EQ(bnq_calibrator_observe(context_, calibrator_, &array), BNQ_OK);
   bnq_config* const config = Config("int8_per_channel");
@@ -260,7 +262,9 @@ TEST_F(PostTraining, OneCall) {
 // A set: observed in two places, merged, saved and loaded, is the one observed
 // in one place; another method's range comes out of what it kept.
 TEST_F(PostTraining, Sets) {
-  ASSERT_EQ(bnq_calibrator_set_text(calibrator_, "method", "kl"), BNQ_OK);
+  ASSERT_EQ(bnq_options_set_text(bnq_calibrator_settings(calibrator_), "method",
+                                 "kl"),
+            BNQ_OK);
   bnq_calibration *one = nullptr, *a = nullptr, *b = nullptr, *loaded = nullptr;
   for (bnq_calibration** set : {&one, &a, &b}) {
     ASSERT_EQ(bnq_calibration_create(calibrator_, set), BNQ_OK);

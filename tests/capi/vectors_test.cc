@@ -75,8 +75,8 @@ struct CaseSetup {
   bnq_status Configure(const json& options) {
     for (const auto& option : options.items()) {
       const std::string value = option.value();
-      const bnq_status status =
-          bnq_config_set_text(config, option.key().c_str(), value.c_str());
+      const bnq_status status = bnq_options_set_text(
+          bnq_config_settings(config), option.key().c_str(), value.c_str());
       if (status != BNQ_OK) return status;
     }
     return BNQ_OK;

@@ -27,10 +27,6 @@ void Reinterpret(bnq_calibration* calibration, const std::string& option,
                  const std::string& value, const std::string& flag,
                  const std::string& path, Session& session);
 
-// The value of a calibrator's option as text: "kl", "2048".
-std::string OptionText(const bnq_calibrator* calibrator,
-                       const LibraryOption& option);
-
 // "minmax|kl|...", for --help.
 std::string CalibrationMethods();
 

@@ -86,12 +86,13 @@ uint64_t CountValues(const CalibrationRow& row,
 
 std::string Subtitle(const bnq_calibrator* calibrator) {
   std::string text;
-  for (const LibraryOption& option : CalibrationOptions()) {
+  for (const LibraryOption& option : LibraryOptions(BNQ_OPTIONS_CALIBRATOR)) {
     const bool always = option.id == BNQ_CALIBRATION_METHOD ||
                         option.id == BNQ_CALIBRATION_SCHEME;
     const bool kept = option.id == BNQ_CALIBRATION_MOMENTS ||
                       option.id == BNQ_CALIBRATION_HISTOGRAM;
-    const std::string value = OptionText(calibrator, option);
+    const std::string value =
+        OptionText(bnq_calibrator_options(calibrator), option.name);
     if (kept || (!always && value == option.initial)) continue;
     if (!text.empty()) text += ", ";
     text += Printable(option.name) + ' ' + value;

@@ -11,15 +11,6 @@
 namespace bnq::cli {
 namespace {
 
-// Options of one kind of handle.
-struct Registry {
-  uint32_t (*count)();
-  bnq_status (*at)(uint32_t, int32_t*);
-  const char* (*name)(int32_t);
-  bnq_status (*bounds)(int32_t, int32_t*, double*, double*, double*);
-  const char* (*value_name)(int32_t, int64_t);
-};
-
 std::string NumberText(const LibraryOption& option, double value) {
   return option.integer ? FixedText(value, 0) : GeneralText(value, 9);
 }
@@ -34,61 +25,66 @@ std::string RangeText(const LibraryOption& option) {
                                        : NumberText(option, option.max));
 }
 
-std::vector<LibraryOption> OptionsOf(const Registry& registry) {
-  std::vector<LibraryOption> options(registry.count());
-  for (uint32_t i = 0; i < options.size(); ++i) {
-    LibraryOption& option = options[i];
-    Check(registry.at(i, &option.id));
-    option.name = registry.name(option.id);
-    int32_t type = BNQ_OPTION_INT;
-    double initial = 0;
-    Check(
-        registry.bounds(option.id, &type, &option.min, &option.max, &initial));
-    option.integer = type == BNQ_OPTION_INT;
-    option.initial = NumberText(option, initial);
-    // No option has hundreds of named values, but some have billions of
-    // numbers.
-    const double last = option.integer ? std::min(option.max, option.min + 255)
-                                       : option.min - 1;
-    for (double value = option.min; value <= last; value += 1) {
-      const char* name =
-          registry.value_name(option.id, static_cast<int64_t>(value));
-      if (name == nullptr) continue;
-      option.values.emplace_back(name);
-      if (value == initial) option.initial = name;
-    }
-    if (option.values.empty()) option.range = RangeText(option);
+// No option has hundreds of named values, but some have billions of numbers.
+void ReadValues(int32_t kind, double initial, LibraryOption* option) {
+  const double last =
+      option->integer ? std::min(option->max, option->min + 255) : -1;
+  const int32_t id = option->id;
+  for (double value = option->min; value <= last; value += 1) {
+    const int64_t number = static_cast<int64_t>(value);
+    const char* name = bnq_option_value_name(kind, id, number);
+    if (name == nullptr) continue;
+    option->values.emplace_back(name);
+    option->meanings.emplace_back(
+        bnq_option_value_description(kind, id, number));
+    if (value == initial) option->initial = name;
   }
-  return options;
+}
+
+// What is no format is named last.
+void MoveNoneLast(LibraryOption* option) {
+  for (std::vector<std::string>* list : {&option->values, &option->meanings}) {
+    std::rotate(list->begin(), list->begin() + 1, list->end());
+  }
 }
 
 }  // namespace
 
-std::vector<LibraryOption> QuantizationOptions() {
-  std::vector<LibraryOption> options =
-      OptionsOf({bnq_option_count, bnq_option_at, bnq_option_name,
-                 bnq_option_bounds, bnq_option_value_name});
-  for (LibraryOption& option : options) {
-    if (option.id != BNQ_OPT_FORMAT) continue;
-    // What is no format is named last.
-    std::vector<std::string>& names = option.values;
-    std::stable_partition(names.begin(), names.end(),
-                          [](const std::string& name) {
-                            return name != bnq_format_name(BNQ_FORMAT_NONE);
-                          });
+std::vector<LibraryOption> LibraryOptions(int32_t kind) {
+  std::vector<LibraryOption> options(bnq_option_count(kind));
+  for (uint32_t i = 0; i < options.size(); ++i) {
+    LibraryOption& option = options[i];
+    Check(bnq_option_at(kind, i, &option.id));
+    option.name = bnq_option_name(kind, option.id);
+    option.description = bnq_option_description(kind, option.id);
+    int32_t type = BNQ_OPTION_INT;
+    double initial = 0;
+    Check(bnq_option_bounds(kind, option.id, &type, &option.min, &option.max,
+                            &initial));
+    option.integer = type == BNQ_OPTION_INT;
+    option.initial = NumberText(option, initial);
+    ReadValues(kind, initial, &option);
+    if (option.values.empty()) option.range = RangeText(option);
+    if (kind == BNQ_OPTIONS_CONFIG && option.id == BNQ_OPT_FORMAT) {
+      MoveNoneLast(&option);
+    }
   }
   return options;
 }
 
-std::vector<LibraryOption> CalibrationOptions() {
-  return OptionsOf({bnq_calibration_option_count, bnq_calibration_option_at,
-                    bnq_calibration_option_name, bnq_calibration_option_bounds,
-                    bnq_calibration_option_value_name});
+std::string OptionText(const bnq_options* options, const std::string& name) {
+  uint64_t size = 0;
+  Check(bnq_options_get_text(options, name.c_str(), nullptr, 0, &size));
+  std::string text(size, '\0');
+  Check(
+      bnq_options_get_text(options, name.c_str(), text.data(), size, nullptr));
+  text.pop_back();  // the NUL
+  return text;
 }
 
 void AddNamedOptions(
     CLI::App& command, const std::vector<LibraryOption>& options,
-    const std::function<std::string(const LibraryOption&)>& help,
+    const std::function<std::string(const LibraryOption&)>& initial,
     NamedOptions& named) {
   for (const LibraryOption& option : options) {
     std::string flag = "--" + option.name;
@@ -96,7 +92,11 @@ void AddNamedOptions(
     if (command.get_option_no_throw(flag) != nullptr) continue;
     named.push_back({option.name, nullptr, ""});
     NamedOption& added = named.back();
-    added.option = command.add_option(flag, added.value, help(option));
+    // Names of values stand beside the flag.
+    const std::string range = option.range.empty() ? "" : option.range + "; ";
+    added.option = command.add_option(
+        flag, added.value,
+        option.description + " (" + range + "default" + initial(option) + ")");
     added.option->type_name(!option.values.empty() ? Joined(option.values, "|")
                             : option.integer       ? "N"
                                                    : "X");

@@ -1,18 +1,21 @@
 #include "text.h"
 
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 
 namespace bnq::cli {
 namespace {
 
-std::string NumberText(const char* format, double value, int digits) {
+// As printf's %.*f or %.*g, but in every locale with a point.
+std::string NumberText(std::chars_format format, double value, int digits) {
   if (std::isnan(value)) return "-";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  // The longest %.*f of a double has 309 digits before the point.
+  // The longest fixed text of a double has 309 digits before the point.
   char buffer[400];
-  std::snprintf(buffer, sizeof buffer, format, digits, value);
-  return buffer;
+  return std::string(
+      buffer,
+      std::to_chars(buffer, buffer + sizeof buffer, value, format, digits).ptr);
 }
 
 }  // namespace
@@ -92,11 +95,11 @@ std::string ShapeText(const std::vector<uint64_t>& shape) {
 }
 
 std::string FixedText(double value, int digits) {
-  return NumberText("%.*f", value, digits);
+  return NumberText(std::chars_format::fixed, value, digits);
 }
 
 std::string GeneralText(double value, int digits) {
-  return NumberText("%.*g", value, digits);
+  return NumberText(std::chars_format::general, value, digits);
 }
 
 }  // namespace bnq::cli

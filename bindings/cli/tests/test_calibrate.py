@@ -87,7 +87,7 @@ def test_ranges_and_statistics(activations, data, tmp_path):
 def test_every_option_of_the_library_is_a_flag(data):
     """With its name, its values and its default, but for two of bnq's own."""
     defaults = run_json("calibrate", data, "--dry-run")["options"]
-    options = run_json("info")["calibration_options"]
+    options = run_json("info")["options"]["calibrator"]
     assert list(defaults) == [option["name"] for option in options]
     for option in options:
         flag = "--" + option["name"].replace("_", "-")

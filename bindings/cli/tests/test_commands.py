@@ -61,7 +61,7 @@ def test_info():
     assert integer >= {"ternary", "int8", "int4"} and not integer & {"nf4", "fp4", "f16"}
     scaled = {f["name"] for f in value["formats"] if f["scaled"]}
     assert scaled >= integer | {"nf4", "fp4"} and not scaled & {"f16", "bf16"}
-    methods = {o["name"]: o for o in value["calibration_options"]}["method"]
+    methods = {o["name"]: o for o in value["options"]["calibrator"]}["method"]
     assert methods["default"] == "minmax" and {"kl", "mse", "percentile"} < set(methods["values"])
     assert value["statistics"][:3] == ["count", "min", "max"]
     assert value["metrics"][:5] == ["mse", "mae", "max_error", "sqnr_db", "cosine"]
@@ -74,8 +74,12 @@ def test_info():
         assert line.endswith(" active") == (name == active["name"])
     for format_ in value["formats"]:
         assert format_["description"] in text
-    for option in value["options"] + value["calibration_options"]:
-        assert re.search(rf"^{option['name']} +{option['default']} ", text, re.MULTILINE)
+    assert list(value["options"]) == ["calibrator", "config", "optimizer"]
+    for option in sum(value["options"].values(), []):
+        assert re.search(rf"^{option['name']} +{option['default']} .*"
+                         + re.escape(option["description"]), text, re.MULTILINE)
+        for name, meaning in zip(option["values"], option["value_descriptions"]):
+            assert re.search(rf"^ +{name} +{re.escape(meaning)}$", text, re.MULTILINE)
 
 
 def test_inspect_safetensors(model):

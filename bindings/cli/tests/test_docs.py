@@ -139,8 +139,8 @@ def test_the_man_page_is_complete(commands):
         assert name in known | {"--version"}, name
     info = run_json("info")
     assert all(format_["name"] in text for format_ in info["formats"])
-    for command, options in ("quantize", "options"), ("calibrate", "calibration_options"):
-        for option in info[options]:
+    for command, options in ("quantize", "config"), ("calibrate", "calibrator"):
+        for option in info["options"][options]:
             for value in option["values"]:
                 assert re.search(rf"\b{value}\b", sections[command]), (option["name"], value)
     for code in range(6):

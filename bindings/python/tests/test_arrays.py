@@ -113,6 +113,22 @@ def test_dtype_must_fit_the_array():
         assert same(bq.quantize(VALUES, INT8, dtype=dtype))
 
 
+@pytest.mark.parametrize("dtype, native", [
+    # numpy's words mean what numpy means by them, ...
+    ("i8", np.int64), ("f4", np.float32), ("f2", np.float16), ("u1", np.uint8), ("<f8", np.float64),
+    (np.dtype("i8"), np.int64), (np.dtype("f4"), np.float32), (np.float16, np.float16),
+    ("float64", np.float64), ("int8", np.int8), (float, np.float64),
+    # ... the spelling of safetensors what that means.
+    ("I8", np.int8), ("F32", np.float32), ("f32", np.float32), ("i64", np.int64), ("F16", np.float16),
+    ("f16", np.float16)])
+def test_dtypes_are_numpys_and_those_of_safetensors(tmp_path, dtype, native):
+    array = np.arange(8).astype(native)
+    with bq.Writer(tmp_path / "m.safetensors") as writer:
+        writer.add("x", array, dtype=dtype)
+    with bq.open_file(tmp_path / "m.safetensors") as file:
+        assert file["x"].dtype == native and np.array_equal(file["x"], array)
+
+
 def test_rank_above_8():
     assert bq.quantize(np.ones((1,) * 8, np.float32)).ndim == 8
     with pytest.raises(bq.InvalidArgumentError, match="9"):

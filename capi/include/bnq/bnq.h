@@ -6,7 +6,7 @@
  *   2. version, status, the last error
  *   3. registry         data types, formats, metrics, SIMD targets
  *   4. context          threads, allocator, parallel runner, log
- *   5. config           what to quantize into: keyed options with bounds
+ *   5. options, config  keyed options with bounds; what to quantize into
  *   6. arrays, tensors  quantize, inspect, dequantize, one or a batch
  *   7. metrics          how much was lost
  *   8. files            read and write .safetensors and .bnq
@@ -172,7 +172,8 @@ enum {
 /* The safetensors spelling ("F32", "BF16", ...), or NULL for an unknown id.
  * Since 0.1. */
 BNQ_API const char* bnq_dtype_name(int32_t dtype);
-/* The id of a name, upper or lower case. NOT_FOUND. Since 0.1. */
+/* The id of a name, upper or lower case, or of another word for it ("float16",
+ * "int8", "double"). NOT_FOUND. Since 0.1. */
 BNQ_API bnq_status bnq_dtype_id(const char* name, int32_t* out_dtype);
 /* Bits of one element (4 to 64), or 0 for an unknown id. Since 0.1. */
 BNQ_API uint32_t bnq_dtype_bits(int32_t dtype);
@@ -204,7 +205,8 @@ BNQ_API bnq_status bnq_format_at(uint32_t index, int32_t* out_format);
 /* "ternary", "int8", "int4", "nf4", "fp4", "f16", "bf16", "none"; NULL for an
  * unknown id. Since 0.1. */
 BNQ_API const char* bnq_format_name(int32_t format);
-/* The id of a name. NOT_FOUND lists the known names. Since 0.1. */
+/* The id of a name, upper or lower case, or of another word for it ("float16",
+ * "bfloat16"). NOT_FOUND lists the known names. Since 0.1. */
 BNQ_API bnq_status bnq_format_id(const char* name, int32_t* out_format);
 /* One sentence about the format; NULL for an unknown id. Since 0.1. */
 BNQ_API const char* bnq_format_description(int32_t format);
@@ -253,6 +255,12 @@ enum {
  * "max_error", "sqnr_db", "cosine"; NULL for another index. Since 0.1. */
 BNQ_API uint32_t bnq_metric_count(void);
 BNQ_API const char* bnq_metric_name(uint32_t index);
+
+/* The one of count names that somebody may have meant who wrote text: the
+ * nearest, if few letters differ; else NULL, as for bad arguments. What the
+ * library's own errors suggest for its names, for those of a host. Since 0.1. */
+BNQ_API const char* bnq_suggest(const char* text, const char* const* names,
+                                uint64_t count);
 
 /* SIMD targets compiled into the library, best first; the best one that the
  * CPU supports is active. bnq_target_name is NULL and bnq_target_supported is
@@ -340,11 +348,95 @@ BNQ_API bnq_status bnq_context_set_mapping(bnq_context* context,
                                            int32_t mapping);
 
 /* ------------------------------------------------------------------------ */
-/* 5. Config                                                                 */
+/* 5. Options and config                                                     */
 
-/* What to quantize into: a set of options, each an integer or a float with
- * bounds. Options are checked one by one when set and together when used (a
- * format may not support an otherwise legal combination: UNSUPPORTED). */
+/* OPTIONS. Some handles are sets of options, each an integer or a float with
+ * bounds, a name and a default: configs, calibrators, optimizers (and tensors,
+ * which have a config's). Their ids are those of the handle's section, and one
+ * set of functions works on all of them: X_options(x) are a handle's options to
+ * be read, X_settings(x) the same ones to be changed.
+ *
+ *   bnq_options_set_text(bnq_config_settings(config), "format", "int8");
+ *   bnq_options_set_int(bnq_config_settings(config), BNQ_OPT_GROUP_SIZE, 64);
+ *
+ * Options are a part of the handle, and live as long as it: nothing is to be
+ * freed. Both are NULL where the handle is NULL, which the functions below
+ * refuse. They are for the threads that may use the handle.
+ *
+ * An option's value is checked when it is set: INVALID_ARGUMENT names the
+ * bounds, UNSUPPORTED is for an id that the library does not know, or an option
+ * of the other type, NOT_FOUND for an unknown name. Whether options agree is
+ * checked when they are used. */
+typedef struct bnq_options bnq_options;
+
+/* Kinds of handles with options. Ids are never reused. */
+enum {
+  BNQ_OPTIONS_CONFIG = 1,
+  BNQ_OPTIONS_CALIBRATOR = 2,
+  BNQ_OPTIONS_OPTIMIZER = 3
+};
+
+/* The kind of the handle that has them; 0 for NULL. Since 0.1. */
+BNQ_API int32_t bnq_options_kind(const bnq_options* options);
+/* A float option takes a value that rounds to the same float32 as a bound for
+ * that bound. Since 0.1. */
+BNQ_API bnq_status bnq_options_set_int(bnq_options* options, int32_t option,
+                                       int64_t value);
+BNQ_API bnq_status bnq_options_set_float(bnq_options* options, int32_t option,
+                                         double value);
+/* Sets an option by its name and a value's name or number: ("format", "int8"),
+ * ("group_size", "64"), ("scheme", "asymmetric"). Names of values in upper or
+ * lower case; other words for types are understood ("float16" for "f16").
+ * INVALID_ARGUMENT lists what is accepted. Since 0.1. */
+BNQ_API bnq_status bnq_options_set_text(bnq_options* options,
+                                        const char* option, const char* value);
+BNQ_API bnq_status bnq_options_get_int(const bnq_options* options,
+                                       int32_t option, int64_t* out_value);
+BNQ_API bnq_status bnq_options_get_float(const bnq_options* options,
+                                         int32_t option, double* out_value);
+/* The value of an option as bnq_options_set_text takes it, with its NUL into
+ * text[size]; *out_size receives the bytes that takes. text may be NULL with
+ * size 0 to ask for them; INVALID_ARGUMENT where size is too small. Either of
+ * text and out_size may be NULL. Since 0.1. */
+BNQ_API bnq_status bnq_options_get_text(const bnq_options* options,
+                                        const char* option, char* text,
+                                        uint64_t size, uint64_t* out_size);
+
+/* The kinds of the loaded library, for index 0 .. bnq_option_kind_count() - 1,
+ * and their names: "config", "calibrator", "optimizer" (NULL for an unknown
+ * kind). INVALID_ARGUMENT for another index. Since 0.1. */
+BNQ_API uint32_t bnq_option_kind_count(void);
+BNQ_API bnq_status bnq_option_kind_at(uint32_t index, int32_t* out_kind);
+BNQ_API const char* bnq_option_kind_name(int32_t kind);
+/* The options of a kind, for index 0 .. bnq_option_count(kind) - 1 (0 for an
+ * unknown kind, UNSUPPORTED elsewhere). Since 0.1. */
+BNQ_API uint32_t bnq_option_count(int32_t kind);
+BNQ_API bnq_status bnq_option_at(int32_t kind, uint32_t index,
+                                 int32_t* out_option);
+/* An option's name, which is that of its id in lower case ("group_size" for
+ * BNQ_OPT_GROUP_SIZE), and one sentence about it, without a period; NULL for an
+ * unknown option. Since 0.1. */
+BNQ_API const char* bnq_option_name(int32_t kind, int32_t option);
+BNQ_API const char* bnq_option_description(int32_t kind, int32_t option);
+/* The id of a name. NOT_FOUND lists the names. Since 0.1. */
+BNQ_API bnq_status bnq_option_id(int32_t kind, const char* name,
+                                 int32_t* out_option);
+enum { BNQ_OPTION_INT = 0, BNQ_OPTION_FLOAT = 1 };
+/* Type (BNQ_OPTION_*), inclusive bounds and default; any output may be NULL.
+ * UNSUPPORTED for an unknown option. Since 0.1. */
+BNQ_API bnq_status bnq_option_bounds(int32_t kind, int32_t option,
+                                     int32_t* out_type, double* out_min,
+                                     double* out_max, double* out_default);
+/* The name of an integer option's value ("group", "symmetric"), which is that
+ * of its id in lower case, and what it means, in part of a sentence; NULL where
+ * values are plain numbers, and for one that is not accepted. Since 0.1. */
+BNQ_API const char* bnq_option_value_name(int32_t kind, int32_t option,
+                                          int64_t value);
+BNQ_API const char* bnq_option_value_description(int32_t kind, int32_t option,
+                                                 int64_t value);
+
+/* CONFIG. What to quantize into. A format may not support an otherwise legal
+ * combination of options: UNSUPPORTED, when the config is used. */
 typedef struct bnq_config bnq_config;
 
 /* Options. Ids are never reused; an older library answers UNSUPPORTED. */
@@ -473,21 +565,9 @@ BNQ_API bnq_status bnq_config_create(bnq_config** out_config);
 BNQ_API bnq_status bnq_config_clone(const bnq_config* config,
                                     bnq_config** out_config);
 BNQ_API void bnq_config_destroy(bnq_config* config);
-/* INVALID_ARGUMENT names the bounds; UNSUPPORTED for an unknown option, or one
- * of the other type. Since 0.1. */
-BNQ_API bnq_status bnq_config_set_int(bnq_config* config, int32_t option,
-                                      int64_t value);
-BNQ_API bnq_status bnq_config_set_float(bnq_config* config, int32_t option,
-                                        double value);
-BNQ_API bnq_status bnq_config_get_int(const bnq_config* config, int32_t option,
-                                      int64_t* out_value);
-BNQ_API bnq_status bnq_config_get_float(const bnq_config* config,
-                                        int32_t option, double* out_value);
-/* Sets an option by its name and a value's name or number: ("format", "int8"),
- * ("group_size", "64"), ("scheme", "asymmetric"). NOT_FOUND for an unknown
- * option, INVALID_ARGUMENT for a bad value. Since 0.1. */
-BNQ_API bnq_status bnq_config_set_text(bnq_config* config, const char* option,
-                                       const char* value);
+/* Of the kind BNQ_OPTIONS_CONFIG. Since 0.1. */
+BNQ_API const bnq_options* bnq_config_options(const bnq_config* config);
+BNQ_API bnq_options* bnq_config_settings(bnq_config* config);
 
 /* Two configs are equal if all their options are: *out_equal is 1 or 0. Since
  * 0.1. */
@@ -501,38 +581,23 @@ BNQ_API bnq_status bnq_config_equal(const bnq_config* a, const bnq_config* b,
  * and out_size may be NULL. Since 0.1. */
 BNQ_API bnq_status bnq_config_to_text(const bnq_config* config, char* text,
                                       uint64_t size, uint64_t* out_size);
-/* The reverse, from option=value items (as bnq_config_set_text) between commas;
- * blanks around them do not count. The first item may be the name of a preset,
- * to which the others are then applied: "nf4_double_quant,group_size=128".
- * NOT_FOUND, INVALID_ARGUMENT. Since 0.1. */
+/* The reverse, from option=value items (as bnq_options_set_text) between commas;
+ * blanks around them do not count. The first item may be a name that
+ * bnq_config_from_preset takes, to which the others are then applied:
+ * "nf4_double_quant,group_size=128", "int8,granularity=channel". NOT_FOUND, INVALID_ARGUMENT. Since 0.1. */
 BNQ_API bnq_status bnq_config_from_text(const char* text,
                                         bnq_config** out_config);
 
 /* Presets: configs with names. bnq_preset_name and _description are NULL for an
- * index of bnq_preset_count() or more; bnq_config_from_text makes the config.
- * Since 0.1. */
+ * index of bnq_preset_count() or more. Since 0.1. */
 BNQ_API uint32_t bnq_preset_count(void);
 BNQ_API const char* bnq_preset_name(uint32_t index);
 BNQ_API const char* bnq_preset_description(uint32_t index);
-
-/* The options, for index 0 .. bnq_option_count() - 1. Since 0.1. */
-BNQ_API uint32_t bnq_option_count(void);
-BNQ_API bnq_status bnq_option_at(uint32_t index, int32_t* out_option);
-/* "format", "granularity", "group_size", "axis", "scheme", "clip",
- * "non_finite", "rounding", "seed", "scale_rule", "percentile",
- * "symmetric_range", "scale_dtype", "double_quant", "packing",
- * "outlier_threshold"; NULL for an unknown option. Since 0.1. */
-BNQ_API const char* bnq_option_name(int32_t option);
-BNQ_API bnq_status bnq_option_id(const char* name, int32_t* out_option);
-enum { BNQ_OPTION_INT = 0, BNQ_OPTION_FLOAT = 1 };
-/* Type (BNQ_OPTION_*), inclusive bounds and default; any output may be NULL.
- * UNSUPPORTED for an unknown option. Since 0.1. */
-BNQ_API bnq_status bnq_option_bounds(int32_t option, int32_t* out_type,
-                                     double* out_min, double* out_max,
-                                     double* out_default);
-/* The name of an integer option's value ("group", "symmetric"), or NULL where
- * its values are plain numbers. Since 0.1. */
-BNQ_API const char* bnq_option_value_name(int32_t option, int64_t value);
+/* The config of a preset's name or, where there is no such preset, a format's,
+ * in upper or lower case: what the first item of a config's text may be.
+ * NOT_FOUND lists the names. Since 0.1. */
+BNQ_API bnq_status bnq_config_from_preset(const char* name,
+                                          bnq_config** out_config);
 
 /* ------------------------------------------------------------------------ */
 /* 6. Arrays and tensors                                                     */
@@ -643,11 +708,8 @@ BNQ_API int32_t bnq_tensor_shape(const bnq_tensor* tensor, uint64_t* shape);
 /* Rows and columns as under "Shapes" above; 0 for NULL. Since 0.1. */
 BNQ_API uint64_t bnq_tensor_rows(const bnq_tensor* tensor);
 BNQ_API uint64_t bnq_tensor_columns(const bnq_tensor* tensor);
-/* The options it was made with. As bnq_config_get_int/_float. Since 0.1. */
-BNQ_API bnq_status bnq_tensor_get_int(const bnq_tensor* tensor, int32_t option,
-                                      int64_t* out_value);
-BNQ_API bnq_status bnq_tensor_get_float(const bnq_tensor* tensor,
-                                        int32_t option, double* out_value);
+/* The options it was made with, a config's. Since 0.1. */
+BNQ_API const bnq_options* bnq_tensor_options(const bnq_tensor* tensor);
 /* Those options that say what the tensor is (not how it was made: clip,
  * rounding, seed, scale rule, ...) as a config. Since 0.1. */
 BNQ_API bnq_status bnq_tensor_config(const bnq_tensor* tensor,
@@ -1010,7 +1072,7 @@ BNQ_API const char* bnq_report_note(const bnq_report* report, uint64_t index);
  *
  *   bnq_calibrator* calibrator;
  *   bnq_calibrator_create(&calibrator);
- *   bnq_calibrator_set_text(calibrator, "method", "kl");
+ *   bnq_options_set_text(bnq_calibrator_settings(calibrator), "method", "kl");
  *   for each batch: bnq_calibrator_observe(context, calibrator, &batch);
  *   float lo, hi;
  *   bnq_calibrator_range(context, calibrator, &lo, &hi, 1);
@@ -1123,35 +1185,10 @@ BNQ_API void bnq_calibrator_destroy(bnq_calibrator* calibrator);
 BNQ_API bnq_status bnq_calibrator_clone(bnq_context* context,
                                         const bnq_calibrator* calibrator,
                                         bnq_calibrator** out_calibrator);
-/* As bnq_config_set_int and the others. Since 0.1. */
-BNQ_API bnq_status bnq_calibrator_set_int(bnq_calibrator* calibrator,
-                                          int32_t option, int64_t value);
-BNQ_API bnq_status bnq_calibrator_set_float(bnq_calibrator* calibrator,
-                                            int32_t option, double value);
-BNQ_API bnq_status bnq_calibrator_set_text(bnq_calibrator* calibrator,
-                                           const char* option,
-                                           const char* value);
-BNQ_API bnq_status bnq_calibrator_get_int(const bnq_calibrator* calibrator,
-                                          int32_t option, int64_t* out_value);
-BNQ_API bnq_status bnq_calibrator_get_float(const bnq_calibrator* calibrator,
-                                            int32_t option, double* out_value);
-
-/* The options of the loaded library: as bnq_option_count and the others. The
- * names are those of the ids in lower case, values are named as in the
- * comments above ("moving_average", "tensorrt", "keep", ...). Since 0.1. */
-BNQ_API uint32_t bnq_calibration_option_count(void);
-BNQ_API bnq_status bnq_calibration_option_at(uint32_t index,
-                                             int32_t* out_option);
-BNQ_API const char* bnq_calibration_option_name(int32_t option);
-BNQ_API bnq_status bnq_calibration_option_id(const char* name,
-                                             int32_t* out_option);
-BNQ_API bnq_status bnq_calibration_option_bounds(int32_t option,
-                                                 int32_t* out_type,
-                                                 double* out_min,
-                                                 double* out_max,
-                                                 double* out_default);
-BNQ_API const char* bnq_calibration_option_value_name(int32_t option,
-                                                      int64_t value);
+/* Of the kind BNQ_OPTIONS_CALIBRATOR. Since 0.1. */
+BNQ_API const bnq_options* bnq_calibrator_options(
+    const bnq_calibrator* calibrator);
+BNQ_API bnq_options* bnq_calibrator_settings(bnq_calibrator* calibrator);
 
 /* Observes a batch (F64, F32, F16 or BF16; F64 is rounded to float32 first). An
  * empty one does nothing. NON_FINITE (names the index), INVALID_ARGUMENT (no
@@ -1290,7 +1327,7 @@ BNQ_API bnq_status bnq_calibrator_deserialize(bnq_context* context,
  *
  *   bnq_optimizer* optimizer;
  *   bnq_optimizer_create(&optimizer);
- *   bnq_optimizer_set_text(optimizer, "method", "hqq");
+ *   bnq_options_set_text(bnq_optimizer_settings(optimizer), "method", "hqq");
  *   bnq_optimize(context, optimizer, config, &weights, NULL, NULL, NULL,
  *                &tensor, NULL, 0, NULL, 0);
  *
@@ -1387,40 +1424,15 @@ BNQ_API bnq_status bnq_optimizer_create(bnq_optimizer** out_optimizer);
 BNQ_API bnq_status bnq_optimizer_clone(const bnq_optimizer* optimizer,
                                        bnq_optimizer** out_optimizer);
 BNQ_API void bnq_optimizer_destroy(bnq_optimizer* optimizer);
-/* As bnq_config_set_int and the others. Since 0.1. */
-BNQ_API bnq_status bnq_optimizer_set_int(bnq_optimizer* optimizer,
-                                         int32_t option, int64_t value);
-BNQ_API bnq_status bnq_optimizer_set_float(bnq_optimizer* optimizer,
-                                           int32_t option, double value);
-BNQ_API bnq_status bnq_optimizer_set_text(bnq_optimizer* optimizer,
-                                          const char* option,
-                                          const char* value);
-BNQ_API bnq_status bnq_optimizer_get_int(const bnq_optimizer* optimizer,
-                                         int32_t option, int64_t* out_value);
-BNQ_API bnq_status bnq_optimizer_get_float(const bnq_optimizer* optimizer,
-                                           int32_t option, double* out_value);
+/* Of the kind BNQ_OPTIONS_OPTIMIZER. Since 0.1. */
+BNQ_API const bnq_options* bnq_optimizer_options(
+    const bnq_optimizer* optimizer);
+BNQ_API bnq_options* bnq_optimizer_settings(bnq_optimizer* optimizer);
 /* The metric of BNQ_OBJECTIVE_CUSTOM, and takes that objective; metric must
  * remain callable while the optimizer or a clone is used. NULL takes the
  * objective mse again. Since 0.1. */
 BNQ_API bnq_status bnq_optimizer_set_metric(bnq_optimizer* optimizer,
                                             bnq_metric_fn metric, void* opaque);
-
-/* The options of the loaded library: as bnq_option_count and the others. The
- * names are those of the ids in lower case, values are named as in the ids of
- * their comments ("grid", "kl", "tensor", ...). Since 0.1. */
-BNQ_API uint32_t bnq_optimization_option_count(void);
-BNQ_API bnq_status bnq_optimization_option_at(uint32_t index,
-                                              int32_t* out_option);
-BNQ_API const char* bnq_optimization_option_name(int32_t option);
-BNQ_API bnq_status bnq_optimization_option_id(const char* name,
-                                              int32_t* out_option);
-BNQ_API bnq_status bnq_optimization_option_bounds(int32_t option,
-                                                  int32_t* out_type,
-                                                  double* out_min,
-                                                  double* out_max,
-                                                  double* out_default);
-BNQ_API const char* bnq_optimization_option_value_name(int32_t option,
-                                                       int64_t value);
 
 /* Figures of an optimisation: positions in the caller's double array. Only ever
  * appended to. */
@@ -1539,7 +1551,7 @@ typedef struct bnq_calibration bnq_calibration;
 BNQ_API bnq_status bnq_calibration_create(const bnq_calibrator* prototype,
                                           bnq_calibration** out_calibration);
 BNQ_API void bnq_calibration_destroy(bnq_calibration* calibration);
-/* Sets an option by name, as bnq_calibrator_set_text, of every calibrator and of
+/* Sets an option by name, as bnq_options_set_text, of every calibrator and of
  * those to come; of none if one refuses. Since 0.1. */
 BNQ_API bnq_status bnq_calibration_set_text(bnq_context* context,
                                             bnq_calibration* calibration,

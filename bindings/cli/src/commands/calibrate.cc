@@ -136,19 +136,20 @@ void PrintTable(const std::vector<CalibrationRow>& rows) {
 
 Json JsonOptions(const bnq_calibration* set) {
   Json object = Json::object();
-  const bnq_calibrator* first = bnq_calibration_at(set, 0);
-  if (first == nullptr) return object;
-  for (const LibraryOption& option : CalibrationOptions()) {
-    const std::string text = OptionText(first, option);
+  const bnq_options* const options =
+      bnq_calibrator_options(bnq_calibration_at(set, 0));
+  if (options == nullptr) return object;
+  for (const LibraryOption& option : LibraryOptions(BNQ_OPTIONS_CALIBRATOR)) {
+    const std::string text = OptionText(options, option.name);
     if (!option.values.empty()) {
       object[option.name] = text;
     } else if (option.integer) {
       int64_t value = 0;
-      Check(bnq_calibrator_get_int(first, option.id, &value));
+      Check(bnq_options_get_int(options, option.id, &value));
       object[option.name] = value;
     } else {
       double value = 0;
-      Check(bnq_calibrator_get_float(first, option.id, &value));
+      Check(bnq_options_get_float(options, option.id, &value));
       object[option.name] = JsonNumber(value);
     }
   }

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cctype>
 #include <iostream>
 #include <memory>
 
@@ -22,9 +21,7 @@ constexpr int32_t kDtypes[] = {BNQ_DTYPE_F32, BNQ_DTYPE_F16, BNQ_DTYPE_BF16};
 
 std::string LowerName(int32_t dtype) {
   std::string name = bnq_dtype_name(dtype);
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
+  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   return name;
 }
 

@@ -50,11 +50,13 @@ bool Active(const char* target) {
   return std::string(target) == bnq_target_active();
 }
 
-Json JsonOptions(const std::vector<LibraryOption>& options) {
+Json JsonOptions(int32_t kind) {
   Json array = Json::array();
-  for (const LibraryOption& option : options) {
+  for (const LibraryOption& option : LibraryOptions(kind)) {
     array.push_back({{"name", option.name},
+                     {"description", option.description},
                      {"values", option.values},
+                     {"value_descriptions", option.meanings},
                      {"min", JsonNumber(option.min)},
                      {"max", JsonNumber(option.max)},
                      {"default", option.initial}});
@@ -62,16 +64,26 @@ Json JsonOptions(const std::vector<LibraryOption>& options) {
   return array;
 }
 
-void PrintOptions(const char* title,
-                  const std::vector<LibraryOption>& options) {
-  std::cout << '\n' << title << ":\n";
+template <class F>
+void ForEachKind(F f) {
+  for (uint32_t i = 0; i < bnq_option_kind_count(); ++i) {
+    int32_t kind = 0;
+    Check(bnq_option_kind_at(i, &kind));
+    f(kind, std::string(bnq_option_kind_name(kind)));
+  }
+}
+
+void PrintOptions(int32_t kind, const std::string& name) {
+  std::cout << "\nOptions of a " << name << ":\n";
   Table table({{"name", Table::kLeft},
                {"default", Table::kLeft},
-               {"values", Table::kLeft}});
-  for (const LibraryOption& option : options) {
-    table.Add(
-        {option.name, option.initial,
-         option.values.empty() ? option.range : Joined(option.values, ", ")});
+               {"values", Table::kLeft},
+               {"description", Table::kLeft}});
+  for (const LibraryOption& option : LibraryOptions(kind)) {
+    table.Add({option.name, option.initial, option.range, option.description});
+    for (std::size_t i = 0; i < option.values.size(); ++i) {
+      table.Add({"", "", option.values[i], option.meanings[i]});
+    }
   }
   table.Print(std::cout);
 }
@@ -97,8 +109,9 @@ void PrintJsonInfo() {
                                  {"integer", format.integer},
                                  {"scaled", format.scaled}});
   }
-  object["options"] = JsonOptions(QuantizationOptions());
-  object["calibration_options"] = JsonOptions(CalibrationOptions());
+  ForEachKind([&](int32_t kind, const std::string& name) {
+    object["options"][name] = JsonOptions(kind);
+  });
   for (uint32_t i = 0; i < bnq_metric_count(); ++i) {
     object["metrics"].push_back(bnq_metric_name(i));
   }
@@ -136,8 +149,7 @@ void PrintTextInfo() {
   }
   table.Print(std::cout);
 
-  PrintOptions("Options", QuantizationOptions());
-  PrintOptions("Calibration options", CalibrationOptions());
+  ForEachKind(PrintOptions);
 }
 
 }  // namespace

@@ -47,9 +47,10 @@ void AddDetails(const bnq_file* file, std::vector<Row>& rows) {
 
     int64_t scale_dtype = BNQ_SCALE_DTYPE_F32;
     double outlier_threshold = 0;
-    Check(bnq_config_get_int(created, BNQ_OPT_SCALE_DTYPE, &scale_dtype));
-    Check(bnq_config_get_float(created, BNQ_OPT_OUTLIER_THRESHOLD,
-                               &outlier_threshold));
+    Check(bnq_options_get_int(bnq_config_options(created), BNQ_OPT_SCALE_DTYPE,
+                              &scale_dtype));
+    Check(bnq_options_get_float(bnq_config_options(created),
+                                BNQ_OPT_OUTLIER_THRESHOLD, &outlier_threshold));
     if (scale_dtype == BNQ_SCALE_DTYPE_F32 && outlier_threshold == 0) continue;
     bnq_tensor* read = nullptr;
     Check(bnq_file_tensor(nullptr, file, i, &read));

@@ -85,8 +85,10 @@ void WarnOfScheme(const bnq_calibration* calibration,
   const bnq_calibrator* first = bnq_calibration_at(calibration, 0);
   if (first == nullptr) return;
   int64_t wanted = BNQ_SCHEME_SYMMETRIC, calibrated = BNQ_SCHEME_SYMMETRIC;
-  Check(bnq_config_get_int(activations, BNQ_OPT_SCHEME, &wanted));
-  Check(bnq_calibrator_get_int(first, BNQ_CALIBRATION_SCHEME, &calibrated));
+  Check(bnq_options_get_int(bnq_config_options(activations), BNQ_OPT_SCHEME,
+                            &wanted));
+  Check(bnq_options_get_int(bnq_calibrator_options(first),
+                            BNQ_CALIBRATION_SCHEME, &calibrated));
   if (wanted == BNQ_SCHEME_ASYMMETRIC && calibrated == BNQ_SCHEME_SYMMETRIC) {
     session.Warn(
         "--activations is asymmetric, but the calibrated ranges are symmetric: "
@@ -102,7 +104,7 @@ bnq_report* QuantizeWithCalibration(const Options& options,
   const Calibration calibration = LoadCalibration(options.calibration, session);
   if (!options.method.empty()) {
     Reinterpret(calibration.get(),
-                bnq_calibration_option_name(BNQ_CALIBRATION_METHOD),
+                bnq_option_name(BNQ_OPTIONS_CALIBRATOR, BNQ_CALIBRATION_METHOD),
                 options.method, kMethod, options.calibration, session);
   }
   WarnOfScheme(calibration.get(), activations, session);

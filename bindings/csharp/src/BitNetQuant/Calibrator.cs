@@ -245,14 +245,12 @@ public sealed partial class Calibrator : IDisposable
     /// <exception cref="NotFoundException">There is no such option.</exception>
     /// <exception cref="InvalidArgumentException">The value is not legal, or the option cannot be changed with the
     /// data that there are.</exception>
-    public void Set(string option, string value) => Native.Check(
-        NativeMethods.bnq_calibrator_set_text(Own, Native.Argument(option), Native.Argument(value)));
+    public void Set(string option, string value) => Settings.Set(option, value);
 
     /// <summary>The value of an option as <see cref="Set"/> takes it.</summary>
     /// <param name="option">A name of <see cref="Library.CalibrationOptions"/>, such as "method".</param>
     /// <exception cref="NotFoundException">There is no such option.</exception>
-    public string Get(string option) => OptionTable.Calibration.ValueText(
-        OptionTable.Calibration.Find(option), GetInteger, GetFloat);
+    public string Get(string option) => Options.GetText(option);
 
     /// <summary>A calibrator with the options of a dictionary; others are at their defaults.</summary>
     /// <param name="options">Values, as <see cref="Set"/> takes them, by the options' names.</param>
@@ -290,21 +288,15 @@ public sealed partial class Calibrator : IDisposable
         ? Handle
         : throw new InvalidOperationException("The calibrator belongs to a Calibration; change a clone of it.");
 
-    private long GetInteger(int option)
-    {
-        Native.Check(NativeMethods.bnq_calibrator_get_int(Handle, option, out long value));
-        return value;
-    }
+    private OptionsHandle Options => OptionsHandle.Of(Handle, NativeMethods.bnq_calibrator_options);
 
-    private double GetFloat(int option)
-    {
-        Native.Check(NativeMethods.bnq_calibrator_get_float(Handle, option, out double value));
-        return value;
-    }
+    private OptionsHandle Settings => OptionsHandle.Of(Own, NativeMethods.bnq_calibrator_settings);
 
-    private void SetInteger(int option, long value) =>
-        Native.Check(NativeMethods.bnq_calibrator_set_int(Own, option, value));
+    private long GetInteger(int option) => Options.GetInteger(option);
 
-    private void SetFloat(int option, double value) =>
-        Native.Check(NativeMethods.bnq_calibrator_set_float(Own, option, value));
+    private double GetFloat(int option) => Options.GetFloat(option);
+
+    private void SetInteger(int option, long value) => Settings.Set(option, value);
+
+    private void SetFloat(int option, double value) => Settings.Set(option, value);
 }

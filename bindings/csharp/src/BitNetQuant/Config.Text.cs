@@ -11,19 +11,13 @@ namespace BitNetQuant;
 // Configs as text, as dictionaries and by name, and their equality.
 public sealed partial class Config : IEquatable<Config>
 {
-    /// <summary>The config of a name.</summary>
+    /// <summary>The config of a preset's name, or of a format's where there is no such preset.</summary>
     /// <param name="name">A name of <see cref="Library.Presets"/>, such as "nf4_double_quant".</param>
     /// <exception cref="NotFoundException">There is none; the message lists those that there are.</exception>
     public static Config Preset(string name)
     {
-        Native.Argument(name);
-        ImmutableArray<PresetInfo> presets = Library.Presets;
-
-        // Text of other kinds is for Parse: a name that is not a name must not pass.
-        return presets.Any(preset => preset.Name == name)
-            ? Parse(name)
-            : throw new NotFoundException(
-                $"there is no preset \"{name}\"; there are {string.Join(", ", presets.Select(preset => preset.Name))}");
+        Native.Check(NativeMethods.bnq_config_from_preset(Native.Argument(name), out ConfigHandle handle));
+        return new Config(handle);
     }
 
     /// <summary>Reads the text form, such as "format=int4,group_size=64,scale_rule=mse".</summary>

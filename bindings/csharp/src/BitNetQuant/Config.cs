@@ -178,14 +178,12 @@ public sealed partial class Config : IDisposable
     /// <param name="value">Such as "64", "int8" or "asymmetric"; numbers in the invariant culture.</param>
     /// <exception cref="NotFoundException">There is no such option.</exception>
     /// <exception cref="InvalidArgumentException">The value is not legal; the message says what is.</exception>
-    public void Set(string option, string value) =>
-        Native.Check(NativeMethods.bnq_config_set_text(Handle, Native.Argument(option), Native.Argument(value)));
+    public void Set(string option, string value) => Settings.Set(option, value);
 
     /// <summary>The value of an option as <see cref="Set"/> takes it.</summary>
     /// <param name="option">A name of <see cref="Library.Options"/>, such as "group_size".</param>
     /// <exception cref="NotFoundException">There is no such option.</exception>
-    public string Get(string option) => OptionTable.Config.ValueText(
-        OptionTable.Config.Find(option), GetInteger, GetFloat);
+    public string Get(string option) => Options.GetText(option);
 
     /// <summary>A config of its own with the same values.</summary>
     public Config Clone()
@@ -214,23 +212,17 @@ public sealed partial class Config : IDisposable
     /// <summary>Frees the config. Tensors and plans made with it have copies.</summary>
     public void Dispose() => Handle.Dispose();
 
-    private long GetInteger(int option)
-    {
-        Native.Check(NativeMethods.bnq_config_get_int(Handle, option, out long value));
-        return value;
-    }
+    private OptionsHandle Options => OptionsHandle.Of(Handle, NativeMethods.bnq_config_options);
 
-    private double GetFloat(int option)
-    {
-        Native.Check(NativeMethods.bnq_config_get_float(Handle, option, out double value));
-        return value;
-    }
+    private OptionsHandle Settings => OptionsHandle.Of(Handle, NativeMethods.bnq_config_settings);
 
-    private void SetInteger(int option, long value) =>
-        Native.Check(NativeMethods.bnq_config_set_int(Handle, option, value));
+    private long GetInteger(int option) => Options.GetInteger(option);
 
-    private void SetFloat(int option, double value) =>
-        Native.Check(NativeMethods.bnq_config_set_float(Handle, option, value));
+    private double GetFloat(int option) => Options.GetFloat(option);
+
+    private void SetInteger(int option, long value) => Settings.Set(option, value);
+
+    private void SetFloat(int option, double value) => Settings.Set(option, value);
 }
 
 /// <summary>The sizes of a quantized tensor.</summary>

@@ -82,13 +82,13 @@ public static unsafe class Library
     }
 
     /// <summary>The options of a <see cref="Config"/>.</summary>
-    public static ImmutableArray<OptionInfo> Options => OptionTable.Config.Read();
+    public static ImmutableArray<OptionInfo> Options => OptionTable.Read(NativeMethods.BNQ_OPTIONS_CONFIG);
 
     /// <summary>The options of a <see cref="Calibrator"/>.</summary>
-    public static ImmutableArray<OptionInfo> CalibrationOptions => OptionTable.Calibration.Read();
+    public static ImmutableArray<OptionInfo> CalibrationOptions => OptionTable.Read(NativeMethods.BNQ_OPTIONS_CALIBRATOR);
 
     /// <summary>The options of an <see cref="Optimizer"/>.</summary>
-    public static ImmutableArray<OptionInfo> OptimizationOptions => OptionTable.Optimization.Read();
+    public static ImmutableArray<OptionInfo> OptimizationOptions => OptionTable.Read(NativeMethods.BNQ_OPTIONS_OPTIMIZER);
 
     /// <summary>The names of the <see cref="Statistics"/> of what a <see cref="Calibrator"/> has observed.</summary>
     public static ImmutableArray<string> StatisticNames =>

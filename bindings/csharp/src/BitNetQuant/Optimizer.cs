@@ -197,14 +197,12 @@ public sealed partial class Optimizer : IDisposable
     /// <param name="value">Such as "hqq", "0.7" or "on"; numbers in the invariant culture.</param>
     /// <exception cref="NotFoundException">There is no such option.</exception>
     /// <exception cref="InvalidArgumentException">The value is not legal; the message says what is.</exception>
-    public void Set(string option, string value) => Native.Check(
-        NativeMethods.bnq_optimizer_set_text(Handle, Native.Argument(option), Native.Argument(value)));
+    public void Set(string option, string value) => Settings.Set(option, value);
 
     /// <summary>The value of an option as <see cref="Set"/> takes it.</summary>
     /// <param name="option">A name of <see cref="Library.OptimizationOptions"/>, such as "method".</param>
     /// <exception cref="NotFoundException">There is no such option.</exception>
-    public string Get(string option) => OptionTable.Optimization.ValueText(
-        OptionTable.Optimization.Find(option), GetInteger, GetFloat);
+    public string Get(string option) => Options.GetText(option);
 
     /// <summary>An optimizer with the options of a dictionary; others are at their defaults.</summary>
     /// <param name="options">Values, as <see cref="Set"/> takes them, by the options' names.</param>
@@ -245,21 +243,15 @@ public sealed partial class Optimizer : IDisposable
     /// <summary>Frees the optimizer. Tensors that it made stay.</summary>
     public void Dispose() => Handle.Dispose();
 
-    private long GetInteger(int option)
-    {
-        Native.Check(NativeMethods.bnq_optimizer_get_int(Handle, option, out long value));
-        return value;
-    }
+    private OptionsHandle Options => OptionsHandle.Of(Handle, NativeMethods.bnq_optimizer_options);
 
-    private double GetFloat(int option)
-    {
-        Native.Check(NativeMethods.bnq_optimizer_get_float(Handle, option, out double value));
-        return value;
-    }
+    private OptionsHandle Settings => OptionsHandle.Of(Handle, NativeMethods.bnq_optimizer_settings);
 
-    private void SetInteger(int option, long value) =>
-        Native.Check(NativeMethods.bnq_optimizer_set_int(Handle, option, value));
+    private long GetInteger(int option) => Options.GetInteger(option);
 
-    private void SetFloat(int option, double value) =>
-        Native.Check(NativeMethods.bnq_optimizer_set_float(Handle, option, value));
+    private double GetFloat(int option) => Options.GetFloat(option);
+
+    private void SetInteger(int option, long value) => Settings.Set(option, value);
+
+    private void SetFloat(int option, double value) => Settings.Set(option, value);
 }

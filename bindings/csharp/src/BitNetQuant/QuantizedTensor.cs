@@ -209,14 +209,7 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     /// <summary>The value of an option that the tensor was made with, as <see cref="Config.Get"/>.</summary>
     /// <param name="option">A name of <see cref="Library.Options"/>.</param>
     /// <exception cref="NotFoundException">There is no such option.</exception>
-    public string GetOption(string option) => OptionTable.Config.ValueText(
-        OptionTable.Config.Find(option),
-        GetInteger,
-        id =>
-        {
-            Native.Check(NativeMethods.bnq_tensor_get_float(_handle, id, out double value));
-            return value;
-        });
+    public string GetOption(string option) => Options.GetText(option);
 
     /// <summary>The same tensor with its codes in another packing, without loss.</summary>
     /// <param name="packing">The other packing.</param>
@@ -235,9 +228,7 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     /// <summary>Frees the tensor, and ends the validity of its spans.</summary>
     public void Dispose() => _handle.Dispose();
 
-    private long GetInteger(int option)
-    {
-        Native.Check(NativeMethods.bnq_tensor_get_int(_handle, option, out long value));
-        return value;
-    }
+    private OptionsHandle Options => OptionsHandle.Of(_handle, NativeMethods.bnq_tensor_options);
+
+    private long GetInteger(int option) => Options.GetInteger(option);
 }

@@ -34,6 +34,7 @@ public sealed class HeaderTests
         ["bnq_writer"] = typeof(WriterHandle), ["bnq_plan"] = typeof(PlanHandle),
         ["bnq_report"] = typeof(ReportHandle), ["bnq_calibrator"] = typeof(CalibratorHandle),
         ["bnq_calibration"] = typeof(CalibrationHandle), ["bnq_optimizer"] = typeof(OptimizerHandle),
+        ["bnq_options"] = typeof(OptionsHandle),
     };
 
     private static readonly Dictionary<string, Function> Functions = Abi.Functions.ToDictionary(function => function.Name);

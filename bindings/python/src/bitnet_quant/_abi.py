@@ -47,6 +47,9 @@ FORMAT_MIN_CODE = 4
 FORMAT_MAX_CODE = 5
 FORMAT_INTEGER = 6
 FORMAT_SCALED = 7
+OPTIONS_CONFIG = 1
+OPTIONS_CALIBRATOR = 2
+OPTIONS_OPTIMIZER = 3
 OPTION_INT = 0
 OPTION_FLOAT = 1
 LOG_WARNING = 1
@@ -73,6 +76,10 @@ class status(ctypes.c_int32):
 
 # Opaque handles. A type for each makes ctypes refuse one in place of another.
 class bnq_context(ctypes.Structure):
+    pass
+
+
+class bnq_options(ctypes.Structure):
     pass
 
 
@@ -147,7 +154,7 @@ _file, _writer, _plan = POINTER(bnq_file), POINTER(bnq_writer), POINTER(bnq_plan
 _report, _array = POINTER(bnq_report), POINTER(bnq_array)
 _calibrator, _calibration = POINTER(bnq_calibrator), POINTER(bnq_calibration)
 _batches = POINTER(bnq_batches)
-_optimizer = POINTER(bnq_optimizer)
+_optimizer, _options = POINTER(bnq_optimizer), POINTER(bnq_options)
 _i32p, _i64p, _u64p, _f64p = POINTER(i32), POINTER(i64), POINTER(u64), POINTER(f64)
 _i8p, _u8p, _u32p, _f32p = POINTER(i8), POINTER(u8), POINTER(u32), POINTER(f32)
 # Lists of pointers, for batches.
@@ -174,6 +181,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_format_property": (status, [i32, i32, _i64p]),
     "bnq_metric_count": (u32, []),
     "bnq_metric_name": (text, [u32]),
+    "bnq_suggest": (text, [text, POINTER(text), u64]),
     "bnq_target_count": (u32, []),
     "bnq_target_name": (text, [u32]),
     "bnq_target_supported": (i32, [u32]),
@@ -186,27 +194,37 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_context_set_runner": (status, [_context, POINTER(bnq_runner)]),
     "bnq_context_set_log": (status, [_context, bnq_log_fn, address, i32]),
     "bnq_context_set_mapping": (status, [_context, i32]),
-    # Config
+    # Options and config
+    "bnq_options_kind": (i32, [_options]),
+    "bnq_options_set_int": (status, [_options, i32, i64]),
+    "bnq_options_set_float": (status, [_options, i32, f64]),
+    "bnq_options_set_text": (status, [_options, text, text]),
+    "bnq_options_get_int": (status, [_options, i32, _i64p]),
+    "bnq_options_get_float": (status, [_options, i32, _f64p]),
+    "bnq_options_get_text": (status, [_options, text, text, u64, _u64p]),
+    "bnq_option_kind_count": (u32, []),
+    "bnq_option_kind_at": (status, [u32, _i32p]),
+    "bnq_option_kind_name": (text, [i32]),
+    "bnq_option_count": (u32, [i32]),
+    "bnq_option_at": (status, [i32, u32, _i32p]),
+    "bnq_option_name": (text, [i32, i32]),
+    "bnq_option_description": (text, [i32, i32]),
+    "bnq_option_id": (status, [i32, text, _i32p]),
+    "bnq_option_bounds": (status, [i32, i32, _i32p, _f64p, _f64p, _f64p]),
+    "bnq_option_value_name": (text, [i32, i32, i64]),
+    "bnq_option_value_description": (text, [i32, i32, i64]),
     "bnq_config_create": (status, [POINTER(_config)]),
     "bnq_config_clone": (status, [_config, POINTER(_config)]),
     "bnq_config_destroy": (None, [_config]),
-    "bnq_config_set_int": (status, [_config, i32, i64]),
-    "bnq_config_set_float": (status, [_config, i32, f64]),
-    "bnq_config_get_int": (status, [_config, i32, _i64p]),
-    "bnq_config_get_float": (status, [_config, i32, _f64p]),
-    "bnq_config_set_text": (status, [_config, text, text]),
+    "bnq_config_options": (_options, [_config]),
+    "bnq_config_settings": (_options, [_config]),
     "bnq_config_equal": (status, [_config, _config, _i32p]),
     "bnq_config_to_text": (status, [_config, text, u64, _u64p]),
     "bnq_config_from_text": (status, [text, POINTER(_config)]),
     "bnq_preset_count": (u32, []),
     "bnq_preset_name": (text, [u32]),
     "bnq_preset_description": (text, [u32]),
-    "bnq_option_count": (u32, []),
-    "bnq_option_at": (status, [u32, _i32p]),
-    "bnq_option_name": (text, [i32]),
-    "bnq_option_id": (status, [text, _i32p]),
-    "bnq_option_bounds": (status, [i32, _i32p, _f64p, _f64p, _f64p]),
-    "bnq_option_value_name": (text, [i32, i64]),
+    "bnq_config_from_preset": (status, [text, POINTER(_config)]),
     # Arrays and tensors
     "bnq_tensor_quantize": (status, [_context, _config, _array, POINTER(_tensor)]),
     "bnq_quantized_sizes": (status, [_config, i32, _u64p, _u64p, _u64p, _u64p]),
@@ -220,8 +238,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_tensor_shape": (i32, [_tensor, _u64p]),
     "bnq_tensor_rows": (u64, [_tensor]),
     "bnq_tensor_columns": (u64, [_tensor]),
-    "bnq_tensor_get_int": (status, [_tensor, i32, _i64p]),
-    "bnq_tensor_get_float": (status, [_tensor, i32, _f64p]),
+    "bnq_tensor_options": (_options, [_tensor]),
     "bnq_tensor_config": (status, [_tensor, POINTER(_config)]),
     "bnq_tensor_codes": (_u8p, [_tensor, _u64p]),
     "bnq_tensor_scales": (address, [_tensor, _u64p]),
@@ -299,17 +316,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_calibrator_create": (status, [POINTER(_calibrator)]),
     "bnq_calibrator_destroy": (None, [_calibrator]),
     "bnq_calibrator_clone": (status, [_context, _calibrator, POINTER(_calibrator)]),
-    "bnq_calibrator_set_int": (status, [_calibrator, i32, i64]),
-    "bnq_calibrator_set_float": (status, [_calibrator, i32, f64]),
-    "bnq_calibrator_set_text": (status, [_calibrator, text, text]),
-    "bnq_calibrator_get_int": (status, [_calibrator, i32, _i64p]),
-    "bnq_calibrator_get_float": (status, [_calibrator, i32, _f64p]),
-    "bnq_calibration_option_count": (u32, []),
-    "bnq_calibration_option_at": (status, [u32, _i32p]),
-    "bnq_calibration_option_name": (text, [i32]),
-    "bnq_calibration_option_id": (status, [text, _i32p]),
-    "bnq_calibration_option_bounds": (status, [i32, _i32p, _f64p, _f64p, _f64p]),
-    "bnq_calibration_option_value_name": (text, [i32, i64]),
+    "bnq_calibrator_options": (_options, [_calibrator]),
+    "bnq_calibrator_settings": (_options, [_calibrator]),
     "bnq_calibrator_observe": (status, [_context, _calibrator, _array]),
     "bnq_batches_find": (status, [_context, text, text, POINTER(_batches)]),
     "bnq_batches_destroy": (None, [_batches]),
@@ -334,18 +342,9 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_optimizer_create": (status, [POINTER(_optimizer)]),
     "bnq_optimizer_clone": (status, [_optimizer, POINTER(_optimizer)]),
     "bnq_optimizer_destroy": (None, [_optimizer]),
-    "bnq_optimizer_set_int": (status, [_optimizer, i32, i64]),
-    "bnq_optimizer_set_float": (status, [_optimizer, i32, f64]),
-    "bnq_optimizer_set_text": (status, [_optimizer, text, text]),
-    "bnq_optimizer_get_int": (status, [_optimizer, i32, _i64p]),
-    "bnq_optimizer_get_float": (status, [_optimizer, i32, _f64p]),
+    "bnq_optimizer_options": (_options, [_optimizer]),
+    "bnq_optimizer_settings": (_options, [_optimizer]),
     "bnq_optimizer_set_metric": (status, [_optimizer, bnq_metric_fn, address]),
-    "bnq_optimization_option_count": (u32, []),
-    "bnq_optimization_option_at": (status, [u32, _i32p]),
-    "bnq_optimization_option_name": (text, [i32]),
-    "bnq_optimization_option_id": (status, [text, _i32p]),
-    "bnq_optimization_option_bounds": (status, [i32, _i32p, _f64p, _f64p, _f64p]),
-    "bnq_optimization_option_value_name": (text, [i32, i64]),
     "bnq_figure_count": (u32, []),
     "bnq_figure_name": (text, [u32]),
     "bnq_optimize": (status, [_context, _optimizer, _config, _array, _array, bnq_progress_fn,

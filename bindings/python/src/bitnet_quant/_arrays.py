@@ -10,7 +10,7 @@ from . import _abi
 from ._handles import Handle, decode, encode
 from ._loader import library
 
-#: A data type: numpy's, or a name of the library's ("f32", "BF16").
+#: A data type: numpy's, or a name of the library's ("BF16"); see dtype_name.
 DTypeLike = Union[str, type, "np.dtype[Any]"]
 
 #: The numpy type that holds each of the library's, by the library's name. Types
@@ -25,20 +25,33 @@ _NATIVE = {np.dtype(numpy): name for name, numpy in _NUMPY.items()}
 
 
 def dtype_name(dtype: DTypeLike) -> str:
-    """The library's name of a data type."""
-    if isinstance(dtype, str):
-        try:
-            return decode(library().bnq_dtype_name(_dtype_id(dtype)))
-        except KeyError:
-            pass  # perhaps numpy's name
+    """The library's name of a data type.
+
+    A str in the spelling of safetensors, upper case, is a name of the library ("I8"
+    has 8 bits); otherwise it means what numpy means by it ("i8" has 8 bytes, "f4" is
+    float32), and the library's where that is nothing the library has ("bf16", "f32";
+    also "f16", numpy's long double).
+    """
+    known = _known_name(dtype) if isinstance(dtype, str) else None
+    if known is not None and known == dtype:
+        return known
     try:
         native = np.dtype(dtype)
     except TypeError:
         native = None
-    if native not in _NATIVE:
+    name = _NATIVE.get(native, known)
+    if name is None:
         raise TypeError(f"dtype {dtype!r} is not a data type of libbnq; known are "
                         f"{', '.join(_NUMPY)}, 'BF16' and the other types of safetensors")
-    return _NATIVE[native]
+    return name
+
+
+def _known_name(text: str) -> Optional[str]:
+    """As the library reads it; None where it does not know it."""
+    try:
+        return decode(library().bnq_dtype_name(_dtype_id(text)))
+    except KeyError:
+        return None
 
 
 def dtype_id(dtype: DTypeLike) -> int:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Callable, ClassVar, Mapping, Union
+from typing import Any, ClassVar, Mapping, Union
 
 from . import registry
 from ._handles import Handle, encode, integer
@@ -26,46 +26,51 @@ class Optioned:
     __slots__ = ("_handle", "__weakref__")
 
     _handle: Handle
-    #: What the functions of the handle, and those that list its options, start with.
-    _kind: ClassVar[str]
-    _whose: ClassVar[str]
+    #: What the functions of the handle start with, and the kind of its options.
+    _prefix: ClassVar[str]
+    _kind: ClassVar[int]
 
-    def _function(self, name: str) -> Callable[..., Any]:
-        function: Callable[..., Any] = getattr(library(), f"{self._kind}_{name}")
-        return function
+    def _settings(self) -> Any:
+        """To be changed: only of a handle that nobody has seen yet."""
+        return getattr(library(), f"{self._prefix}_settings")(self._handle)
+
+    def _options(self) -> Any:
+        return getattr(library(), f"{self._prefix}_options")(self._handle)
 
     def _set(self, options: Mapping[str, OptionValue]) -> None:
-        # Only of a handle that nobody has seen yet.
         for name, value in options.items():
             if isinstance(value, str):
-                self._function("set_text")(self._handle, encode(name, "option"),
-                                           encode(value, name))
+                library().bnq_options_set_text(self._settings(), encode(name, "option"),
+                                               encode(value, name))
                 continue
-            option = registry.option(name, self._whose)
-            kind = "float" if option.type is float else "int"
-            self._function(f"set_{kind}")(self._handle, option.id, as_number(option, value))
+            option = registry.option(name, self._kind)
+            number = as_number(option, value)
+            if option.type is float:
+                library().bnq_options_set_float(self._settings(), option.id, number)
+            else:
+                library().bnq_options_set_int(self._settings(), option.id, number)
 
     def _get(self, option: registry.Option) -> OptionValue:
         if option.type is float:
             real = ctypes.c_double()
-            self._function("get_float")(self._handle, option.id, ctypes.byref(real))
+            library().bnq_options_get_float(self._options(), option.id, ctypes.byref(real))
             return real.value
         number = self._number(option)
         if option.type is bool:
             return bool(number)
-        name = registry.value_name(self._whose, option.id, number)
+        name = registry.value_name(self._kind, option.id, number)
         return number if name is None else name
 
     def _number(self, option: registry.Option) -> int:
         """The value of an option that is not a float, as the library counts it."""
         number = ctypes.c_int64()
-        self._function("get_int")(self._handle, option.id, ctypes.byref(number))
+        library().bnq_options_get_int(self._options(), option.id, ctypes.byref(number))
         return number.value
 
     def _all(self) -> dict[str, OptionValue]:
-        return {option.name: self._get(option) for option in registry.list_options(self._whose)}
+        return {option.name: self._get(option) for option in registry.list_options(self._kind)}
 
     def _changed(self) -> dict[str, OptionValue]:
         """The options that are not at their defaults."""
-        values = ((option, self._get(option)) for option in registry.list_options(self._whose))
+        values = ((option, self._get(option)) for option in registry.list_options(self._kind))
         return {option.name: value for option, value in values if value != option.default}

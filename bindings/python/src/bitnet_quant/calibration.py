@@ -123,7 +123,7 @@ class Calibrator(Optioned):
 
     __slots__ = ()
 
-    _kind, _whose = "bnq_calibrator", registry.CALIBRATION
+    _prefix, _kind = "bnq_calibrator", registry.CALIBRATOR
 
     def __init__(self, **options: OptionValue) -> None:
         self._handle = create(_abi.bnq_calibrator, library().bnq_calibrator_create,
@@ -166,7 +166,7 @@ class Calibrator(Optioned):
     @property
     def method(self) -> str:
         """The option `method`."""
-        return str(self._get(registry.option("method", self._whose)))
+        return str(self._get(registry.option("method", self._kind)))
 
     def set(self, **options: OptionValue) -> None:
         """Changes options, one after the other. Once there are data only those can be that
@@ -337,7 +337,7 @@ class Calibration(Mapping[str, Calibrator]):
         one after the other, each in all of them or in none."""
         for name, value in options.items():
             if not isinstance(value, str):
-                option = registry.option(name, registry.CALIBRATION)
+                option = registry.option(name, registry.CALIBRATOR)
                 value = repr(as_number(option, value))  # as the library reads numbers
             library().bnq_calibration_set_text(contexts.handle(context), self._handle,
                                                encode(name, "option"), encode(value, name))

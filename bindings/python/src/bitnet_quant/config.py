@@ -8,7 +8,6 @@ from . import _abi, registry
 from ._handles import Handle, create, encode
 from ._loader import library
 from ._options import Optioned, OptionValue
-from .errors import NotFoundError
 
 
 class Config(Optioned):
@@ -29,7 +28,7 @@ class Config(Optioned):
 
     __slots__ = ()
 
-    _kind, _whose = "bnq_config", registry.CONFIG
+    _prefix, _kind = "bnq_config", registry.CONFIG
 
     def __init__(self, **options: OptionValue) -> None:
         self._handle = create(_abi.bnq_config, library().bnq_config_create,
@@ -44,19 +43,19 @@ class Config(Optioned):
 
     @classmethod
     def preset(cls, name: str, **options: OptionValue) -> Config:
-        """The preset of that name (`presets()` lists them), with some options
-        changed: Config.preset("nf4_double_quant", group_size=128). NotFoundError."""
-        known = [preset.name for preset in registry.presets()]
-        if name not in known:  # from_text would take any text
-            raise NotFoundError(f"unknown preset {name!r}; known are {', '.join(known)}")
-        config = cls.from_text(name)
+        """The preset of that name (`presets()` lists them), or the format of that name
+        where there is no such preset, with some options changed:
+        Config.preset("nf4_double_quant", group_size=128). NotFoundError."""
+        config = cls._own(create(_abi.bnq_config, library().bnq_config_from_preset,
+                                 encode(name, "preset"), destroy="bnq_config_destroy"))
         config._set(options)
         return config
 
     @classmethod
     def from_text(cls, text: str) -> Config:
         """A config from option=value items between commas, the first of which may be
-        the name of a preset: "format=int4,group_size=64", "nf4,group_size=128"."""
+        the name of a preset or a format: "format=int4,group_size=64",
+        "nf4,group_size=128"."""
         return cls._own(create(_abi.bnq_config, library().bnq_config_from_text,
                                encode(text, "text"), destroy="bnq_config_destroy"))
 

@@ -99,7 +99,7 @@ class Optimizer(Optioned):
 
     __slots__ = ("metric",)
 
-    _kind, _whose = "bnq_optimizer", registry.OPTIMIZATION
+    _prefix, _kind = "bnq_optimizer", registry.OPTIMIZER
 
     def __init__(self, *, metric: Optional[Metric] = None, **options: OptionValue) -> None:
         if metric is not None and not callable(metric):
@@ -107,7 +107,7 @@ class Optimizer(Optioned):
         self._handle = create(_abi.bnq_optimizer, library().bnq_optimizer_create,
                               destroy="bnq_optimizer_destroy")
         self._set(options if metric is None else {"objective": "custom", **options})
-        objective = self._get(registry.option("objective", self._whose))
+        objective = self._get(registry.option("objective", self._kind))
         if metric is not None and objective != "custom":
             raise TypeError(f"metric and objective={objective!r} exclude each other")
         #: The caller's metric, or None.
@@ -121,7 +121,7 @@ class Optimizer(Optioned):
     @property
     def method(self) -> str:
         """The option `method`."""
-        return str(self._get(registry.option("method", self._whose)))
+        return str(self._get(registry.option("method", self._kind)))
 
     def quantize(self, source: np.ndarray[Any, Any], config: Optional[ConfigLike] = None, *,
                  activations: Optional[np.ndarray[Any, Any]] = None,

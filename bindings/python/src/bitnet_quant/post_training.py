@@ -75,7 +75,7 @@ def quantize_tensor_auto(source: np.ndarray[Any, Any], config: Optional[ConfigLi
     at their defaults, and quantizes it with the result. The config's granularity must
     be "tensor" or "channel". Otherwise as `quantize`."""
     config = as_activations(config, options)
-    number = Calibrator(method=method)._number(registry.option("method", registry.CALIBRATION))
+    number = Calibrator(method=method)._number(registry.option("method", registry.CALIBRATOR))
     return _tensor(library().bnq_quantize_tensor_auto, contexts.handle(context), config._handle,
                    number, ArrayArgument(source, "source", dtype=dtype, copy=copy))
 

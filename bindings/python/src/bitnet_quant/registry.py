@@ -36,6 +36,8 @@ class Option(NamedTuple):
 
     name: str
     id: int
+    #: One sentence.
+    description: str
     #: int, float or bool.
     type: type
     #: Inclusive bounds.
@@ -43,8 +45,9 @@ class Option(NamedTuple):
     max: Union[int, float]
     #: The name of the default value where values have names.
     default: Union[int, float, str]
-    #: The names of the values where they have names, else empty.
+    #: The names of the values where they have names, else empty, and what they mean.
     values: tuple[str, ...]
+    meanings: tuple[str, ...]
 
 
 class Preset(NamedTuple):
@@ -89,10 +92,9 @@ def _format(number: int) -> Format:
         bool(get(_abi.FORMAT_INTEGER)), bool(get(_abi.FORMAT_SCALED)))
 
 
-#: What the functions start with that list the options of a config, of a calibrator,
-#: and of an optimizer.
-CONFIG, CALIBRATION = "bnq_option", "bnq_calibration_option"
-OPTIMIZATION = "bnq_optimization_option"
+#: What has options.
+CONFIG, CALIBRATOR = _abi.OPTIONS_CONFIG, _abi.OPTIONS_CALIBRATOR
+OPTIMIZER = _abi.OPTIONS_OPTIMIZER
 
 
 def options() -> tuple[Option, ...]:
@@ -102,37 +104,36 @@ def options() -> tuple[Option, ...]:
 
 def calibration_options() -> tuple[Option, ...]:
     """The options of a Calibrator."""
-    return list_options(CALIBRATION)
+    return list_options(CALIBRATOR)
 
 
 def optimization_options() -> tuple[Option, ...]:
     """The options of an Optimizer."""
-    return list_options(OPTIMIZATION)
+    return list_options(OPTIMIZER)
 
 
 @functools.lru_cache(maxsize=None)
-def list_options(whose: str) -> tuple[Option, ...]:
-    """The options of CONFIG, CALIBRATION or OPTIMIZATION."""
-    return tuple(_option(whose, _at(_function(whose, "at"), index))
-                 for index in range(_function(whose, "count")()))
+def list_options(kind: int) -> tuple[Option, ...]:
+    """The options of CONFIG, CALIBRATOR or OPTIMIZER."""
+    def at(index: int, number: Any) -> int:
+        status: int = library().bnq_option_at(kind, index, number)
+        return status
+
+    return tuple(_option(kind, _at(at, index))
+                 for index in range(library().bnq_option_count(kind)))
 
 
-def option(name: str, whose: str = CONFIG) -> Option:
+def option(name: str, kind: int = CONFIG) -> Option:
     """The option of that name. NotFoundError where there is none."""
     number = ctypes.c_int32()
-    _function(whose, "id")(encode(name, "option"), ctypes.byref(number))
-    return next(known for known in list_options(whose) if known.id == number.value)
+    library().bnq_option_id(kind, encode(name, "option"), ctypes.byref(number))
+    return next(known for known in list_options(kind) if known.id == number.value)
 
 
-def value_name(whose: str, number: int, value: int) -> Optional[str]:
+def value_name(kind: int, number: int, value: int) -> Optional[str]:
     """The name of an option's value; None where its values are plain numbers."""
-    name = _function(whose, "value_name")(number, value)
+    name = library().bnq_option_value_name(kind, number, value)
     return None if name is None else decode(name)
-
-
-def _function(whose: str, name: str) -> Callable[..., Any]:
-    function: Callable[..., Any] = getattr(library(), f"{whose}_{name}")
-    return function
 
 
 def presets() -> tuple[Preset, ...]:
@@ -142,26 +143,29 @@ def presets() -> tuple[Preset, ...]:
                  for index in range(library().bnq_preset_count()))
 
 
-def _option(whose: str, number: int) -> Option:
-    kind = ctypes.c_int32()
+def _option(kind: int, number: int) -> Option:
+    type_ = ctypes.c_int32()
     bounds = ctypes.c_double(), ctypes.c_double(), ctypes.c_double()
-    _function(whose, "bounds")(number, ctypes.byref(kind), *map(ctypes.byref, bounds))
-    name = decode(_function(whose, "name")(number))
-    if kind.value == _abi.OPTION_FLOAT:
+    library().bnq_option_bounds(kind, number, ctypes.byref(type_), *map(ctypes.byref, bounds))
+    name = decode(library().bnq_option_name(kind, number))
+    about = decode(library().bnq_option_description(kind, number))
+    if type_.value == _abi.OPTION_FLOAT:
         least, greatest, usual = (bound.value for bound in bounds)
-        return Option(name, number, float, least, greatest, usual, ())
+        return Option(name, number, about, float, least, greatest, usual, (), ())
     low, high, default = (int(bound.value) for bound in bounds)
-    named = value_name(whose, number, default)
+    named = value_name(kind, number, default)
     if named is None:
-        return Option(name, number, int, low, high, default, ())
+        return Option(name, number, about, int, low, high, default, (), ())
     # The bounds of ids leave room for more of them than there are.
-    last = min(high, low + 0xFFFF)
-    names = (value_name(whose, number, value) for value in range(low, last + 1))
-    values = tuple(value for value in names if value is not None)
+    found = {value: value_name(kind, number, value)
+             for value in range(low, min(high, low + 0xFFFF) + 1)}
+    values = tuple(value for value in found.values() if value is not None)
+    meanings = tuple(decode(library().bnq_option_value_description(kind, number, value))
+                     for value, known in found.items() if known is not None)
     if values == ("off", "on"):
         # A str would be true in either case.
-        return Option(name, number, bool, low, high, bool(default), ())
-    return Option(name, number, int, low, high, named, values)
+        return Option(name, number, about, bool, low, high, bool(default), (), ())
+    return Option(name, number, about, int, low, high, named, values, meanings)
 
 
 def metrics() -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 //! optimisation, post-training quantization, validation.
 
 use crate::{
-    bnq_array, bnq_batches, bnq_calibration, bnq_calibrator, bnq_config, bnq_context, bnq_metric_fn,
-    bnq_optimizer, bnq_plan, bnq_progress_fn, bnq_report, bnq_status, bnq_tensor,
+    bnq_array, bnq_batches, bnq_calibration, bnq_calibrator, bnq_config, bnq_context,
+    bnq_metric_fn, bnq_optimizer, bnq_options, bnq_plan, bnq_progress_fn, bnq_report, bnq_status,
+    bnq_tensor,
 };
 use std::os::raw::{c_char, c_void};
 
@@ -19,41 +20,10 @@ extern "C" {
         context: *mut bnq_context, calibrator: *const bnq_calibrator,
         out_calibrator: *mut *mut bnq_calibrator,
     ) -> bnq_status;
-    /// Sets an integer option (`BNQ_CALIBRATION_*`); once there are data only some.
-    pub fn bnq_calibrator_set_int(
-        calibrator: *mut bnq_calibrator, option: i32, value: i64,
-    ) -> bnq_status;
-    /// Sets a float option (`BNQ_CALIBRATION_*`); once there are data only some.
-    pub fn bnq_calibrator_set_float(
-        calibrator: *mut bnq_calibrator, option: i32, value: f64,
-    ) -> bnq_status;
-    /// Sets an option by its name and a value's name or number.
-    pub fn bnq_calibrator_set_text(
-        calibrator: *mut bnq_calibrator, option: *const c_char, value: *const c_char,
-    ) -> bnq_status;
-    /// Reads an integer option.
-    pub fn bnq_calibrator_get_int(
-        calibrator: *const bnq_calibrator, option: i32, out_value: *mut i64,
-    ) -> bnq_status;
-    /// Reads a float option.
-    pub fn bnq_calibrator_get_float(
-        calibrator: *const bnq_calibrator, option: i32, out_value: *mut f64,
-    ) -> bnq_status;
-    /// Number of options.
-    pub fn bnq_calibration_option_count() -> u32;
-    /// Id of the option at an index.
-    pub fn bnq_calibration_option_at(index: u32, out_option: *mut i32) -> bnq_status;
-    /// Name of an option; NULL for an unknown id.
-    pub fn bnq_calibration_option_name(option: i32) -> *const c_char;
-    /// Id of an option's name.
-    pub fn bnq_calibration_option_id(name: *const c_char, out_option: *mut i32) -> bnq_status;
-    /// Type, inclusive bounds and default of an option; any output may be NULL.
-    pub fn bnq_calibration_option_bounds(
-        option: i32, out_type: *mut i32, out_min: *mut f64, out_max: *mut f64,
-        out_default: *mut f64,
-    ) -> bnq_status;
-    /// Name of an option's value; NULL where values are plain numbers.
-    pub fn bnq_calibration_option_value_name(option: i32, value: i64) -> *const c_char;
+    /// Its options, to be read; they live as long as it. NULL for NULL.
+    pub fn bnq_calibrator_options(calibrator: *const bnq_calibrator) -> *const bnq_options;
+    /// Its options, to be changed; they live as long as it. NULL for NULL.
+    pub fn bnq_calibrator_settings(calibrator: *mut bnq_calibrator) -> *mut bnq_options;
     /// Observes a batch.
     pub fn bnq_calibrator_observe(
         context: *mut bnq_context, calibrator: *mut bnq_calibrator, array: *const bnq_array,
@@ -127,45 +97,14 @@ extern "C" {
     ) -> bnq_status;
     /// Frees an optimizer; NULL is fine.
     pub fn bnq_optimizer_destroy(optimizer: *mut bnq_optimizer);
-    /// Sets an integer option (`BNQ_OPTIMIZATION_*`).
-    pub fn bnq_optimizer_set_int(
-        optimizer: *mut bnq_optimizer, option: i32, value: i64,
-    ) -> bnq_status;
-    /// Sets a float option (`BNQ_OPTIMIZATION_*`).
-    pub fn bnq_optimizer_set_float(
-        optimizer: *mut bnq_optimizer, option: i32, value: f64,
-    ) -> bnq_status;
-    /// Sets an option by its name and a value's name or number.
-    pub fn bnq_optimizer_set_text(
-        optimizer: *mut bnq_optimizer, option: *const c_char, value: *const c_char,
-    ) -> bnq_status;
-    /// Reads an integer option.
-    pub fn bnq_optimizer_get_int(
-        optimizer: *const bnq_optimizer, option: i32, out_value: *mut i64,
-    ) -> bnq_status;
-    /// Reads a float option.
-    pub fn bnq_optimizer_get_float(
-        optimizer: *const bnq_optimizer, option: i32, out_value: *mut f64,
-    ) -> bnq_status;
+    /// Its options, to be read; they live as long as it. NULL for NULL.
+    pub fn bnq_optimizer_options(optimizer: *const bnq_optimizer) -> *const bnq_options;
+    /// Its options, to be changed; they live as long as it. NULL for NULL.
+    pub fn bnq_optimizer_settings(optimizer: *mut bnq_optimizer) -> *mut bnq_options;
     /// The metric, which must remain callable; NULL takes the objective mse again.
     pub fn bnq_optimizer_set_metric(
         optimizer: *mut bnq_optimizer, metric: bnq_metric_fn, opaque: *mut c_void,
     ) -> bnq_status;
-    /// Number of options.
-    pub fn bnq_optimization_option_count() -> u32;
-    /// Id of the option at an index.
-    pub fn bnq_optimization_option_at(index: u32, out_option: *mut i32) -> bnq_status;
-    /// Name of an option; NULL for an unknown id.
-    pub fn bnq_optimization_option_name(option: i32) -> *const c_char;
-    /// Id of an option's name.
-    pub fn bnq_optimization_option_id(name: *const c_char, out_option: *mut i32) -> bnq_status;
-    /// Type, inclusive bounds and default of an option; any output may be NULL.
-    pub fn bnq_optimization_option_bounds(
-        option: i32, out_type: *mut i32, out_min: *mut f64, out_max: *mut f64,
-        out_default: *mut f64,
-    ) -> bnq_status;
-    /// Name of an option's value; NULL where values are plain numbers.
-    pub fn bnq_optimization_option_value_name(option: i32, value: i64) -> *const c_char;
     /// Number of figures of the loaded library.
     pub fn bnq_figure_count() -> u32;
     /// "objective_before", ...; NULL for another index.

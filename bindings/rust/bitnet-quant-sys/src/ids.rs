@@ -235,6 +235,12 @@ pub const BNQ_SCALE_DTYPE_BF16: i32 = 2;
 pub const BNQ_PACKING_DEFAULT: i32 = 0;
 /// Ternary at 1.6 bits: five codes to a byte.
 pub const BNQ_PACKING_BASE3: i32 = 1;
+/// The options of a `bnq_config`.
+pub const BNQ_OPTIONS_CONFIG: i32 = 1;
+/// Those of a `bnq_calibrator`.
+pub const BNQ_OPTIONS_CALIBRATOR: i32 = 2;
+/// Those of a `bnq_optimizer`.
+pub const BNQ_OPTIONS_OPTIMIZER: i32 = 3;
 /// An integer option.
 pub const BNQ_OPTION_INT: i32 = 0;
 /// A float option.

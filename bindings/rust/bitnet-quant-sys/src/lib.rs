@@ -63,6 +63,8 @@ opaque! {
     bnq_calibration
     /// How to search for parameters.
     bnq_optimizer
+    /// The options of a handle, which they are a part of.
+    bnq_options
 }
 
 /// A host's memory for bulk data. Frozen layout.
@@ -180,6 +182,10 @@ extern "C" {
     pub fn bnq_metric_count() -> u32;
     /// "mse", ...; NULL for another index.
     pub fn bnq_metric_name(index: u32) -> *const c_char;
+    /// The one of `count` names that was probably meant by a text; NULL where none is near.
+    pub fn bnq_suggest(
+        text: *const c_char, names: *const *const c_char, count: u64,
+    ) -> *const c_char;
     /// Number of SIMD targets compiled in, best first.
     pub fn bnq_target_count() -> u32;
     /// Name of a target; NULL for another index.
@@ -212,7 +218,57 @@ extern "C" {
     /// Whether files are mapped (1, the default) or read (0).
     pub fn bnq_context_set_mapping(context: *mut bnq_context, mapping: i32) -> bnq_status;
 
-    // 5. Config
+    // 5. Options and config
+
+    /// The kind (`BNQ_OPTIONS_*`) of the handle that has them; 0 for NULL.
+    pub fn bnq_options_kind(options: *const bnq_options) -> i32;
+    /// Sets an integer option.
+    pub fn bnq_options_set_int(options: *mut bnq_options, option: i32, value: i64) -> bnq_status;
+    /// Sets a float option.
+    pub fn bnq_options_set_float(options: *mut bnq_options, option: i32, value: f64) -> bnq_status;
+    /// Sets an option by its name and a value's name or number.
+    pub fn bnq_options_set_text(
+        options: *mut bnq_options, option: *const c_char, value: *const c_char,
+    ) -> bnq_status;
+    /// Reads an integer option.
+    pub fn bnq_options_get_int(
+        options: *const bnq_options, option: i32, out_value: *mut i64,
+    ) -> bnq_status;
+    /// Reads a float option.
+    pub fn bnq_options_get_float(
+        options: *const bnq_options, option: i32, out_value: *mut f64,
+    ) -> bnq_status;
+    /// Reads an option by its name, as it is set by text, into `text[size]` with its NUL;
+    /// NULL and 0 to ask for the bytes that takes.
+    pub fn bnq_options_get_text(
+        options: *const bnq_options, option: *const c_char, text: *mut c_char, size: u64,
+        out_size: *mut u64,
+    ) -> bnq_status;
+    /// Number of kinds of handles with options.
+    pub fn bnq_option_kind_count() -> u32;
+    /// The kind at an index.
+    pub fn bnq_option_kind_at(index: u32, out_kind: *mut i32) -> bnq_status;
+    /// "config", ...; NULL for an unknown kind.
+    pub fn bnq_option_kind_name(kind: i32) -> *const c_char;
+    /// Number of options of a kind; 0 for an unknown one.
+    pub fn bnq_option_count(kind: i32) -> u32;
+    /// Id of the option at an index.
+    pub fn bnq_option_at(kind: i32, index: u32, out_option: *mut i32) -> bnq_status;
+    /// Name of an option; NULL for an unknown id.
+    pub fn bnq_option_name(kind: i32, option: i32) -> *const c_char;
+    /// One sentence about an option; NULL for an unknown id.
+    pub fn bnq_option_description(kind: i32, option: i32) -> *const c_char;
+    /// Id of an option's name.
+    pub fn bnq_option_id(kind: i32, name: *const c_char, out_option: *mut i32) -> bnq_status;
+    /// Type, inclusive bounds and default of an option; any output may be NULL.
+    pub fn bnq_option_bounds(
+        kind: i32, option: i32, out_type: *mut i32, out_min: *mut f64, out_max: *mut f64,
+        out_default: *mut f64,
+    ) -> bnq_status;
+    /// Name of an option's value; NULL where values are plain numbers.
+    pub fn bnq_option_value_name(kind: i32, option: i32, value: i64) -> *const c_char;
+    /// What a value with a name means; NULL where it has none.
+    pub fn bnq_option_value_description(kind: i32, option: i32, value: i64) -> *const c_char;
 
     /// Makes a config with every option at its default.
     pub fn bnq_config_create(out_config: *mut *mut bnq_config) -> bnq_status;
@@ -222,22 +278,10 @@ extern "C" {
     ) -> bnq_status;
     /// Frees a config; NULL is fine.
     pub fn bnq_config_destroy(config: *mut bnq_config);
-    /// Sets an integer option (`BNQ_OPT_*`).
-    pub fn bnq_config_set_int(config: *mut bnq_config, option: i32, value: i64) -> bnq_status;
-    /// Sets a float option (`BNQ_OPT_*`).
-    pub fn bnq_config_set_float(config: *mut bnq_config, option: i32, value: f64) -> bnq_status;
-    /// Reads an integer option.
-    pub fn bnq_config_get_int(
-        config: *const bnq_config, option: i32, out_value: *mut i64,
-    ) -> bnq_status;
-    /// Reads a float option.
-    pub fn bnq_config_get_float(
-        config: *const bnq_config, option: i32, out_value: *mut f64,
-    ) -> bnq_status;
-    /// Sets an option by its name and a value's name or number.
-    pub fn bnq_config_set_text(
-        config: *mut bnq_config, option: *const c_char, value: *const c_char,
-    ) -> bnq_status;
+    /// Its options, to be read; they live as long as it. NULL for NULL.
+    pub fn bnq_config_options(config: *const bnq_config) -> *const bnq_options;
+    /// Its options, to be changed; they live as long as it. NULL for NULL.
+    pub fn bnq_config_settings(config: *mut bnq_config) -> *mut bnq_options;
     /// Whether all options are equal: 1 or 0.
     pub fn bnq_config_equal(
         a: *const bnq_config, b: *const bnq_config, out_equal: *mut i32,
@@ -257,21 +301,10 @@ extern "C" {
     pub fn bnq_preset_name(index: u32) -> *const c_char;
     /// One sentence about a preset; NULL for another index.
     pub fn bnq_preset_description(index: u32) -> *const c_char;
-    /// Number of options.
-    pub fn bnq_option_count() -> u32;
-    /// Id of the option at an index.
-    pub fn bnq_option_at(index: u32, out_option: *mut i32) -> bnq_status;
-    /// Name of an option; NULL for an unknown id.
-    pub fn bnq_option_name(option: i32) -> *const c_char;
-    /// Id of an option's name.
-    pub fn bnq_option_id(name: *const c_char, out_option: *mut i32) -> bnq_status;
-    /// Type, inclusive bounds and default of an option; any output may be NULL.
-    pub fn bnq_option_bounds(
-        option: i32, out_type: *mut i32, out_min: *mut f64, out_max: *mut f64,
-        out_default: *mut f64,
+    /// The config of a preset's or a format's name.
+    pub fn bnq_config_from_preset(
+        name: *const c_char, out_config: *mut *mut bnq_config,
     ) -> bnq_status;
-    /// Name of an option's value; NULL where values are plain numbers.
-    pub fn bnq_option_value_name(option: i32, value: i64) -> *const c_char;
 
     // 6. Tensors
 
@@ -316,14 +349,8 @@ extern "C" {
     pub fn bnq_tensor_rows(tensor: *const bnq_tensor) -> u64;
     /// Columns of the tensor as a matrix; 0 for NULL.
     pub fn bnq_tensor_columns(tensor: *const bnq_tensor) -> u64;
-    /// An integer option the tensor was made with.
-    pub fn bnq_tensor_get_int(
-        tensor: *const bnq_tensor, option: i32, out_value: *mut i64,
-    ) -> bnq_status;
-    /// A float option the tensor was made with.
-    pub fn bnq_tensor_get_float(
-        tensor: *const bnq_tensor, option: i32, out_value: *mut f64,
-    ) -> bnq_status;
+    /// The options it was made with; they live as long as it. NULL for NULL.
+    pub fn bnq_tensor_options(tensor: *const bnq_tensor) -> *const bnq_options;
     /// The options that say what the tensor is, as a config.
     pub fn bnq_tensor_config(
         tensor: *const bnq_tensor, out_config: *mut *mut bnq_config,

@@ -61,21 +61,14 @@ impl Config {
         Ok(Config { handle })
     }
 
-    /// The preset of that name; see [`presets`].
+    /// The preset of that name, see [`presets`], or the format of that name where there
+    /// is no such preset.
     /// [`NotFound`](crate::Error::NotFound) lists them.
     pub fn preset(name: &str) -> Result<Config> {
-        let presets = presets();
-        match presets.iter().find(|preset| preset.name == name) {
-            Some(preset) => preset.config(),
-            None => {
-                let names: Vec<_> = presets.iter().map(|preset| preset.name).collect();
-                Err(Error::NotFound(format!(
-                    "preset: {:?} is none; {} are accepted",
-                    name,
-                    names.join(", ")
-                )))
-            }
-        }
+        let name = ffi::c_string("preset", name)?;
+        // SAFETY: a C string and a place for the handle.
+        Handle::create(|out| unsafe { sys::bnq_config_from_preset(name.as_ptr(), out) })
+            .map(Config::from_handle)
     }
 
     /// From options by name with values by name or number, as in
@@ -145,29 +138,27 @@ impl Config {
     /// [`Error::Unsupported`](crate::Error::Unsupported) where the library does not
     /// have it.
     pub fn get(&self, option: ConfigOption) -> Result<OptionValue> {
-        // SAFETY: a live config; read gives places for the values.
-        option.read(
-            |id, out| unsafe { sys::bnq_config_get_int(self.raw(), id, out) },
-            |id, out| unsafe { sys::bnq_config_get_float(self.raw(), id, out) },
-        )
+        // SAFETY: a live config.
+        unsafe { option.read(self.options()) }
     }
 
     fn choice<T: Choice<Of = ConfigOption>>(&self) -> Result<T> {
         T::from_option(self.get(T::OPTION)?)
     }
 
+    fn options(&self) -> *const sys::bnq_options {
+        // SAFETY: a live config.
+        unsafe { sys::bnq_config_options(self.raw()) }
+    }
+
     fn int(&self, option: ConfigOption) -> Result<i64> {
-        let mut value = 0;
-        // SAFETY: a live config and a place for the value.
-        check(unsafe { sys::bnq_config_get_int(self.raw(), option.id(), &mut value) })?;
-        Ok(value)
+        // SAFETY: the options of a live config.
+        unsafe { option::int(self.options(), option.id()) }
     }
 
     fn float(&self, option: ConfigOption) -> Result<f64> {
-        let mut value = 0.0;
-        // SAFETY: a live config and a place for the value.
-        check(unsafe { sys::bnq_config_get_float(self.raw(), option.id(), &mut value) })?;
-        Ok(value)
+        // SAFETY: the options of a live config.
+        unsafe { option::float(self.options(), option.id()) }
     }
 
     /// The format.
@@ -310,9 +301,10 @@ pub struct ConfigBuilder {
 }
 
 impl ConfigBuilder {
-    fn then(mut self, set: impl FnOnce(*mut sys::bnq_config) -> Result<()>) -> ConfigBuilder {
+    fn then(mut self, set: impl FnOnce(*mut sys::bnq_options) -> Result<()>) -> ConfigBuilder {
         if let Ok(config) = &self.config {
-            if let Err(error) = set(config.handle.as_ptr()) {
+            // SAFETY: a live config.
+            if let Err(error) = set(unsafe { sys::bnq_config_settings(config.handle.as_ptr()) }) {
                 self.config = Err(error);
             }
         }
@@ -321,7 +313,7 @@ impl ConfigBuilder {
 
     fn int(self, option: ConfigOption, value: i64) -> ConfigBuilder {
         // SAFETY: a live config that nobody else has.
-        self.then(|raw| check(unsafe { sys::bnq_config_set_int(raw, option.id(), value) }))
+        self.then(|options| unsafe { option::set_int(options, option.id(), value) })
     }
 
     /// Beyond i64 the library names the bound and refuses, as for any other.
@@ -331,7 +323,7 @@ impl ConfigBuilder {
 
     fn float(self, option: ConfigOption, value: f64) -> ConfigBuilder {
         // SAFETY: a live config that nobody else has.
-        self.then(|raw| check(unsafe { sys::bnq_config_set_float(raw, option.id(), value) }))
+        self.then(|options| unsafe { option::set_float(options, option.id(), value) })
     }
 
     /// The format; ternary by default. With [`Format::NONE`] a
@@ -425,12 +417,8 @@ impl ConfigBuilder {
     /// `("format", "int8")`, `("group_size", 64)`, `("clip", 1.5)`. See
     /// [`options`](crate::options) for what there is.
     pub fn set(self, option: &str, value: impl fmt::Display) -> ConfigBuilder {
-        self.then(|raw| {
-            let value = ffi::c_string(option, &value.to_string())?;
-            let option = ffi::c_string("option", option)?;
-            // SAFETY: a live config that nobody else has, and C strings.
-            check(unsafe { sys::bnq_config_set_text(raw, option.as_ptr(), value.as_ptr()) })
-        })
+        // SAFETY: the options of a live config that nobody else has.
+        self.then(|options| unsafe { option::set_text(options, option, &value) })
     }
 
     /// The config.

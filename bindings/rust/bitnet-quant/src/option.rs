@@ -2,7 +2,8 @@
 //! `calibration/option.rs`, those of an optimizer in `optimization/option.rs`.
 
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{check, Result};
+use crate::ffi;
 use bitnet_quant_sys as sys;
 use std::fmt;
 
@@ -49,7 +50,7 @@ pub(crate) trait OptionId: Copy + fmt::Display {
     fn parse_value(self, text: &str) -> Result<OptionValue>;
 }
 
-/// An option type over the functions of its registry, with a function that lists all.
+/// An option type over a kind of the registry, with a function that lists all.
 macro_rules! option_type {
     (
         $(#[$doc:meta])*
@@ -57,8 +58,7 @@ macro_rules! option_type {
             $($(#[$constant_doc:meta])* $constant:ident = $code:ident;)*
         }
         $(#[$list_doc:meta])*
-        fn $list:ident() by $count:ident, $at:ident;
-        $name:ident, $id:ident, $bounds:ident, $value_name:ident;
+        fn $list:ident() of $kind:ident;
         parse($option:ident, $text:ident) $parse:block
     ) => {
         $(#[$doc])*
@@ -79,7 +79,15 @@ macro_rules! option_type {
             /// Its name: that of the constant in lower case.
             pub fn name(self) -> &'static str {
                 // SAFETY: any id is accepted; names of the registry live for ever.
-                unsafe { $crate::ffi::text(sys::$name(self.0)) }.unwrap_or("unknown")
+                unsafe { $crate::ffi::text(sys::bnq_option_name(sys::$kind, self.0)) }
+                    .unwrap_or("unknown")
+            }
+
+            /// One sentence about it; empty where the library does not have it.
+            pub fn description(self) -> &'static str {
+                // SAFETY: any id is accepted; texts of the registry live for ever.
+                unsafe { $crate::ffi::text(sys::bnq_option_description(sys::$kind, self.0)) }
+                    .unwrap_or("")
             }
 
             /// What it accepts. [`Unsupported`](crate::Error::Unsupported) where the
@@ -90,7 +98,9 @@ macro_rules! option_type {
                 let (mut kind, mut min, mut max, mut default) = (0, 0.0, 0.0, 0.0);
                 // SAFETY: any id is accepted; places for the values.
                 $crate::error::check(unsafe {
-                    sys::$bounds(self.0, &mut kind, &mut min, &mut max, &mut default)
+                    sys::bnq_option_bounds(
+                        sys::$kind, self.0, &mut kind, &mut min, &mut max, &mut default,
+                    )
                 })?;
                 let value = |number: f64| match kind {
                     sys::BNQ_OPTION_INT => OptionValue::Int(number as i64),
@@ -109,26 +119,41 @@ macro_rules! option_type {
                 match value {
                     // SAFETY: anything is accepted; names of the registry live for ever.
                     $crate::OptionValue::Int(value) => unsafe {
-                        $crate::ffi::text(sys::$value_name(self.0, value))
+                        $crate::ffi::text(sys::bnq_option_value_name(sys::$kind, self.0, value))
                     },
                     $crate::OptionValue::Float(_) => None,
                 }
             }
 
-            /// Reads the option through a pair of native getters.
-            pub(crate) fn read(
-                self, int: impl FnOnce(i32, *mut i64) -> sys::bnq_status,
-                float: impl FnOnce(i32, *mut f64) -> sys::bnq_status,
+            /// What a value means, in part of a sentence; `None` where it has no name.
+            pub fn value_description(self, value: $crate::OptionValue) -> Option<&'static str> {
+                match value {
+                    // SAFETY: anything is accepted; texts of the registry live for ever.
+                    $crate::OptionValue::Int(value) => unsafe {
+                        $crate::ffi::text(sys::bnq_option_value_description(
+                            sys::$kind, self.0, value,
+                        ))
+                    },
+                    $crate::OptionValue::Float(_) => None,
+                }
+            }
+
+            /// Reads the option.
+            ///
+            /// # Safety
+            /// The options are those of a live handle.
+            pub(crate) unsafe fn read(
+                self, options: *const sys::bnq_options,
             ) -> $crate::Result<$crate::OptionValue> {
                 use $crate::OptionValue;
                 match self.bounds()?.default {
-                    OptionValue::Int(mut value) => {
-                        $crate::error::check(int(self.0, &mut value))?;
-                        Ok(OptionValue::Int(value))
+                    OptionValue::Int(_) => {
+                        // SAFETY: as the caller's.
+                        unsafe { $crate::option::int(options, self.0) }.map(OptionValue::Int)
                     }
-                    OptionValue::Float(mut value) => {
-                        $crate::error::check(float(self.0, &mut value))?;
-                        Ok(OptionValue::Float(value))
+                    OptionValue::Float(_) => {
+                        // SAFETY: as the caller's.
+                        unsafe { $crate::option::float(options, self.0) }.map(OptionValue::Float)
                     }
                 }
             }
@@ -162,7 +187,7 @@ macro_rules! option_type {
                 let name = $crate::ffi::c_string("name", name)?;
                 let mut id = 0;
                 // SAFETY: a C string and a place for the id.
-                $crate::error::check(unsafe { sys::$id(name.as_ptr(), &mut id) })?;
+                $crate::error::check(unsafe { sys::bnq_option_id(sys::$kind, name.as_ptr(), &mut id) })?;
                 Ok($type(id))
             }
         }
@@ -187,10 +212,10 @@ macro_rules! option_type {
             $crate::library::expect_library();
             // SAFETY: a place for the id; the index is in range.
             unsafe {
-                (0..sys::$count())
+                (0..sys::bnq_option_count(sys::$kind))
                     .filter_map(|index| {
                         let mut id = 0;
-                        $crate::error::check(sys::$at(index, &mut id))
+                        $crate::error::check(sys::bnq_option_at(sys::$kind, index, &mut id))
                             .ok()
                             .map(|()| $type(id))
                     })
@@ -238,11 +263,44 @@ option_type! {
         OUTLIER_THRESHOLD = BNQ_OPT_OUTLIER_THRESHOLD;
     }
     /// The options of a config that the library has.
-    fn options() by bnq_option_count, bnq_option_at;
-    bnq_option_name, bnq_option_id, bnq_option_bounds, bnq_option_value_name;
+    fn options() of BNQ_OPTIONS_CONFIG;
     parse(option, text) {
         Config::builder().set(option.name(), text).build()?.get(option)
     }
+}
+
+/// Reads an integer option.
+///
+/// # Safety
+/// As for the function of the library: the options are those of a live handle. So below;
+/// where options are set nobody else has the handle.
+pub(crate) unsafe fn int(options: *const sys::bnq_options, id: i32) -> Result<i64> {
+    let mut value = 0;
+    check(unsafe { sys::bnq_options_get_int(options, id, &mut value) })?;
+    Ok(value)
+}
+
+pub(crate) unsafe fn float(options: *const sys::bnq_options, id: i32) -> Result<f64> {
+    let mut value = 0.0;
+    check(unsafe { sys::bnq_options_get_float(options, id, &mut value) })?;
+    Ok(value)
+}
+
+pub(crate) unsafe fn set_int(options: *mut sys::bnq_options, id: i32, value: i64) -> Result<()> {
+    check(unsafe { sys::bnq_options_set_int(options, id, value) })
+}
+
+pub(crate) unsafe fn set_float(options: *mut sys::bnq_options, id: i32, value: f64) -> Result<()> {
+    check(unsafe { sys::bnq_options_set_float(options, id, value) })
+}
+
+/// By the option's name.
+pub(crate) unsafe fn set_text(
+    options: *mut sys::bnq_options, option: &str, value: &dyn fmt::Display,
+) -> Result<()> {
+    let value = ffi::c_string(option, &value.to_string())?;
+    let option = ffi::c_string("option", option)?;
+    check(unsafe { sys::bnq_options_set_text(options, option.as_ptr(), value.as_ptr()) })
 }
 
 /// All options with their values, read by `get`, for `Debug`.

@@ -178,11 +178,8 @@ impl QuantizedTensor {
     /// [`Error::Unsupported`](crate::Error::Unsupported) where the library does not
     /// have it.
     pub fn get(&self, option: ConfigOption) -> Result<OptionValue> {
-        // SAFETY: a live tensor; read gives places for the values.
-        option.read(
-            |id, out| unsafe { sys::bnq_tensor_get_int(self.raw(), id, out) },
-            |id, out| unsafe { sys::bnq_tensor_get_float(self.raw(), id, out) },
-        )
+        // SAFETY: a live tensor.
+        unsafe { option.read(sys::bnq_tensor_options(self.raw())) }
     }
 
     /// Those options that say what the tensor is, not how it was made (clip, rounding,

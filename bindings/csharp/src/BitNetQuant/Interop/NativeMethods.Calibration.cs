@@ -70,38 +70,10 @@ internal static unsafe partial class NativeMethods
         ContextHandle context, CalibratorHandle calibrator, out CalibratorHandle clone);
 
     [LibraryImport(LibraryName)]
-    internal static partial int bnq_calibrator_set_int(CalibratorHandle calibrator, int option, long value);
+    internal static partial nint bnq_calibrator_options(CalibratorHandle calibrator);
 
     [LibraryImport(LibraryName)]
-    internal static partial int bnq_calibrator_set_float(CalibratorHandle calibrator, int option, double value);
-
-    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int bnq_calibrator_set_text(CalibratorHandle calibrator, string option, string value);
-
-    [LibraryImport(LibraryName)]
-    internal static partial int bnq_calibrator_get_int(CalibratorHandle calibrator, int option, out long value);
-
-    [LibraryImport(LibraryName)]
-    internal static partial int bnq_calibrator_get_float(CalibratorHandle calibrator, int option, out double value);
-
-    [LibraryImport(LibraryName)]
-    internal static partial uint bnq_calibration_option_count();
-
-    [LibraryImport(LibraryName)]
-    internal static partial int bnq_calibration_option_at(uint index, out int option);
-
-    [LibraryImport(LibraryName)]
-    internal static partial byte* bnq_calibration_option_name(int option);
-
-    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int bnq_calibration_option_id(string name, out int option);
-
-    [LibraryImport(LibraryName)]
-    internal static partial int bnq_calibration_option_bounds(
-        int option, int* type, double* min, double* max, double* defaultValue);
-
-    [LibraryImport(LibraryName)]
-    internal static partial byte* bnq_calibration_option_value_name(int option, long value);
+    internal static partial nint bnq_calibrator_settings(CalibratorHandle calibrator);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_calibrator_observe(

@@ -6,7 +6,7 @@ namespace BitNetQuant.Interop;
 
 internal static unsafe partial class NativeMethods
 {
-    // 5. Config
+    // 5. Options and config
 
     internal const int BNQ_OPT_FORMAT = 1;
     internal const int BNQ_OPT_GRANULARITY = 2;
@@ -54,8 +54,67 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_SCALE_DTYPE_BF16 = 2;
     internal const int BNQ_PACKING_DEFAULT = 0;
     internal const int BNQ_PACKING_BASE3 = 1;
+    internal const int BNQ_OPTIONS_CONFIG = 1;
+    internal const int BNQ_OPTIONS_CALIBRATOR = 2;
+    internal const int BNQ_OPTIONS_OPTIMIZER = 3;
     internal const int BNQ_OPTION_INT = 0;
     internal const int BNQ_OPTION_FLOAT = 1;
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_options_kind(OptionsHandle options);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_options_set_int(OptionsHandle options, int option, long value);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_options_set_float(OptionsHandle options, int option, double value);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_options_set_text(OptionsHandle options, string option, string value);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_options_get_int(OptionsHandle options, int option, out long value);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_options_get_float(OptionsHandle options, int option, out double value);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_options_get_text(
+        OptionsHandle options, string option, byte* text, ulong size, ulong* outSize);
+
+    [LibraryImport(LibraryName)]
+    internal static partial uint bnq_option_kind_count();
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_option_kind_at(uint index, out int kind);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_option_kind_name(int kind);
+
+    [LibraryImport(LibraryName)]
+    internal static partial uint bnq_option_count(int kind);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_option_at(int kind, uint index, out int option);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_option_name(int kind, int option);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_option_description(int kind, int option);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_option_id(int kind, string name, out int option);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_option_bounds(
+        int kind, int option, int* type, double* min, double* max, double* defaultValue);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_option_value_name(int kind, int option, long value);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_option_value_description(int kind, int option, long value);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_config_create(out ConfigHandle config);
@@ -67,19 +126,10 @@ internal static unsafe partial class NativeMethods
     internal static partial void bnq_config_destroy(nint config);
 
     [LibraryImport(LibraryName)]
-    internal static partial int bnq_config_set_int(ConfigHandle config, int option, long value);
+    internal static partial nint bnq_config_options(ConfigHandle config);
 
     [LibraryImport(LibraryName)]
-    internal static partial int bnq_config_set_float(ConfigHandle config, int option, double value);
-
-    [LibraryImport(LibraryName)]
-    internal static partial int bnq_config_get_int(ConfigHandle config, int option, out long value);
-
-    [LibraryImport(LibraryName)]
-    internal static partial int bnq_config_get_float(ConfigHandle config, int option, out double value);
-
-    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int bnq_config_set_text(ConfigHandle config, string option, string value);
+    internal static partial nint bnq_config_settings(ConfigHandle config);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_config_equal(ConfigHandle a, ConfigHandle b, out int equal);
@@ -99,21 +149,6 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName)]
     internal static partial byte* bnq_preset_description(uint index);
 
-    [LibraryImport(LibraryName)]
-    internal static partial uint bnq_option_count();
-
-    [LibraryImport(LibraryName)]
-    internal static partial int bnq_option_at(uint index, out int option);
-
-    [LibraryImport(LibraryName)]
-    internal static partial byte* bnq_option_name(int option);
-
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int bnq_option_id(string name, out int option);
-
-    [LibraryImport(LibraryName)]
-    internal static partial int bnq_option_bounds(int option, int* type, double* min, double* max, double* defaultValue);
-
-    [LibraryImport(LibraryName)]
-    internal static partial byte* bnq_option_value_name(int option, long value);
+    internal static partial int bnq_config_from_preset(string name, out ConfigHandle config);
 }

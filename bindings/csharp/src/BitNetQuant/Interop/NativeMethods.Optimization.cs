@@ -54,44 +54,16 @@ internal static unsafe partial class NativeMethods
     internal static partial int bnq_optimizer_clone(OptimizerHandle optimizer, out OptimizerHandle clone);
 
     [LibraryImport(LibraryName)]
+    internal static partial nint bnq_optimizer_options(OptimizerHandle optimizer);
+
+    [LibraryImport(LibraryName)]
+    internal static partial nint bnq_optimizer_settings(OptimizerHandle optimizer);
+
+    [LibraryImport(LibraryName)]
     internal static partial void bnq_optimizer_destroy(nint optimizer);
 
     [LibraryImport(LibraryName)]
-    internal static partial int bnq_optimizer_set_int(OptimizerHandle optimizer, int option, long value);
-
-    [LibraryImport(LibraryName)]
-    internal static partial int bnq_optimizer_set_float(OptimizerHandle optimizer, int option, double value);
-
-    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int bnq_optimizer_set_text(OptimizerHandle optimizer, string option, string value);
-
-    [LibraryImport(LibraryName)]
-    internal static partial int bnq_optimizer_get_int(OptimizerHandle optimizer, int option, out long value);
-
-    [LibraryImport(LibraryName)]
-    internal static partial int bnq_optimizer_get_float(OptimizerHandle optimizer, int option, out double value);
-
-    [LibraryImport(LibraryName)]
     internal static partial int bnq_optimizer_set_metric(OptimizerHandle optimizer, MetricFn metric, void* opaque);
-
-    [LibraryImport(LibraryName)]
-    internal static partial uint bnq_optimization_option_count();
-
-    [LibraryImport(LibraryName)]
-    internal static partial int bnq_optimization_option_at(uint index, out int option);
-
-    [LibraryImport(LibraryName)]
-    internal static partial byte* bnq_optimization_option_name(int option);
-
-    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int bnq_optimization_option_id(string name, out int option);
-
-    [LibraryImport(LibraryName)]
-    internal static partial int bnq_optimization_option_bounds(
-        int option, int* type, double* min, double* max, double* defaultValue);
-
-    [LibraryImport(LibraryName)]
-    internal static partial byte* bnq_optimization_option_value_name(int option, long value);
 
     [LibraryImport(LibraryName)]
     internal static partial uint bnq_figure_count();

@@ -51,10 +51,7 @@ internal static unsafe partial class NativeMethods
     internal static partial ulong bnq_tensor_columns(TensorHandle tensor);
 
     [LibraryImport(LibraryName)]
-    internal static partial int bnq_tensor_get_int(TensorHandle tensor, int option, out long value);
-
-    [LibraryImport(LibraryName)]
-    internal static partial int bnq_tensor_get_float(TensorHandle tensor, int option, out double value);
+    internal static partial nint bnq_tensor_options(TensorHandle tensor);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_tensor_config(TensorHandle tensor, out ConfigHandle config);

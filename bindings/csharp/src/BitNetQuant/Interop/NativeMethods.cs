@@ -155,6 +155,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName)]
     internal static partial byte* bnq_metric_name(uint index);
 
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial byte* bnq_suggest(string text, byte** names, ulong count);
+
     [LibraryImport(LibraryName)]
     internal static partial uint bnq_target_count();
 

@@ -5,7 +5,8 @@ use crate::calibration::{
     OutlierRule,
 };
 use crate::choice::{Granularity, Scheme};
-use crate::error::{check, Result};
+use crate::error::Result;
+use crate::option;
 use bitnet_quant_sys as sys;
 use std::fmt;
 
@@ -22,11 +23,11 @@ impl CalibratorBuilder {
         CalibratorBuilder { calibrator }
     }
 
-    fn then(
-        mut self, set: impl FnOnce(*mut sys::bnq_calibrator) -> sys::bnq_status,
-    ) -> CalibratorBuilder {
+    fn then(mut self, set: impl FnOnce(*mut sys::bnq_options) -> Result<()>) -> CalibratorBuilder {
         if let Ok(calibrator) = &mut self.calibrator {
-            if let Err(error) = check(set(calibrator.raw_mut())) {
+            // SAFETY: a live calibrator.
+            let options = unsafe { sys::bnq_calibrator_settings(calibrator.raw_mut()) };
+            if let Err(error) = set(options) {
                 self.calibrator = Err(error);
             }
         }
@@ -35,12 +36,12 @@ impl CalibratorBuilder {
 
     fn int(self, option: CalibrationOption, value: i64) -> CalibratorBuilder {
         // SAFETY: a live calibrator that nobody else has.
-        self.then(|raw| unsafe { sys::bnq_calibrator_set_int(raw, option.id(), value) })
+        self.then(|options| unsafe { option::set_int(options, option.id(), value) })
     }
 
     fn float(self, option: CalibrationOption, value: f64) -> CalibratorBuilder {
         // SAFETY: a live calibrator that nobody else has.
-        self.then(|raw| unsafe { sys::bnq_calibrator_set_float(raw, option.id(), value) })
+        self.then(|options| unsafe { option::set_float(options, option.id(), value) })
     }
 
     /// How the range is found; [`CalibrationMethod::MinMax`] by default.

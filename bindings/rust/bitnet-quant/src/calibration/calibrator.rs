@@ -129,11 +129,8 @@ impl Calibrator {
     /// The value of any option. [`Unsupported`](crate::Error::Unsupported) where the
     /// library does not have it.
     pub fn get(&self, option: CalibrationOption) -> Result<OptionValue> {
-        // SAFETY: a live calibrator; read gives places for the values.
-        option.read(
-            |id, out| unsafe { sys::bnq_calibrator_get_int(self.raw(), id, out) },
-            |id, out| unsafe { sys::bnq_calibrator_get_float(self.raw(), id, out) },
-        )
+        // SAFETY: a live calibrator.
+        unsafe { option.read(sys::bnq_calibrator_options(self.raw())) }
     }
 
     /// Sets any option by its name, and its value by name or number, as
@@ -146,12 +143,8 @@ impl Calibrator {
     /// for what the data do not allow: another option, a method that depends on the order
     /// of batches, or one that needs a histogram where none was kept.
     pub fn set(&mut self, option: &str, value: impl fmt::Display) -> Result<()> {
-        let value = ffi::c_string(option, &value.to_string())?;
-        let option = ffi::c_string("option", option)?;
-        // SAFETY: a live calibrator, borrowed mutably, and C strings.
-        check(unsafe {
-            sys::bnq_calibrator_set_text(self.raw_mut(), option.as_ptr(), value.as_ptr())
-        })
+        // SAFETY: the options of a live calibrator, borrowed mutably.
+        unsafe { option::set_text(sys::bnq_calibrator_settings(self.raw_mut()), option, &value) }
     }
 
     /// How the range is found.

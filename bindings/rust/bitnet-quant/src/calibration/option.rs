@@ -48,9 +48,7 @@ option_type! {
         HISTOGRAM = BNQ_CALIBRATION_HISTOGRAM;
     }
     /// The options of a calibrator that the library has.
-    fn calibration_options() by bnq_calibration_option_count, bnq_calibration_option_at;
-    bnq_calibration_option_name, bnq_calibration_option_id, bnq_calibration_option_bounds,
-    bnq_calibration_option_value_name;
+    fn calibration_options() of BNQ_OPTIONS_CALIBRATOR;
     parse(option, text) {
         Calibrator::builder().set(option.name(), text).build()?.get(option)
     }

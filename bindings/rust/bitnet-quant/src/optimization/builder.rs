@@ -1,10 +1,10 @@
 //! Setting the options of an optimizer.
 
-use crate::error::{check, Result};
-use crate::ffi;
+use crate::error::Result;
 use crate::optimization::{
     Objective, OptimizationMethod, OptimizationOption, OptimizationScope, Optimizer,
 };
+use crate::option;
 use bitnet_quant_sys as sys;
 use std::fmt;
 
@@ -21,9 +21,10 @@ impl OptimizerBuilder {
         OptimizerBuilder { optimizer }
     }
 
-    fn then(mut self, set: impl FnOnce(*mut sys::bnq_optimizer) -> Result<()>) -> OptimizerBuilder {
+    fn then(mut self, set: impl FnOnce(*mut sys::bnq_options) -> Result<()>) -> OptimizerBuilder {
         if let Ok(optimizer) = &mut self.optimizer {
-            if let Err(error) = set(optimizer.raw_mut()) {
+            // SAFETY: a live optimizer.
+            if let Err(error) = set(unsafe { sys::bnq_optimizer_settings(optimizer.raw_mut()) }) {
                 self.optimizer = Err(error);
             }
         }
@@ -32,12 +33,12 @@ impl OptimizerBuilder {
 
     fn int(self, option: OptimizationOption, value: i64) -> OptimizerBuilder {
         // SAFETY: a live optimizer that nobody else has.
-        self.then(|raw| check(unsafe { sys::bnq_optimizer_set_int(raw, option.id(), value) }))
+        self.then(|options| unsafe { option::set_int(options, option.id(), value) })
     }
 
     fn float(self, option: OptimizationOption, value: f64) -> OptimizerBuilder {
         // SAFETY: a live optimizer that nobody else has.
-        self.then(|raw| check(unsafe { sys::bnq_optimizer_set_float(raw, option.id(), value) }))
+        self.then(|options| unsafe { option::set_float(options, option.id(), value) })
     }
 
     /// How to search; [`OptimizationMethod::Grid`] by default.
@@ -133,12 +134,8 @@ impl OptimizerBuilder {
     /// `("method", "hqq")`, `("steps", 64)`. See
     /// [`optimization_options`](crate::optimization_options) for what there is.
     pub fn set(self, option: &str, value: impl fmt::Display) -> OptimizerBuilder {
-        self.then(|raw| {
-            let value = ffi::c_string(option, &value.to_string())?;
-            let option = ffi::c_string("option", option)?;
-            // SAFETY: a live optimizer that nobody else has, and C strings.
-            check(unsafe { sys::bnq_optimizer_set_text(raw, option.as_ptr(), value.as_ptr()) })
-        })
+        // SAFETY: the options of a live optimizer that nobody else has.
+        self.then(|options| unsafe { option::set_text(options, option, &value) })
     }
 
     /// The optimizer.

@@ -92,11 +92,8 @@ impl Optimizer {
     /// The value of any option. [`Unsupported`](Error::Unsupported) where the library does
     /// not have it.
     pub fn get(&self, option: OptimizationOption) -> Result<OptionValue> {
-        // SAFETY: a live optimizer; read gives places for the values.
-        option.read(
-            |id, out| unsafe { sys::bnq_optimizer_get_int(self.raw(), id, out) },
-            |id, out| unsafe { sys::bnq_optimizer_get_float(self.raw(), id, out) },
-        )
+        // SAFETY: a live optimizer.
+        unsafe { option.read(sys::bnq_optimizer_options(self.raw())) }
     }
 
     /// How it searches.

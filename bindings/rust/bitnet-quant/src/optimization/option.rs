@@ -44,9 +44,7 @@ option_type! {
         RATIOS = BNQ_OPTIMIZATION_RATIOS;
     }
     /// The options of an optimizer that the library has.
-    fn optimization_options() by bnq_optimization_option_count, bnq_optimization_option_at;
-    bnq_optimization_option_name, bnq_optimization_option_id, bnq_optimization_option_bounds,
-    bnq_optimization_option_value_name;
+    fn optimization_options() of BNQ_OPTIONS_OPTIMIZER;
     parse(option, text) {
         Optimizer::builder().set(option.name(), text).build()?.get(option)
     }
