@@ -204,7 +204,7 @@ struct Quantized {
     const bnq_array array = {data.x.data(), shape, BNQ_DTYPE_F32, 2};
     Check(bnq_quantize(context, config, &array, codes.data(), codes.size(),
                        scales.data(), num_scale_bytes, zero_points.data(),
-                       zero_points.size()));
+                       zero_points.size(), nullptr));
   }
   uint64_t shape[2];
   std::vector<uint8_t> codes;
@@ -228,15 +228,18 @@ void BM_Dequantize(benchmark::State& state, const std::string& text,
   const Setup setup(text, threads);
   Quantized q(setup.config, data.x.size());
   q.Fill(setup.context, setup.config, data);
+  const bnq_part parts[] = {
+      {q.codes.data(), q.codes.size(), 0, BNQ_PART_CODES, 0},
+      {q.scales.data(), q.num_scale_bytes, 0, BNQ_PART_SCALES, 0},
+      {q.zero_points.data(), q.zero_points.size(), 0, BNQ_PART_ZERO_POINTS, 0}};
   bnq_tensor* tensor = nullptr;
-  Check(bnq_tensor_create(setup.context, setup.config, 2, q.shape,
-                          q.codes.data(), q.codes.size(), q.scales.data(),
-                          q.num_scale_bytes, q.zero_points.data(),
-                          q.zero_points.size(), BNQ_TENSOR_BORROW, &tensor));
+  Check(bnq_tensor_create(setup.context, setup.config, 2, q.shape, parts, 3,
+                          BNQ_TENSOR_BORROW, &tensor));
   Measure(state, data, threads, {{"vs_write", kWrite}, {"vs_copy", kCopy}},
           [&] {
             Check(bnq_tensor_dequantize(setup.context, tensor, BNQ_DTYPE_F32,
-                                        data.y.data(), data.y.size() * 4));
+                                        BNQ_OVERFLOW_ERROR, data.y.data(),
+                                        data.y.size() * 4));
           });
   bnq_tensor_destroy(tensor);
 }
@@ -254,15 +257,16 @@ void BM_Outliers(benchmark::State& state, size_t bytes, int threads,
     Check(bnq_tensor_quantize(setup.context, setup.config, &array, &tensor));
   };
   make();
-  uint64_t columns = 0;
-  bnq_tensor_outlier_columns(tensor, &columns);
-  state.counters["outlier_columns"] = static_cast<double>(columns);
+  bnq_part columns;
+  Check(bnq_tensor_part(tensor, BNQ_PART_OUTLIER_COLUMNS, &columns));
+  state.counters["outlier_columns"] = static_cast<double>(columns.count);
   if (quantize) {
     Measure(state, data, threads, {{"vs_read", kRead}}, make);
   } else {
     Measure(state, data, threads, {{"vs_write", kWrite}}, [&] {
       Check(bnq_tensor_dequantize(setup.context, tensor, BNQ_DTYPE_F32,
-                                  data.y.data(), data.y.size() * 4));
+                                  BNQ_OVERFLOW_ERROR, data.y.data(),
+                                  data.y.size() * 4));
     });
   }
   bnq_tensor_destroy(tensor);

@@ -200,7 +200,8 @@ int RightOf(bnq_context* context, const Network& network, const Target& target,
         Quantize(context, x, target, calibrator.get());
     std::vector<float> back(x.Elements());
     Check(bnq_tensor_dequantize(context, tensor.get(), BNQ_DTYPE_F32,
-                                back.data(), back.size() * sizeof(float)));
+                                BNQ_OVERFLOW_ERROR, back.data(),
+                                back.size() * sizeof(float)));
     x = network.Forward(layer, Owned(std::move(back), x.shape[1]));
     seen = network.Forward(layer, seen);
   }

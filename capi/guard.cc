@@ -91,6 +91,14 @@ DType TargetDType(int32_t dtype) {
   return info->dtype;
 }
 
+Overflow OverflowOf(int32_t overflow) {
+  if (overflow < BNQ_OVERFLOW_ERROR || overflow > BNQ_OVERFLOW_KEEP) {
+    Fail(Status::kInvalidArgument, "overflow = ", overflow, ", must be ",
+         BNQ_OVERFLOW_ERROR, " to ", BNQ_OVERFLOW_KEEP);
+  }
+  return static_cast<Overflow>(overflow);
+}
+
 Progress ProgressOf(bnq_progress_fn progress, void* opaque) {
   if (progress == nullptr) return nullptr;
   return [progress, opaque](uint64_t done, uint64_t total,

@@ -15,6 +15,7 @@
 #include "core/base/fp_environment.h"
 #include "core/base/shape.h"
 #include "core/io/atomic_file.h"
+#include "core/kernels/overflow.h"
 #include "core/scheme/config.h"
 #include "core/tensor/tensor.h"
 
@@ -91,6 +92,8 @@ const Context& ContextOf(const bnq_context* context);
 ArrayView ViewOf(const bnq_array* array, const char* name);
 // A dtype that can be dequantized into.
 DType TargetDType(int32_t dtype);
+// BNQ_OVERFLOW_*, checked.
+Overflow OverflowOf(int32_t overflow);
 // A C callback as the core's, which throws CANCELLED.
 Progress ProgressOf(bnq_progress_fn progress, void* opaque);
 // BNQ_WRITE_*; INVALID_ARGUMENT for a flag that is not in `allowed`.

@@ -72,7 +72,8 @@ bnq_status bnq_quantize_file(bnq_context* context, const bnq_plan* plan,
 }
 
 bnq_status bnq_dequantize_file(bnq_context* context, const char* input,
-                               const char* output, int32_t dtype, int32_t flags,
+                               const char* output, int32_t dtype,
+                               int32_t overflow, int32_t flags,
                                uint64_t max_shard_bytes,
                                bnq_progress_fn progress, void* opaque,
                                bnq_report** out_report) {
@@ -82,7 +83,8 @@ bnq_status bnq_dequantize_file(bnq_context* context, const char* input,
     options.max_shard_bytes = max_shard_bytes;
     return DequantizeFile(ContextOf(context), &Required(input, "input"),
                           OutputPath(output, options), TargetDType(dtype),
-                          options, ProgressOf(progress, opaque));
+                          OverflowOf(overflow), options,
+                          ProgressOf(progress, opaque));
   });
 }
 

@@ -131,16 +131,19 @@ bnq_status bnq_tensor_quantize_static(
     bnq_tensor*& out = Output(out_tensor, "out_tensor");
     const Config& c = Required(config, "config").core;
     const ArrayView view = ViewOf(source, "source");
-    const QuantizedSizes sizes = SizesOf(c, view.shape);
-    CheckCount(scale_count, sizes.scales, "scale_count");
-    CheckCount(zero_point_count, sizes.zero_points, "zero_point_count");
+    const Parts sizes = PartSizes(c, view.shape);
+    CheckCount(scale_count, sizes[Part::kScales].count, "scale_count");
+    CheckCount(zero_point_count, sizes[Part::kZeroPoints].count,
+               "zero_point_count");
     if (scale_count != 0) Required(scales, "scales");
     if (zero_point_count != 0) Required(zero_points, "zero_points");
+    ParamSet given;
+    given.scales.assign(scales, scales + scale_count);
+    given.zero_points.assign(zero_points, zero_points + zero_point_count);
     uint64_t clamped = 0;
     auto tensor = std::make_unique<bnq_tensor>();
-    tensor->core =
-        QuantizeStatic(ContextOf(context), c, view, scales, zero_points,
-                       out_clamped ? &clamped : nullptr);
+    tensor->core = QuantizeStatic(ContextOf(context), c, view, given,
+                                  out_clamped ? &clamped : nullptr);
     if (out_clamped) *out_clamped = clamped;
     out = tensor.release();
   });

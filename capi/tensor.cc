@@ -1,12 +1,14 @@
 #include "core/tensor/tensor.h"
 
-#include <cstring>
+#include <utility>
+#include <vector>
 
 #include "capi/guard.h"
 #include "core/base/checked.h"
 #include "core/tensor/batch.h"
 #include "core/tensor/dequantize.h"
 #include "core/tensor/metrics.h"
+#include "core/tensor/parts.h"
 #include "core/tensor/quantize.h"
 
 using namespace bnq;
@@ -18,32 +20,88 @@ const QuantizedTensor& TensorOf(const bnq_tensor* tensor) {
   return *Required(tensor, "tensor").core;
 }
 
-// Buffers that must have exactly the size the config asks for; NULL only where
-// that is 0.
-void CheckBuffers(const QuantizedSizes& sizes, const void* codes,
-                  uint64_t code_bytes, const void* scales, uint64_t scale_bytes,
-                  const void* zero_points, uint64_t zero_point_count) {
-  CheckCount(code_bytes, sizes.code_bytes, "code_bytes");
-  CheckCount(scale_bytes, sizes.scale_bytes, "scale_bytes");
-  CheckCount(zero_point_count, sizes.zero_points, "zero_point_count");
-  if (code_bytes != 0) Required(static_cast<const char*>(codes), "codes");
-  if (scale_bytes != 0) Required(static_cast<const char*>(scales), "scales");
-  if (reinterpret_cast<uintptr_t>(scales) % alignof(float) != 0) {
-    Fail(Status::kInvalidArgument,
-         "scales = ", Hex(reinterpret_cast<uintptr_t>(scales), 1),
-         ", must be aligned to 4 bytes");
+#define BNQ_SAME(id, part) \
+  static_assert(static_cast<int>(Part::id) == part, #part)
+BNQ_SAME(kCodes, BNQ_PART_CODES);
+BNQ_SAME(kScales, BNQ_PART_SCALES);
+BNQ_SAME(kZeroPoints, BNQ_PART_ZERO_POINTS);
+BNQ_SAME(kOutlierColumns, BNQ_PART_OUTLIER_COLUMNS);
+BNQ_SAME(kOutlierValues, BNQ_PART_OUTLIER_VALUES);
+static_assert(kNumParts == BNQ_NUM_PARTS, "BNQ_NUM_PARTS");
+#undef BNQ_SAME
+
+const PartInfo& RequiredPart(int32_t part) {
+  const PartInfo* info = FindPart(part);
+  if (info == nullptr) {
+    Fail(Status::kInvalidArgument, "part = ", part, ", must be 1 to ",
+         kNumParts);
   }
-  if (zero_point_count != 0) {
-    Required(static_cast<const char*>(zero_points), "zero_points");
-  }
+  return *info;
 }
 
-template <class T>
-const T* Accessor(const bnq_tensor* tensor, uint64_t* out_count,
-                  const T* TensorParts::*part, uint64_t QuantizedSizes::*size) {
-  const uint64_t count = tensor ? tensor->core->sizes().*size : 0;
-  if (out_count) *out_count = count;
-  return count != 0 ? tensor->core->parts().*part : nullptr;
+// What bnq_quantize writes into.
+struct Buffers {
+  uint8_t* codes;
+  uint64_t code_bytes;
+  void* scales;
+  uint64_t scale_bytes;
+  int8_t* zero_points;
+  uint64_t zero_point_count;
+  bool tensor_wanted;
+
+  // As parts: they must have exactly the size the config asks for, and be NULL
+  // only where that is 0.
+  Parts Checked(const Config& config, const Shape& shape) const {
+    Parts parts = PartSizes(config, shape);
+    CheckCount(code_bytes, parts[Part::kCodes].bytes, "code_bytes");
+    CheckCount(scale_bytes, parts[Part::kScales].bytes, "scale_bytes");
+    CheckCount(zero_point_count, parts[Part::kZeroPoints].count,
+               "zero_point_count");
+    if (config.outlier_threshold() != 0.0f && !tensor_wanted) {
+      Fail(Status::kInvalidArgument,
+           "outlier_threshold = ", config.outlier_threshold(),
+           " takes a tensor for the outliers, whose number depends on the "
+           "data, but out_tensor is NULL");
+    }
+    parts[Part::kCodes].data = codes;
+    parts[Part::kScales].data = static_cast<const uint8_t*>(scales);
+    parts[Part::kZeroPoints].data =
+        reinterpret_cast<const uint8_t*>(zero_points);
+    return CheckedParts(config, shape, parts);
+  }
+};
+
+// The list as parts of a tensor, with the dtypes that are left open.
+Parts PartsOf(const Config& config, const Shape& shape, const bnq_part* list,
+              uint32_t count) {
+  Parts given;
+  bool seen[kNumParts + 1] = {};
+  if (count != 0) Required(list, "parts");
+  for (uint32_t i = 0; i < count; ++i) {
+    const bnq_part& item = list[i];
+    const PartInfo& info = RequiredPart(item.part);
+    if (seen[item.part]) {
+      Fail(Status::kInvalidArgument, info.name, " are given twice");
+    }
+    seen[item.part] = true;
+    PartData& part = given[info.id];
+    part.data = static_cast<const uint8_t*>(item.data);
+    part.bytes = item.bytes;
+    if (item.dtype != 0) {
+      const DTypeInfo* dtype = FindDType(item.dtype);
+      if (dtype == nullptr) {
+        Fail(Status::kInvalidArgument, "dtype of ", info.name, " = ",
+             item.dtype, ", is none");
+      }
+      part.dtype = dtype->dtype;
+    }
+  }
+  const Parts sizes = PartSizes(config, shape, given);
+  for (uint32_t i = 0; i < count; ++i) {
+    const Part id = RequiredPart(list[i].part).id;
+    if (list[i].dtype == 0) given[id].dtype = sizes[id].dtype;
+  }
+  return given;
 }
 
 void CheckOutput(uint64_t count, DType type, const void* out,
@@ -56,13 +114,15 @@ void CheckOutput(uint64_t count, DType type, const void* out,
 
 void DequantizeElements(const bnq_context* context,
                         const QuantizedTensor& tensor, uint64_t begin,
-                        uint64_t count, int32_t dtype, void* out,
-                        uint64_t out_bytes) {
+                        uint64_t count, int32_t dtype, int32_t overflow,
+                        void* out, uint64_t out_bytes) {
   const DType type = TargetDType(dtype);
+  const Overflow on_overflow = OverflowOf(overflow);
   CheckOutput(count, type, out, out_bytes);
   if (count == 0) return;
   Dequantizer(ContextOf(context), tensor)
-      .DecodeParallel(begin, count, type, static_cast<uint8_t*>(out));
+      .DecodeParallel(begin, count, type, static_cast<uint8_t*>(out),
+                      on_overflow);
 }
 
 }  // namespace
@@ -84,25 +144,34 @@ bnq_status bnq_quantized_sizes(const bnq_config* config, int32_t rank,
                                uint64_t* out_scale_bytes,
                                uint64_t* out_zero_points) {
   return Guard([&] {
-    const QuantizedSizes sizes =
-        SizesOf(Required(config, "config").core, Shape::Make(rank, shape));
-    if (out_code_bytes) *out_code_bytes = sizes.code_bytes;
-    if (out_scale_bytes) *out_scale_bytes = sizes.scale_bytes;
-    if (out_zero_points) *out_zero_points = sizes.zero_points;
+    const Parts sizes =
+        PartSizes(Required(config, "config").core, Shape::Make(rank, shape));
+    if (out_code_bytes) *out_code_bytes = sizes[Part::kCodes].bytes;
+    if (out_scale_bytes) *out_scale_bytes = sizes[Part::kScales].bytes;
+    if (out_zero_points) *out_zero_points = sizes[Part::kZeroPoints].count;
   });
 }
 
 bnq_status bnq_quantize(bnq_context* context, const bnq_config* config,
                         const bnq_array* source, uint8_t* codes,
                         uint64_t code_bytes, void* scales, uint64_t scale_bytes,
-                        int8_t* zero_points, uint64_t zero_point_count) {
+                        int8_t* zero_points, uint64_t zero_point_count,
+                        bnq_tensor** out_tensor) {
   return Guard([&] {
+    if (out_tensor) *out_tensor = nullptr;
     const Config& c = Required(config, "config").core;
     const ArrayView view = ViewOf(source, "source");
-    CheckBuffers(SizesOf(c, view.shape), codes, code_bytes, scales, scale_bytes,
-                 zero_points, zero_point_count);
-    QuantizeInto(ContextOf(context), c, view, codes,
-                 static_cast<uint8_t*>(scales), zero_points);
+    const Parts into = Buffers{codes,
+                               code_bytes,
+                               scales,
+                               scale_bytes,
+                               zero_points,
+                               zero_point_count,
+                               out_tensor != nullptr}
+                           .Checked(c, view.shape);
+    auto tensor = std::make_unique<bnq_tensor>();
+    tensor->core = Quantize(ContextOf(context), QuantizeJob{c, view}, into);
+    if (out_tensor) *out_tensor = tensor.release();
   });
 }
 
@@ -111,7 +180,8 @@ bnq_status bnq_quantize_batch(bnq_context* context, const bnq_config* config,
                               uint8_t* const* codes, const uint64_t* code_bytes,
                               void* const* scales, const uint64_t* scale_bytes,
                               int8_t* const* zero_points,
-                              const uint64_t* zero_point_counts) {
+                              const uint64_t* zero_point_counts,
+                              bnq_tensor** out_tensors) {
   return Guard([&] {
     const Config& c = Required(config, "config").core;
     if (count == 0) return;
@@ -124,34 +194,50 @@ bnq_status bnq_quantize_batch(bnq_context* context, const bnq_config* config,
       Fail(Status::kInvalidArgument,
            "zero_points and zero_point_counts must both be NULL or neither");
     }
-    const auto zeros = [&](uint64_t i) {
-      return zero_points ? zero_points[i] : nullptr;
+    for (uint64_t i = 0; out_tensors && i < count; ++i) {
+      out_tensors[i] = nullptr;
+    }
+    const auto into = [&](uint64_t i, const ArrayView& view) {
+      return Buffers{codes[i],
+                     code_bytes[i],
+                     scales[i],
+                     scale_bytes[i],
+                     zero_points ? zero_points[i] : nullptr,
+                     zero_points ? zero_point_counts[i] : 0,
+                     out_tensors != nullptr}
+          .Checked(c, view.shape);
     };
     // All of them before the first is written.
     ForEachItem("array", count, [&](uint64_t i) {
       const ArrayView view = ViewOf(sources + i, "source");
-      CheckBuffers(SizesOf(c, view.shape), codes[i], code_bytes[i], scales[i],
-                   scale_bytes[i], zeros(i),
-                   zero_points ? zero_point_counts[i] : 0);
+      into(i, view);
       MakeSource(view, nullptr);
     });
+    std::vector<std::unique_ptr<bnq_tensor>> tensors(count);
     RunBatch(
         ContextOf(context), "array", count,
         [&](uint64_t i) {
           return ViewOf(sources + i, "source").shape.elements();
         },
         [&](uint64_t i, const Context& on) {
-          QuantizeInto(on, c, ViewOf(sources + i, "source"), codes[i],
-                       static_cast<uint8_t*>(scales[i]), zeros(i));
+          const ArrayView view = ViewOf(sources + i, "source");
+          auto tensor = std::make_unique<bnq_tensor>();
+          tensor->core = Quantize(on, QuantizeJob{c, view}, into(i, view));
+          if (out_tensors) tensors[i] = std::move(tensor);
         });
+    for (uint64_t i = 0; out_tensors && i < count; ++i) {
+      out_tensors[i] = tensors[i].release();
+    }
   });
 }
 
 bnq_status bnq_dequantize_batch(bnq_context* context, uint64_t count,
                                 const bnq_tensor* const* tensors, int32_t dtype,
-                                void* const* outs, const uint64_t* out_bytes) {
+                                int32_t overflow, void* const* outs,
+                                const uint64_t* out_bytes) {
   return Guard([&] {
     const DType type = TargetDType(dtype);
+    const Overflow on_overflow = OverflowOf(overflow);
     if (count == 0) return;
     Required(tensors, "tensors");
     Required(outs, "outs");
@@ -167,18 +253,16 @@ bnq_status bnq_dequantize_batch(bnq_context* context, uint64_t count,
           const QuantizedTensor& t = TensorOf(tensors[i]);
           if (t.shape().elements() == 0) return;
           Dequantizer(on, t).DecodeParallel(0, t.shape().elements(), type,
-                                            static_cast<uint8_t*>(outs[i]));
+                                            static_cast<uint8_t*>(outs[i]),
+                                            on_overflow);
         });
   });
 }
 
 bnq_status bnq_tensor_create(bnq_context* context, const bnq_config* config,
                              int32_t rank, const uint64_t* shape,
-                             const uint8_t* codes, uint64_t code_bytes,
-                             const void* scales, uint64_t scale_bytes,
-                             const int8_t* zero_points,
-                             uint64_t zero_point_count, int32_t flags,
-                             bnq_tensor** out_tensor) {
+                             const bnq_part* parts, uint32_t part_count,
+                             int32_t flags, bnq_tensor** out_tensor) {
   return Guard([&] {
     bnq_tensor*& out = Output(out_tensor, "out_tensor");
     const Config& c = Required(config, "config").core;
@@ -186,32 +270,11 @@ bnq_status bnq_tensor_create(bnq_context* context, const bnq_config* config,
       Fail(Status::kInvalidArgument, "flags = ", flags, ", must be 0 or ",
            BNQ_TENSOR_BORROW);
     }
-    if (c.outlier_threshold() != 0.0f) {
-      Fail(Status::kUnsupported, "outlier_threshold = ", c.outlier_threshold(),
-           ", must be 0: outliers have no parameter here");
-    }
     const Shape s = Shape::Make(rank, shape);
-    const QuantizedSizes sizes = SizesOf(c, s);
-    CheckBuffers(sizes, codes, code_bytes, scales, scale_bytes, zero_points,
-                 zero_point_count);
     auto tensor = std::make_unique<bnq_tensor>();
-    if (flags & BNQ_TENSOR_BORROW) {
-      tensor->core = std::make_unique<QuantizedTensor>(
-          c, s,
-          TensorParts{
-              codes, static_cast<const uint8_t*>(scales), zero_points, {}},
-          nullptr);
-    } else {
-      auto copy = std::make_unique<QuantizedTensor>(ContextOf(context), c, s);
-      const auto fill = [](void* to, const void* from, uint64_t bytes) {
-        if (bytes != 0) std::memcpy(to, from, bytes);
-      };
-      fill(copy->mutable_codes(), codes, sizes.code_bytes);
-      fill(copy->mutable_scales(), scales, sizes.scale_bytes);
-      fill(copy->mutable_zero_points(), zero_points, sizes.zero_points);
-      tensor->core = std::move(copy);
-    }
-    tensor->core->Validate();
+    tensor->core = TensorOfParts(ContextOf(context), c, s,
+                                 PartsOf(c, s, parts, part_count),
+                                 (flags & BNQ_TENSOR_BORROW) != 0);
     out = tensor.release();
   });
 }
@@ -246,24 +309,19 @@ bnq_status bnq_tensor_config(const bnq_tensor* tensor,
   });
 }
 
-const uint8_t* bnq_tensor_codes(const bnq_tensor* tensor, uint64_t* out_count) {
-  return Accessor(tensor, out_count, &TensorParts::codes,
-                  &QuantizedSizes::code_bytes);
+const char* bnq_part_name(int32_t part) {
+  const PartInfo* info = FindPart(part);
+  return info ? info->name : nullptr;
 }
 
-const void* bnq_tensor_scales(const bnq_tensor* tensor, uint64_t* out_bytes) {
-  return Accessor(tensor, out_bytes, &TensorParts::scales,
-                  &QuantizedSizes::scale_bytes);
-}
-
-const int8_t* bnq_tensor_zero_points(const bnq_tensor* tensor,
-                                     uint64_t* out_count) {
-  return Accessor(tensor, out_count, &TensorParts::zero_points,
-                  &QuantizedSizes::zero_points);
-}
-
-uint64_t bnq_tensor_scale_count(const bnq_tensor* tensor) {
-  return tensor ? tensor->core->sizes().scales : 0;
+bnq_status bnq_tensor_part(const bnq_tensor* tensor, int32_t part,
+                           bnq_part* out_part) {
+  return Guard([&] {
+    bnq_part& out = Required(out_part, "out_part");
+    const PartData& data = TensorOf(tensor).part(RequiredPart(part).id);
+    out = {data.bytes != 0 ? data.data : nullptr, data.bytes, data.count, part,
+           static_cast<int32_t>(data.dtype)};
+  });
 }
 
 bnq_status bnq_tensor_read_scales(const bnq_tensor* tensor, float* scales,
@@ -277,22 +335,6 @@ bnq_status bnq_tensor_read_scales(const bnq_tensor* tensor, float* scales,
 
 uint64_t bnq_tensor_saturated_scales(const bnq_tensor* tensor) {
   return tensor ? tensor->core->scales().CountSaturated() : 0;
-}
-
-const uint32_t* bnq_tensor_outlier_columns(const bnq_tensor* tensor,
-                                           uint64_t* out_count) {
-  if (out_count) *out_count = tensor ? tensor->core->parts().outliers.count : 0;
-  return tensor ? tensor->core->parts().outliers.columns : nullptr;
-}
-
-const void* bnq_tensor_outlier_values(const bnq_tensor* tensor,
-                                      int32_t* out_dtype) {
-  const bool any = tensor && tensor->core->parts().outliers.count != 0;
-  if (out_dtype) {
-    *out_dtype =
-        any ? static_cast<int32_t>(tensor->core->parts().outliers.dtype) : 0;
-  }
-  return any ? tensor->core->parts().outliers.values : nullptr;
 }
 
 const float* bnq_dynamic_map(void) {
@@ -343,7 +385,8 @@ bnq_status bnq_pack(bnq_context* /*context*/, const bnq_config* config,
     const Config& c = Required(config, "config").core;
     const Shape s = Shape::Make(rank, shape);
     CheckCount(count, s.elements(), "count");
-    CheckCount(packed_bytes, SizesOf(c, s).code_bytes, "packed_bytes");
+    CheckCount(packed_bytes, PartSizes(c, s)[Part::kCodes].bytes,
+               "packed_bytes");
     if (count != 0) {
       Required(codes, "codes");
       Required(packed, "packed");
@@ -353,19 +396,20 @@ bnq_status bnq_pack(bnq_context* /*context*/, const bnq_config* config,
 }
 
 bnq_status bnq_tensor_dequantize(bnq_context* context, const bnq_tensor* tensor,
-                                 int32_t dtype, void* out, uint64_t out_bytes) {
+                                 int32_t dtype, int32_t overflow, void* out,
+                                 uint64_t out_bytes) {
   return Guard([&] {
     const QuantizedTensor& t = TensorOf(tensor);
-    DequantizeElements(context, t, 0, t.shape().elements(), dtype, out,
-                       out_bytes);
+    DequantizeElements(context, t, 0, t.shape().elements(), dtype, overflow,
+                       out, out_bytes);
   });
 }
 
 bnq_status bnq_tensor_dequantize_rows(bnq_context* context,
                                       const bnq_tensor* tensor,
                                       uint64_t row_begin, uint64_t row_count,
-                                      int32_t dtype, void* out,
-                                      uint64_t out_bytes) {
+                                      int32_t dtype, int32_t overflow,
+                                      void* out, uint64_t out_bytes) {
   return Guard([&] {
     const QuantizedTensor& t = TensorOf(tensor);
     const uint64_t rows = t.shape().rows();
@@ -375,7 +419,7 @@ bnq_status bnq_tensor_dequantize_rows(bnq_context* context,
     }
     const uint64_t columns = t.shape().columns();
     DequantizeElements(context, t, row_begin * columns, row_count * columns,
-                       dtype, out, out_bytes);
+                       dtype, overflow, out, out_bytes);
   });
 }
 

@@ -43,6 +43,24 @@ uint64_t Shape::columns() const {
   return n;
 }
 
+int Shape::Axis(int64_t axis, const char* what) const {
+  if (axis < -rank || axis >= rank) {
+    Fail(Status::kInvalidArgument, what, " = ", axis,
+         ", but the array of shape ", ToString(), " has rank ", rank);
+  }
+  return static_cast<int>(axis < 0 ? axis + rank : axis);
+}
+
+std::string Shape::IndexOf(uint64_t element) const {
+  std::string index;
+  for (int k = rank - 1; k >= 0; --k) {
+    index =
+        std::to_string(element % dims[k]) + (index.empty() ? "" : ", ") + index;
+    element /= dims[k];
+  }
+  return index;
+}
+
 bool Shape::operator==(const Shape& other) const {
   if (rank != other.rank) return false;
   for (int i = 0; i < rank; ++i) {

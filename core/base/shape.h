@@ -24,6 +24,13 @@ struct Shape {
   // As a matrix: rank 0 and 1 are one row; else dims[0] rows.
   uint64_t rows() const { return rank >= 2 ? dims[0] : 1; }
   uint64_t columns() const;
+  // Of the last dimension; 1 for rank 0.
+  uint64_t features() const { return rank == 0 ? 1 : dims[rank - 1]; }
+  // An axis, which may count from the end (-1), as one from 0 on.
+  // INVALID_ARGUMENT where there is none, calling it `what`.
+  int Axis(int64_t axis, const char* what = "axis") const;
+  // Where an element is, counted in row-major order: "1, 2, 3".
+  std::string IndexOf(uint64_t element) const;
   bool operator==(const Shape& other) const;
   bool operator!=(const Shape& other) const { return !(*this == other); }
   std::string ToString() const;  // "[2, 3]"

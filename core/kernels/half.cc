@@ -68,9 +68,10 @@ bool EncodeHalf(const EncodeArgs& args) {
 }
 
 template <DType kType>
-void DecodeHalf(const DecodeArgs& args) {
+bool DecodeHalf(const DecodeArgs& args) {
   const size_t out_size = args.dtype == DType::kF32 ? 4 : 2;
   HWY_ALIGN float scratch[kDecodeSpan + kLanes];
+  bool fits = true;
   for (uint64_t done = 0; done < args.count;) {
     const uint64_t left = args.count - done;
     const size_t span =
@@ -88,24 +89,48 @@ void DecodeHalf(const DecodeArgs& args) {
     } else {
       F32FromBF16(in, span, scratch);
     }
+    if (!FitsDType(args.dtype, args.overflow, scratch, span)) fits = false;
     StoreElements(scratch, span, args.dtype, args.stream,
                   args.out + done * out_size);
     done += span;
   }
   if (args.stream) hwy::FlushStream();
+  return fits;
+}
+
+template <DType kType>
+void RoundTripHalf(const RoundTripArgs& args) {
+  HWY_ALIGN uint16_t words[kSpan + kLanes];
+  HWY_ALIGN float values[kSpan + kLanes];
+  for (size_t at = 0; at < args.count; at += kSpan) {
+    const size_t n = args.count - at < kSpan ? args.count - at : kSpan;
+    uint8_t* const bytes = reinterpret_cast<uint8_t*>(words);
+    if (kType == DType::kF16) {
+      NarrowAndLook(args.x + at, n, words,
+                    [](VI b) HWY_ATTR { return NarrowF16(b); });
+      F32FromF16(bytes, n, values);
+    } else {
+      NarrowAndLook(args.x + at, n, words,
+                    [](VI b) HWY_ATTR { return NarrowBF16(b); });
+      F32FromBF16(bytes, n, values);
+    }
+    memcpy(args.out + at, values, n * sizeof(float));
+  }
 }
 
 }  // namespace
 
 const Kernels* GetF16() {
   static constexpr Kernels kKernels = {EncodeHalf<DType::kF16>,
-                                       DecodeHalf<DType::kF16>, nullptr};
+                                       DecodeHalf<DType::kF16>, nullptr,
+                                       RoundTripHalf<DType::kF16>};
   return &kKernels;
 }
 
 const Kernels* GetBF16() {
   static constexpr Kernels kKernels = {EncodeHalf<DType::kBF16>,
-                                       DecodeHalf<DType::kBF16>, nullptr};
+                                       DecodeHalf<DType::kBF16>, nullptr,
+                                       RoundTripHalf<DType::kBF16>};
   return &kKernels;
 }
 

@@ -387,7 +387,7 @@ HWY_INLINE void DecodeRun(const Decoder& decoder, const int8_t* codes,
 
 // args.count is not 0.
 template <class Codec>
-void DecodeElements(const DecodeArgs& args) {
+bool DecodeElements(const DecodeArgs& args) {
   const Layout& layout = *args.layout;
   const uint64_t unit = CodesPerUnit(args.packing);
   const PackingKernels& packing = GetPackingKernels(args.packing);
@@ -405,6 +405,7 @@ void DecodeElements(const DecodeArgs& args) {
   uint64_t row = args.begin / layout.columns;
   uint64_t column = args.begin % layout.columns;
   RunCursor cursor(layout, row, column);
+  bool fits = true;
   for (uint64_t done = 0; done < args.count;) {
     const uint64_t left = args.count - done;
     const uint64_t to_end = layout.columns - column;
@@ -467,6 +468,7 @@ void DecodeElements(const DecodeArgs& args) {
       at += n;
     }
     if (!direct) {
+      if (!FitsDType(args.dtype, args.overflow, scratch, span)) fits = false;
       StoreElements(scratch, span, args.dtype, args.stream, out);
     }
     done += span;
@@ -477,6 +479,39 @@ void DecodeElements(const DecodeArgs& args) {
     }
   }
   if (args.stream) hwy::FlushStream();
+  return fits;
+}
+
+template <class Codec>
+void RoundTrip(const RoundTripArgs& args) {
+  const DF d;
+  const size_t N = hn::Lanes(d);
+  const auto inv = hn::Set(d, InverseScale(args.params.scale));
+  const auto scale = hn::Set(d, args.params.scale);
+  const auto zero = hn::Set(d, static_cast<float>(args.params.zero_point));
+  // Read only where the rounding is stochastic.
+  const uint32_t* const random =
+      args.random != nullptr ? args.random
+                             : reinterpret_cast<const uint32_t*>(args.x);
+  const typename Codec::template Decoder<DF> decoder(d, args.rule);
+  WithEncoder<Codec, DF, 0>(args.rule, [&](auto* tag) HWY_ATTR {
+    EncoderOf<decltype(tag)> encoder(d, args.rule);
+    encoder.Begin(d, inv, zero);
+    const auto value = [&](const float* x, size_t i) HWY_ATTR {
+      return decoder(d, encoder(d, hn::LoadU(d, x), random + i), scale, zero);
+    };
+    size_t i = 0;
+    for (; i + N <= args.count; i += N) {
+      hn::StoreU(value(args.x + i, i), d, args.out + i);
+    }
+    if (i < args.count) {
+      HWY_ALIGN float last[hn::MaxLanes(d)] = {};
+      const size_t bytes = (args.count - i) * sizeof(float);
+      memcpy(last, args.x + i, bytes);
+      hn::Store(value(last, i), d, last);
+      memcpy(args.out + i, last, bytes);
+    }
+  });
 }
 
 // Stochastic rounding is fitted as rounding to nearest.
@@ -521,8 +556,8 @@ FitSums Fit(const FitArgs& args) {
 // What a format's dispatch function returns.
 template <class Codec>
 const Kernels* MakeKernels() {
-  static constexpr Kernels kKernels = {EncodeBlock<Codec>,
-                                       DecodeElements<Codec>, Fit<Codec>};
+  static constexpr Kernels kKernels = {
+      EncodeBlock<Codec>, DecodeElements<Codec>, Fit<Codec>, RoundTrip<Codec>};
   return &kKernels;
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/base/dtype.h"
 #include "core/kernels/elements.h"
+#include "core/kernels/overflow.h"
 #include "core/kernels/packing.h"
 #include "core/scheme/format.h"
 #include "core/scheme/layout.h"
@@ -88,9 +89,21 @@ struct DecodeArgs {
   // count elements from `begin` on, in row-major order.
   uint64_t begin = 0, count = 0;
   DType dtype = DType::kF32;
-  uint8_t* out = nullptr;  // of element `begin`; may be unaligned
+  Overflow overflow = Overflow::kError;  // of 16-bit types
+  uint8_t* out = nullptr;                // of element `begin`; may be unaligned
   // The output is larger than the caches: write past them.
   bool stream = false;
+};
+
+struct RoundTripArgs {
+  CodeRule rule;
+  Params params;
+  const float* x = nullptr;
+  size_t count = 0;
+  // A word for each element, with kLanes more to read; where the rounding is
+  // stochastic.
+  const uint32_t* random = nullptr;
+  float* out = nullptr;  // may be x
 };
 
 struct FitArgs {

@@ -12,9 +12,6 @@
 namespace bnq {
 namespace {
 
-// Elements of a slice; a multiple of kChunk.
-constexpr uint64_t kSlice = uint64_t{1} << 20;
-
 bool HasValues(const ModelEntry& entry) {
   return entry.format != 0 || IsSource(static_cast<DType>(entry.dtype));
 }
@@ -85,7 +82,8 @@ void CompareEntries(const Context& context,
                     const std::shared_ptr<const ModelFile>& file_a,
                     const ModelEntry& a,
                     const std::shared_ptr<const ModelFile>& file_b,
-                    const ModelEntry& b, ReportRow* row) {
+                    const ModelEntry& b, uint64_t slice_elements,
+                    ReportRow* row) {
   if (a.shape != b.shape) {
     row->note = "shape differs: " + a.shape.ToString() + " in the first file";
     return;
@@ -98,8 +96,8 @@ void CompareEntries(const Context& context,
   if (HasValues(a) && HasValues(b)) {
     Values values_a(context, file_a, a), values_b(context, file_b, b);
     ErrorSums sums;
-    for (uint64_t begin = 0; begin < n; begin += kSlice) {
-      const uint64_t end = std::min(n, begin + kSlice);
+    for (uint64_t begin = 0; begin < n; begin += slice_elements) {
+      const uint64_t end = std::min(n, begin + slice_elements);
       const ErrorSums::Side side_a = values_a.Next(begin, end - begin);
       const ErrorSums::Side side_b = values_b.Next(begin, end - begin);
       sums.Add(context, begin, end, side_a, side_b);
@@ -124,7 +122,8 @@ void CompareEntries(const Context& context,
 }  // namespace
 
 Report CompareFiles(const Context& context, const std::string& original,
-                    const std::string& other, const Progress& progress) {
+                    const std::string& other, const Progress& progress,
+                    uint64_t slice_elements) {
   const auto file_a = ModelFile::Open(context, original);
   const auto file_b = ModelFile::Open(context, other);
   uint64_t total = 0, done = 0;
@@ -152,8 +151,9 @@ Report CompareFiles(const Context& context, const std::string& original,
     } else if (only_b) {
       row.note = "only in the second file";
     } else {
-      InTensor(shown.name,
-               [&] { CompareEntries(context, file_a, *a, file_b, *b, &row); });
+      InTensor(shown.name, [&] {
+        CompareEntries(context, file_a, *a, file_b, *b, slice_elements, &row);
+      });
     }
     report.push_back(std::move(row));
     if (!only_b) {

@@ -16,11 +16,18 @@
 #include "core/base/shape.h"
 #include "core/io/atomic_file.h"
 #include "core/io/model_file.h"
+#include "core/kernels/overflow.h"
 #include "core/model/plan.h"
+#include "core/model/tensor_entry.h"
 #include "core/tensor/metrics.h"
 #include "core/tensor/tensor.h"
 
 namespace bnq {
+
+// Elements of a slice, the most of a tensor that is in memory at a time: 16 MiB
+// of float32. Any other number gives the same; of files that are compared, a
+// multiple of kChunk.
+constexpr uint64_t kSliceElements = uint64_t{4} << 20;
 
 struct ReportRow {
   std::string name;
@@ -47,12 +54,15 @@ struct ExtraArray {
 Report QuantizeFile(const Context& context, const Plan& plan,
                     const std::string& input, const std::string& output,
                     const WriteOptions& options, const Progress& progress,
-                    const std::vector<ExtraArray>& extra = {});
+                    const std::vector<ExtraArray>& extra = {},
+                    uint64_t slice_elements = kSliceElements);
 Report DequantizeFile(const Context& context, const std::string& input,
-                      const std::string& output, DType dtype,
-                      const WriteOptions& options, const Progress& progress);
+                      const std::string& output, DType dtype, Overflow overflow,
+                      const WriteOptions& options, const Progress& progress,
+                      uint64_t slice_elements = kSliceElements);
 Report CompareFiles(const Context& context, const std::string& original,
-                    const std::string& other, const Progress& progress);
+                    const std::string& other, const Progress& progress,
+                    uint64_t slice_elements = kSliceElements);
 
 // A quantized tensor of a .bnq file, its checksums, parameters and codes
 // checked; in the mapped file where it can be. CORRUPT_FILE, and UNSUPPORTED
@@ -64,14 +74,12 @@ std::unique_ptr<QuantizedTensor> LoadTensor(
 // The options stored with a quantized tensor. As LoadTensor.
 Config StoredConfig(const ModelEntry& entry);
 
-// Adds a quantized tensor to a file that can hold it.
-void WriteTensor(const std::string& name, const QuantizedTensor& tensor,
-                 ContainerWriter* writer);
-
 // Everything LoadTensor checks, for all tensors; floating-point arrays must be
-// finite (NON_FINITE).
+// finite (NON_FINITE). Plain arrays are read piece_bytes at a time, a multiple
+// of 8.
 void VerifyFile(const Context& context, std::shared_ptr<const ModelFile> file,
-                const Progress& progress);
+                const Progress& progress,
+                uint64_t piece_bytes = uint64_t{1} << 20);
 
 }  // namespace bnq
 

@@ -7,7 +7,7 @@
 #include "core/io/naming.h"
 #include "core/model/convert.h"
 #include "core/scheme/registry.h"
-#include "core/tensor/quantize.h"
+#include "core/tensor/source.h"
 
 namespace bnq {
 namespace {
@@ -33,31 +33,15 @@ Config OptionsOf(const ModelEntry& entry) {
   return config;
 }
 
-constexpr size_t kNoSection = SIZE_MAX;
-
-size_t FindSection(const ModelEntry& entry, BnqRole role) {
-  for (size_t i = 0; i < entry.sections.size(); ++i) {
-    if (entry.sections[i].role == role) return i;
-  }
-  return kNoSection;
-}
-
-// A section as memory: mapped where it can be, else read into *buffer.
+// A part's section as memory: mapped where it can be, else read into *buffer.
 const uint8_t* SectionData(const Context& context, const ModelFile& file,
-                           const ModelEntry& entry, BnqRole role,
-                           uint64_t bytes, const char* what, Buffer* buffer) {
-  const size_t section = FindSection(entry, role);
-  const uint64_t there =
-      section == kNoSection ? 0 : entry.sections[section].raw_bytes;
-  if (there != bytes) {
-    Fail(Status::kCorruptFile, what, " take ", there, " bytes, must be ",
-         bytes);
-  }
-  if (bytes == 0) return nullptr;
+                           const ModelEntry& entry, size_t section,
+                           const PartInfo& info, Buffer* buffer) {
+  const uint64_t bytes = entry.sections[section].raw_bytes;
   const auto reader = file.OpenSection(context, entry, section);
   const uint8_t* mapped = file.Mapped(entry, section);
   // A caller's memory may have any alignment.
-  if (reinterpret_cast<uintptr_t>(mapped) % alignof(float) == 0 && mapped) {
+  if (mapped && reinterpret_cast<uintptr_t>(mapped) % info.alignment == 0) {
     reader->Read(nullptr, bytes);
     return mapped;
   }
@@ -69,89 +53,71 @@ const uint8_t* SectionData(const Context& context, const ModelFile& file,
 // What a tensor's parts live in.
 struct Storage {
   std::shared_ptr<const ModelFile> file;
-  Buffer codes, scales, zero_points, outlier_columns, outlier_values;
+  Buffer parts[kNumParts];
 };
+
+constexpr size_t kNoSection = SIZE_MAX;
+
+// The sections of an entry as parts without data; sections[i] is the index of
+// that of PartAt(i), or kNoSection.
+Parts SectionSizes(const ModelEntry& entry, size_t* sections) {
+  std::fill_n(sections, kNumParts, kNoSection);
+  Parts sizes;
+  for (size_t i = 0; i < entry.sections.size(); ++i) {
+    const ModelSection& section = entry.sections[i];
+    Part part;
+    DType dtype;
+    if (!FindPartOfRole(static_cast<uint32_t>(section.role), &part, &dtype)) {
+      Fail(Status::kUnsupported, "section role ", section.role,
+           " is not known to this library");
+    }
+    size_t& slot = sections[static_cast<int>(part) - 1];
+    if (slot != kNoSection) {
+      Fail(Status::kCorruptFile, "it has ",
+           FindPart(static_cast<int32_t>(part))->name, " of two types");
+    }
+    slot = i;
+    sizes[part].bytes = section.raw_bytes;
+    sizes[part].dtype = dtype;
+  }
+  return sizes;
+}
 
 std::unique_ptr<QuantizedTensor> Load(
     const Context& context, const std::shared_ptr<const ModelFile>& file,
     const ModelEntry& entry) {
   const Config config = OptionsOf(entry);
-  const QuantizedSizes sizes = SizesOf(config, entry.shape);
-  // Every role but those of outliers may be there.
-  const ModelSection* values = nullptr;
-  for (const ModelSection& section : entry.sections) {
-    switch (section.role) {
-      case BnqRole::kCodes:
-      case BnqRole::kScales:
-      case BnqRole::kZeroPoints:
-      case BnqRole::kOutlierColumns:
-        break;
-      case BnqRole::kOutlierValuesF16:
-      case BnqRole::kOutlierValuesBF16:
-        if (values != nullptr) {
-          Fail(Status::kCorruptFile, "it has outlier values of two types");
-        }
-        values = &section;
-        break;
-      default:
-        Fail(Status::kUnsupported, "section role ", section.role,
-             " is not known to this library");
-    }
-  }
+  size_t sections[kNumParts];
+  const Parts stored = SectionSizes(entry, sections);
+  Parts parts = PartSizes(config, entry.shape, stored);
   auto storage = std::make_shared<Storage>();
-  TensorParts parts;
-  parts.codes = SectionData(context, *file, entry, BnqRole::kCodes,
-                            sizes.code_bytes, "codes", &storage->codes);
-  parts.scales = SectionData(context, *file, entry, BnqRole::kScales,
-                             sizes.scale_bytes, "scales", &storage->scales);
-  parts.zero_points = reinterpret_cast<const int8_t*>(
-      SectionData(context, *file, entry, BnqRole::kZeroPoints,
-                  sizes.zero_points, "zero points", &storage->zero_points));
-  const size_t column_section = FindSection(entry, BnqRole::kOutlierColumns);
-  if (column_section != kNoSection) {
-    const ModelSection* columns = &entry.sections[column_section];
-    const uint64_t features =
-        entry.shape.rank == 0 ? 1 : entry.shape.dims[entry.shape.rank - 1];
-    const uint64_t count = columns->raw_bytes / 4;
-    if (config.outlier_threshold() == 0.0f || values == nullptr || count == 0 ||
-        columns->raw_bytes % 4 != 0 || count > features) {
-      Fail(Status::kCorruptFile, columns->raw_bytes,
-           " bytes of outlier columns, which must be 4 each, at most ",
-           features, " columns, with values and an outlier_threshold");
-    }
-    Outliers& outliers = parts.outliers;
-    outliers.count = count;
-    outliers.dtype =
-        values->role == BnqRole::kOutlierValuesF16 ? DType::kF16 : DType::kBF16;
-    outliers.columns = reinterpret_cast<const uint32_t*>(SectionData(
-        context, *file, entry, BnqRole::kOutlierColumns, columns->raw_bytes,
-        "outlier columns", &storage->outlier_columns));
-    // No more than the elements' bytes, which fit.
-    outliers.values =
-        SectionData(context, *file, entry, values->role,
-                    2 * count * (entry.shape.elements() / features),
-                    "outlier values", &storage->outlier_values);
-  } else if (values != nullptr) {
-    Fail(Status::kCorruptFile, "it has outlier values without their columns");
-  }
   storage->file = file;
-  auto tensor = std::make_unique<QuantizedTensor>(config, entry.shape, parts,
-                                                  std::move(storage));
+  for (int i = 0; i < kNumParts; ++i) {
+    const PartInfo& info = PartAt(i);
+    PartData& part = parts[info.id];
+    if (stored[info.id].bytes != part.bytes) {
+      Fail(Status::kCorruptFile, info.name, " take ", stored[info.id].bytes,
+           " bytes, must be ", part.bytes);
+    }
+    if (part.bytes == 0) continue;
+    part.data = SectionData(context, *file, entry, sections[i], info,
+                            &storage->parts[i]);
+  }
+  auto tensor = std::make_unique<QuantizedTensor>(context, config, entry.shape,
+                                                  parts, std::move(storage));
   tensor->Validate();
   return tensor;
 }
 
 void CheckFinitePlain(const Context& context, const ModelFile& file,
-                      const ModelEntry& entry) {
+                      const ModelEntry& entry, uint64_t piece_bytes) {
   const DType dtype = static_cast<DType>(entry.dtype);
   PlainReader reader(context, file, entry);
   const bool floats = IsSource(dtype);
-  // A multiple of every element's size.
-  constexpr uint64_t kPiece = uint64_t{1} << 20;
-  Buffer buffer = context.Allocate(std::min(kPiece, reader.remaining()));
+  Buffer buffer = context.Allocate(std::min(piece_bytes, reader.remaining()));
   const uint64_t size = Info(dtype).bits / 8;
   for (uint64_t at = 0; reader.remaining() != 0;) {
-    const uint64_t n = std::min(kPiece, reader.remaining());
+    const uint64_t n = std::min(piece_bytes, reader.remaining());
     reader.Read(buffer.data(), n);
     if (floats) {
       ArrayView piece;
@@ -210,7 +176,7 @@ std::unique_ptr<QuantizedTensor> LoadTensor(
 }
 
 void VerifyFile(const Context& context, std::shared_ptr<const ModelFile> file,
-                const Progress& progress) {
+                const Progress& progress, uint64_t piece_bytes) {
   uint64_t total = 0, done = 0;
   for (const ModelEntry& entry : file->entries()) total += entry.stored_bytes;
   for (const ModelEntry& entry : file->entries()) {
@@ -219,7 +185,8 @@ void VerifyFile(const Context& context, std::shared_ptr<const ModelFile> file,
       LoadTensor(context, file, entry);
       file->Release(entry);
     } else {
-      InTensor(entry.name, [&] { CheckFinitePlain(context, *file, entry); });
+      InTensor(entry.name,
+               [&] { CheckFinitePlain(context, *file, entry, piece_bytes); });
     }
     done += entry.stored_bytes;
   }

@@ -8,21 +8,6 @@
 #include "core/calibration/for_config.h"
 
 namespace bnq {
-namespace {
-
-// The dimension of config's channels.
-int AxisOf(int axis, const Shape& shape, const char* what) {
-  const int positive = axis < 0 ? axis + shape.rank : axis;
-  if (positive < 0 || positive >= shape.rank) {
-    Fail(Status::kInvalidArgument, "axis of the ", what, " = ", axis,
-         ", but the array of shape ", shape.ToString(), " has rank ",
-         shape.rank);
-  }
-  return positive;
-}
-
-}  // namespace
-
 Config PostTrainingConfig(PostTrainingRole role) {
   return Config::FromText(role == PostTrainingRole::kWeights
                               ? "int8_per_channel"
@@ -55,9 +40,9 @@ std::unique_ptr<QuantizedTensor> QuantizeCalibrated(
          per_channel ? "channel" : "tensor", ", as the calibrator's is");
   }
   if (per_channel) {
-    const int axis = AxisOf(config.axis(), array.shape, "config");
-    if (axis !=
-        AxisOf(calibrator.options().axis(), array.shape, "calibrator")) {
+    const int axis = array.shape.Axis(config.axis(), "axis of the config");
+    if (axis != array.shape.Axis(calibrator.options().axis(),
+                                 "axis of the calibrator")) {
       Fail(Status::kInvalidArgument, "axis = ", config.axis(), ", must be ",
            calibrator.options().axis(), ", as the calibrator's is");
     }
@@ -67,14 +52,9 @@ std::unique_ptr<QuantizedTensor> QuantizeCalibrated(
            params.size(), ", as the calibrator");
     }
   }
-  std::vector<float> scales;
-  std::vector<int8_t> zero_points;
-  for (const Params& p : params) {
-    scales.push_back(p.scale);
-    zero_points.push_back(static_cast<int8_t>(p.zero_point));
-  }
-  return QuantizeStatic(context, config, array, scales.data(),
-                        zero_points.data(), clamped);
+  ParamSet given(params.size(), /*with_zero_points=*/true);
+  for (size_t i = 0; i < params.size(); ++i) given.Set(i, params[i]);
+  return QuantizeStatic(context, config, array, given, clamped);
 }
 
 std::unique_ptr<QuantizedTensor> QuantizeAuto(const Context& context,

@@ -23,7 +23,7 @@ Layer::Layer(const Context& context, const ArrayView& activations,
              uint64_t columns)
     : context_(context), columns_(columns) {
   const Shape& shape = activations.shape;
-  const uint64_t last = shape.rank == 0 ? 1 : shape.dims[shape.rank - 1];
+  const uint64_t last = shape.features();
   if (last != columns) {
     Fail(Status::kInvalidArgument, "activations: the last dimension of shape ",
          shape.ToString(), ", must be ", columns,

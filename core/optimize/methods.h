@@ -11,27 +11,9 @@
 #include "core/optimize/optimize.h"
 #include "core/scheme/format.h"
 #include "core/scheme/layout.h"
+#include "core/scheme/params.h"
 
 namespace bnq {
-
-// Parameters of all segments, as working float32 (before they are stored).
-struct ParamSet {
-  std::vector<float> scales;
-  std::vector<int8_t> zero_points;  // empty: all 0
-
-  Params At(uint64_t i) const {
-    Params p;
-    p.scale = scales[i];
-    if (!zero_points.empty()) p.zero_point = zero_points[i];
-    return p;
-  }
-  void Set(uint64_t i, Params p) {
-    scales[i] = p.scale;
-    if (!zero_points.empty()) {
-      zero_points[i] = static_cast<int8_t>(p.zero_point);
-    }
-  }
-};
 
 // UNSUPPORTED and INVALID_ARGUMENT for what cannot be optimised so
 // (request.cc).

@@ -55,12 +55,10 @@ class Run {
         quantizer_(context, config_, request.source),
         elements_(quantizer_.elements()),
         bytes_(elements_ * source_.element_size()) {
-    const QuantizedSizes& sizes = quantizer_.sizes();
-    start_.scales.resize(sizes.scales);
-    start_.zero_points.resize(sizes.zero_points);
+    start_ = ParamSet(quantizer_.layout().num_params,
+                      config_.scheme() == Scheme::kAsymmetric);
     Report(0);
-    quantizer_.FindParams(start_.scales.data(), start_.zero_points.data(),
-                          nullptr);
+    FindParams(&quantizer_, start_.span(), nullptr);
     params_ = start_;
   }
 
@@ -319,13 +317,9 @@ class Run {
   }
 
   std::unique_ptr<QuantizedTensor> TensorOf(const ParamSet& params) {
-    auto tensor = std::make_unique<QuantizedTensor>(context_, config_,
-                                                    request_.source.shape);
-    ParamSet working = params;
-    quantizer_.Encode(0, quantizer_.num_blocks(), tensor->mutable_codes(),
-                      working.scales.data(), working.zero_points.data());
-    StoreParams(params, tensor.get());
-    return tensor;
+    QuantizeJob job{config_, request_.source};
+    job.params = &params;
+    return Quantize(context_, job);
   }
 
   double MseOf(const QuantizedTensor& tensor) const {
@@ -446,11 +440,10 @@ class Run {
     ArrayView view;
     view.data = weights.data();
     view.shape = request_.source.shape;
-    auto tensor = std::make_unique<QuantizedTensor>(context_, config_,
-                                                    request_.source.shape);
-    QuantizeInto(context_, plain, view, tensor->mutable_codes(),
-                 tensor->mutable_scales(), tensor->mutable_zero_points());
-    return tensor;
+    // It is the config's tensor, whose clip does not matter any more.
+    const auto tensor = Quantize(context_, plain, view);
+    return TensorOfParts(context_, config_, request_.source.shape,
+                         tensor->parts(), /*borrow=*/false);
   }
 
   void OnLayer() {

@@ -92,16 +92,21 @@ struct EncodeArgs;  // kernels/traversal.h
 struct DecodeArgs;
 struct FitArgs;
 struct FitSums;
+struct RoundTripArgs;
 
 // One SIMD target's code for a format.
 struct Kernels {
   // Quantizes a block of the matrix. False where a value that is not finite
   // was met in a segment whose range had to be found.
   bool (*encode)(const EncodeArgs& args);
-  // Dequantizes a run of elements.
-  void (*decode)(const DecodeArgs& args);
+  // Dequantizes a run of elements. False where the output's type does not hold
+  // a value (kernels/overflow.h).
+  bool (*decode)(const DecodeArgs& args);
   // How well parameters fit values; nullptr for formats without scales.
   FitSums (*fit)(const FitArgs& args);
+  // What encode and decode make of values that share parameters, without codes
+  // in between: fake quantization.
+  void (*round_trip)(const RoundTripArgs& args);
 };
 
 // What a format can do, of Format::traits.

@@ -14,17 +14,14 @@ constexpr uint64_t kMinRun = 32;
 
 void SetChannels(Layout& layout, const Config& config, const Shape& shape) {
   const int rank = shape.rank;
-  const int axis = config.axis() < 0 ? config.axis() + rank : config.axis();
-  if (rank == 0 || axis < 0 || axis >= rank) {
-    Fail(Status::kInvalidArgument, "axis = ", config.axis(),
-         ", but the array of shape ", shape.ToString(), " has rank ", rank);
-  }
+  const int axis = shape.Axis(config.axis());
   for (int i = 0; i < rank; ++i) {
     (i < axis    ? layout.outer
      : i == axis ? layout.channels
                  : layout.inner) *= shape.dims[i];
   }
-  layout.num_params = layout.channels;
+  // Channels without elements have nothing to share.
+  layout.num_params = shape.elements() == 0 ? 0 : layout.channels;
   if (layout.outer == 1) {
     // Each channel is a run: of whole rows for the first dimension of a
     // matrix, of columns where leading dimensions are 1 or the rank is.
@@ -77,8 +74,7 @@ Layout MakeLayout(const Format& format, const Config& config,
     case Granularity::kBlock:
       layout.run = config.group_size();
       if (granularity == Granularity::kToken) {
-        layout.run = shape.rank == 0 ? 1 : shape.dims[shape.rank - 1];
-        layout.run = std::max<uint64_t>(layout.run, 1);
+        layout.run = std::max<uint64_t>(shape.features(), 1);
       }
       layout.mod = std::max<uint64_t>(DivCeil(layout.columns, layout.run), 1);
       layout.row_params = layout.mod;

@@ -31,21 +31,25 @@ class Dequantizer {
   Dequantizer(const Context& context, const Config& config, const Shape& shape,
               const Layout& layout, const TensorSlice& slice);
   // Elements [begin, begin + count), in row-major order, on this thread.
+  // NON_FINITE, naming the index, where dtype does not hold a value and
+  // `overflow` does not say what then.
   void Decode(uint64_t begin, uint64_t count, DType dtype, bool stream,
-              uint8_t* out) const;
+              uint8_t* out, Overflow overflow = Overflow::kError) const;
   // The same on the context's threads.
-  void DecodeParallel(uint64_t begin, uint64_t count, DType dtype,
-                      uint8_t* out) const;
+  void DecodeParallel(uint64_t begin, uint64_t count, DType dtype, uint8_t* out,
+                      Overflow overflow = Overflow::kError) const;
 
  private:
-  void Finish(const Config& config, const Shape& shape, const Layout& layout);
+  [[noreturn]] void FailOverflow(uint64_t begin, uint64_t count,
+                                 DType dtype) const;
+  void Finish(const Config& config, const Layout& layout);
 
   const Context& context_;
   const Kernels& kernels_;
   DecodeArgs args_;
   StoredScales stored_;
   Outliers outliers_;
-  uint64_t features_ = 1;
+  Shape shape_;
   Buffer element_params_, all_scales_;
 };
 

@@ -10,7 +10,7 @@
 #include "core/kernels/compare.h"
 #include "core/kernels/elements.h"
 #include "core/tensor/chunks.h"
-#include "core/tensor/quantize.h"
+#include "core/tensor/source.h"
 
 namespace bnq {
 namespace {
@@ -92,6 +92,28 @@ ErrorSums::Side TensorSide(const Dequantizer& dequantizer) {
     dequantizer.Decode(begin, count, DType::kF32, false,
                        reinterpret_cast<uint8_t*>(out));
   };
+}
+
+void MetricsSink::Take(const QuantizedSlice& slice) {
+  const uint64_t begin = slice.begin, end = slice.end;
+  const uint64_t from = begin - begin % kChunk;
+  const uint64_t to = slice.last ? end : end - end % kChunk;
+  const auto decode = [&](uint64_t at, size_t n, float* out) {
+    // The front of the first chunk was decoded with the slice before.
+    const size_t kept =
+        at < begin ? static_cast<size_t>(std::min<uint64_t>(begin - at, n)) : 0;
+    std::copy_n(carry_.begin(), kept, out);
+    if (kept < n) {
+      slice.values.Decode(at + kept, n - kept, DType::kF32, false,
+                          reinterpret_cast<uint8_t*>(out + kept));
+    }
+  };
+  if (to > from) sums_.Add(context_, from, to, original_, decode);
+  if (!slice.last && to < end) {
+    const uint64_t fresh = std::max(to, begin);
+    slice.values.Decode(fresh, end - fresh, DType::kF32, false,
+                        reinterpret_cast<uint8_t*>(&carry_[fresh % kChunk]));
+  }
 }
 
 void CheckComparable(const Shape& original, const Shape& other) {

@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "core/base/context.h"
 #include "core/base/shape.h"
 #include "core/kernels/compare.h"
 #include "core/tensor/dequantize.h"
+#include "core/tensor/slices.h"
 #include "core/tensor/tensor.h"
 
 namespace bnq {
@@ -48,6 +50,23 @@ class ErrorSums {
 
 ErrorSums::Side ArraySide(const ArrayView& array);
 ErrorSums::Side TensorSide(const Dequantizer& dequantizer);
+
+// The metrics of an array that is quantized slice by slice. Sums are of whole
+// chunks, so what a slice has beyond its last chunk is kept for the next.
+class MetricsSink : public SliceSink {
+ public:
+  MetricsSink(const Context& context, const ArrayView& original)
+      : context_(context), original_(ArraySide(original)), carry_(kChunk) {}
+  void Take(const QuantizedSlice& slice) override;
+  // NO_DATA where there was no slice.
+  Metrics Result() const { return sums_.Result(); }
+
+ private:
+  const Context& context_;
+  ErrorSums::Side original_;
+  ErrorSums sums_;
+  std::vector<float> carry_;
+};
 
 // INVALID_ARGUMENT where shapes differ, NO_DATA where they have no elements.
 void CheckComparable(const Shape& original, const Shape& other);

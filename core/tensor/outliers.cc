@@ -109,10 +109,10 @@ void GatherOutliers(const SourceView& source, uint64_t features,
   }
 }
 
-void ScatterOutliers(const Outliers& outliers, uint64_t features,
+bool ScatterOutliers(const Outliers& outliers, uint64_t features,
                      uint64_t begin, uint64_t count, DType dtype,
-                     uint8_t* out) {
-  if (outliers.count == 0) return;
+                     Overflow overflow, uint8_t* out) {
+  if (outliers.count == 0) return true;
   const uint64_t end = begin + count;
   const uint32_t* const first = outliers.columns;
   const uint32_t* const last = first + outliers.count;
@@ -123,10 +123,13 @@ void ScatterOutliers(const Outliers& outliers, uint64_t features,
       c = std::lower_bound(first, last, begin - row_begin);
     }
     for (; c != last && row_begin + *c < end; ++c) {
-      const float x = Widen(
-          outliers.dtype,
-          outliers.values +
-              2 * (row * outliers.count + static_cast<uint64_t>(c - first)));
+      float x = Widen(outliers.dtype,
+                      outliers.values + 2 * (row * outliers.count +
+                                             static_cast<uint64_t>(c - first)));
+      if (overflow != Overflow::kKeep && Overflows(dtype, x)) {
+        if (overflow == Overflow::kError) return false;
+        x = Saturated(dtype, x);
+      }
       const uint64_t at = row_begin + *c - begin;
       if (dtype == DType::kF32) {
         std::memcpy(out + 4 * at, &x, sizeof x);
@@ -135,6 +138,7 @@ void ScatterOutliers(const Outliers& outliers, uint64_t features,
       }
     }
   }
+  return true;
 }
 
 }  // namespace bnq

@@ -10,6 +10,7 @@
 #include "core/base/context.h"
 #include "core/base/shape.h"
 #include "core/kernels/elements.h"
+#include "core/kernels/overflow.h"
 #include "core/tensor/tensor.h"
 
 namespace bnq {
@@ -29,9 +30,10 @@ void GatherOutliers(const SourceView& source, uint64_t features,
                     const OutlierColumns& found, uint64_t begin, uint64_t end,
                     uint8_t* values);
 // Puts those of elements [begin, begin + count) into out, which holds them as
-// dtype.
-void ScatterOutliers(const Outliers& outliers, uint64_t features,
-                     uint64_t begin, uint64_t count, DType dtype, uint8_t* out);
+// dtype. False where that does not hold one, and overflow is kError.
+bool ScatterOutliers(const Outliers& outliers, uint64_t features,
+                     uint64_t begin, uint64_t count, DType dtype,
+                     Overflow overflow, uint8_t* out);
 
 }  // namespace bnq
 

@@ -55,94 +55,132 @@ void CheckAllFinite(const Context& context, const Config& config,
   });
 }
 
-// How many values a code beyond those there are would be nearer to.
+// Counts values that a code beyond those there are would be nearer to.
+class ClampCounter {
+ public:
+  ClampCounter(const Config& config, const ArrayView& array,
+               const QuantizedTensor& tensor, const ParamSet& params)
+      : source_(MakeSource(array, &config)),
+        layout_(tensor.layout()),
+        params_(params),
+        range_(tensor.format().code_range(config.variant())),
+        integer_(tensor.format().Has(kInteger)),
+        features_(array.shape.features()) {
+    const Outliers outliers = tensor.outliers();
+    if (outliers.count != 0) left_out_.resize(features_);
+    for (uint64_t i = 0; i < outliers.count; ++i) {
+      left_out_[outliers.columns[i]] = 1;
+    }
+  }
+
+  // Of elements [begin, end).
+  uint64_t Count(uint64_t begin, uint64_t end) const {
+      std::vector<float> x(kChunk + kLanes);
+    uint64_t count = 0;
+    for (uint64_t at = begin; at < end; at += kChunk) {
+      const size_t m =
+          static_cast<size_t>(std::min<uint64_t>(end - at, kChunk));
+      LoadElements(source_, at, m, x.data());
+      for (size_t i = 0; i < m;) {
+        const uint64_t column = (at + i) % layout_.columns;
+        const uint64_t rest = std::min(layout_.run - column % layout_.run,
+                                       layout_.columns - column);
+        const size_t n = static_cast<size_t>(std::min<uint64_t>(rest, m - i));
+        count += CountRun(at + i, x.data() + i, n);
+        i += n;
+      }
+    }
+    return count;
+  }
+
+ private:
+  // Of values that share parameters.
+  uint64_t CountRun(uint64_t at, const float* x, size_t n) const {
+    const Params params = params_.At(
+        layout_.ParamIndex(at / layout_.columns, at % layout_.columns));
+    const float inverse = InverseScale(params.scale);
+    const int32_t zero = params.zero_point;
+    // Tables reach from -1 to 1; the reciprocal may add a last bit. A code is
+    // the nearest integer.
+    const float table = 1.0f + 2.0f * FLT_EPSILON;
+    const float lo = integer_ ? static_cast<float>(range_.lo - zero) : -table;
+    const float hi = integer_ ? static_cast<float>(range_.hi - zero) : table;
+    uint64_t count = 0;
+    for (size_t i = 0; i < n; ++i) {
+      if (!left_out_.empty() && left_out_[(at + i) % features_]) continue;
+      const float v = x[i] * inverse;
+      const float code = integer_ ? std::nearbyint(v) : v;
+      count += code < lo || code > hi;
+    }
+    return count;
+  }
+
+  const SourceView source_;
+  const Layout& layout_;
+  const ParamSet& params_;
+  const CodeRange range_;
+  const bool integer_;
+  const uint64_t features_;
+  std::vector<uint8_t> left_out_;  // by feature; empty: none
+};
+
 uint64_t CountClamped(const Context& context, const Config& config,
-                      const ArrayView& array, const Layout& layout,
-                      const float* scales, const int8_t* zero_points) {
-  const Format& format = FormatOf(config);
-  const SourceView source = MakeSource(array, &config);
-  const CodeRange range = format.code_range(config.variant());
+                      const ArrayView& array, const QuantizedTensor& tensor,
+                      const ParamSet& params) {
+  const ClampCounter counter(config, array, tensor, params);
   const uint64_t n = array.shape.elements();
   std::vector<uint64_t> counts(DivCeil(n, kTask));
   ParallelFor(context, counts.size(), [&](uint64_t task) {
-    std::vector<float> x(kChunk + kLanes);
-    uint64_t count = 0;
-    for (uint64_t at = task * kTask; at < std::min(n, (task + 1) * kTask);
-         at += kChunk) {
-      const size_t m = static_cast<size_t>(std::min<uint64_t>(n - at, kChunk));
-      LoadElements(source, at, m, x.data());
-      // Run by run.
-      for (size_t i = 0; i < m;) {
-        const uint64_t column = (at + i) % layout.columns;
-        const uint64_t p = layout.ParamIndex((at + i) / layout.columns, column);
-        const uint64_t rest =
-            std::min(layout.run - column % layout.run, layout.columns - column);
-        const size_t end =
-            i + static_cast<size_t>(std::min<uint64_t>(rest, m - i));
-        const float inverse = InverseScale(scales[p]);
-        const int32_t zero = zero_points != nullptr ? zero_points[p] : 0;
-        // Tables reach from -1 to 1; the reciprocal may add a last bit. A code
-        // is the nearest integer.
-        const bool integer = format.Has(kInteger);
-        const float table = 1.0f + 2.0f * FLT_EPSILON;
-        const float lo = integer ? static_cast<float>(range.lo - zero) : -table;
-        const float hi = integer ? static_cast<float>(range.hi - zero) : table;
-        for (; i < end; ++i) {
-          const float v = x[i] * inverse;
-          const float code = integer ? std::nearbyint(v) : v;
-          count += code < lo || code > hi;
-        }
-      }
-    }
-    counts[task] = count;
+    counts[task] = counter.Count(task * kTask, std::min(n, (task + 1) * kTask));
   });
   uint64_t total = 0;
   for (uint64_t count : counts) total += count;
   return total;
 }
 
+// The parameters to code with; INVALID_ARGUMENT names one that cannot be used.
+ParamSet UsableParams(const Config& config, const Format& format,
+                      const Parts& sizes, const ParamSet& given) {
+  const CodeRange range = format.code_range(config.variant());
+  const uint64_t count = sizes[Part::kScales].count;
+  ParamSet usable(count, sizes[Part::kZeroPoints].count != 0);
+  for (uint64_t i = 0; i < count; ++i) {
+    Params params = given.At(i);
+    if (params.zero_point < range.lo || params.zero_point > range.hi) {
+      Fail(Status::kInvalidArgument, "zero point ", i, " = ", params.zero_point,
+           ", must be ", range.lo, " to ", range.hi);
+    }
+    params.scale =
+        UsableGivenScale(config, format, i, params.scale, params.zero_point);
+    usable.Set(i, params);
+  }
+  return usable;
+}
+
 }  // namespace
 
-std::unique_ptr<QuantizedTensor> QuantizeStatic(
-    const Context& context, const Config& config, const ArrayView& array,
-    const float* scales, const int8_t* zero_points, uint64_t* clamped) {
+std::unique_ptr<QuantizedTensor> QuantizeStatic(const Context& context,
+                                                const Config& config,
+                                                const ArrayView& array,
+                                                const ParamSet& given,
+                                                uint64_t* clamped) {
   const Format& format = FormatOf(config);
   if (!format.Has(kScaled)) {
     Fail(Status::kUnsupported, "format ", format.name, " has no scales");
   }
-  if (config.outlier_threshold() != 0.0f) {
-    Fail(Status::kUnsupported,
-         "outlier_threshold = ", config.outlier_threshold(),
-         ", must be 0 where parameters are given");
-  }
-  Quantizer quantizer(context, config, array);
-  const QuantizedSizes& sizes = quantizer.sizes();
-  const CodeRange range = format.code_range(config.variant());
-  auto tensor = std::make_unique<QuantizedTensor>(context, config, array.shape);
-  Buffer working = context.Allocate(sizes.scales * sizeof(float));
-  for (uint64_t i = 0; i < sizes.scales; ++i) {
-    const int32_t zero = sizes.zero_points != 0 ? zero_points[i] : 0;
-    if (zero < range.lo || zero > range.hi) {
-      Fail(Status::kInvalidArgument, "zero point ", i, " = ", zero,
-           ", must be ", range.lo, " to ", range.hi);
-    }
-    working.as<float>()[i] =
-        UsableGivenScale(config, format, i, scales[i], zero);
-    if (sizes.zero_points != 0) {
-      tensor->mutable_zero_points()[i] = zero_points[i];
-    }
-  }
+  ParamSet usable =
+      UsableParams(config, format, PartSizes(config, array.shape), given);
   CheckAllFinite(context, config, array);
-  quantizer.TakeParams();
-  quantizer.Encode(0, quantizer.num_blocks(), tensor->mutable_codes(),
-                   working.as<float>(), tensor->mutable_zero_points());
+  QuantizeJob job{config, array};
+  job.params = &usable;
+  auto tensor = Quantize(context, job);
   if (clamped != nullptr) {
-    *clamped = CountClamped(context, config, array, quantizer.layout(),
-                            working.as<float>(),
-                            sizes.zero_points != 0 ? zero_points : nullptr);
+    // Codes of double quantized integers are those of the scales as stored.
+    if (config.double_quant() && format.Has(kInteger)) {
+      tensor->scales().Read(0, usable.scales.size(), usable.scales.data());
+    }
+    *clamped = CountClamped(context, config, array, *tensor, usable);
   }
-  StoreScales(config, working.as<float>(), sizes.scales,
-              tensor->mutable_scales());
   return tensor;
 }
 

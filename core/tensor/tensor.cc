@@ -32,58 +32,23 @@ const Format& FormatOf(const Config& config) {
   return *format;
 }
 
-QuantizedSizes SizesOf(const Config& config, const Shape& shape) {
-  const Layout layout = MakeLayout(FormatOf(config), config, shape);
-  QuantizedSizes sizes;
-  sizes.code_bytes = layout.code_bytes;
-  sizes.scales = layout.num_params;
-  sizes.scale_bytes = StoredScaleBytes(config, layout.num_params);
-  if (config.scheme() == Scheme::kAsymmetric) {
-    sizes.zero_points = layout.num_params;
-  }
-  // Parameters are no more than elements, whose bytes fit (Shape::Make).
-  return sizes;
-}
-
 QuantizedTensor::QuantizedTensor(const Context& context, const Config& config,
-                                 const Shape& shape, uint64_t outlier_columns,
-                                 DType outlier_dtype)
-    : QuantizedTensor(config, shape, TensorParts(), nullptr) {
-  codes_ = context.Allocate(sizes_.code_bytes);
-  scales_ = context.Allocate(sizes_.scale_bytes);
-  zero_points_ = context.Allocate(sizes_.zero_points);
-  parts_ = {codes_.data(), scales_.data(), zero_points_.as<int8_t>(), {}};
-  if (outlier_columns != 0) {
-    outlier_columns_ = context.Allocate(4 * outlier_columns);
-    outlier_values_ = context.Allocate(2 * outlier_columns * tokens());
-    parts_.outliers = {outlier_columns_.as<uint32_t>(), outlier_columns,
-                       outlier_dtype, outlier_values_.data()};
-  }
-}
-
-QuantizedTensor::QuantizedTensor(const Config& config, const Shape& shape,
-                                 const TensorParts& parts,
+                                 const Shape& shape, const Parts& given,
                                  std::shared_ptr<const void> keep_alive)
     : config_(config),
       format_(&FormatOf(config)),
       shape_(shape),
       layout_(MakeLayout(*format_, config, shape)),
-      sizes_(SizesOf(config, shape)),
-      parts_(parts),
-      keep_alive_(std::move(keep_alive)) {}
-
-uint64_t QuantizedTensor::features() const {
-  return shape_.rank == 0 ? 1 : shape_.dims[shape_.rank - 1];
-}
-
-uint64_t QuantizedTensor::tokens() const {
-  const uint64_t n = features();
-  return n == 0 ? 0 : shape_.elements() / n;
-}
-
-uint64_t QuantizedTensor::bytes() const {
-  const uint64_t k = parts_.outliers.count;
-  return sizes_.bytes() + 4 * k + 2 * k * tokens();
+      parts_(PartSizes(config, shape, given)),
+      keep_alive_(std::move(keep_alive)) {
+  for (int i = 0; i < kNumParts; ++i) {
+    const Part id = PartAt(i).id;
+    PartData& part = parts_[id];
+    part.data = given[id].data;
+    if (part.data != nullptr || part.bytes == 0) continue;
+    own_[i] = context.Allocate(part.bytes);
+    part.data = own_[i].data();
+  }
 }
 
 double QuantizedTensor::bits_per_weight() const {
@@ -96,73 +61,52 @@ StoredScales QuantizedTensor::scales() const {
   StoredScales scales;
   scales.dtype = config_.scale_dtype();
   scales.double_quant = config_.double_quant();
-  scales.count = sizes_.scales;
-  scales.data = parts_.scales;
+  scales.count = parts_[Part::kScales].count;
+  scales.data = parts_[Part::kScales].data;
   return scales;
 }
 
-void QuantizedTensor::ValidateParams() const {
-  scales().Validate();
-  const CodeRange range = format_->code_range(config_.variant());
-  for (uint64_t i = 0; i < sizes_.zero_points; ++i) {
-    const int32_t zero = parts_.zero_points[i];
-    if (zero < range.lo || zero > range.hi) {
-      Fail(Status::kInvalidArgument, "zero point ", i, " = ", zero,
-           ", must be ", range.lo, " to ", range.hi);
-    }
-  }
-  const Outliers& outliers = parts_.outliers;
-  for (uint64_t i = 0; i < outliers.count; ++i) {
-    const uint32_t column = outliers.columns[i];
-    if (column >= features() || (i != 0 && column <= outliers.columns[i - 1])) {
-      Fail(Status::kInvalidArgument, "outlier column ", i, " = ", column,
-           ", must be above the one before it and below ", features());
-    }
-  }
+Outliers QuantizedTensor::outliers() const {
+  const PartData& columns = parts_[Part::kOutlierColumns];
+  const PartData& values = parts_[Part::kOutlierValues];
+  return {reinterpret_cast<const uint32_t*>(columns.data), columns.count,
+          values.dtype, values.data};
 }
 
 void QuantizedTensor::Validate() const {
-  ValidateParams();
-  const Packing packing = this->packing();
-  if (packing == Packing::kBits16) return;
-  const PackingUnit unit = UnitOf(packing);
-  const PackingKernels& kernels = GetPackingKernels(packing);
-  // A byte is valid if its codes are, and if packing them gives it again.
-  bool valid[256];
-  bool all = true;
-  const int32_t limit = format_->first_invalid;
-  for (int b = 0; b < 256; ++b) {
-    int8_t codes[kMaxUnitCodes + kPackSlack] = {};
-    const uint8_t byte = static_cast<uint8_t>(b);
-    uint8_t again = 0;
-    kernels.unpack(&byte, unit.codes, format_->bias, codes);
-    valid[b] = true;
-    for (uint32_t i = 0; i < unit.codes; ++i) {
-      valid[b] &= limit == 0 || codes[i] + format_->bias < limit;
-    }
-    kernels.pack(codes, unit.codes, format_->bias, &again);
-    valid[b] &= again == byte;
-    all &= valid[b];
+  for (int i = 0; i < kNumParts; ++i) PartAt(i).validate(*this);
+}
+
+bool SameTensor(const QuantizedTensor& a, const QuantizedTensor& b) {
+  if (!(a.config() == b.config()) || a.shape() != b.shape()) return false;
+  for (int i = 0; i < kNumParts; ++i) {
+    const PartData& x = a.part(PartAt(i).id);
+    const PartData& y = b.part(PartAt(i).id);
+    if (x.bytes != y.bytes || x.dtype != y.dtype) return false;
+    if (x.bytes != 0 && std::memcmp(x.data, y.data, x.bytes) != 0) return false;
   }
-  if (all) return;
-  for (uint64_t at = 0; at < layout_.code_bytes; ++at) {
-    if (valid[parts_.codes[at]]) continue;
-    const uint64_t row = at / layout_.row_bytes;
-    const uint64_t column = at % layout_.row_bytes * unit.codes;
-    int8_t codes[kMaxUnitCodes + kPackSlack] = {};
-    kernels.unpack(parts_.codes + at, unit.codes, format_->bias, codes);
-    for (uint32_t i = 0; limit != 0 && i < unit.codes; ++i) {
-      if (codes[i] + format_->bias < limit) continue;
-      Fail(Status::kInvalidArgument, "stored code of element ",
-           row * layout_.columns + column + i, " = ", codes[i] + format_->bias,
-           ", must be 0 to ", limit - 1, " for format ", format_->name);
-    }
-    Fail(Status::kInvalidArgument, "byte ", at,
-         " of the codes = ", Hex(parts_.codes[at], 2), ", from element ",
-         row * layout_.columns + column,
-         " on, is not what any codes of format ", format_->name,
-         " are packed to");
+  return true;
+}
+
+std::unique_ptr<QuantizedTensor> TensorOfParts(const Context& context,
+                                               const Config& config,
+                                               const Shape& shape,
+                                               const Parts& given,
+                                               bool borrow) {
+  const Parts parts = CheckedParts(config, shape, given);
+  Parts sizes = parts;
+  for (int i = 0; !borrow && i < kNumParts; ++i) {
+    sizes[PartAt(i).id].data = nullptr;
   }
+  auto tensor =
+      std::make_unique<QuantizedTensor>(context, config, shape, sizes);
+  for (int i = 0; !borrow && i < kNumParts; ++i) {
+    const Part id = PartAt(i).id;
+    if (parts[id].bytes == 0) continue;
+    std::memcpy(tensor->mutable_part(id), parts[id].data, parts[id].bytes);
+  }
+  tensor->Validate();
+  return tensor;
 }
 
 void UnpackCodes(const QuantizedTensor& tensor, uint64_t begin, uint64_t count,
@@ -182,7 +126,7 @@ void UnpackCodes(const QuantizedTensor& tensor, uint64_t begin, uint64_t count,
     if (layout.columns - column < n) n = layout.columns - column;
     if (count - done < n) n = count - done;
     kernels.unpack(
-        tensor.parts().codes + row * layout.row_bytes + ByteOf(packing, column),
+        tensor.codes() + row * layout.row_bytes + ByteOf(packing, column),
         skip + n, format.bias, scratch);
     std::memcpy(codes + done, scratch + skip, n);
     done += n;
@@ -224,23 +168,19 @@ std::unique_ptr<QuantizedTensor> Repack(const Context& context,
   Config config = tensor.config();
   config.SetInt(static_cast<int32_t>(Option::kPacking),
                 static_cast<int64_t>(packing));
-  const TensorParts& from = tensor.parts();
-  const Outliers& outliers = from.outliers;
-  auto copy = std::make_unique<QuantizedTensor>(context, config, tensor.shape(),
-                                                outliers.count, outliers.dtype);
-  const auto fill = [](void* to, const void* data, uint64_t bytes) {
-    if (bytes != 0) std::memcpy(to, data, bytes);
-  };
-  fill(copy->mutable_scales(), from.scales, tensor.sizes().scale_bytes);
-  fill(copy->mutable_zero_points(), from.zero_points,
-       tensor.sizes().zero_points);
-  fill(copy->mutable_outlier_columns(), outliers.columns, 4 * outliers.count);
-  fill(copy->mutable_outlier_values(), outliers.values,
-       2 * outliers.count * tensor.tokens());
-  if (tensor.packing() == copy->packing()) {
-    fill(copy->mutable_codes(), from.codes, tensor.sizes().code_bytes);
-    return copy;
+  // All parts but codes are as they were.
+  Parts sizes = tensor.parts();
+  for (int i = 0; i < kNumParts; ++i) sizes[PartAt(i).id].data = nullptr;
+  auto copy =
+      std::make_unique<QuantizedTensor>(context, config, tensor.shape(), sizes);
+  const bool same_codes = tensor.packing() == copy->packing();
+  for (int i = 0; i < kNumParts; ++i) {
+    const Part id = PartAt(i).id;
+    const PartData& from = tensor.part(id);
+    if (from.bytes == 0 || (id == Part::kCodes && !same_codes)) continue;
+    std::memcpy(copy->mutable_part(id), from.data, from.bytes);
   }
+  if (same_codes) return copy;
   // Row by row: where a row of the shape ends on a unit depends on the packing,
   // so the layouts may have other rows.
   const Shape& shape = tensor.shape();

@@ -13,18 +13,9 @@
 #include "core/scheme/layout.h"
 #include "core/scheme/rules.h"
 #include "core/scheme/scales.h"
+#include "core/tensor/parts.h"
 
 namespace bnq {
-
-// What a tensor of a shape takes under a config, apart from outliers.
-struct QuantizedSizes {
-  uint64_t code_bytes = 0;
-  uint64_t scales = 0;       // their number
-  uint64_t scale_bytes = 0;  // as they are stored
-  uint64_t zero_points = 0;  // int8
-  uint64_t bytes() const { return code_bytes + scale_bytes + zero_points; }
-};
-QuantizedSizes SizesOf(const Config& config, const Shape& shape);
 
 // Columns of the last dimension that are kept beside the codes.
 struct Outliers {
@@ -34,66 +25,69 @@ struct Outliers {
   const uint8_t* values = nullptr;  // [elements / features, count]
 };
 
-// Where a tensor's parts are; their numbers are those of SizesOf.
-struct TensorParts {
-  const uint8_t* codes = nullptr;
-  const uint8_t* scales = nullptr;  // aligned to 4 bytes
-  const int8_t* zero_points = nullptr;
-  Outliers outliers;
-};
-
 class QuantizedTensor {
  public:
-  // Memory for the parts, to be filled before anybody else sees the tensor;
-  // with room for as many outlier columns.
+  // Parts that have memory in `given` live there, and `keep_alive` owns it
+  // (nullptr: the caller promises). The others get memory of the tensor's own,
+  // of the sizes PartSizes says, to be filled before anybody else sees it.
   QuantizedTensor(const Context& context, const Config& config,
-                  const Shape& shape, uint64_t outlier_columns = 0,
-                  DType outlier_dtype = DType::kF16);
-  // Parts in memory that `keep_alive` owns (nullptr: the caller promises).
-  QuantizedTensor(const Config& config, const Shape& shape,
-                  const TensorParts& parts,
-                  std::shared_ptr<const void> keep_alive);
+                  const Shape& shape, const Parts& given = Parts(),
+                  std::shared_ptr<const void> keep_alive = nullptr);
 
   const Config& config() const { return config_; }
   const Format& format() const { return *format_; }
   const Shape& shape() const { return shape_; }
   const Layout& layout() const { return layout_; }
-  const QuantizedSizes& sizes() const { return sizes_; }
-  const TensorParts& parts() const { return parts_; }
+  const Parts& parts() const { return parts_; }
+  const PartData& part(Part id) const { return parts_[id]; }
   // Everything, with the outliers.
-  uint64_t bytes() const;
+  uint64_t bytes() const { return parts_.bytes(); }
   double bits_per_weight() const;
-  StoredScales scales() const;
   Packing packing() const { return PackingOf(*format_, config_); }
-  // Of the last dimension; 1 for rank 0.
-  uint64_t features() const;
-  // Of outliers: elements / features.
-  uint64_t tokens() const;
 
-  uint8_t* mutable_codes() { return codes_.data(); }
-  uint8_t* mutable_scales() { return scales_.data(); }
-  int8_t* mutable_zero_points() { return zero_points_.as<int8_t>(); }
-  uint32_t* mutable_outlier_columns() {
-    return outlier_columns_.as<uint32_t>();
+  // The same parts as what they are.
+  const uint8_t* codes() const { return parts_[Part::kCodes].data; }
+  StoredScales scales() const;
+  // nullptr: none.
+  const int8_t* zero_points() const {
+    return reinterpret_cast<const int8_t*>(parts_[Part::kZeroPoints].data);
   }
-  uint8_t* mutable_outlier_values() { return outlier_values_.data(); }
+  Outliers outliers() const;
 
-  // INVALID_ARGUMENT, naming the index, for a scale that is not finite, a zero
-  // point out of range, stored codes that no encoder emits, or outlier columns
-  // that are not ascending or not there.
+  // While it is being filled, also in the caller's memory.
+  uint8_t* mutable_part(Part id) {
+    return const_cast<uint8_t*>(parts_[id].data);
+  }
+  uint8_t* mutable_codes() { return mutable_part(Part::kCodes); }
+  uint8_t* mutable_scales() { return mutable_part(Part::kScales); }
+  int8_t* mutable_zero_points() {
+    return reinterpret_cast<int8_t*>(mutable_part(Part::kZeroPoints));
+  }
+
+  // INVALID_ARGUMENT, naming part and index, where the contents of a part
+  // cannot be: a scale that is not finite, a zero point out of range, stored
+  // codes that no encoder emits, outlier columns that do not ascend.
   void Validate() const;
-  void ValidateParams() const;
 
  private:
   Config config_;
   const Format* format_;
   Shape shape_;
   Layout layout_;
-  QuantizedSizes sizes_;
-  TensorParts parts_;
-  Buffer codes_, scales_, zero_points_, outlier_columns_, outlier_values_;
+  Parts parts_;
+  Buffer own_[kNumParts];
   std::shared_ptr<const void> keep_alive_;
 };
+
+// The same bits of the same config's options and parts.
+bool SameTensor(const QuantizedTensor& a, const QuantizedTensor& b);
+
+// Parts in memory that is copied, unless it is borrowed and must outlive the
+// tensor. INVALID_ARGUMENT as in CheckedParts and Validate.
+std::unique_ptr<QuantizedTensor> TensorOfParts(const Context& context,
+                                               const Config& config,
+                                               const Shape& shape,
+                                               const Parts& given, bool borrow);
 
 // The format of a config; INVALID_ARGUMENT for none.
 const Format& FormatOf(const Config& config);

@@ -111,8 +111,8 @@ bnq_status RunSession(const Paths& paths, const std::vector<float>& values,
   TRY(bnq_options_set_text(bnq_config_settings(s->config), "axis", "1"));
   TRY(bnq_tensor_quantize(s->context, s->config, &array, &s->tensor));
   std::vector<float> out(values.size());
-  TRY(bnq_tensor_dequantize(s->context, s->tensor, BNQ_DTYPE_F32, out.data(),
-                            4 * out.size()));
+  TRY(bnq_tensor_dequantize(s->context, s->tensor, BNQ_DTYPE_F32,
+                            BNQ_OVERFLOW_ERROR, out.data(), 4 * out.size()));
   double metrics[BNQ_NUM_METRICS];
   TRY(bnq_tensor_compare(s->context, &array, s->tensor, metrics, 5));
   TRY(bnq_writer_create(s->context, paths.in.c_str(), BNQ_FILE_SAFETENSORS,
@@ -135,7 +135,7 @@ bnq_status RunSession(const Paths& paths, const std::vector<float>& values,
   bnq_report_destroy(s->report);
   s->report = nullptr;
   TRY(bnq_dequantize_file(s->context, paths.out.c_str(), paths.back.c_str(),
-                          BNQ_DTYPE_F16, BNQ_WRITE_OVERWRITE, 0, nullptr,
+                          BNQ_DTYPE_F16, BNQ_OVERFLOW_ERROR, BNQ_WRITE_OVERWRITE, 0, nullptr,
                           nullptr, nullptr));
   TRY(bnq_compare_files(s->context, paths.in.c_str(), paths.back.c_str(),
                         nullptr, nullptr, &s->report));

@@ -82,6 +82,7 @@ static void test_everything(const char* directory) {
   char input[512], output[512], back[512];
   bnq_context* context;
   bnq_config* config;
+  bnq_part part;
   bnq_tensor* tensor;
   bnq_writer* writer;
   bnq_file* file;
@@ -115,10 +116,13 @@ static void test_everything(const char* directory) {
   CHECK(bnq_tensor_quantize(context, config, &source, &tensor) == BNQ_OK);
   CHECK(bnq_tensor_format(tensor) == BNQ_FORMAT_INT8);
   CHECK(bnq_tensor_shape(tensor, got) == 2 && got[0] == 700 && got[1] == 100);
-  CHECK(bnq_tensor_zero_points(tensor, &bytes) != NULL && bytes == 2800);
+  CHECK(bnq_tensor_part(tensor, BNQ_PART_ZERO_POINTS, &part) == BNQ_OK);
+  CHECK(part.data != NULL && part.count == 2800 && part.dtype == BNQ_DTYPE_I8);
+  CHECK(strcmp(bnq_part_name(BNQ_PART_ZERO_POINTS), "zero_points") == 0);
   CHECK(fabs(bnq_tensor_bits_per_weight(tensor) - (8 + 2800 * 40 / 70000.0)) <
         1e-12);
-  CHECK(bnq_tensor_dequantize(context, tensor, BNQ_DTYPE_F32, restored,
+  CHECK(bnq_tensor_dequantize(context, tensor, BNQ_DTYPE_F32,
+                              BNQ_OVERFLOW_ERROR, restored,
                               sizeof restored) == BNQ_OK);
   CHECK(bnq_tensor_compare(context, &source, tensor, metrics,
                            BNQ_NUM_METRICS) == BNQ_OK);
@@ -171,11 +175,16 @@ static void test_everything(const char* directory) {
     CHECK(bnq_file_tensor(context, file, index, &read) == BNQ_OK);
     bnq_file_close(file); /* the tensor keeps the file mapped */
     CHECK(bnq_tensor_bytes(read) == bnq_tensor_bytes(tensor));
-    CHECK(memcmp(bnq_tensor_codes(read, NULL), bnq_tensor_codes(tensor, NULL),
-                 70000) == 0);
+    {
+      bnq_part again;
+      CHECK(bnq_tensor_part(tensor, BNQ_PART_CODES, &part) == BNQ_OK);
+      CHECK(bnq_tensor_part(read, BNQ_PART_CODES, &again) == BNQ_OK);
+      CHECK(memcmp(part.data, again.data, 70000) == 0);
+    }
     bnq_tensor_destroy(read);
   }
-  CHECK(bnq_dequantize_file(context, output, back, BNQ_DTYPE_F32, 0, 0, NULL, NULL,
+  CHECK(bnq_dequantize_file(context, output, back, BNQ_DTYPE_F32,
+                            BNQ_OVERFLOW_ERROR, 0, 0, NULL, NULL,
                             NULL) == BNQ_OK);
   CHECK(bnq_compare_files(context, input, back, NULL, NULL, &report) == BNQ_OK);
   CHECK(bnq_report_count(report) == 2);

@@ -69,7 +69,8 @@ class ForkTest : public testing::Test {
     std::vector<float> out(values_.size());
     return tensor != nullptr &&
            bnq_tensor_dequantize(context_.get(), tensor, BNQ_DTYPE_F32,
-                                 out.data(), 4 * out.size()) == BNQ_OK &&
+                                 BNQ_OVERFLOW_ERROR, out.data(),
+                                 4 * out.size()) == BNQ_OK &&
            std::fabs(out[1] - values_[1]) < 0.01f;
   }
 

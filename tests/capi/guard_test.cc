@@ -103,13 +103,14 @@ std::vector<float> Values() {
 
 void AddTensor(bnq_context* context, const bnq_array& array,
                const bnq_tensor* tensor, Bytes& out) {
-  uint64_t n = 0;
-  const uint8_t* codes = bnq_tensor_codes(tensor, &n);
-  out.Add(codes, n);
-  const void* scales = bnq_tensor_scales(tensor, &n);
-  out.Add(static_cast<const char*>(scales), n);
+  for (const int32_t id : {BNQ_PART_CODES, BNQ_PART_SCALES}) {
+    bnq_part part;
+    out.Check(bnq_tensor_part(tensor, id, &part));
+    out.Add(static_cast<const uint8_t*>(part.data), part.bytes);
+  }
   std::vector<float> values(kCount);
-  out.Check(bnq_tensor_dequantize(context, tensor, BNQ_DTYPE_F32, values.data(),
+  out.Check(bnq_tensor_dequantize(context, tensor, BNQ_DTYPE_F32,
+                                  BNQ_OVERFLOW_ERROR, values.data(),
                                   4 * kCount));
   out.Add(values.data(), kCount);
   double metrics[BNQ_NUM_METRICS] = {};

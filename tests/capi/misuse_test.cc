@@ -54,11 +54,8 @@ TEST_F(Misuse, NullHandlesAreDestroyedAndAnswered) {
   EXPECT_EQ(bnq_tensor_shape(nullptr, nullptr), -1);
   EXPECT_EQ(bnq_tensor_rows(nullptr), 0u);
   EXPECT_EQ(bnq_tensor_columns(nullptr), 0u);
-  uint64_t count = 7;
-  EXPECT_EQ(bnq_tensor_codes(nullptr, &count), nullptr);
-  EXPECT_EQ(count, 0u);
-  EXPECT_EQ(bnq_tensor_scales(nullptr, nullptr), nullptr);
-  EXPECT_EQ(bnq_tensor_zero_points(nullptr, nullptr), nullptr);
+  EXPECT_EQ(bnq_part_name(0), nullptr);
+  EXPECT_EQ(bnq_part_name(BNQ_NUM_PARTS + 1), nullptr);
   EXPECT_EQ(bnq_tensor_bytes(nullptr), 0u);
   EXPECT_EQ(bnq_tensor_bits_per_weight(nullptr), 0.0);
   EXPECT_EQ(bnq_file_kind(nullptr), 0);
@@ -137,9 +134,9 @@ TEST_F(Misuse, NullArguments) {
          "options is NULL");
   Expect(bnq_options_get_float(bnq_tensor_options(nullptr), 6, metrics), bad,
          "options is NULL");
-  Expect(bnq_tensor_dequantize(context_, nullptr, 1, values_, 48), bad,
+  Expect(bnq_tensor_dequantize(context_, nullptr, 1, BNQ_OVERFLOW_ERROR, values_, 48), bad,
          "tensor is NULL");
-  Expect(bnq_tensor_dequantize(context_, tensor_, 1, nullptr, 48), bad,
+  Expect(bnq_tensor_dequantize(context_, tensor_, 1, BNQ_OVERFLOW_ERROR, nullptr, 48), bad,
          "out is NULL");
   Expect(bnq_compare(context_, &array_, nullptr, metrics, 5), bad,
          "other is NULL");
@@ -170,7 +167,7 @@ TEST_F(Misuse, NullArguments) {
   Expect(bnq_quantize_file(context_, nullptr, "a", "b", 0, 0, nullptr, nullptr,
                            nullptr),
          bad, "plan is NULL");
-  Expect(bnq_dequantize_file(context_, nullptr, "b", 1, 0, 0, nullptr, nullptr,
+  Expect(bnq_dequantize_file(context_, nullptr, "b", 1, BNQ_OVERFLOW_ERROR, 0, 0, nullptr, nullptr,
                              nullptr),
          bad, "input is NULL");
   Expect(bnq_compare_files(context_, "a", nullptr, nullptr, nullptr, nullptr),
@@ -300,15 +297,21 @@ TEST_F(Misuse, WrongShapesAndSizes) {
   Expect(bnq_tensor_quantize(context_, config_, &array_, &tensor),
          BNQ_ERROR_UNSUPPORTED, "format ternary");
 
-  Expect(bnq_tensor_dequantize(context_, tensor_, BNQ_DTYPE_F32, values_, 47),
+  Expect(bnq_tensor_dequantize(context_, tensor_, BNQ_DTYPE_F32,
+                               BNQ_OVERFLOW_ERROR, values_, 47),
          bad, "out_bytes = 47, must be 48");
-  Expect(bnq_tensor_dequantize(context_, tensor_, BNQ_DTYPE_I8, values_, 12),
+  Expect(
+      bnq_tensor_dequantize(context_, tensor_, BNQ_DTYPE_F16, 3, values_, 24),
+      BNQ_ERROR_INVALID_ARGUMENT, "overflow = 3, must be 0 to 2");
+  Expect(bnq_tensor_dequantize(context_, tensor_, BNQ_DTYPE_I8,
+                               BNQ_OVERFLOW_ERROR, values_, 12),
          bad, "must be F32, F16 or BF16");
   Expect(bnq_tensor_dequantize_rows(context_, tensor_, 2, 2, BNQ_DTYPE_F32,
-                                    values_, 32),
+                                    BNQ_OVERFLOW_ERROR, values_, 32),
          bad, "row_begin = 2 and row_count = 2");
   Expect(bnq_tensor_dequantize_rows(context_, tensor_, UINT64_MAX, 2,
-                                    BNQ_DTYPE_F32, values_, 32),
+                                    BNQ_DTYPE_F32, BNQ_OVERFLOW_ERROR, values_,
+                                    32),
          bad, "row_begin");
   int8_t codes[12] = {};
   Expect(bnq_tensor_unpack(context_, tensor_, codes, 11), bad,
@@ -334,28 +337,50 @@ TEST_F(Misuse, BuffersOfOtherSizes) {
   int8_t zero = 0;
   bnq_tensor* tensor = nullptr;
   Expect(bnq_quantize(context_, config_, &array_, codes, 2, scales, 12, nullptr,
-                      0),
+                      0, nullptr),
          bad, "code_bytes = 2, must be 3");
   Expect(bnq_quantize(context_, config_, &array_, codes, 3, scales, 13, nullptr,
-                      0),
+                      0, nullptr),
          bad, "scale_bytes = 13, must be 12");
-  Expect(
-      bnq_quantize(context_, config_, &array_, codes, 3, scales, 12, &zero, 1),
-      bad, "zero_point_count = 1, must be 0");
+  Expect(bnq_quantize(context_, config_, &array_, codes, 3, scales, 12, &zero,
+                      1, nullptr),
+         bad, "zero_point_count = 1, must be 0");
   Expect(bnq_quantize(context_, config_, &array_, nullptr, 3, scales, 12,
-                      nullptr, 0),
-         bad, "codes is NULL");
-  Expect(bnq_tensor_create(context_, config_, 2, shape_, codes, 3, scales, 12,
-                           nullptr, 0, 2, &tensor),
-         bad, "flags = 2");
-  Expect(bnq_tensor_create(context_, config_, 2, shape_, codes, 3, scales, 12,
-                           nullptr, 0, 0, &tensor),
-         bad, "element 0 = 3, must be 0 to 2");
+                      nullptr, 0, nullptr),
+         bad, "codes are NULL");
+  bnq_part parts[3] = {{codes, 3, 0, BNQ_PART_CODES, 0},
+                       {scales, 12, 0, BNQ_PART_SCALES, 0},
+                       {nullptr, 0, 0, BNQ_PART_ZERO_POINTS, 0}};
+  const auto create = [&](uint32_t count, int32_t flags) {
+    return bnq_tensor_create(context_, config_, 2, shape_, parts, count, flags,
+                             &tensor);
+  };
+  Expect(create(3, 2), bad, "flags = 2");
+  Expect(create(3, 0), bad, "element 0 = 3, must be 0 to 2");
   codes[0] = 0;
+  Expect(create(1, 0), bad, "scales take 0 bytes, must be 12");
+  parts[1].dtype = BNQ_DTYPE_F16;
+  Expect(create(3, 0), bad, "scales are of F16, must be of F32");
+  parts[1].dtype = 99;
+  Expect(create(3, 0), bad, "dtype of scales = 99");
+  parts[1].dtype = 0;
+  parts[1].data = nullptr;
+  Expect(create(3, 0), bad, "scales are NULL, must be 12 bytes");
+  parts[1].data = reinterpret_cast<const char*>(scales) + 1;
+  Expect(create(3, 0), bad, "must be aligned to 4 bytes");
+  parts[1].data = scales;
+  parts[2].part = 99;
+  Expect(create(3, 0), bad, "part = 99, must be 1 to 5");
+  parts[2].part = BNQ_PART_CODES;
+  Expect(create(3, 0), bad, "codes are given twice");
+  const uint32_t columns[2] = {1, 1};
+  parts[2] = {columns, 8, 0, BNQ_PART_OUTLIER_COLUMNS, 0};
+  Expect(create(3, 0), bad, "2 outlier columns, must be at most 0");
+  Expect(
+      bnq_tensor_create(context_, config_, 2, shape_, nullptr, 1, 0, &tensor),
+      bad, "parts is NULL");
   scales[1] = INFINITY;
-  Expect(bnq_tensor_create(context_, config_, 2, shape_, codes, 3, scales, 12,
-                           nullptr, 0, 0, &tensor),
-         bad, "scale 1 = inf");
+  Expect(create(2, 0), bad, "scale 1 = inf");
   const int8_t wrong[12] = {0, 0, 0, 0, 0, 2};
   Expect(bnq_pack(context_, config_, 2, shape_, wrong, 12, codes, 3), bad,
          "element 5 = 2, must be -1 to 1");
@@ -370,9 +395,10 @@ TEST_F(Misuse, BuffersOfOtherSizes) {
             BNQ_OK);
   const uint8_t bytes[6] = {};
   zero = 8;
-  Expect(bnq_tensor_create(context_, config_, 2, shape_, bytes, 6, scales, 4,
-                           &zero, 1, 0, &tensor),
-         bad, "zero point 0 = 8, must be -8 to 7");
+  parts[0] = {bytes, 6, 0, BNQ_PART_CODES, 0};
+  parts[1].bytes = 4;
+  parts[2] = {&zero, 1, 0, BNQ_PART_ZERO_POINTS, 0};
+  Expect(create(3, 0), bad, "zero point 0 = 8, must be -8 to 7");
 }
 
 TEST_F(Misuse, RunnerThatFails) {

@@ -97,8 +97,19 @@ void CheckCase(const json& c, int32_t threads) {
   ASSERT_EQ(bnq_tensor_quantize(s.context, s.config, &s.array, &tensor), BNQ_OK)
       << bnq_last_error();
 
-  uint64_t bytes = 0, scale_bytes = 0, zero_count = 0, columns_out = 0;
-  const uint8_t* packed = bnq_tensor_codes(tensor, &bytes);
+  // Each part.
+  bnq_part parts[BNQ_NUM_PARTS];
+  uint64_t all_bytes = 0;
+  for (int32_t p = 1; p <= BNQ_NUM_PARTS; ++p) {
+    ASSERT_EQ(bnq_tensor_part(tensor, p, &parts[p - 1]), BNQ_OK);
+    ASSERT_EQ(parts[p - 1].part, p);
+    all_bytes += parts[p - 1].bytes;
+  }
+  ASSERT_EQ(bnq_tensor_bytes(tensor), all_bytes);
+  const auto part = [&](int32_t id) { return parts[id - 1]; };
+  const uint64_t bytes = part(BNQ_PART_CODES).bytes;
+  const uint8_t* packed =
+      static_cast<const uint8_t*>(part(BNQ_PART_CODES).data);
   ASSERT_EQ(Hex(packed, bytes), Lower(c.at("packed").get<std::string>()));
   // Codes of 16 bits cannot be unpacked.
   const bool narrow = c.contains("codes");
@@ -110,8 +121,9 @@ void CheckCase(const json& c, int32_t threads) {
   for (size_t i = 0; narrow && i < codes.size(); ++i) {
     ASSERT_EQ(codes[i], c.at("codes")[i].get<int>()) << "code " << i;
   }
-  const void* stored = bnq_tensor_scales(tensor, &scale_bytes);
-  std::vector<float> scales(bnq_tensor_scale_count(tensor));
+  const void* stored = part(BNQ_PART_SCALES).data;
+  const uint64_t scale_bytes = part(BNQ_PART_SCALES).bytes;
+  std::vector<float> scales(part(BNQ_PART_SCALES).count);
   ASSERT_EQ(scales.size(), c.at("scales").size());
   ASSERT_EQ(bnq_tensor_read_scales(tensor, scales.data(), scales.size()),
             BNQ_OK)
@@ -128,34 +140,32 @@ void CheckCase(const json& c, int32_t threads) {
     ASSERT_EQ(scale_bytes, 4 * scales.size());
     ASSERT_EQ(std::memcmp(stored, scales.data(), scale_bytes), 0);
   }
-  const int8_t* zeros = bnq_tensor_zero_points(tensor, &zero_count);
-  ASSERT_EQ(zero_count, c.at("zero_points").size());
-  for (uint64_t i = 0; i < zero_count; ++i) {
+  const int8_t* zeros =
+      static_cast<const int8_t*>(part(BNQ_PART_ZERO_POINTS).data);
+  ASSERT_EQ(part(BNQ_PART_ZERO_POINTS).count, c.at("zero_points").size());
+  for (uint64_t i = 0; i < c.at("zero_points").size(); ++i) {
     ASSERT_EQ(zeros[i], c.at("zero_points")[i].get<int32_t>());
   }
-  const uint32_t* columns_of = bnq_tensor_outlier_columns(tensor, &columns_out);
+  const bnq_part columns_of = part(BNQ_PART_OUTLIER_COLUMNS);
   const bool outliers = c.contains("outlier_columns");
-  ASSERT_EQ(columns_out, outliers ? c.at("outlier_columns").size() : 0u);
-  uint64_t outlier_bytes = 0;
-  if (columns_out != 0) {
-    for (uint64_t i = 0; i < columns_out; ++i) {
-      ASSERT_EQ(columns_of[i], c.at("outlier_columns")[i].get<uint32_t>());
+  ASSERT_EQ(columns_of.count, outliers ? c.at("outlier_columns").size() : 0u);
+  if (outliers) {
+    for (uint64_t i = 0; i < columns_of.count; ++i) {
+      ASSERT_EQ(static_cast<const uint32_t*>(columns_of.data)[i],
+                c.at("outlier_columns")[i].get<uint32_t>());
     }
-    int32_t dtype = 0;
-    const void* values = bnq_tensor_outlier_values(tensor, &dtype);
-    ASSERT_STREQ(bnq_dtype_name(dtype),
+    const bnq_part values = part(BNQ_PART_OUTLIER_VALUES);
+    ASSERT_STREQ(bnq_dtype_name(values.dtype),
                  c.at("outlier_dtype").get<std::string>().c_str());
-    outlier_bytes = 2 * columns_out * (count / s.shape.back());
-    ASSERT_EQ(Hex(static_cast<const uint8_t*>(values), outlier_bytes),
+    ASSERT_EQ(Hex(static_cast<const uint8_t*>(values.data), values.bytes),
               Lower(c.at("outlier_values").get<std::string>()));
   }
-  ASSERT_EQ(bnq_tensor_bytes(tensor),
-            bytes + scale_bytes + zero_count + 4 * columns_out + outlier_bytes);
 
   std::vector<float> out(count);
-  ASSERT_EQ(bnq_tensor_dequantize(s.context, tensor, BNQ_DTYPE_F32, out.data(),
-                                  4 * out.size()),
-            BNQ_OK)
+  ASSERT_EQ(
+      bnq_tensor_dequantize(s.context, tensor, BNQ_DTYPE_F32,
+                            BNQ_OVERFLOW_ERROR, out.data(), 4 * out.size()),
+      BNQ_OK)
       << bnq_last_error();
   for (size_t i = 0; i < out.size(); ++i) {
     const float expected = FromBits(c.at("dequantized")[i]);
@@ -163,17 +173,10 @@ void CheckCase(const json& c, int32_t threads) {
     ASSERT_EQ(std::memcmp(&out[i], &expected, 4), 0)
         << "value " << i << " is " << out[i] << ", not " << expected;
   }
-  // Outliers cannot be handed over as parts.
-  if (c.at("config").contains("outlier_threshold")) {
-    bnq_tensor_destroy(tensor);
-    return;
-  }
-
   // The same tensor from its parts, and its codes packed again.
   bnq_tensor* copy = nullptr;
   ASSERT_EQ(bnq_tensor_create(s.context, s.config, s.array.rank, s.array.shape,
-                              packed, bytes, stored, scale_bytes, zeros,
-                              zero_count, 0, &copy),
+                              parts, BNQ_NUM_PARTS, 0, &copy),
             BNQ_OK)
       << bnq_last_error();
   if (narrow) {
@@ -188,9 +191,10 @@ void CheckCase(const json& c, int32_t threads) {
   const uint64_t columns = bnq_tensor_columns(copy);
   std::vector<float> row(columns);
   for (uint64_t r = 0; r < bnq_tensor_rows(copy); ++r) {
-    ASSERT_EQ(bnq_tensor_dequantize_rows(s.context, copy, r, 1, BNQ_DTYPE_F32,
-                                         row.data(), 4 * columns),
-              BNQ_OK)
+    ASSERT_EQ(
+        bnq_tensor_dequantize_rows(s.context, copy, r, 1, BNQ_DTYPE_F32,
+                                   BNQ_OVERFLOW_ERROR, row.data(), 4 * columns),
+        BNQ_OK)
         << bnq_last_error();
     if (columns != 0) {
       // NaN compares as its bits here: both come from the same codes.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/kernels/random.h"
 #include "core/parallel/runner.h"
 #include "core/scheme/format.h"
 #include "core/scheme/registry.h"
@@ -86,21 +87,25 @@ std::string Difference(const Context& context, const Format& format,
   std::vector<int8_t> zeros(expected.zero_points.size() + 16, -77);
 
   Quantizer quantizer(context, format, c.config, array);
-  quantizer.FindOutlierColumns(nullptr);
+  quantizer.FindOutlierColumns();
   if (quantizer.outliers().columns != expected.outlier_columns) {
     return "outlier columns";
   }
-  const QuantizedSizes sizes = quantizer.sizes();
-  if (sizes.code_bytes != expected.packed.size() ||
-      sizes.scales != expected.scales.size() ||
-      sizes.zero_points != expected.zero_points.size()) {
+  const Parts sizes = PartSizes(c.config, c.shape);
+  if (sizes[Part::kCodes].bytes != expected.packed.size() ||
+      sizes[Part::kScales].count != expected.scales.size() ||
+      sizes[Part::kZeroPoints].count != expected.zero_points.size()) {
     return "sizes";
   }
-  if (!quantizer.one_pass() || n == 0) {
-    quantizer.FindParams(scales.data(), zeros.data(), nullptr);
+  const ParamSpan params = {
+      scales.data(), expected.zero_points.empty() ? nullptr : zeros.data()};
+  const bool exact = expected.scales == expected.coding_scales;
+  const bool along = quantizer.one_pass() && n != 0 && exact;
+  if (!along) FindParams(&quantizer, params, nullptr);
+  if (along) {
+    quantizer.Encode(0, quantizer.num_blocks(), true, params,
+                     codes.data() + misalign);
   }
-  quantizer.Encode(0, quantizer.num_blocks(), codes.data() + misalign,
-                   scales.data(), zeros.data());
   for (size_t i = 0; i < expected.scales.size(); ++i) {
     if (std::memcmp(&scales[i], &expected.scales[i], 4) != 0) {
       return "scale " + std::to_string(i) + ": " + std::to_string(scales[i]) +
@@ -111,6 +116,12 @@ std::string Difference(const Context& context, const Format& format,
     if (zeros[i] != expected.zero_points[i]) {
       return "zero point " + std::to_string(i);
     }
+  }
+  if (!along) {
+    std::vector<float> coding = expected.coding_scales;
+    quantizer.Encode(0, quantizer.num_blocks(), false,
+                     {coding.data(), params.zero_points},
+                     codes.data() + misalign);
   }
   for (size_t i = 0; i < expected.packed.size(); ++i) {
     if (codes[misalign + i] != expected.packed[i]) {
@@ -133,16 +144,26 @@ std::string DecodeDifference(const Context& context, const Case& c,
                              const std::vector<float>& values,
                              const Reference& expected, size_t misalign) {
   const Format& format = FormatOf(c.config);
-  TensorParts parts;
-  parts.codes = expected.packed.data();
-  parts.scales = reinterpret_cast<const uint8_t*>(expected.scale_bytes.data());
-  parts.zero_points = expected.zero_points.data();
-  parts.outliers.columns = expected.outlier_columns.data();
-  parts.outliers.count = expected.outlier_columns.size();
-  parts.outliers.values =
-      reinterpret_cast<const uint8_t*>(expected.outlier_values.data());
-  const QuantizedTensor tensor(c.config, c.shape, parts, nullptr);
-  tensor.Validate();
+  Parts parts;
+  const auto set = [&](Part id, const void* data, uint64_t bytes) {
+    parts[id].data = static_cast<const uint8_t*>(data);
+    parts[id].bytes = bytes;
+  };
+  set(Part::kCodes, expected.packed.data(), expected.packed.size());
+  set(Part::kScales, expected.scale_bytes.data(), expected.num_scale_bytes);
+  set(Part::kZeroPoints, expected.zero_points.data(),
+      expected.zero_points.size());
+  set(Part::kOutlierColumns, expected.outlier_columns.data(),
+      4 * expected.outlier_columns.size());
+  set(Part::kOutlierValues, expected.outlier_values.data(),
+      2 * expected.outlier_values.size());
+  const Parts sizes = PartSizes(c.config, c.shape, parts);
+  for (int i = 0; i < kNumParts; ++i) {
+    parts[PartAt(i).id].dtype = sizes[PartAt(i).id].dtype;
+  }
+  const auto made =
+      TensorOfParts(context, c.config, c.shape, parts, /*borrow=*/true);
+  const QuantizedTensor& tensor = *made;
   const Dequantizer dequantizer(context, tensor);
   const uint64_t n = values.size();
   for (DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
@@ -151,7 +172,8 @@ std::string DecodeDifference(const Context& context, const Case& c,
       for (uint64_t begin : {uint64_t{0}, n / 3}) {
         const uint64_t count = (n - begin) - (n - begin) / 5;
         std::vector<uint8_t> out(misalign + count * size + 64, kCanary);
-        dequantizer.Decode(begin, count, dtype, stream, out.data() + misalign);
+        dequantizer.Decode(begin, count, dtype, stream, out.data() + misalign,
+                           Overflow::kKeep);
         for (uint64_t i = 0; i < count; ++i) {
           const uint8_t* at = out.data() + misalign + i * size;
           const float value = expected.values[begin + i];
@@ -366,6 +388,65 @@ TEST(Formats, BrokenCodecIsCaught) {
 }
 
 // Every input type gives what its float32 values give.
+// The kernel of fake quantization against the row's scalar encode and decode,
+// with lengths around vectors, also in place.
+TEST(Formats, RoundTrip) {
+  const char* const variants[] = {"",
+                                  "rounding=half_away",
+                                  "rounding=half_up",
+                                  "rounding=floor",
+                                  "rounding=ceil",
+                                  "rounding=toward_zero",
+                                  "rounding=stochastic,seed=5",
+                                  "symmetric_range=full",
+                                  "symmetric_range=extreme,rounding=half_up",
+                                  "scheme=asymmetric",
+                                  "scheme=asymmetric,rounding=stochastic",
+                                  "scale_dtype=bf16"};
+  for (int f = 0; f < NumFormats(); ++f) {
+    const Format& format = FormatAt(f);
+    uint32_t seed = 1;
+    for (const char* text : variants) {
+      const Config config = Config::FromText(
+          std::string("format=") + format.name + (*text ? "," : "") + text);
+      if (!Supported(format, config)) continue;
+      const Variant variant = config.variant();
+      RoundTripArgs args;
+      args.rule = RuleOf(format, variant);
+      if (format.Has(kScaled)) {
+        args.params = ParamsOf(format, variant, {-1.75f, 2.5f});
+      }
+      for (size_t n : {0, 1, 3, 15, 16, 17, 70, 5000}) {
+        const std::vector<float> x = HardValues(n, seed++);
+        ForEachTarget([&] {
+          std::vector<uint32_t> random(n + kLanes);
+          RandomWords(9, 0, n, random.data());
+          std::vector<float> in = x, out(n + 1, -77.0f);
+          args.x = in.data();
+          args.count = n;
+          args.random = variant.rounding == Rounding::kStochastic
+                            ? random.data()
+                            : nullptr;
+          args.out = out.data();
+          format.kernels().round_trip(args);
+          ASSERT_EQ(out[n], -77.0f);
+          args.out = in.data();
+          format.kernels().round_trip(args);
+          for (size_t i = 0; i < n; ++i) {
+            const float expected = format.decode(
+                format.encode(x[i], args.params, variant, random[i]),
+                args.params);
+            ASSERT_EQ(std::memcmp(&out[i], &expected, 4), 0)
+                << format.name << " " << text << " " << x[i] << " became "
+                << out[i] << " instead of " << expected;
+            ASSERT_EQ(std::memcmp(&in[i], &expected, 4), 0) << "in place";
+          }
+        });
+      }
+    }
+  }
+}
+
 TEST(Formats, InputTypes) {
   const Context context;
   ForEachTarget([&] {
@@ -399,13 +480,12 @@ TEST(Formats, InputTypes) {
             const auto tensor = Quantize(context, c.config, array);
             const Reference expected =
                 ReferenceQuantize(FormatAt(f), c.config, shape, rounded);
-            ASSERT_EQ(0,
-                      std::memcmp(tensor->parts().codes, expected.packed.data(),
-                                  expected.packed.size()))
+            ASSERT_EQ(0, std::memcmp(tensor->codes(), expected.packed.data(),
+                                     expected.packed.size()))
                 << c.name << " " << Info(dtype).name;
             // A format without scales has no array of them to look at.
             ASSERT_TRUE(expected.num_scale_bytes == 0 ||
-                        std::memcmp(tensor->parts().scales,
+                        std::memcmp(tensor->scales().data,
                                     expected.scale_bytes.data(),
                                     expected.num_scale_bytes) == 0)
                 << c.name << " " << Info(dtype).name;

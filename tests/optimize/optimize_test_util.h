@@ -125,13 +125,7 @@ inline double OutputError(const Matrix& w, const std::vector<float>& y,
 
 inline bool SameBytes(const bnq::QuantizedTensor& a,
                       const bnq::QuantizedTensor& b) {
-  const auto same = [](const void* x, const void* y, uint64_t n) {
-    return n == 0 || std::memcmp(x, y, n) == 0;
-  };
-  const bnq::QuantizedSizes& size = a.sizes();
-  return same(a.parts().codes, b.parts().codes, size.code_bytes) &&
-         same(a.parts().scales, b.parts().scales, size.scale_bytes) &&
-         same(a.parts().zero_points, b.parts().zero_points, size.zero_points);
+  return bnq::SameTensor(a, b);
 }
 
 }  // namespace bnq_test

@@ -78,7 +78,8 @@ std::vector<Segment> Segments(const Config& config, const Shape& shape) {
       config.axis() < 0 ? config.axis() + shape.rank : config.axis();
   uint64_t inner = 1;
   for (int i = axis + 1; i < shape.rank; ++i) inner *= shape.dims[i];
-  segments.resize(shape.dims[axis]);
+  // Channels without elements share nothing.
+  segments.resize(n == 0 ? 0 : shape.dims[axis]);
   for (uint64_t i = 0; i < n; ++i) {
     segments[i / inner % shape.dims[axis]].elements.push_back(i);
   }
@@ -297,22 +298,12 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
     segments.resize(1);
     for (uint64_t i = 0; i < x.size(); ++i) segments[0].elements.push_back(i);
   }
-  std::vector<Params> params;
-  for (const Segment& segment : segments) {
-    Params p;
-    if (format.Has(bnq::kScaled)) {
-      p = SegmentParams(format, config, segment, small);
-      out.scales.push_back(p.scale);
-      if (asymmetric) {
-        out.zero_points.push_back(static_cast<int8_t>(p.zero_point));
-      }
-    }
-    params.push_back(p);
-    for (uint64_t i : segment.elements) {
-      out.codes[i] = left_out[i % features]
-                         ? p.zero_point
-                         : format.encode(small[i], p, variant,
-                                         ReferenceRandom(config.seed(), i));
+  std::vector<Params> params(segments.size());
+  for (size_t s = 0; format.Has(bnq::kScaled) && s < segments.size(); ++s) {
+    params[s] = SegmentParams(format, config, segments[s], small);
+    out.scales.push_back(params[s].scale);
+    if (asymmetric) {
+      out.zero_points.push_back(static_cast<int8_t>(params[s].zero_point));
     }
   }
   // Scales as they are stored, and what they are read as.
@@ -325,9 +316,21 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
   stored.data = reinterpret_cast<const uint8_t*>(out.scale_bytes.data());
   bnq::StoreScales(config, out.scales.data(), out.scales.size(),
                    reinterpret_cast<uint8_t*>(out.scale_bytes.data()));
+  // Integers are coded with double quantized scales as they are stored.
+  const bool exact = !config.double_quant() || !format.Has(bnq::kInteger);
   for (size_t s = 0; s < segments.size(); ++s) {
+    Params coding = params[s];
     if (format.Has(bnq::kScaled)) stored.Read(s, 1, &params[s].scale);
+    if (!exact) {
+      const float scale = params[s].scale;
+      coding.scale = std::fabs(scale) < FLT_MIN ? 0.0f : scale;
+    }
+    if (format.Has(bnq::kScaled)) out.coding_scales.push_back(coding.scale);
     for (uint64_t i : segments[s].elements) {
+      out.codes[i] = left_out[i % features]
+                         ? coding.zero_point
+                         : format.encode(small[i], coding, variant,
+                                         ReferenceRandom(config.seed(), i));
       out.values[i] = format.decode(out.codes[i], params[s]);
     }
   }

@@ -17,7 +17,8 @@ namespace bnq_test {
 struct Reference {
   std::vector<int32_t> codes;  // one by one
   std::vector<uint8_t> packed;
-  std::vector<float> scales;          // codes were made with
+  std::vector<float> scales;          // as they were found
+  std::vector<float> coding_scales;   // codes were made with
   std::vector<uint32_t> scale_bytes;  // as stored, in words for alignment
   uint64_t num_scale_bytes = 0;
   std::vector<int8_t> zero_points;

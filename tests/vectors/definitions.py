@@ -59,7 +59,8 @@ def segments(shape, o):
         return 1, np.zeros(index.size, int)
     if o.granularity == "channel":
         axis = int(o.axis) % len(shape)
-        return shape[axis], index // math.prod(shape[axis + 1:]) % max(shape[axis], 1)
+        channels = shape[axis] if index.size else 0  # without elements they share nothing
+        return channels, index // math.prod(shape[axis + 1:]) % max(shape[axis], 1)
     if o.granularity == "token":
         return math.prod(shape[:-1]), index // max(math.prod(shape[-1:]), 1)
     if o.granularity == "block":
@@ -353,7 +354,6 @@ def quantize(config, shape, values):
     judged = np.where(big, F32(0), x)
 
     count, segment = segments(shape, o)
-    codes = np.zeros(x.size, int)
     scales, zero_points = [], []
     for s in range(count):
         own = np.flatnonzero(segment == s)
@@ -361,21 +361,26 @@ def quantize(config, shape, values):
             scale, zero_point = asymmetric_parameters(judged[own], o)
         else:
             scale, zero_point = symmetric_scale(judged[own], o), 0
-        scale = stored_scale(F32(scale), o.scale_dtype, greatest_multiple(zero_point, o))
-        if o.format in tables.TABLES:
-            codes[own] = tables.encode(scaled(x[own], scale), o.format)
-        else:
-            codes[own] = integer_codes(x[own], scale, zero_point, o, own)
-            codes[own[kept_apart[own]]] = zero_point
-        scales.append(scale)
+        scales.append(stored_scale(F32(scale), o.scale_dtype, greatest_multiple(zero_point, o)))
         zero_points.append(zero_point)
 
-    extra = {}
+    extra, coding = {}, scales
     if o.double_quant == "on":
         scales, stored = double_quant.quantize(scales, mean)
+        if o.format not in tables.TABLES:
+            # Integers are coded with the scales as they are stored.
+            coding = [F32(0) if abs(v) < np.finfo(F32).tiny else v for v in scales]
         extra["scale_bytes"] = stored.hex()
     elif o.scale_dtype != "f32":
         extra["scale_bytes"] = HALVES[o.scale_dtype][0](np.array(scales, F32)).tobytes().hex()
+    codes = np.zeros(x.size, int)
+    for s in range(count):
+        own = np.flatnonzero(segment == s)
+        if o.format in tables.TABLES:
+            codes[own] = tables.encode(scaled(x[own], coding[s]), o.format)
+        else:
+            codes[own] = integer_codes(x[own], coding[s], zero_points[s], o, own)
+            codes[own[kept_apart[own]]] = zero_points[s]
     dequantized = np.zeros(x.size, F32)
     for s in range(count):
         own = segment == s

@@ -46,7 +46,8 @@ void Read(const bnq_file* file, uint64_t index, Session& session,
     array.dtype = BNQ_DTYPE_F32;
     values.bytes.resize(Elements(shape) * sizeof(float));
     Check(bnq_tensor_dequantize(session.context(), read, array.dtype,
-                                values.bytes.data(), values.bytes.size()));
+                                BNQ_OVERFLOW_ERROR, values.bytes.data(),
+                                values.bytes.size()));
   }
   array.data = values.bytes.data();
 }

@@ -636,7 +636,9 @@ typedef struct bnq_array {
  * of 8 bits, zeros up to a multiple of 4 bytes, then as float32 the greatest
  * |scale - offset| of each 256 scales, and the offset, the mean of the scales:
  * scale i = map[code i] * greatest[i / 256] + offset, with the map of
- * bnq_dynamic_map. Zero points are int8.
+ * bnq_dynamic_map. Integer formats then make their codes with these scales (one
+ * below 1.18e-38 as with 0); nf4 and fp4 make them with the exact ones, before
+ * they are compressed, as bitsandbytes does. Zero points are int8.
  *
  * Outliers (BNQ_OPT_OUTLIER_THRESHOLD): the indices, ascending, of k columns of
  * the last dimension, and their values, [elements / columns, k], as float16, or
@@ -644,8 +646,13 @@ typedef struct bnq_array {
  * are 0. */
 typedef struct bnq_tensor bnq_tensor;
 
-/* Quantizes source (F64, F32, F16 or BF16) as config says. The formulas are
- * those at the top of core/formats/<format>.cc. NON_FINITE (names the index),
+/* Quantizes source (F64, F32, F16 or BF16) as config says; F64 is rounded to
+ * float32 first. The formulas are those at the top of
+ * core/formats/<format>.cc. Codes are made by multiplying with 1 / scale,
+ * rounded to float32, where others (ONNX) divide: x next to the middle of two
+ * codes may come out one apart. Elements that are all 0, or none, have scale 0
+ * and zero point 0, and decode to 0; an array without elements has no scales
+ * but one for the tensor, 0. NON_FINITE (names the index),
  * UNSUPPORTED, INVALID_ARGUMENT, OUT_OF_MEMORY, CANCELLED. Since 0.1. */
 BNQ_API bnq_status bnq_tensor_quantize(bnq_context* context,
                                        const bnq_config* config,
@@ -666,37 +673,72 @@ BNQ_API bnq_status bnq_quantized_sizes(const bnq_config* config, int32_t rank,
  * (INVALID_ARGUMENT otherwise); scales must be aligned to 4 bytes; scales and
  * zero_points may be NULL where there are none. What bnq_tensor_quantize
  * computes, without memory of the library's own for the result (but with room
- * for the float32 scales where they are stored otherwise). UNSUPPORTED with
- * outliers, whose number depends on the data. The buffers are written even if
- * the call fails. Since 0.1. */
+ * for the float32 scales where they are stored otherwise, and for outliers).
+ * *out_tensor receives a tensor that borrows the buffers, which must outlive
+ * it; out_tensor may be NULL, but not with outliers, whose number depends on
+ * the data. The buffers are written even if the call fails. Since 0.1. */
 BNQ_API bnq_status bnq_quantize(bnq_context* context, const bnq_config* config,
                                 const bnq_array* source, uint8_t* codes,
                                 uint64_t code_bytes, void* scales,
                                 uint64_t scale_bytes, int8_t* zero_points,
-                                uint64_t zero_point_count);
+                                uint64_t zero_point_count,
+                                bnq_tensor** out_tensor);
 /* The same for `count` arrays in one call, shared out among the context's
  * threads: parameter i of each list is that of bnq_quantize for array i. Lists
- * of zero points may be NULL where no array has any. An error names the array
- * (array 3: ...); others may have been written. Since 0.1. */
+ * of zero points may be NULL where no array has any, and out_tensors where it
+ * may be NULL there. An error names the array (array 3: ...); others may have
+ * been written, and there are no tensors. Since 0.1. */
 BNQ_API bnq_status bnq_quantize_batch(
     bnq_context* context, const bnq_config* config, uint64_t count,
     const bnq_array* sources, uint8_t* const* codes, const uint64_t* code_bytes,
     void* const* scales, const uint64_t* scale_bytes,
-    int8_t* const* zero_points, const uint64_t* zero_point_counts);
+    int8_t* const* zero_points, const uint64_t* zero_point_counts,
+    bnq_tensor** out_tensors);
 
-/* The tensor borrows the buffers, which must outlive it, instead of copying
+/* What a tensor is made of; described above. Ids are never reused. */
+enum {
+  /* U8: packed codes. */
+  BNQ_PART_CODES = 1,
+  /* F32, F16 or BF16; U8 where they are double quantized. */
+  BNQ_PART_SCALES = 2,
+  /* I8; none where symmetric. */
+  BNQ_PART_ZERO_POINTS = 3,
+  /* U32: indices of the last dimension, ascending. */
+  BNQ_PART_OUTLIER_COLUMNS = 4,
+  /* F16 or BF16: [elements / columns, outlier columns]. */
+  BNQ_PART_OUTLIER_VALUES = 5,
+  BNQ_NUM_PARTS = 5
+};
+/* "codes", "scales", "zero_points", "outlier_columns", "outlier_values"; NULL
+ * for another id. Since 0.1. */
+BNQ_API const char* bnq_part_name(int32_t part);
+/* A part. data is NULL where bytes is 0; count is the number of elements of
+ * dtype (of double quantized scales, that of scales). Frozen layout. */
+typedef struct bnq_part {
+  const void* data;
+  uint64_t bytes;
+  uint64_t count;
+  int32_t part;
+  int32_t dtype;
+} bnq_part;
+
+/* The tensor borrows the parts, which must outlive it, instead of copying
  * them. */
 enum { BNQ_TENSOR_BORROW = 1 };
-/* A tensor from packed codes, scales and zero points made elsewhere, of the
- * sizes bnq_quantized_sizes says; scales must be aligned to 4 bytes. Scales
- * must be finite, zero points within the format's codes, packed codes valid
- * (ternary: no code 3): INVALID_ARGUMENT names the index. flags: 0 or
- * BNQ_TENSOR_BORROW. UNSUPPORTED with outliers. Since 0.1. */
-BNQ_API bnq_status bnq_tensor_create(
-    bnq_context* context, const bnq_config* config, int32_t rank,
-    const uint64_t* shape, const uint8_t* codes, uint64_t code_bytes,
-    const void* scales, uint64_t scale_bytes, const int8_t* zero_points,
-    uint64_t zero_point_count, int32_t flags, bnq_tensor** out_tensor);
+/* A tensor of parts made elsewhere, in any order; a part that is not among them
+ * has 0 bytes. Of bnq_part, count is not looked at, and dtype may be 0 for the
+ * type that config asks for (F16 for outlier values). Codes, scales and zero
+ * points are of the sizes bnq_quantized_sizes says, outliers, of any number, of
+ * those above; scales and outlier columns must be aligned to 4 bytes.
+ * INVALID_ARGUMENT names a part of another size or type, and the index where a
+ * scale is not finite, a zero point not one of the format's codes, packed codes
+ * not valid (ternary: no code 3) or outlier columns do not ascend. flags: 0 or
+ * BNQ_TENSOR_BORROW. Since 0.1. */
+BNQ_API bnq_status bnq_tensor_create(bnq_context* context,
+                                     const bnq_config* config, int32_t rank,
+                                     const uint64_t* shape,
+                                     const bnq_part* parts, uint32_t part_count,
+                                     int32_t flags, bnq_tensor** out_tensor);
 
 BNQ_API void bnq_tensor_destroy(bnq_tensor* tensor);
 
@@ -714,17 +756,10 @@ BNQ_API const bnq_options* bnq_tensor_options(const bnq_tensor* tensor);
  * rounding, seed, scale rule, ...) as a config. Since 0.1. */
 BNQ_API bnq_status bnq_tensor_config(const bnq_tensor* tensor,
                                      bnq_config** out_config);
-/* The packed codes, scales and zero points as they are stored, and their number
- * (bytes, bytes, integers) into *out_count, which may be NULL. NULL and 0 where
- * there are none. The pointers live as long as the tensor. Since 0.1. */
-BNQ_API const uint8_t* bnq_tensor_codes(const bnq_tensor* tensor,
-                                        uint64_t* out_count);
-BNQ_API const void* bnq_tensor_scales(const bnq_tensor* tensor,
-                                      uint64_t* out_bytes);
-BNQ_API const int8_t* bnq_tensor_zero_points(const bnq_tensor* tensor,
-                                             uint64_t* out_count);
-/* The number of scales; 0 for NULL. Since 0.1. */
-BNQ_API uint64_t bnq_tensor_scale_count(const bnq_tensor* tensor);
+/* A part as it is stored, into *out_part; its data lives as long as the tensor.
+ * INVALID_ARGUMENT for an id that is none. Since 0.1. */
+BNQ_API bnq_status bnq_tensor_part(const bnq_tensor* tensor, int32_t part,
+                                   bnq_part* out_part);
 /* The scales as float32, however they are stored, into scales[count], where
  * count is their number (INVALID_ARGUMENT otherwise). Since 0.1. */
 BNQ_API bnq_status bnq_tensor_read_scales(const bnq_tensor* tensor,
@@ -732,13 +767,6 @@ BNQ_API bnq_status bnq_tensor_read_scales(const bnq_tensor* tensor,
 /* How many float16 or bfloat16 scales are at the ends of what their type holds,
  * because the scale was beyond; 0 for NULL. Since 0.1. */
 BNQ_API uint64_t bnq_tensor_saturated_scales(const bnq_tensor* tensor);
-/* The outliers: the indices of their columns, the number of these into
- * *out_count; and the dtype (BNQ_DTYPE_F16 or _BF16) and address of their
- * values. Outputs may be NULL. NULL, 0 where there are none. Since 0.1. */
-BNQ_API const uint32_t* bnq_tensor_outlier_columns(const bnq_tensor* tensor,
-                                                   uint64_t* out_count);
-BNQ_API const void* bnq_tensor_outlier_values(const bnq_tensor* tensor,
-                                              int32_t* out_dtype);
 /* The 256 values that 8-bit codes of double quantized scales stand for,
  * ascending: bitsandbytes' signed dynamic map. Since 0.1. */
 BNQ_API const float* bnq_dynamic_map(void);
@@ -771,25 +799,39 @@ BNQ_API bnq_status bnq_tensor_repack(bnq_context* context,
                                      const bnq_tensor* tensor, int32_t packing,
                                      bnq_tensor** out_tensor);
 
+/* What dequantizing does with a finite value that the output's type, F16 or
+ * BF16, would turn into infinity: float16 ends at 65504. (Infinity that the
+ * tensor holds, of BNQ_NON_FINITE_KEEP, stays.) */
+enum {
+  /* Fail with NON_FINITE, which names the index. */
+  BNQ_OVERFLOW_ERROR = 0,
+  /* Write the type's greatest number, with the value's sign. */
+  BNQ_OVERFLOW_SATURATE = 1,
+  /* Write infinity. */
+  BNQ_OVERFLOW_KEEP = 2
+};
 /* Dequantizes into out, out_bytes long, which must be exactly elements x the
- * size of dtype (F32, F16 or BF16, rounded to nearest even). Since 0.1. */
+ * size of dtype (F32, F16 or BF16, rounded to nearest even). overflow:
+ * BNQ_OVERFLOW_*. out is written even if the call fails. Since 0.1. */
 BNQ_API bnq_status bnq_tensor_dequantize(bnq_context* context,
                                          const bnq_tensor* tensor,
-                                         int32_t dtype, void* out,
-                                         uint64_t out_bytes);
+                                         int32_t dtype, int32_t overflow,
+                                         void* out, uint64_t out_bytes);
 /* The same for row_count rows from row_begin on. Since 0.1. */
 BNQ_API bnq_status bnq_tensor_dequantize_rows(bnq_context* context,
                                               const bnq_tensor* tensor,
                                               uint64_t row_begin,
                                               uint64_t row_count, int32_t dtype,
-                                              void* out, uint64_t out_bytes);
+                                              int32_t overflow, void* out,
+                                              uint64_t out_bytes);
 
 /* Dequantizes `count` tensors into as many buffers in one call, shared out
  * among the context's threads, without memory that grows with the batch. An
  * error names the tensor (tensor 3: ...). Since 0.1. */
 BNQ_API bnq_status bnq_dequantize_batch(bnq_context* context, uint64_t count,
                                         const bnq_tensor* const* tensors,
-                                        int32_t dtype, void* const* outs,
+                                        int32_t dtype, int32_t overflow,
+                                        void* const* outs,
                                         const uint64_t* out_bytes);
 
 /* ------------------------------------------------------------------------ */
@@ -1017,10 +1059,13 @@ BNQ_API bnq_status bnq_quantize_file(bnq_context* context, const bnq_plan* plan,
                                      bnq_progress_fn progress, void* opaque,
                                      bnq_report** out_report);
 /* Dequantizes a .bnq file into a safetensors file: quantized tensors become
- * dtype (F32, F16, BF16), the others stay as they are. As above. Since 0.1. */
+ * dtype (F32, F16, BF16), the others stay as they are. overflow:
+ * BNQ_OVERFLOW_*; with _ERROR the first value that dtype does not hold fails
+ * with NON_FINITE, which names tensor and index. As above. Since 0.1. */
 BNQ_API bnq_status bnq_dequantize_file(bnq_context* context, const char* input,
                                        const char* output, int32_t dtype,
-                                       int32_t flags, uint64_t max_shard_bytes,
+                                       int32_t overflow, int32_t flags,
+                                       uint64_t max_shard_bytes,
                                        bnq_progress_fn progress, void* opaque,
                                        bnq_report** out_report);
 /* Compares the tensors of two model files of any kind, slice by slice: the

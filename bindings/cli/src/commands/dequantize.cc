@@ -72,7 +72,8 @@ void Dequantize(const Options& options) {
     const ConversionOptions& conversion = options.conversion;
     Session session(conversion.session);
     Check(bnq_dequantize_file(session.context(), conversion.input.c_str(),
-                              output, dtype, WriteFlags(conversion),
+                              output, dtype, BNQ_OVERFLOW_ERROR,
+                              WriteFlags(conversion),
                               conversion.max_shard_bytes, session.progress(),
                               session.opaque(), &created));
   }

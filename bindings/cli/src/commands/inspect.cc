@@ -56,7 +56,9 @@ void AddDetails(const bnq_file* file, std::vector<Row>& rows) {
     Check(bnq_file_tensor(nullptr, file, i, &read));
     const Tensor tensor(read);
     row.saturated_scales = bnq_tensor_saturated_scales(read);
-    bnq_tensor_outlier_columns(read, &row.outlier_columns);
+    bnq_part columns;
+    Check(bnq_tensor_part(read, BNQ_PART_OUTLIER_COLUMNS, &columns));
+    row.outlier_columns = columns.count;
   }
 }
 

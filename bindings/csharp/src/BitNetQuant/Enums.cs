@@ -119,6 +119,20 @@ public enum NonFinitePolicy
     Keep = NativeMethods.BNQ_NON_FINITE_KEEP,
 }
 
+/// <summary>What becomes of a finite value that the type it is dequantized to, Float16 or BFloat16, would turn into
+/// infinity.</summary>
+public enum Overflow
+{
+    /// <summary>It is refused with a <see cref="NonFiniteException"/> that names the index.</summary>
+    Error = NativeMethods.BNQ_OVERFLOW_ERROR,
+
+    /// <summary>It becomes the type's greatest number, with its sign.</summary>
+    Saturate = NativeMethods.BNQ_OVERFLOW_SATURATE,
+
+    /// <summary>It becomes infinity.</summary>
+    Keep = NativeMethods.BNQ_OVERFLOW_KEEP,
+}
+
 /// <summary>How x / scale becomes an integer, in formats whose codes are integers.</summary>
 public enum Rounding
 {

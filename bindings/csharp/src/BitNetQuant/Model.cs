@@ -100,6 +100,7 @@ public static unsafe class Model
     /// <param name="options">How the output is written.</param>
     /// <param name="progress">Hears of it on the calling thread; may be null.</param>
     /// <param name="context">Where to run; null for one thread.</param>
+    /// <param name="overflow">What becomes of values that the type does not hold.</param>
     /// <param name="cancellationToken">Cancels it.</param>
     /// <param name="maxShardBytes">The most bytes of tensors in one file; more become model-00001-of-00002.bnq and
     /// so on, with the index model.bnq.index.json. 0 for one file.</param>
@@ -107,18 +108,19 @@ public static unsafe class Model
     /// <exception cref="NotFoundException">There is no such input.</exception>
     /// <exception cref="AlreadyExistsException">The output exists, without
     /// <see cref="WriteOptions.Overwrite"/>, or is also the input.</exception>
+    /// <exception cref="NonFiniteException">A value overflows; the message names tensor and index.</exception>
     /// <exception cref="CorruptFileException">The input is truncated or damaged.</exception>
     /// <exception cref="InputOutputException">A file cannot be read or written.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static Report Dequantize(
         string input, string output, DataType type = DataType.Float32, WriteOptions options = WriteOptions.None,
-        IProgress<ModelProgress>? progress = null, Context? context = null,
+        IProgress<ModelProgress>? progress = null, Context? context = null, Overflow overflow = Overflow.Error,
         CancellationToken cancellationToken = default, ulong maxShardBytes = 0)
     {
         using var watch = new ProgressWatch(progress, cancellationToken);
         int status = NativeMethods.bnq_dequantize_file(
-            ContextHandle.Of(context), Native.Argument(input), Native.Argument(output), (int)type, (int)options, maxShardBytes,
-            watch.Callback, watch.Opaque, out ReportHandle report);
+            ContextHandle.Of(context), Native.Argument(input), Native.Argument(output), (int)type, (int)overflow,
+            (int)options, maxShardBytes, watch.Callback, watch.Opaque, out ReportHandle report);
         return Finish(watch, status, report);
     }
 

@@ -3,12 +3,17 @@ using System;
 namespace BitNetQuant;
 
 /// <summary>
-/// Columns of the last dimension that a tensor keeps out of its codes, in 16 bits. A view of native memory: valid
-/// until the tensor is disposed or collected.
+/// Columns of the last dimension that a tensor keeps out of its codes, in 16 bits. Those of a tensor are a view of
+/// native memory: valid until the tensor is disposed or collected.
 /// </summary>
 public readonly ref struct Outliers
 {
-    internal Outliers(ReadOnlySpan<uint> columns, ReadOnlySpan<ushort> values, DataType type)
+    /// <summary>Outliers to make a tensor of (<see cref="QuantizedTensor.FromData(ReadOnlySpan{byte},
+    /// ReadOnlySpan{byte}, ReadOnlySpan{sbyte}, Outliers, ReadOnlySpan{long}, Config, Context?)"/>).</summary>
+    /// <param name="columns">The indices of the columns, ascending.</param>
+    /// <param name="values">The bits of their values, in the layout of <see cref="Values"/>.</param>
+    /// <param name="type">Float16 or BFloat16.</param>
+    public Outliers(ReadOnlySpan<uint> columns, ReadOnlySpan<ushort> values, DataType type)
     {
         Columns = columns;
         Values = values;

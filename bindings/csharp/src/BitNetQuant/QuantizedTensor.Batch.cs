@@ -17,8 +17,7 @@ public sealed unsafe partial class QuantizedTensor
     /// <exception cref="ArgumentException">An array is null.</exception>
     /// <exception cref="NonFiniteException">A value is NaN or infinite; the message names the array ("array 3") and
     /// the index.</exception>
-    /// <exception cref="UnsupportedException">The config asks for outliers, whose number depends on the data, or for
-    /// what its format does not have.</exception>
+    /// <exception cref="UnsupportedException">The config asks for what its format does not have.</exception>
     /// <exception cref="BitNetQuantException">The config or a shape is not legal, or both do not fit.</exception>
     public static QuantizedTensor[] QuantizeBatch(
         IReadOnlyList<SourceArray> sources, Config config, Context? context = null)
@@ -42,19 +41,27 @@ public sealed unsafe partial class QuantizedTensor
         DequantizeBatch(tensors, destinations, DataType.Float32, context);
 
     /// <inheritdoc cref="DequantizeBatch(IReadOnlyList{QuantizedTensor}, IReadOnlyList{Memory{float}}, Context?)"/>
+    /// <param name="tensors">The tensors.</param>
+    /// <param name="destinations">As many, each exactly as long as its tensor has elements.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <param name="overflow">What becomes of values that the type does not hold.</param>
     /// <remarks>Rounded to nearest, ties to even.</remarks>
+    /// <exception cref="NonFiniteException">A value overflows; the message names tensor and index.</exception>
     public static void DequantizeBatch(
-        IReadOnlyList<QuantizedTensor> tensors, IReadOnlyList<Memory<Half>> destinations, Context? context = null) =>
-        DequantizeBatch(tensors, destinations, DataType.Float16, context);
+        IReadOnlyList<QuantizedTensor> tensors, IReadOnlyList<Memory<Half>> destinations, Context? context = null,
+        Overflow overflow = Overflow.Error) =>
+        DequantizeBatch(tensors, destinations, DataType.Float16, context, overflow);
 
-    /// <inheritdoc cref="DequantizeBatch(IReadOnlyList{QuantizedTensor}, IReadOnlyList{Memory{Half}}, Context?)"/>
+    /// <inheritdoc cref="DequantizeBatch(IReadOnlyList{QuantizedTensor}, IReadOnlyList{Memory{Half}}, Context?, Overflow)"/>
     /// <param name="tensors">The tensors.</param>
     /// <param name="destinations">As many, which receive the bits of bfloat16 numbers; each exactly as long as its
     /// tensor has elements.</param>
     /// <param name="context">Where to run; null for one thread.</param>
+    /// <param name="overflow">What becomes of values that the type does not hold.</param>
     public static void DequantizeBatchBFloat16(
-        IReadOnlyList<QuantizedTensor> tensors, IReadOnlyList<Memory<ushort>> destinations, Context? context = null) =>
-        DequantizeBatch(tensors, destinations, DataType.BFloat16, context);
+        IReadOnlyList<QuantizedTensor> tensors, IReadOnlyList<Memory<ushort>> destinations, Context? context = null,
+        Overflow overflow = Overflow.Error) =>
+        DequantizeBatch(tensors, destinations, DataType.BFloat16, context, overflow);
 
     /// <inheritdoc cref="DequantizeBatch(IReadOnlyList{QuantizedTensor}, IReadOnlyList{Memory{float}}, Context?)"/>
     /// <returns>As many arrays, in the same order.</returns>
@@ -72,7 +79,8 @@ public sealed unsafe partial class QuantizedTensor
     }
 
     private static void DequantizeBatch<T>(
-        IReadOnlyList<QuantizedTensor> tensors, IReadOnlyList<Memory<T>> destinations, DataType type, Context? context)
+        IReadOnlyList<QuantizedTensor> tensors, IReadOnlyList<Memory<T>> destinations, DataType type, Context? context,
+        Overflow overflow = Overflow.Error)
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(tensors);
@@ -108,7 +116,7 @@ public sealed unsafe partial class QuantizedTensor
             fixed (ulong* size = bytes)
             {
                 Native.Check(NativeMethods.bnq_dequantize_batch(
-                    ContextHandle.Of(context), (ulong)count, tensor, (int)type, output, size));
+                    ContextHandle.Of(context), (ulong)count, tensor, (int)type, (int)overflow, output, size));
             }
         }
         finally
@@ -170,38 +178,29 @@ public sealed unsafe partial class QuantizedTensor
 
         internal QuantizedTensor[] Run(Config config, Context? context)
         {
+            var pointers = new nint[_count];
             fixed (BnqArray* arrays = _arrays)
             fixed (byte** codes = _codes)
             fixed (void** scales = _scales)
             fixed (sbyte** zeroPoints = _zeroPoints)
             fixed (ulong* codeBytes = _codeBytes, scaleBytes = _scaleBytes, zeroPointCounts = _zeroPointCounts)
+            fixed (nint* pointer = pointers)
             {
                 Native.Check(NativeMethods.bnq_quantize_batch(
                     ContextHandle.Of(context), config.Handle, (ulong)_count, arrays, codes, codeBytes,
-                    scales, scaleBytes, zeroPoints, zeroPointCounts));
+                    scales, scaleBytes, zeroPoints, zeroPointCounts, pointer));
             }
 
             GC.KeepAlive(_sources); // whose dimensions the arrays point to
 
-            var tensors = new QuantizedTensor[_count];
-            try
+            // All handles before anything that may throw: they own the tensors.
+            TensorHandle[] handles = Array.ConvertAll(pointers, value => new TensorHandle(value));
+            for (int i = 0; i < _count; i++)
             {
-                for (int i = 0; i < _count; i++)
-                {
-                    tensors[i] = Tensor(i, config, context);
-                }
-
-                return tensors;
+                handles[i].Use(_blocks[i]);
             }
-            catch
-            {
-                foreach (QuantizedTensor? tensor in tensors)
-                {
-                    tensor?.Dispose();
-                }
 
-                throw;
-            }
+            return Array.ConvertAll(handles, handle => new QuantizedTensor(handle));
         }
 
         /// <summary>Ends the use of the arrays, and of the memory that no tensor has taken over.</summary>
@@ -243,16 +242,6 @@ public sealed unsafe partial class QuantizedTensor
             {
                 Data = _pins[i].Pointer, Shape = source.Dimensions, Dtype = (int)source.DataType, Rank = source.Rank,
             };
-        }
-
-        private QuantizedTensor Tensor(int i, Config config, Context? context)
-        {
-            Native.Check(NativeMethods.bnq_tensor_create(
-                ContextHandle.Of(context), config.Handle, _sources[i].Rank, _sources[i].Dimensions,
-                _codes[i], _codeBytes[i], _scales[i], _scaleBytes[i], _zeroPoints[i], _zeroPointCounts[i],
-                NativeMethods.BNQ_TENSOR_BORROW, out TensorHandle handle));
-            handle.Use(_blocks[i]);
-            return new QuantizedTensor(handle);
         }
     }
 }

@@ -39,16 +39,22 @@ public sealed unsafe partial class QuantizedTensor
         Dequantize(destination, DataType.Float32, context);
 
     /// <inheritdoc cref="Dequantize(Span{float}, Context?)"/>
+    /// <param name="destination">Exactly <see cref="ElementCount"/> long.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <param name="overflow">What becomes of values that the type does not hold.</param>
     /// <remarks>Rounded to nearest, ties to even.</remarks>
-    public void Dequantize(Span<Half> destination, Context? context = null) =>
-        Dequantize(destination, DataType.Float16, context);
+    /// <exception cref="NonFiniteException">A value overflows.</exception>
+    public void Dequantize(Span<Half> destination, Context? context = null, Overflow overflow = Overflow.Error) =>
+        Dequantize(destination, DataType.Float16, context, overflow);
 
-    /// <inheritdoc cref="Dequantize(Span{Half}, Context?)"/>
+    /// <inheritdoc cref="Dequantize(Span{Half}, Context?, Overflow)"/>
     /// <param name="destination">Receives the bits of bfloat16 numbers; exactly <see cref="ElementCount"/>
     /// long.</param>
     /// <param name="context">Where to run; null for one thread.</param>
-    public void DequantizeBFloat16(Span<ushort> destination, Context? context = null) =>
-        Dequantize(destination, DataType.BFloat16, context);
+    /// <param name="overflow">What becomes of values that the type does not hold.</param>
+    public void DequantizeBFloat16(
+        Span<ushort> destination, Context? context = null, Overflow overflow = Overflow.Error) =>
+        Dequantize(destination, DataType.BFloat16, context, overflow);
 
     /// <inheritdoc cref="Dequantize(Span{float}, Context?)"/>
     /// <returns>An array of <see cref="ElementCount"/> values.</returns>
@@ -71,19 +77,29 @@ public sealed unsafe partial class QuantizedTensor
         DequantizeRows(firstRow, rowCount, destination, DataType.Float32, context);
 
     /// <inheritdoc cref="DequantizeRows(long, long, Span{float}, Context?)"/>
+    /// <param name="firstRow">The first one, from 0.</param>
+    /// <param name="rowCount">How many; the last one must be before <see cref="Rows"/>.</param>
+    /// <param name="destination">Exactly <paramref name="rowCount"/> times <see cref="Columns"/> long.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <param name="overflow">What becomes of values that the type does not hold.</param>
     /// <remarks>Rounded to nearest, ties to even.</remarks>
-    public void DequantizeRows(long firstRow, long rowCount, Span<Half> destination, Context? context = null) =>
-        DequantizeRows(firstRow, rowCount, destination, DataType.Float16, context);
+    /// <exception cref="NonFiniteException">A value overflows.</exception>
+    public void DequantizeRows(
+        long firstRow, long rowCount, Span<Half> destination, Context? context = null,
+        Overflow overflow = Overflow.Error) =>
+        DequantizeRows(firstRow, rowCount, destination, DataType.Float16, context, overflow);
 
-    /// <inheritdoc cref="DequantizeRows(long, long, Span{Half}, Context?)"/>
+    /// <inheritdoc cref="DequantizeRows(long, long, Span{Half}, Context?, Overflow)"/>
     /// <param name="firstRow">The first one, from 0.</param>
     /// <param name="rowCount">How many; the last one must be before <see cref="Rows"/>.</param>
     /// <param name="destination">Receives the bits of bfloat16 numbers; exactly <paramref name="rowCount"/> times
     /// <see cref="Columns"/> long.</param>
     /// <param name="context">Where to run; null for one thread.</param>
+    /// <param name="overflow">What becomes of values that the type does not hold.</param>
     public void DequantizeRowsBFloat16(
-        long firstRow, long rowCount, Span<ushort> destination, Context? context = null) =>
-        DequantizeRows(firstRow, rowCount, destination, DataType.BFloat16, context);
+        long firstRow, long rowCount, Span<ushort> destination, Context? context = null,
+        Overflow overflow = Overflow.Error) =>
+        DequantizeRows(firstRow, rowCount, destination, DataType.BFloat16, context, overflow);
 
     /// <summary>Compares an array with what this tensor dequantizes to, without dequantizing it as a whole.</summary>
     /// <param name="original">The array that was quantized; <see cref="ElementCount"/> long.</param>
@@ -109,25 +125,28 @@ public sealed unsafe partial class QuantizedTensor
     public Metrics Compare(ReadOnlySpan<byte> original, DataType type, Context? context = null) =>
         Compare<byte>(original, type, context);
 
-    private void Dequantize<T>(Span<T> destination, DataType type, Context? context) where T : unmanaged
+    private void Dequantize<T>(
+        Span<T> destination, DataType type, Context? context, Overflow overflow = Overflow.Error) where T : unmanaged
     {
         fixed (T* pointer = destination)
         {
             Native.Check(NativeMethods.bnq_tensor_dequantize(
-                ContextHandle.Of(context), _handle, (int)type, pointer, (ulong)destination.Length * (ulong)sizeof(T)));
+                ContextHandle.Of(context), _handle, (int)type, (int)overflow, pointer,
+                (ulong)destination.Length * (ulong)sizeof(T)));
         }
     }
 
     private void DequantizeRows<T>(
-        long firstRow, long rowCount, Span<T> destination, DataType type, Context? context) where T : unmanaged
+        long firstRow, long rowCount, Span<T> destination, DataType type, Context? context,
+        Overflow overflow = Overflow.Error) where T : unmanaged
     {
         ArgumentOutOfRangeException.ThrowIfNegative(firstRow);
         ArgumentOutOfRangeException.ThrowIfNegative(rowCount);
         fixed (T* pointer = destination)
         {
             Native.Check(NativeMethods.bnq_tensor_dequantize_rows(
-                ContextHandle.Of(context), _handle, (ulong)firstRow, (ulong)rowCount, (int)type, pointer,
-                (ulong)destination.Length * (ulong)sizeof(T)));
+                ContextHandle.Of(context), _handle, (ulong)firstRow, (ulong)rowCount, (int)type, (int)overflow,
+                pointer, (ulong)destination.Length * (ulong)sizeof(T)));
         }
     }
 

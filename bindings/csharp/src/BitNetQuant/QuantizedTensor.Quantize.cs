@@ -88,7 +88,6 @@ public sealed unsafe partial class QuantizedTensor
     /// numbers: see <see cref="FromData"/>.</exception>
     /// <exception cref="InvalidArgumentException">A length is not that of <see cref="Config.GetSizes"/>, or a
     /// value is not legal; the message names its index.</exception>
-    /// <exception cref="UnsupportedException">The config asks for outliers.</exception>
     public static QuantizedTensor FromCodes(
         ReadOnlySpan<byte> packedCodes, ReadOnlySpan<float> scales, ReadOnlySpan<sbyte> zeroPoints,
         ReadOnlySpan<long> shape, Config config, Context? context = null)
@@ -113,25 +112,54 @@ public sealed unsafe partial class QuantizedTensor
     /// <param name="context">Where to run; null for one thread.</param>
     /// <exception cref="InvalidArgumentException">A length is not that of <see cref="Config.GetSizes"/>, or a
     /// value is not legal; the message names its index.</exception>
-    /// <exception cref="UnsupportedException">The config asks for outliers.</exception>
     public static QuantizedTensor FromData(
         ReadOnlySpan<byte> packedCodes, ReadOnlySpan<byte> scaleData, ReadOnlySpan<sbyte> zeroPoints,
-        ReadOnlySpan<long> shape, Config config, Context? context = null)
+        ReadOnlySpan<long> shape, Config config, Context? context = null) =>
+        FromData(packedCodes, scaleData, zeroPoints, default, shape, config, context);
+
+    /// <summary>The same with outliers.</summary>
+    /// <param name="packedCodes">Codes in the layout of <see cref="Codes"/>; <see cref="Pack"/> makes it.</param>
+    /// <param name="scaleData">The scales in the layout of <see cref="ScaleData"/>, all finite.</param>
+    /// <param name="zeroPoints">The zero points; empty where the config's scheme is symmetric.</param>
+    /// <param name="outliers">The columns kept out of the codes, such as <see cref="Outliers"/> of a tensor.</param>
+    /// <param name="shape">Up to 8 dimensions, each 0 or more.</param>
+    /// <param name="config">The options the codes were made with, such as <see cref="GetConfig"/>.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <exception cref="InvalidArgumentException">A length is not what the config asks for, or a value is not
+    /// legal; the message names its index.</exception>
+    public static QuantizedTensor FromData(
+        ReadOnlySpan<byte> packedCodes, ReadOnlySpan<byte> scaleData, ReadOnlySpan<sbyte> zeroPoints,
+        Outliers outliers, ReadOnlySpan<long> shape, Config config, Context? context = null)
     {
         ArgumentNullException.ThrowIfNull(config);
         ulong[] dimensions = Native.Shape(shape);
+        ReadOnlySpan<byte> alignedScales = Aligned(scaleData);
         fixed (byte* codes = packedCodes)
-        fixed (byte* scales = Aligned(scaleData))
+        fixed (byte* scales = alignedScales)
         fixed (sbyte* zeroPoint = zeroPoints)
+        fixed (uint* columns = outliers.Columns)
+        fixed (ushort* values = outliers.Values)
         fixed (ulong* pointer = dimensions)
         {
+            BnqPart* parts = stackalloc BnqPart[]
+            {
+                Part(NativeMethods.BNQ_PART_CODES, codes, packedCodes.Length),
+                Part(NativeMethods.BNQ_PART_SCALES, scales, scaleData.Length),
+                Part(NativeMethods.BNQ_PART_ZERO_POINTS, zeroPoint, zeroPoints.Length),
+                Part(NativeMethods.BNQ_PART_OUTLIER_COLUMNS, columns, (long)sizeof(uint) * outliers.Columns.Length),
+                Part(
+                    NativeMethods.BNQ_PART_OUTLIER_VALUES, values, (long)sizeof(ushort) * outliers.Values.Length,
+                    outliers.DataType),
+            };
             Native.Check(NativeMethods.bnq_tensor_create(
-                ContextHandle.Of(context), config.Handle, dimensions.Length, pointer,
-                codes, (ulong)packedCodes.Length, scales, (ulong)scaleData.Length, zeroPoint, (ulong)zeroPoints.Length,
-                flags: 0, out TensorHandle handle));
+                ContextHandle.Of(context), config.Handle, dimensions.Length, pointer, parts,
+                NativeMethods.BNQ_NUM_PARTS, flags: 0, out TensorHandle handle));
             return new QuantizedTensor(handle);
         }
     }
+
+    private static BnqPart Part(int part, void* data, long bytes, DataType? type = null) =>
+        new() { Data = data, Bytes = (ulong)bytes, Part = part, Dtype = (int)(type ?? 0) };
 
     /// <summary>Packs codes given one by one into the layout of <see cref="Codes"/>.</summary>
     /// <param name="codes">The codes, row-major; as many as the shape has elements.</param>

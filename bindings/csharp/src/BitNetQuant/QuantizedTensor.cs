@@ -28,7 +28,7 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
         Format = (Format)NativeMethods.bnq_tensor_format(handle);
         Rows = checked((long)NativeMethods.bnq_tensor_rows(handle));
         Columns = checked((long)NativeMethods.bnq_tensor_columns(handle));
-        ScaleCount = checked((long)NativeMethods.bnq_tensor_scale_count(handle));
+        ScaleCount = checked((long)Part(NativeMethods.BNQ_PART_SCALES).Count);
         ByteCount = checked((long)NativeMethods.bnq_tensor_bytes(handle));
         BitsPerWeight = NativeMethods.bnq_tensor_bits_per_weight(handle);
     }
@@ -102,8 +102,8 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     {
         get
         {
-            byte* data = NativeMethods.bnq_tensor_codes(_handle, out ulong count);
-            return new ReadOnlySpan<byte>(data, Native.Length(count, nameof(Codes)));
+            BnqPart part = Part(NativeMethods.BNQ_PART_CODES);
+            return new ReadOnlySpan<byte>(part.Data, Native.Length(part.Bytes, nameof(Codes)));
         }
     }
 
@@ -120,7 +120,7 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
             int count = Native.Length((ulong)ScaleCount, nameof(Scales));
             if (ScaleDataType == ScaleDataType.Float32 && !DoubleQuant)
             {
-                return new ReadOnlySpan<float>(NativeMethods.bnq_tensor_scales(_handle, out _), count);
+                return new ReadOnlySpan<float>(Part(NativeMethods.BNQ_PART_SCALES).Data, count);
             }
 
             var scales = new float[count];
@@ -140,8 +140,8 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     {
         get
         {
-            void* data = NativeMethods.bnq_tensor_scales(_handle, out ulong bytes);
-            return new ReadOnlySpan<byte>(data, Native.Length(bytes, nameof(ScaleData)));
+            BnqPart part = Part(NativeMethods.BNQ_PART_SCALES);
+            return new ReadOnlySpan<byte>(part.Data, Native.Length(part.Bytes, nameof(ScaleData)));
         }
     }
 
@@ -157,8 +157,8 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     {
         get
         {
-            sbyte* data = NativeMethods.bnq_tensor_zero_points(_handle, out ulong count);
-            return new ReadOnlySpan<sbyte>(data, Native.Length(count, nameof(ZeroPoints)));
+            BnqPart part = Part(NativeMethods.BNQ_PART_ZERO_POINTS);
+            return new ReadOnlySpan<sbyte>(part.Data, Native.Length(part.Count, nameof(ZeroPoints)));
         }
     }
 
@@ -168,21 +168,24 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     {
         get
         {
-            uint* columns = NativeMethods.bnq_tensor_outlier_columns(_handle, out ulong count);
-            if (count == 0)
+            BnqPart columns = Part(NativeMethods.BNQ_PART_OUTLIER_COLUMNS);
+            if (columns.Count == 0)
             {
                 return default;
             }
 
-            // The last dimension is not 0: it has these columns. That of a scalar is 1.
-            ulong last = Shape.IsEmpty ? 1 : (ulong)Shape[^1];
-            ulong values = (ulong)ElementCount / last * count;
-            void* data = NativeMethods.bnq_tensor_outlier_values(_handle, out int type);
+            BnqPart values = Part(NativeMethods.BNQ_PART_OUTLIER_VALUES);
             return new Outliers(
-                new ReadOnlySpan<uint>(columns, Native.Length(count, nameof(Outliers))),
-                new ReadOnlySpan<ushort>(data, Native.Length(values, nameof(Outliers))),
-                (DataType)type);
+                new ReadOnlySpan<uint>(columns.Data, Native.Length(columns.Count, nameof(Outliers))),
+                new ReadOnlySpan<ushort>(values.Data, Native.Length(values.Count, nameof(Outliers))),
+                (DataType)values.Dtype);
         }
+    }
+
+    private BnqPart Part(int part)
+    {
+        Native.Check(NativeMethods.bnq_tensor_part(_handle, part, out BnqPart result));
+        return result;
     }
 
     /// <summary>Reads the scales, however they are stored.</summary>

@@ -55,6 +55,15 @@ OPTION_FLOAT = 1
 LOG_WARNING = 1
 LOG_INFO = 2
 TENSOR_BORROW = 1
+PART_CODES = 1
+PART_SCALES = 2
+PART_ZERO_POINTS = 3
+PART_OUTLIER_COLUMNS = 4
+PART_OUTLIER_VALUES = 5
+NUM_PARTS = 5
+OVERFLOW_ERROR = 0
+OVERFLOW_SATURATE = 1
+OVERFLOW_KEEP = 2
 FILE_SAFETENSORS = 1
 FILE_BNQ = 2
 FILE_SAFETENSORS_INDEX = 3
@@ -129,6 +138,16 @@ class bnq_array(ctypes.Structure):
         ("shape", POINTER(u64)),
         ("dtype", i32),
         ("rank", i32),
+    ]
+
+
+class bnq_part(ctypes.Structure):
+    _fields_ = [
+        ("data", address),
+        ("bytes", u64),
+        ("count", u64),
+        ("part", i32),
+        ("dtype", i32),
     ]
 
 
@@ -228,11 +247,13 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     # Arrays and tensors
     "bnq_tensor_quantize": (status, [_context, _config, _array, POINTER(_tensor)]),
     "bnq_quantized_sizes": (status, [_config, i32, _u64p, _u64p, _u64p, _u64p]),
-    "bnq_quantize": (status, [_context, _config, _array, _u8p, u64, address, u64, _i8p, u64]),
+    "bnq_quantize": (status, [_context, _config, _array, _u8p, u64, address, u64, _i8p, u64,
+                              POINTER(_tensor)]),
     "bnq_quantize_batch": (status, [_context, _config, u64, _array, _u8pp, _u64p, _addresses,
-                                    _u64p, _i8pp, _u64p]),
-    "bnq_tensor_create": (status, [_context, _config, i32, _u64p, _u8p, u64, address, u64,
-                                   _i8p, u64, i32, POINTER(_tensor)]),
+                                    _u64p, _i8pp, _u64p, POINTER(_tensor)]),
+    "bnq_part_name": (text, [i32]),
+    "bnq_tensor_create": (status, [_context, _config, i32, _u64p, POINTER(bnq_part), u32, i32,
+                                   POINTER(_tensor)]),
     "bnq_tensor_destroy": (None, [_tensor]),
     "bnq_tensor_format": (i32, [_tensor]),
     "bnq_tensor_shape": (i32, [_tensor, _u64p]),
@@ -240,23 +261,18 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_tensor_columns": (u64, [_tensor]),
     "bnq_tensor_options": (_options, [_tensor]),
     "bnq_tensor_config": (status, [_tensor, POINTER(_config)]),
-    "bnq_tensor_codes": (_u8p, [_tensor, _u64p]),
-    "bnq_tensor_scales": (address, [_tensor, _u64p]),
-    "bnq_tensor_zero_points": (_i8p, [_tensor, _u64p]),
-    "bnq_tensor_scale_count": (u64, [_tensor]),
+    "bnq_tensor_part": (status, [_tensor, i32, POINTER(bnq_part)]),
     "bnq_tensor_read_scales": (status, [_tensor, _f32p, u64]),
     "bnq_tensor_saturated_scales": (u64, [_tensor]),
-    "bnq_tensor_outlier_columns": (_u32p, [_tensor, _u64p]),
-    "bnq_tensor_outlier_values": (address, [_tensor, _i32p]),
     "bnq_dynamic_map": (_f32p, []),
     "bnq_tensor_bytes": (u64, [_tensor]),
     "bnq_tensor_bits_per_weight": (f64, [_tensor]),
     "bnq_tensor_unpack": (status, [_context, _tensor, _i8p, u64]),
     "bnq_pack": (status, [_context, _config, i32, _u64p, _i8p, u64, _u8p, u64]),
     "bnq_tensor_repack": (status, [_context, _tensor, i32, POINTER(_tensor)]),
-    "bnq_tensor_dequantize": (status, [_context, _tensor, i32, address, u64]),
-    "bnq_tensor_dequantize_rows": (status, [_context, _tensor, u64, u64, i32, address, u64]),
-    "bnq_dequantize_batch": (status, [_context, u64, _tensors, i32, _addresses, _u64p]),
+    "bnq_tensor_dequantize": (status, [_context, _tensor, i32, i32, address, u64]),
+    "bnq_tensor_dequantize_rows": (status, [_context, _tensor, u64, u64, i32, i32, address, u64]),
+    "bnq_dequantize_batch": (status, [_context, u64, _tensors, i32, i32, _addresses, _u64p]),
     # Metrics
     "bnq_compare": (status, [_context, _array, _array, _f64p, u32]),
     "bnq_tensor_compare": (status, [_context, _array, _tensor, _f64p, u32]),
@@ -297,8 +313,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_plan_match": (status, [_plan, text, i32, _i64p, POINTER(_config)]),
     "bnq_quantize_file": (status, [_context, _plan, text, text, i32, u64, bnq_progress_fn,
                                    address, POINTER(_report)]),
-    "bnq_dequantize_file": (status, [_context, text, text, i32, i32, u64, bnq_progress_fn,
-                                     address, POINTER(_report)]),
+    "bnq_dequantize_file": (status, [_context, text, text, i32, i32, i32, u64,
+                                     bnq_progress_fn, address, POINTER(_report)]),
     "bnq_compare_files": (status, [_context, text, text, bnq_progress_fn, address,
                                    POINTER(_report)]),
     "bnq_report_destroy": (None, [_report]),

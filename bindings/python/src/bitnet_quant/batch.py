@@ -12,7 +12,7 @@ from ._arrays import ArrayArgument, DTypeLike, dtype_id, dtype_name, holder, new
 from ._loader import library
 from ._options import OptionValue
 from .config import Config, ConfigLike, as_config
-from .tensor import QuantizedTensor, Sizes, quantized_sizes
+from .tensor import QuantizedTensor, Sizes, overflow_id, quantized_sizes
 
 
 def quantize_batch(arrays: Iterable[np.ndarray[Any, Any]], config: Optional[ConfigLike] = None, *,
@@ -24,8 +24,7 @@ def quantize_batch(arrays: Iterable[np.ndarray[Any, Any]], config: Optional[Conf
 
     arrays: as in `quantize`; `dtype` and `copy` are about all of them.
 
-    An error names the array: "array 3: ...". UnsupportedError with outliers, whose
-    number depends on the data: `quantize` does those, one by one.
+    An error names the array: "array 3: ...".
     """
     config = as_config(config, options)
     sources = [ArrayArgument(array, f"arrays[{index}]", dtype=dtype, copy=copy)
@@ -35,18 +34,19 @@ def quantize_batch(arrays: Iterable[np.ndarray[Any, Any]], config: Optional[Conf
     codes = [np.empty(size.code_bytes, np.uint8) for size in sizes]
     scales = [np.empty(size.scale_bytes, np.uint8) for size in sizes]
     zero_points = [np.empty(size.zero_points, np.int8) for size in sizes]
+    tensors = (ctypes.POINTER(_abi.bnq_tensor) * count)()
     library().bnq_quantize_batch(
         contexts.handle(context), config._handle, count,
         (_abi.bnq_array * count)(*(source.struct for source in sources)),
         _pointers(codes, ctypes.c_uint8), _sizes_of(codes), _pointers(scales), _sizes_of(scales),
-        _pointers(zero_points, ctypes.c_int8), _sizes_of(zero_points))
-    return [QuantizedTensor.from_packed(*parts, shape=source.shape, config=config, copy=False,
-                                        context=context)
-            for source, *parts in zip(sources, codes, scales, zero_points)]
+        _pointers(zero_points, ctypes.c_int8), _sizes_of(zero_points), tensors)
+    return [QuantizedTensor._own(Handle(tensor, "bnq_tensor_destroy", keep=parts))
+            for tensor, *parts in zip(tensors, codes, scales, zero_points)]
 
 
 def dequantize_batch(tensors: Iterable[QuantizedTensor], dtype: DTypeLike = "F32", *,
                      out: Optional[Sequence[np.ndarray[Any, Any]]] = None,
+                     overflow: str = "error",
                      context: Optional[contexts.Context] = None) -> list[np.ndarray[Any, Any]]:
     """The values of tensors, as QuantizedTensor.dequantize gives them, in one call
     and without memory that grows with the batch.
@@ -54,6 +54,7 @@ def dequantize_batch(tensors: Iterable[QuantizedTensor], dtype: DTypeLike = "F32
     out: where to write: an array for each tensor, C-contiguous, of its shape and
         of the dtype. They must not overlap.
     """
+    on_overflow = overflow_id(overflow)
     given = list(tensors)
     for index, tensor in enumerate(given):
         if not isinstance(tensor, QuantizedTensor):
@@ -68,7 +69,7 @@ def dequantize_batch(tensors: Iterable[QuantizedTensor], dtype: DTypeLike = "F32
         contexts.handle(context), count,
         (ctypes.POINTER(_abi.bnq_tensor) * count)(
             *(tensor._handle._as_parameter_ for tensor in given)),
-        dtype_id(name), _pointers(values), _sizes_of(values))
+        dtype_id(name), on_overflow, _pointers(values), _sizes_of(values))
     return values
 
 

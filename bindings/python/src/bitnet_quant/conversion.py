@@ -14,6 +14,7 @@ from ._options import OptionValue
 from .comparison import Metrics, read_metrics
 from .config import Config, ConfigLike, as_config
 from .files import shard_bytes, write_flags
+from .tensor import overflow_id
 from .progress import Progress, reporting
 
 
@@ -191,15 +192,17 @@ def quantize_file(input: StrPath, output: Optional[StrPath],
 
 
 def dequantize_file(input: StrPath, output: Optional[StrPath], dtype: DTypeLike = "F32", *,
-                    overwrite: bool = False, dry_run: bool = False,
+                    overflow: str = "error", overwrite: bool = False, dry_run: bool = False,
                     max_shard_size: Optional[int] = None,
                     progress: Optional[Progress] = None,
                     context: Optional[contexts.Context] = None) -> Report:
     """Dequantizes a .bnq file into a safetensors file: quantized tensors become
-    float32, float16 or bfloat16, others stay as they are. As quantize_file."""
+    float32, float16 or bfloat16, others stay as they are. overflow is that of
+    QuantizedTensor.dequantize, the rest as in quantize_file."""
     return run_conversion("bnq_dequantize_file", progress, contexts.handle(context),
                           encode_path(input, "input"), optional_path(output), dtype_id(dtype),
-                          write_flags(overwrite, dry_run=dry_run), shard_bytes(max_shard_size))
+                          overflow_id(overflow), write_flags(overwrite, dry_run=dry_run),
+                          shard_bytes(max_shard_size))
 
 
 def compare_files(original: StrPath, other: StrPath, *, progress: Optional[Progress] = None,

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from typing import Any, NamedTuple, Optional, Sequence
+from typing import Any, Mapping, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -56,24 +56,46 @@ class QuantizedTensor:
             must not be written to any more.
 
         InvalidArgumentError names the first code, scale or zero point that cannot
-        be. UnsupportedError with outliers.
+        be. Outliers are further parts: see from_parts.
         """
-        lib = library()
+        parts = {"codes": codes, "scales": scales, "zero_points": zero_points}
+        return cls.from_parts(parts, shape=shape, config=config, copy=copy, context=context,
+                              **options)
+
+    @classmethod
+    def from_parts(cls, parts: Mapping[str, Optional[np.ndarray[Any, Any]]], *,
+                   shape: Sequence[int], config: Optional[ConfigLike] = None, copy: bool = True,
+                   context: Optional[contexts.Context] = None, **options: OptionValue
+                   ) -> QuantizedTensor:
+        """A tensor from its parts by name, as `parts` shows them: those of from_packed,
+        and with outliers "outlier_columns" (uint32, ascending) and "outlier_values"
+        (float16, or bfloat16 in uint16). Parts that are missing or None have no bytes.
+
+        InvalidArgumentError names the part and index of what cannot be.
+        """
         config = as_config(config, options)
         extents = check_shape(shape)
-        parts = [
-            borrow(codes, "codes", native=np.uint8, copy=copy),
-            None if scales is None else _aligned(borrow(
-                scales, "scales", native=_scale_type(scales, config), copy=copy), copy),
-            None if zero_points is None else borrow(
-                zero_points, "zero_points", native=np.int8, copy=copy),
-        ]
-        handle = create(
-            _abi.bnq_tensor, lib.bnq_tensor_create, contexts.handle(context),
+        known = {name: number for number, name in _part_names().items()}
+        arrays, structs = [], []
+        for name, array in parts.items():
+            if name not in known:
+                raise ValueError(f"parts has {name!r}; {', '.join(known)} are accepted")
+            if array is None:
+                continue
+            array = borrow(array, name, native=_part_type(known[name], array, config), copy=copy)
+            if known[name] == _abi.PART_SCALES:
+                array = _aligned(array, copy)
+            arrays.append(array)
+            halves = known[name] == _abi.PART_OUTLIER_VALUES
+            structs.append(_abi.bnq_part(
+                data=array.ctypes.data, bytes=array.nbytes, count=array.size, part=known[name],
+                dtype=dtype_id("BF16") if halves and array.dtype == np.uint16 else 0))
+        return cls._own(create(
+            _abi.bnq_tensor, library().bnq_tensor_create, contexts.handle(context),
             config._handle, len(extents), shape_argument(extents),
-            *_pointers(*parts), 0 if copy else _abi.TENSOR_BORROW,
-            destroy="bnq_tensor_destroy", keep=None if copy else parts)
-        return cls._own(handle)
+            (_abi.bnq_part * len(structs))(*structs), len(structs),
+            0 if copy else _abi.TENSOR_BORROW,
+            destroy="bnq_tensor_destroy", keep=None if copy else arrays))
 
     @classmethod
     def from_codes(cls, codes: np.ndarray[Any, Any],
@@ -137,21 +159,35 @@ class QuantizedTensor:
         return float(library().bnq_tensor_bits_per_weight(self._handle))
 
     @property
+    def parts(self) -> dict[str, np.ndarray[Any, Any]]:
+        """What it is made of, by name: codes, scales as they are stored, zero points,
+        outlier columns and their values; without those of no bytes. from_parts makes
+        the same tensor of them."""
+        native: dict[int, Any] = {_abi.PART_CODES: np.uint8, _abi.PART_SCALES: np.uint8,
+                                  _abi.PART_ZERO_POINTS: np.int8,
+                                  _abi.PART_OUTLIER_COLUMNS: np.uint32,
+                                  _abi.PART_OUTLIER_VALUES: holder(self.outlier_dtype or "F16")}
+        views = {name: self._view(number, native[number])
+                 for number, name in _part_names().items()}
+        return {name: array for name, array in views.items() if array.size}
+
+    @property
     def codes(self) -> np.ndarray[Any, Any]:
         """The packed codes, uint8. Of a format without scales they are the values,
         little-endian."""
-        return self._view(library().bnq_tensor_codes, np.uint8)
+        return self._view(_abi.PART_CODES, np.uint8)
 
     @property
     def scales(self) -> np.ndarray[Any, Any]:
         """The scales, float32, however they are stored (a view where that is as
         float32): one for the tensor; for each channel, token or block; or for each
         row its groups in order. Empty for formats without scales."""
-        lib, config = library(), self.config
+        config = self.config
         if dtype_name(config.scale_dtype) == "F32" and not config.double_quant:
             return self.scale_data.view(np.float32)
-        scales = np.empty(lib.bnq_tensor_scale_count(self._handle), np.float32)
-        lib.bnq_tensor_read_scales(self._handle, pointer(scales, ctypes.c_float), scales.size)
+        scales = np.empty(self._part(_abi.PART_SCALES).count, np.float32)
+        library().bnq_tensor_read_scales(self._handle, pointer(scales, ctypes.c_float),
+                                         scales.size)
         return read_only(scales)
 
     @property
@@ -160,7 +196,7 @@ class QuantizedTensor:
         double quantized: n codes of 8 bits, zeros up to a multiple of 4 bytes, then as
         float32 the greatest |scale - offset| of each 256 scales, and the offset:
         scale i = dynamic_map()[code i] * greatest[i / 256] + offset."""
-        return self._view(library().bnq_tensor_scales, np.uint8)
+        return self._view(_abi.PART_SCALES, np.uint8)
 
     @property
     def saturated_scales(self) -> int:
@@ -171,37 +207,38 @@ class QuantizedTensor:
     @property
     def zero_points(self) -> np.ndarray[Any, Any]:
         """The zero points, int8, one for each scale; empty for symmetric schemes."""
-        return self._view(library().bnq_tensor_zero_points, np.int8)
+        return self._view(_abi.PART_ZERO_POINTS, np.int8)
 
     @property
     def outlier_columns(self) -> np.ndarray[Any, Any]:
         """The indices, uint32, ascending, of those columns of the last dimension that
         are kept in 16 bits (option outlier_threshold)."""
-        return self._view(library().bnq_tensor_outlier_columns, np.uint32)
+        return self._view(_abi.PART_OUTLIER_COLUMNS, np.uint32)
 
     @property
     def outlier_values(self) -> np.ndarray[Any, Any]:
         """The values of the outlier columns: of the tensor's shape, with the last
         dimension that of outlier_columns. float16, or bfloat16 in uint16, as
         outlier_dtype says."""
-        number = ctypes.c_int32()
-        data = library().bnq_tensor_outlier_values(self._handle, ctypes.byref(number))
         columns = self.outlier_columns.size
         native = holder(self.outlier_dtype or "F16")
+        data = self._part(_abi.PART_OUTLIER_VALUES).data
         return view(data, (*self.shape[:-1], columns), native, self._handle)
 
     @property
     def outlier_dtype(self) -> Optional[str]:
         """"F16" or "BF16"; None where there are no outliers."""
-        number = ctypes.c_int32()
-        library().bnq_tensor_outlier_values(self._handle, ctypes.byref(number))
-        return decode(library().bnq_dtype_name(number.value)) if number.value else None
+        part = self._part(_abi.PART_OUTLIER_VALUES)
+        return decode(library().bnq_dtype_name(part.dtype)) if part.bytes else None
 
-    def _view(self, getter: Any, kind: Any) -> np.ndarray[Any, Any]:
-        count = ctypes.c_uint64()
-        data = getter(self._handle, ctypes.byref(count))
-        address = ctypes.cast(data, ctypes.c_void_p).value
-        return view(address, (count.value,), np.dtype(kind), self._handle)
+    def _part(self, number: int) -> _abi.bnq_part:
+        part = _abi.bnq_part()
+        library().bnq_tensor_part(self._handle, number, ctypes.byref(part))
+        return part
+
+    def _view(self, number: int, kind: Any) -> np.ndarray[Any, Any]:
+        part, native = self._part(number), np.dtype(kind)
+        return view(part.data, (part.bytes // native.itemsize,), native, self._handle)
 
     def repack(self, packing: str, *, context: Optional[contexts.Context] = None
                ) -> QuantizedTensor:
@@ -223,16 +260,19 @@ class QuantizedTensor:
         return codes
 
     def dequantize(self, dtype: DTypeLike = "F32", *, out: Optional[np.ndarray[Any, Any]] = None,
-                   rows: Optional[slice] = None, context: Optional[contexts.Context] = None
-                   ) -> np.ndarray[Any, Any]:
+                   rows: Optional[slice] = None, overflow: str = "error",
+                   context: Optional[contexts.Context] = None) -> np.ndarray[Any, Any]:
         """The values, as float32, float16 or bfloat16 ("bf16", in a uint16 array),
         rounded to nearest even.
 
         rows: a slice without step of the first dimension (of the only row, for
             rank 0 and 1) instead of all of it.
+        overflow: what becomes of a finite value that a 16-bit dtype would turn into
+            infinity: "error" (NonFiniteError names the index), "saturate" (the
+            dtype's greatest number) or "keep" (infinity).
         out: where to write: C-contiguous, of the result's shape and dtype.
         """
-        name = dtype_name(dtype)
+        name, on_overflow = dtype_name(dtype), overflow_id(overflow)
         shape, begin, count = self.shape, 0, self.rows
         if rows is not None:
             if not isinstance(rows, slice) or rows.step not in (None, 1):
@@ -243,20 +283,24 @@ class QuantizedTensor:
         values = new_or(out, shape, holder(name))
         library().bnq_tensor_dequantize_rows(
             contexts.handle(context), self._handle, begin, count, dtype_id(name),
-            values.ctypes.data, values.nbytes)
+            on_overflow, values.ctypes.data, values.nbytes)
         return values
 
     def __reduce__(self) -> tuple[Any, ...]:
-        config = self.config
-        if config.outlier_threshold:
-            # from_packed does not take these, but a file holds them.
-            from .files import tensor_from_bytes, tensor_to_bytes
-            return tensor_from_bytes, (tensor_to_bytes(self),)
-        return _restore, (self.codes, self.scale_data, self.zero_points, self.shape, config)
+        return _restore, (self.parts, self.shape, self.config)
 
     def __repr__(self) -> str:
         return (f"QuantizedTensor(format={self.format!r}, shape={self.shape}, "
                 f"bits_per_weight={self.bits_per_weight:.4g})")
+
+
+def overflow_id(overflow: str) -> int:
+    """BNQ_OVERFLOW_* of its name."""
+    known = {"error": _abi.OVERFLOW_ERROR, "saturate": _abi.OVERFLOW_SATURATE,
+             "keep": _abi.OVERFLOW_KEEP}
+    if overflow not in known:
+        raise ValueError(f"overflow is {overflow!r}; one of {', '.join(known)} is accepted")
+    return known[overflow]
 
 
 def quantize(source: np.ndarray[Any, Any], config: Optional[ConfigLike] = None, *,
@@ -309,7 +353,8 @@ def quantize_into(source: np.ndarray[Any, Any], codes: np.ndarray[Any, Any],
     """Quantizes into the caller's arrays, one-dimensional, of the sizes
     `quantized_sizes` gives: codes uint8, scales as in QuantizedTensor.from_packed,
     zero points int8; None for what there is none of. They are written even if it
-    fails. UnsupportedError with outliers, whose number depends on the data."""
+    fails. InvalidArgumentError with outliers, whose number depends on the data:
+    `quantize` and `quantize_batch` take these."""
     config = as_config(config, options)
     array = ArrayArgument(source, "source", dtype=dtype, copy=copy)
     sizes = quantized_sizes(array.shape, config)
@@ -321,7 +366,7 @@ def quantize_into(source: np.ndarray[Any, Any], codes: np.ndarray[Any, Any],
     if zero_points is not None or sizes.zero_points:
         zero_points = output(zero_points, "zero_points", (sizes.zero_points,), np.dtype(np.int8))
     library().bnq_quantize(contexts.handle(context), config._handle, array,
-                           *_pointers(codes, scales, zero_points))
+                           *_pointers(codes, scales, zero_points), None)
 
 
 def pack(codes: np.ndarray[Any, Any], config: Optional[ConfigLike] = None, *,
@@ -347,7 +392,7 @@ def dynamic_map() -> np.ndarray[Any, Any]:
 
 def _pointers(codes: Optional[np.ndarray[Any, Any]], scales: Optional[np.ndarray[Any, Any]],
               zero_points: Optional[np.ndarray[Any, Any]]) -> list[Any]:
-    """Pointer and bytes of each, as bnq_quantize and bnq_tensor_create take them."""
+    """Pointer and bytes of each, as bnq_quantize takes them."""
     arguments = []
     for array, kind in ((codes, ctypes.c_uint8), (scales, None), (zero_points, ctypes.c_int8)):
         arguments += [pointer(array, kind), 0 if array is None else array.nbytes]
@@ -370,6 +415,23 @@ def _aligned(scales: np.ndarray[Any, Any], copy: bool = False) -> np.ndarray[Any
     return scales
 
 
-def _restore(codes: Any, scale_data: Any, zero_points: Any, shape: tuple[int, ...],
-             config: Config) -> QuantizedTensor:
-    return QuantizedTensor.from_packed(codes, scale_data, zero_points, shape=shape, config=config)
+def _part_names() -> dict[int, str]:
+    """The names of a tensor's parts, by their numbers."""
+    return {number: decode(library().bnq_part_name(number))
+            for number in range(1, _abi.NUM_PARTS + 1)}
+
+
+def _part_type(number: int, array: Any, config: Config) -> np.dtype[Any]:
+    """The dtype of an array that is given as a part."""
+    if number == _abi.PART_SCALES:
+        return _scale_type(array, config)
+    if number == _abi.PART_OUTLIER_VALUES:
+        is_bf16 = getattr(array, "dtype", None) == np.uint16
+        return np.dtype(np.uint16 if is_bf16 else np.float16)
+    return np.dtype({_abi.PART_ZERO_POINTS: np.int8,
+                     _abi.PART_OUTLIER_COLUMNS: np.uint32}.get(number, np.uint8))
+
+
+def _restore(parts: Mapping[str, Any], shape: tuple[int, ...], config: Config
+             ) -> QuantizedTensor:
+    return QuantizedTensor.from_parts(parts, shape=shape, config=config)

@@ -195,6 +195,24 @@ pub const BNQ_NON_FINITE_ERROR: i32 = 0;
 pub const BNQ_NON_FINITE_ZERO: i32 = 1;
 /// Keep NaN and infinity, and let finite values overflow (f16 and bf16 only).
 pub const BNQ_NON_FINITE_KEEP: i32 = 2;
+/// Packed codes, U8.
+pub const BNQ_PART_CODES: i32 = 1;
+/// Scales: F32, F16 or BF16; U8 where they are double quantized.
+pub const BNQ_PART_SCALES: i32 = 2;
+/// Zero points, I8.
+pub const BNQ_PART_ZERO_POINTS: i32 = 3;
+/// Indices of outlier columns, U32, ascending.
+pub const BNQ_PART_OUTLIER_COLUMNS: i32 = 4;
+/// Values of the outlier columns, F16 or BF16.
+pub const BNQ_PART_OUTLIER_VALUES: i32 = 5;
+/// The number of parts.
+pub const BNQ_NUM_PARTS: i32 = 5;
+/// Fail where a dequantized value overflows the output's type.
+pub const BNQ_OVERFLOW_ERROR: i32 = 0;
+/// Write the type's greatest number instead.
+pub const BNQ_OVERFLOW_SATURATE: i32 = 1;
+/// Write infinity.
+pub const BNQ_OVERFLOW_KEEP: i32 = 2;
 /// To nearest, ties to even.
 pub const BNQ_ROUNDING_HALF_EVEN: i32 = 0;
 /// To nearest, ties away from zero.

@@ -142,6 +142,22 @@ pub struct bnq_array {
     pub rank: i32,
 }
 
+/// A part of a tensor. Frozen layout.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bnq_part {
+    /// NULL where there are no bytes.
+    pub data: *const c_void,
+    /// Its size.
+    pub bytes: u64,
+    /// Elements of `dtype`; of double quantized scales, scales.
+    pub count: u64,
+    /// `BNQ_PART_*`.
+    pub part: i32,
+    /// `BNQ_DTYPE_*`.
+    pub dtype: i32,
+}
+
 // Functions ------------------------------------------------------------------
 
 extern "C" {
@@ -323,20 +339,21 @@ extern "C" {
     pub fn bnq_quantize(
         context: *mut bnq_context, config: *const bnq_config, source: *const bnq_array,
         codes: *mut u8, code_bytes: u64, scales: *mut c_void, scale_bytes: u64,
-        zero_points: *mut i8, zero_point_count: u64,
+        zero_points: *mut i8, zero_point_count: u64, out_tensor: *mut *mut bnq_tensor,
     ) -> bnq_status;
     /// The same for `count` arrays, with lists of the buffers.
     pub fn bnq_quantize_batch(
         context: *mut bnq_context, config: *const bnq_config, count: u64,
         sources: *const bnq_array, codes: *const *mut u8, code_bytes: *const u64,
         scales: *const *mut c_void, scale_bytes: *const u64, zero_points: *const *mut i8,
-        zero_point_counts: *const u64,
+        zero_point_counts: *const u64, out_tensors: *mut *mut bnq_tensor,
     ) -> bnq_status;
-    /// A tensor from packed codes, scales and zero points made elsewhere.
+    /// "codes", "scales", "zero_points", ...; NULL for an unknown id.
+    pub fn bnq_part_name(part: i32) -> *const c_char;
+    /// A tensor of parts made elsewhere.
     pub fn bnq_tensor_create(
         context: *mut bnq_context, config: *const bnq_config, rank: i32, shape: *const u64,
-        codes: *const u8, code_bytes: u64, scales: *const c_void, scale_bytes: u64,
-        zero_points: *const i8, zero_point_count: u64, flags: i32,
+        parts: *const bnq_part, part_count: u32, flags: i32,
         out_tensor: *mut *mut bnq_tensor,
     ) -> bnq_status;
     /// Frees a tensor; NULL is fine.
@@ -355,27 +372,16 @@ extern "C" {
     pub fn bnq_tensor_config(
         tensor: *const bnq_tensor, out_config: *mut *mut bnq_config,
     ) -> bnq_status;
-    /// Packed codes and their number of bytes.
-    pub fn bnq_tensor_codes(tensor: *const bnq_tensor, out_count: *mut u64) -> *const u8;
-    /// Scales as they are stored and their number of bytes.
-    pub fn bnq_tensor_scales(tensor: *const bnq_tensor, out_bytes: *mut u64) -> *const c_void;
-    /// Zero points and their number.
-    pub fn bnq_tensor_zero_points(tensor: *const bnq_tensor, out_count: *mut u64) -> *const i8;
-    /// Number of scales; 0 for NULL.
-    pub fn bnq_tensor_scale_count(tensor: *const bnq_tensor) -> u64;
+    /// A part as it is stored; its data lives as long as the tensor.
+    pub fn bnq_tensor_part(
+        tensor: *const bnq_tensor, part: i32, out_part: *mut bnq_part,
+    ) -> bnq_status;
     /// The scales as float32, however they are stored.
     pub fn bnq_tensor_read_scales(
         tensor: *const bnq_tensor, scales: *mut f32, count: u64,
     ) -> bnq_status;
     /// Number of 16-bit scales at the ends of what their type holds; 0 for NULL.
     pub fn bnq_tensor_saturated_scales(tensor: *const bnq_tensor) -> u64;
-    /// Indices of outlier columns and their number; NULL and 0 where there are none.
-    pub fn bnq_tensor_outlier_columns(tensor: *const bnq_tensor, out_count: *mut u64)
-        -> *const u32;
-    /// Values of the outliers and their data type; NULL and 0 where there are none.
-    pub fn bnq_tensor_outlier_values(
-        tensor: *const bnq_tensor, out_dtype: *mut i32,
-    ) -> *const c_void;
     /// The 256 values that 8-bit codes of double quantized scales stand for.
     pub fn bnq_dynamic_map() -> *const f32;
     /// Bytes of codes, scales, zero points and outliers together; 0 for NULL.
@@ -398,18 +404,18 @@ extern "C" {
     ) -> bnq_status;
     /// Dequantizes all into `out`, of exactly the size needed.
     pub fn bnq_tensor_dequantize(
-        context: *mut bnq_context, tensor: *const bnq_tensor, dtype: i32, out: *mut c_void,
-        out_bytes: u64,
+        context: *mut bnq_context, tensor: *const bnq_tensor, dtype: i32, overflow: i32,
+        out: *mut c_void, out_bytes: u64,
     ) -> bnq_status;
     /// Dequantizes a range of rows.
     pub fn bnq_tensor_dequantize_rows(
         context: *mut bnq_context, tensor: *const bnq_tensor, row_begin: u64, row_count: u64,
-        dtype: i32, out: *mut c_void, out_bytes: u64,
+        dtype: i32, overflow: i32, out: *mut c_void, out_bytes: u64,
     ) -> bnq_status;
     /// Dequantizes `count` tensors into as many buffers.
     pub fn bnq_dequantize_batch(
         context: *mut bnq_context, count: u64, tensors: *const *const bnq_tensor, dtype: i32,
-        outs: *const *mut c_void, out_bytes: *const u64,
+        overflow: i32, outs: *const *mut c_void, out_bytes: *const u64,
     ) -> bnq_status;
 
     // 7. Metrics
@@ -546,7 +552,8 @@ extern "C" {
     /// Dequantizes a `.bnq` file into a safetensors file.
     pub fn bnq_dequantize_file(
         context: *mut bnq_context, input: *const c_char, output: *const c_char, dtype: i32,
-        flags: i32, max_shard_bytes: u64, progress: bnq_progress_fn, opaque: *mut c_void,
+        overflow: i32, flags: i32, max_shard_bytes: u64, progress: bnq_progress_fn,
+        opaque: *mut c_void,
         out_report: *mut *mut bnq_report,
     ) -> bnq_status;
     /// Compares the tensors of two model files.

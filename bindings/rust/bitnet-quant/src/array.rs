@@ -196,6 +196,20 @@ pub struct Output<'a> {
     data: &'a mut [u8],
     length: usize,
     dtype: DType,
+    overflow: Overflow,
+}
+
+/// What becomes of a finite value that the output's type, F16 or BF16, would turn into
+/// infinity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Overflow {
+    /// Fail with [`Error::NonFinite`], which names the index.
+    #[default]
+    Error = sys::BNQ_OVERFLOW_ERROR as isize,
+    /// It becomes the type's greatest number, with its sign.
+    Saturate = sys::BNQ_OVERFLOW_SATURATE as isize,
+    /// It becomes infinity.
+    Keep = sys::BNQ_OVERFLOW_KEEP as isize,
 }
 
 impl<'a> Output<'a> {
@@ -204,6 +218,7 @@ impl<'a> Output<'a> {
             length: out.len(),
             data: bytes_mut(out),
             dtype,
+            overflow: Overflow::Error,
         }
     }
 
@@ -214,8 +229,18 @@ impl<'a> Output<'a> {
         Ok(Output::new(out, dtype))
     }
 
+    /// The same with another way of handling values that the type does not hold.
+    #[must_use]
+    pub fn on_overflow(self, overflow: Overflow) -> Output<'a> {
+        Output { overflow, ..self }
+    }
+
     pub(crate) fn dtype(&self) -> DType {
         self.dtype
+    }
+
+    pub(crate) fn overflow(&self) -> Overflow {
+        self.overflow
     }
 
     /// Checks that there is room for exactly so many elements; their data type and

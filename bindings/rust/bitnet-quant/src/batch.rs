@@ -1,24 +1,24 @@
 //! Many arrays or tensors in one call, shared out among the context's threads.
 
-use crate::array::{bytes_mut, ArrayView, Output};
+use crate::array::{bytes_mut, ArrayView, Output, Overflow};
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{check, Error, Result};
-use crate::ffi::{expect_length, pointer_mut};
+use crate::ffi::{expect_length, pointer_mut, Handle};
 use crate::library::check_library;
 use crate::quantize::{QuantizedOutput, QuantizedSizes};
 use crate::registry::DType;
 use crate::tensor::QuantizedTensor;
 use bitnet_quant_sys as sys;
 use std::borrow::Borrow;
+use std::ptr;
+use std::sync::Arc;
 
 /// Quantizes many arrays in one call, shared out among the context's threads: the same
 /// tensors as [`QuantizedTensor::quantize`] makes of each.
 ///
 /// # Errors
-/// As there, naming the array (`array 3: ...`);
-/// [`Unsupported`](crate::Error::Unsupported) with outliers, whose number depends on
-/// the data.
+/// As there, naming the array (`array 3: ...`).
 ///
 /// ```
 /// use bitnet_quant::{dequantize_batch, quantize_batch, ArrayView, Config, Context};
@@ -52,12 +52,18 @@ pub fn quantize_batch(
             scales: &mut bytes_mut(scales)[..size.scale_bytes],
             zero_points,
         });
-    quantize_batch_into(context, config, arrays, outputs)?;
-    let tensors = parts.into_iter().zip(arrays).zip(&sizes);
+    let mut raw = vec![ptr::null_mut(); arrays.len()];
+    run(context, config, arrays, outputs, raw.as_mut_ptr())?;
+    let tensors = raw.into_iter().zip(parts);
     tensors
-        .map(|((parts, array), size)| {
-            let shape = array.dimensions();
-            QuantizedTensor::keep(context, config, shape, parts, size.scale_bytes)
+        .map(|(raw, parts)| {
+            let handle = Handle::create(|out| {
+                // SAFETY: a place for the handle, of a tensor that nobody else owns.
+                unsafe { *out = raw };
+                sys::BNQ_OK
+            })?;
+            // The vectors' memory, which the tensor borrows, stays where it is.
+            Ok(QuantizedTensor::from_handle(handle, Some(Arc::new(parts))))
         })
         .collect()
 }
@@ -65,9 +71,19 @@ pub fn quantize_batch(
 /// The same into the caller's buffers, one output for each array: what
 /// [`quantize_into`](crate::quantize_into) computes for each, without memory that grows
 /// with the batch but for lists of the buffers. If it fails, some may have been written.
+/// [`InvalidArgument`](crate::Error::InvalidArgument) with outliers, whose number depends
+/// on the data.
 pub fn quantize_batch_into<'o>(
     context: &Context, config: &Config, arrays: &[ArrayView<'_>],
     outputs: impl IntoIterator<Item = QuantizedOutput<'o>>,
+) -> Result<()> {
+    run(context, config, arrays, outputs, ptr::null_mut())
+}
+
+/// `tensors`: room for as many as arrays, or NULL.
+fn run<'o>(
+    context: &Context, config: &Config, arrays: &[ArrayView<'_>],
+    outputs: impl IntoIterator<Item = QuantizedOutput<'o>>, tensors: *mut *mut sys::bnq_tensor,
 ) -> Result<()> {
     check_library()?;
     let sources: Vec<_> = arrays.iter().map(ArrayView::raw).collect();
@@ -98,6 +114,7 @@ pub fn quantize_batch_into<'o>(
             scale_bytes.as_ptr(),
             zero_points.as_ptr(),
             zero_point_counts.as_ptr(),
+            tensors,
         )
     })
 }
@@ -120,7 +137,7 @@ pub fn dequantize_batch<T: Borrow<QuantizedTensor>>(
 /// # Errors
 /// [`InvalidArgument`](crate::Error::InvalidArgument) names the tensor (`tensor 3: ...`)
 /// where the buffer's length is not the number of its elements, or its data type not
-/// that of the first.
+/// that of the first, whose [`Overflow`] holds for all.
 pub fn dequantize_batch_into<'o, T, O>(context: &Context, tensors: &[T], outs: O) -> Result<()>
 where
     T: Borrow<QuantizedTensor>,
@@ -130,6 +147,7 @@ where
     let outs: Vec<Output<'o>> = outs.into_iter().map(Into::into).collect();
     expect_length("outs", outs.len(), tensors.len() as u64)?;
     let dtype = outs.first().map_or(DType::F32, Output::dtype);
+    let overflow = outs.first().map_or(Overflow::Error, Output::overflow);
     let mut raw = Vec::with_capacity(tensors.len());
     let (mut pointers, mut bytes) = (Vec::new(), Vec::new());
     for (i, (tensor, out)) in tensors.iter().zip(outs).enumerate() {
@@ -155,6 +173,7 @@ where
             raw.len() as u64,
             raw.as_ptr(),
             dtype.id(),
+            overflow as i32,
             pointers.as_ptr(),
             bytes.as_ptr(),
         )

@@ -100,6 +100,7 @@ where
             input.as_ptr(),
             output.as_ptr(),
             dtype.id(),
+            options.overflow() as i32,
             options.flags(),
             options.shard_bytes(),
             call,

@@ -25,7 +25,7 @@ mod tensor;
 mod validation;
 mod writer;
 
-pub use array::{ArrayView, Element, Output};
+pub use array::{ArrayView, Element, Output, Overflow};
 pub use batch::{dequantize_batch, dequantize_batch_into, quantize_batch, quantize_batch_into};
 pub use calibration::{
     calibration_options, AdaptiveActivationQuantizer, Calibration, CalibrationDataset,
@@ -55,6 +55,6 @@ pub use post_training::{
 };
 pub use quantize::{pack, quantize_into, QuantizedOutput, QuantizedSizes};
 pub use registry::{formats, DType, Format};
-pub use tensor::{dynamic_map, Outliers, QuantizedTensor};
+pub use tensor::{dynamic_map, Outliers, Part, PartData, QuantizedTensor};
 pub use validation::{compare_histogram, ErrorHistogram};
 pub use writer::{WriteOptions, Writer};

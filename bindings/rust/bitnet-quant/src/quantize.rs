@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{check, Result};
 use crate::ffi::{expect_bytes, expect_length, pointer_mut, Shape};
 use bitnet_quant_sys as sys;
+use std::ptr;
 use std::fmt;
 
 /// The sizes of what quantizing an array of some shape gives.
@@ -103,9 +104,8 @@ impl fmt::Debug for QuantizedOutput<'_> {
 /// stored otherwise). The buffers are written even if it fails.
 ///
 /// # Errors
-/// As there; [`Unsupported`](crate::Error::Unsupported) with outliers, whose number
-/// depends on the data; [`InvalidArgument`](crate::Error::InvalidArgument) for buffers
-/// of other sizes.
+/// As there; [`InvalidArgument`](crate::Error::InvalidArgument) for buffers of other
+/// sizes, and with outliers, whose number depends on the data.
 ///
 /// ```
 /// use bitnet_quant::*;
@@ -145,6 +145,7 @@ pub fn quantize_into(
                 scales.len() as u64,
                 pointer_mut(zero_points),
                 zero_points.len() as u64,
+                ptr::null_mut(),
             )
         })
     })

@@ -15,8 +15,8 @@ use bitnet_quant_sys as sys;
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
-use std::mem::size_of_val;
 use std::ops::Range;
+use std::ptr;
 use std::sync::Arc;
 
 /// Something that a native object points into, kept alive with it.
@@ -88,7 +88,7 @@ impl QuantizedTensor {
     /// # Errors
     /// [`InvalidArgument`](crate::Error::InvalidArgument) for other sizes, and for
     /// codes, scales and zero points that are not valid; it names the index.
-    /// [`Unsupported`](crate::Error::Unsupported) with outliers.
+    /// Outliers are further parts: see [`from_parts`](QuantizedTensor::from_parts).
     pub fn from_codes<S: Element>(
         context: &Context, config: &Config, shape: &[usize], codes: &[u8], scales: &[S],
         zero_points: &[i8],
@@ -98,26 +98,55 @@ impl QuantizedTensor {
         Ok(QuantizedTensor::from_handle(handle, None))
     }
 
+    /// A tensor of parts made elsewhere, in any order, which are copied; a part that is
+    /// not among them has no bytes. What [`part`](QuantizedTensor::part) shows of each
+    /// [`Part::ALL`] makes the same tensor.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::Error::InvalidArgument) names a part of another size,
+    /// type or alignment, and the index of what is not valid.
+    pub fn from_parts(
+        context: &Context, config: &Config, shape: &[usize], parts: &[PartData<'_>],
+    ) -> Result<QuantizedTensor> {
+        let handle = create_of_parts(context, config, &Shape::new(shape)?, parts, 0)?;
+        Ok(QuantizedTensor::from_handle(handle, None))
+    }
+
+    /// A part as it is stored.
+    pub fn part(&self, part: Part) -> PartData<'_> {
+        let raw = self.raw_part(part);
+        PartData {
+            part,
+            dtype: DType::from_id(raw.dtype),
+            // SAFETY: that many bytes, which live as long as the tensor.
+            bytes: unsafe { ffi::slice(raw.data.cast(), raw.bytes) },
+        }
+    }
+
+    fn raw_part(&self, part: Part) -> sys::bnq_part {
+        let mut raw = sys::bnq_part {
+            data: ptr::null(),
+            bytes: 0,
+            count: 0,
+            part: part as i32,
+            dtype: 0,
+        };
+        // SAFETY: a live tensor and a place for the part.
+        check(unsafe { sys::bnq_tensor_part(self.raw(), part as i32, &mut raw) })
+            .expect("a tensor has every part");
+        raw
+    }
+
     /// As [`from_codes`](QuantizedTensor::from_codes), but the tensor keeps the
     /// buffers instead of copying them.
     pub fn from_owned_codes<S: Element>(
         context: &Context, config: &Config, shape: &[usize], codes: Vec<u8>, scales: Vec<S>,
         zero_points: Vec<i8>,
     ) -> Result<QuantizedTensor> {
-        let (shape, scale_bytes) = (Shape::new(shape)?, size_of_val(&scales[..]));
-        let parts = (codes, scales, zero_points);
-        QuantizedTensor::keep(context, config, &shape, parts, scale_bytes)
-    }
-
-    /// Keeps codes, scales (their first `scale_bytes` bytes) and zero points.
-    pub(crate) fn keep<S: Element>(
-        context: &Context, config: &Config, shape: &Shape, parts: (Vec<u8>, Vec<S>, Vec<i8>),
-        scale_bytes: usize,
-    ) -> Result<QuantizedTensor> {
-        let backing = Arc::new(parts);
-        let scales = &bytes(&backing.1)[..scale_bytes];
-        let parts = (&backing.0[..], scales, &backing.2[..]);
-        let handle = create(context, config, shape, parts, sys::BNQ_TENSOR_BORROW)?;
+        let backing = Arc::new((codes, scales, zero_points));
+        let parts = (&backing.0[..], bytes(&backing.1), &backing.2[..]);
+        let shape = Shape::new(shape)?;
+        let handle = create(context, config, &shape, parts, sys::BNQ_TENSOR_BORROW)?;
         Ok(QuantizedTensor::from_handle(handle, Some(backing)))
     }
 
@@ -202,16 +231,13 @@ impl QuantizedTensor {
 
     /// The packed codes.
     pub fn codes(&self) -> &[u8] {
-        let mut count = 0;
-        // SAFETY: they live as long as the tensor, which is immutable.
-        unsafe { ffi::slice(sys::bnq_tensor_codes(self.raw(), &mut count), count) }
+        self.part(Part::Codes).bytes
     }
 
     /// The scales as `f32`, however they are stored: borrowed where they are stored so,
     /// else converted in every call.
     pub fn scales(&self) -> Cow<'_, [f32]> {
-        // SAFETY: a live tensor.
-        let count = unsafe { sys::bnq_tensor_scale_count(self.raw()) };
+        let count = self.raw_part(Part::Scales).count;
         let data = self.scale_data();
         // The length, too, in case a newer library has yet another way to store them.
         if self.has_plain_scales() && data.len() as u64 == 4 * count {
@@ -236,9 +262,7 @@ impl QuantizedTensor {
     /// quantized (8-bit codes, zeros up to a multiple of 4 bytes, the `f32` scales of
     /// each 256 codes, and the `f32` offset; see [`dynamic_map`]).
     pub fn scale_data(&self) -> &[u8] {
-        let mut bytes = 0;
-        // SAFETY: they live as long as the tensor, which is immutable.
-        unsafe { ffi::slice(sys::bnq_tensor_scales(self.raw(), &mut bytes).cast(), bytes) }
+        self.part(Part::Scales).bytes
     }
 
     /// How many 16-bit scales are at the ends of what their type holds, because the
@@ -250,35 +274,28 @@ impl QuantizedTensor {
 
     /// The zero points; as many as scales where asymmetric, else none.
     pub fn zero_points(&self) -> &[i8] {
-        let mut count = 0;
+        let raw = self.raw_part(Part::ZeroPoints);
         // SAFETY: they live as long as the tensor, which is immutable.
-        unsafe { ffi::slice(sys::bnq_tensor_zero_points(self.raw(), &mut count), count) }
+        unsafe { ffi::slice(raw.data.cast(), raw.count) }
     }
 
     /// The columns of the last dimension that were kept out of the codes, `None` where
     /// there are none; see
     /// [`outlier_threshold`](crate::ConfigBuilder::outlier_threshold).
     pub fn outliers(&self) -> Option<Outliers<'_>> {
-        let (mut count, mut dtype) = (0, 0);
+        let raw = self.raw_part(Part::OutlierColumns);
+        if raw.count == 0 {
+            return None;
+        }
         // SAFETY: they live as long as the tensor, which is immutable.
-        let columns: &[u32] = unsafe {
-            ffi::slice(
-                sys::bnq_tensor_outlier_columns(self.raw(), &mut count),
-                count,
-            )
-        };
-        // SAFETY: a live tensor and a place for the data type.
-        let values = unsafe { sys::bnq_tensor_outlier_values(self.raw(), &mut dtype) };
-        let dtype = DType::from_id(dtype)?;
+        let columns: &[u32] = unsafe { ffi::slice(raw.data.cast(), raw.count) };
+        let PartData { dtype, bytes, .. } = self.part(Part::OutlierValues);
         // Not 0 where there are outliers.
         let last = self.dimensions.last().copied().unwrap_or(1);
         let shape = [self.elements() / last, columns.len()];
-        let bytes = dtype.bytes_of(shape[0] as u64 * shape[1] as u64).ok()?;
-        // SAFETY: that many bytes, which live as long as the tensor.
-        let values = unsafe { ffi::slice(values.cast(), bytes) };
         Some(Outliers {
             columns,
-            values: ArrayView::from_bytes(values, dtype, &shape).ok()?,
+            values: ArrayView::from_bytes(bytes, dtype?, &shape).ok()?,
         })
     }
 
@@ -335,13 +352,16 @@ impl QuantizedTensor {
     /// a `&mut [f32]`, or halves with [`Output::from_bits`].
     /// [`InvalidArgument`](crate::Error::InvalidArgument) for another length.
     pub fn dequantize_into<'o>(&self, context: &Context, out: impl Into<Output<'o>>) -> Result<()> {
-        let (dtype, out) = out.into().expect(self.count())?;
+        let out = out.into();
+        let overflow = out.overflow();
+        let (dtype, out) = out.expect(self.count())?;
         // SAFETY: live handles, and a buffer of that many bytes.
         check(unsafe {
             sys::bnq_tensor_dequantize(
                 context.raw(),
                 self.raw(),
                 dtype.id(),
+                overflow as i32,
                 out.as_mut_ptr().cast(),
                 out.len() as u64,
             )
@@ -360,7 +380,9 @@ impl QuantizedTensor {
     pub fn dequantize_rows_into<'o>(
         &self, context: &Context, rows: Range<usize>, out: impl Into<Output<'o>>,
     ) -> Result<()> {
-        let (dtype, out) = out.into().expect(self.elements_of(&rows)?)?;
+        let out = out.into();
+        let overflow = out.overflow();
+        let (dtype, out) = out.expect(self.elements_of(&rows)?)?;
         // SAFETY: live handles, rows in range, and a buffer of that many bytes.
         check(unsafe {
             sys::bnq_tensor_dequantize_rows(
@@ -369,6 +391,7 @@ impl QuantizedTensor {
                 rows.start as u64,
                 rows.len() as u64,
                 dtype.id(),
+                overflow as i32,
                 out.as_mut_ptr().cast(),
                 out.len() as u64,
             )
@@ -406,20 +429,40 @@ fn create(
 ) -> Result<Handle<sys::bnq_tensor>> {
     let (codes, scales, zero_points) = parts;
     QuantizedSizes::of(config, shape)?.check(codes.len(), scales.len(), zero_points.len())?;
-    // SAFETY: live handles, a shape of that rank, buffers of those sizes (which
-    // outlive the tensor where it borrows them), and a place for the handle.
+    let part = |part, bytes| PartData { part, dtype: None, bytes };
+    // SAFETY: i8 has the layout of u8.
+    let zero_points = unsafe { ffi::slice(zero_points.as_ptr().cast(), zero_points.len() as u64) };
+    let parts = [
+        part(Part::Codes, codes),
+        part(Part::Scales, scales),
+        part(Part::ZeroPoints, zero_points),
+    ];
+    create_of_parts(context, config, shape, &parts, flags)
+}
+
+fn create_of_parts(
+    context: &Context, config: &Config, shape: &Shape, parts: &[PartData<'_>], flags: i32,
+) -> Result<Handle<sys::bnq_tensor>> {
+    let raw: Vec<_> = parts
+        .iter()
+        .map(|part| sys::bnq_part {
+            data: ffi::pointer(part.bytes).cast(),
+            bytes: part.bytes.len() as u64,
+            count: 0,
+            part: part.part as i32,
+            dtype: part.dtype.map_or(0, DType::id),
+        })
+        .collect();
+    // SAFETY: live handles, a shape of that rank, parts of those sizes (which outlive
+    // the tensor where it borrows them), and a place for the handle.
     Handle::create(|out| unsafe {
         sys::bnq_tensor_create(
             context.raw(),
             config.raw(),
             shape.rank(),
             shape.as_ptr(),
-            codes.as_ptr(),
-            codes.len() as u64,
-            ffi::pointer(scales).cast(),
-            scales.len() as u64,
-            ffi::pointer(zero_points),
-            zero_points.len() as u64,
+            raw.as_ptr(),
+            raw.len() as u32,
             flags,
             out,
         )
@@ -440,6 +483,46 @@ impl fmt::Debug for QuantizedTensor {
             .field("config", &Options(self))
             .finish()
     }
+}
+
+/// What a [`QuantizedTensor`] is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Part {
+    /// Packed codes, U8.
+    Codes = sys::BNQ_PART_CODES as isize,
+    /// Scales: F32, F16 or BF16; U8 where they are double quantized.
+    Scales = sys::BNQ_PART_SCALES as isize,
+    /// Zero points, I8; none where symmetric.
+    ZeroPoints = sys::BNQ_PART_ZERO_POINTS as isize,
+    /// Indices of outlier columns, U32, ascending.
+    OutlierColumns = sys::BNQ_PART_OUTLIER_COLUMNS as isize,
+    /// Their values, F16 or BF16.
+    OutlierValues = sys::BNQ_PART_OUTLIER_VALUES as isize,
+}
+
+impl Part {
+    /// Every part that this crate knows.
+    pub const ALL: &'static [Part] = &[
+        Part::Codes,
+        Part::Scales,
+        Part::ZeroPoints,
+        Part::OutlierColumns,
+        Part::OutlierValues,
+    ];
+}
+
+/// A part's bytes. Scales and outlier columns must be at an address that is a multiple
+/// of 4 to make a tensor of them.
+#[derive(Debug, Clone, Copy)]
+pub struct PartData<'a> {
+    /// Which one.
+    pub part: Part,
+    /// The type of its elements; `None` stands for what the config asks for (F16 for
+    /// outlier values).
+    pub dtype: Option<DType>,
+    /// The part itself.
+    pub bytes: &'a [u8],
 }
 
 /// Columns of the last dimension of a [`QuantizedTensor`] that were kept out of its

@@ -1,6 +1,6 @@
 //! Writing model files.
 
-use crate::array::ArrayView;
+use crate::array::{ArrayView, Overflow};
 use crate::context::Context;
 use crate::error::{check, Result};
 use crate::ffi::{self, Handle};
@@ -17,6 +17,7 @@ use std::path::Path;
 pub struct WriteOptions {
     flags: i32,
     max_shard_bytes: u64,
+    overflow: Overflow,
 }
 
 impl WriteOptions {
@@ -38,6 +39,12 @@ impl WriteOptions {
     /// Whether everything is done but writing; for conversions only.
     pub fn dry_run(self, on: bool) -> WriteOptions {
         self.with(sys::BNQ_WRITE_DRY_RUN, on)
+    }
+
+    /// What becomes of dequantized values that the output's data type does not hold; of
+    /// [`dequantize_file`](crate::dequantize_file) only.
+    pub fn on_overflow(self, overflow: Overflow) -> WriteOptions {
+        WriteOptions { overflow, ..self }
     }
 
     fn with(self, flag: i32, on: bool) -> WriteOptions {
@@ -67,6 +74,10 @@ impl WriteOptions {
 
     pub(crate) fn flags(self) -> i32 {
         self.flags
+    }
+
+    pub(crate) fn overflow(self) -> Overflow {
+        self.overflow
     }
 }
 

@@ -58,6 +58,9 @@ internal sealed class TensorHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
     public TensorHandle() : base(ownsHandle: true) { }
 
+    /// <summary>Owns a tensor that came in a list.</summary>
+    internal TensorHandle(nint tensor) : this() => SetHandle(tensor);
+
     /// <summary>The memory that the tensor borrows, if it does: a file's, or codes and scales of its own.</summary>
     internal SharedMemory? Memory { get; private set; }
 

@@ -34,6 +34,15 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_NON_FINITE_ERROR = 0;
     internal const int BNQ_NON_FINITE_ZERO = 1;
     internal const int BNQ_NON_FINITE_KEEP = 2;
+    internal const int BNQ_PART_CODES = 1;
+    internal const int BNQ_PART_SCALES = 2;
+    internal const int BNQ_PART_ZERO_POINTS = 3;
+    internal const int BNQ_PART_OUTLIER_COLUMNS = 4;
+    internal const int BNQ_PART_OUTLIER_VALUES = 5;
+    internal const int BNQ_NUM_PARTS = 5;
+    internal const int BNQ_OVERFLOW_ERROR = 0;
+    internal const int BNQ_OVERFLOW_SATURATE = 1;
+    internal const int BNQ_OVERFLOW_KEEP = 2;
     internal const int BNQ_ROUNDING_HALF_EVEN = 0;
     internal const int BNQ_ROUNDING_HALF_AWAY = 1;
     internal const int BNQ_ROUNDING_HALF_UP = 2;

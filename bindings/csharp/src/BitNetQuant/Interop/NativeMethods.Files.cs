@@ -137,7 +137,8 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_dequantize_file(
-        ContextHandle context, string input, string output, int dtype, int flags, ulong maxShardBytes,
+        ContextHandle context, string input, string output, int dtype, int overflow, int flags,
+        ulong maxShardBytes,
         ProgressFn progress, void* opaque, out ReportHandle report);
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]

@@ -22,18 +22,20 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName)]
     internal static partial int bnq_quantize(
         ContextHandle context, ConfigHandle config, BnqArray* source, byte* codes, ulong codeBytes,
-        void* scales, ulong scaleBytes, sbyte* zeroPoints, ulong zeroPointCount);
+        void* scales, ulong scaleBytes, sbyte* zeroPoints, ulong zeroPointCount, nint* tensor);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_quantize_batch(
         ContextHandle context, ConfigHandle config, ulong count, BnqArray* sources, byte** codes, ulong* codeBytes,
-        void** scales, ulong* scaleBytes, sbyte** zeroPoints, ulong* zeroPointCounts);
+        void** scales, ulong* scaleBytes, sbyte** zeroPoints, ulong* zeroPointCounts, nint* tensors);
+
+    [LibraryImport(LibraryName)]
+    internal static partial nint bnq_part_name(int part);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_tensor_create(
-        ContextHandle context, ConfigHandle config, int rank, ulong* shape, byte* codes, ulong codeBytes,
-        void* scales, ulong scaleBytes, sbyte* zeroPoints, ulong zeroPointCount, int flags,
-        out TensorHandle tensor);
+        ContextHandle context, ConfigHandle config, int rank, ulong* shape, BnqPart* parts, uint partCount,
+        int flags, out TensorHandle tensor);
 
     [LibraryImport(LibraryName)]
     internal static partial void bnq_tensor_destroy(nint tensor);
@@ -57,28 +59,13 @@ internal static unsafe partial class NativeMethods
     internal static partial int bnq_tensor_config(TensorHandle tensor, out ConfigHandle config);
 
     [LibraryImport(LibraryName)]
-    internal static partial byte* bnq_tensor_codes(TensorHandle tensor, out ulong count);
-
-    [LibraryImport(LibraryName)]
-    internal static partial void* bnq_tensor_scales(TensorHandle tensor, out ulong bytes);
-
-    [LibraryImport(LibraryName)]
-    internal static partial sbyte* bnq_tensor_zero_points(TensorHandle tensor, out ulong count);
-
-    [LibraryImport(LibraryName)]
-    internal static partial ulong bnq_tensor_scale_count(TensorHandle tensor);
+    internal static partial int bnq_tensor_part(TensorHandle tensor, int part, out BnqPart result);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_tensor_read_scales(TensorHandle tensor, float* scales, ulong count);
 
     [LibraryImport(LibraryName)]
     internal static partial ulong bnq_tensor_saturated_scales(TensorHandle tensor);
-
-    [LibraryImport(LibraryName)]
-    internal static partial uint* bnq_tensor_outlier_columns(TensorHandle tensor, out ulong count);
-
-    [LibraryImport(LibraryName)]
-    internal static partial void* bnq_tensor_outlier_values(TensorHandle tensor, out int dtype);
 
     [LibraryImport(LibraryName)]
     internal static partial float* bnq_dynamic_map();
@@ -104,17 +91,17 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_tensor_dequantize(
-        ContextHandle context, TensorHandle tensor, int dtype, void* output, ulong bytes);
+        ContextHandle context, TensorHandle tensor, int dtype, int overflow, void* output, ulong bytes);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_tensor_dequantize_rows(
-        ContextHandle context, TensorHandle tensor, ulong rowBegin, ulong rowCount, int dtype, void* output,
-        ulong bytes);
+        ContextHandle context, TensorHandle tensor, ulong rowBegin, ulong rowCount, int dtype, int overflow,
+        void* output, ulong bytes);
 
     /// <summary>Whoever calls it holds a reference to each tensor's <see cref="TensorHandle"/>.</summary>
     [LibraryImport(LibraryName)]
     internal static partial int bnq_dequantize_batch(
-        ContextHandle context, ulong count, nint* tensors, int dtype, void** outputs, ulong* bytes);
+        ContextHandle context, ulong count, nint* tensors, int dtype, int overflow, void** outputs, ulong* bytes);
 
     // 7. Metrics
 

@@ -21,6 +21,17 @@ internal unsafe struct BnqArray
     internal int Rank;
 }
 
+/// <summary><c>bnq_part</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct BnqPart
+{
+    internal void* Data;
+    internal ulong Bytes;
+    internal ulong Count;
+    internal int Part;
+    internal int Dtype;
+}
+
 /// <summary><c>bnq_allocator</c>.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct BnqAllocator

@@ -1,0 +1,93 @@
+#include "core/model/tensor_entry.h"
+
+namespace bnq {
+namespace {
+
+bool HasSection(const PartInfo& info, const Parts& parts) {
+  return info.in_every_file || parts[info.id].bytes != 0;
+}
+
+// The index of a part's section in the order of EntryOf.
+size_t SectionOf(const Parts& parts, Part part) {
+  size_t index = 0;
+  for (int i = 0; PartAt(i).id != part; ++i) {
+    index += HasSection(PartAt(i), parts);
+  }
+  return index;
+}
+
+BnqEntry EntryOf(const std::string& name, const Shape& shape,
+                 const Config& config, const Parts& parts) {
+  BnqEntry entry;
+  entry.name = name;
+  entry.format = config.format();
+  entry.shape = shape;
+  for (const OptionInfo& info : Config::Table()) {
+    if (!info.describes_tensor ||
+        info.id == static_cast<int32_t>(Option::kFormat)) {
+      continue;
+    }
+    entry.options.push_back(
+        info.is_float ? BnqOption::Float(info.id, config.GetFloat(info.id))
+                      : BnqOption::Int(info.id, config.GetInt(info.id)));
+  }
+  for (int i = 0; i < kNumParts; ++i) {
+    const PartInfo& info = PartAt(i);
+    if (!HasSection(info, parts)) continue;
+    BnqSection section;
+    section.role = static_cast<BnqRole>(info.role(parts[info.id].dtype));
+    section.raw_bytes = parts[info.id].bytes;
+    entry.sections.push_back(section);
+  }
+  return entry;
+}
+
+}  // namespace
+
+void WriteTensor(const std::string& name, const QuantizedTensor& tensor,
+                 ContainerWriter* writer) {
+  const Parts& parts = tensor.parts();
+  writer->BeginEntry(EntryOf(name, tensor.shape(), tensor.config(), parts));
+  for (int i = 0; i < kNumParts; ++i) {
+    const PartData& part = parts[PartAt(i).id];
+    if (part.bytes == 0) continue;
+    writer->Append(SectionOf(parts, PartAt(i).id), part.data, part.bytes);
+  }
+  writer->EndEntry();
+}
+
+void EntrySink::Begin(const Parts& sizes) {
+  sizes_ = sizes;
+  writer_.BeginEntry(EntryOf(name_, shape_, config_, sizes));
+}
+
+uint8_t* EntrySink::Room(Part part, uint64_t /*begin*/, uint64_t bytes) {
+  Buffer& room = rooms_[static_cast<int>(part) - 1];
+  if (room.size() < bytes) room = context_.Allocate(bytes);
+  return room.data();
+}
+
+void EntrySink::Written(Part part, const uint8_t* data, uint64_t bytes) {
+  if (bytes == 0) return;
+  writer_.Append(SectionOf(sizes_, part), data, bytes);
+  if (part != Part::kScales || config_.double_quant()) return;
+  StoredScales view;
+  view.dtype = config_.scale_dtype();
+  view.count = bytes / (Info(sizes_[part].dtype).bits / 8);
+  view.data = data;
+  saturated_ += view.CountSaturated();
+}
+
+bool FindPartOfRole(uint32_t role, Part* part, DType* dtype) {
+  for (int i = 0; i < kNumParts; ++i) {
+    for (int32_t id = 1; FindDType(id) != nullptr; ++id) {
+      if (PartAt(i).role(static_cast<DType>(id)) != role) continue;
+      *part = PartAt(i).id;
+      *dtype = static_cast<DType>(id);
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace bnq

@@ -1,0 +1,54 @@
+// Parameters of a tensor's segments, as working float32, before they are
+// stored.
+#ifndef BNQ_CORE_SCHEME_PARAMS_H_
+#define BNQ_CORE_SCHEME_PARAMS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "core/scheme/format.h"
+
+namespace bnq {
+
+// In somebody's memory.
+struct ParamSpan {
+  float* scales = nullptr;
+  int8_t* zero_points = nullptr;  // nullptr: all 0
+
+  Params At(uint64_t i) const {
+    Params p;
+    p.scale = scales[i];
+    if (zero_points != nullptr) p.zero_point = zero_points[i];
+    return p;
+  }
+  void Set(uint64_t i, Params p) const {
+    scales[i] = p.scale;
+    if (zero_points != nullptr) {
+      zero_points[i] = static_cast<int8_t>(p.zero_point);
+    }
+  }
+};
+
+// In memory of their own.
+struct ParamSet {
+  std::vector<float> scales;
+  std::vector<int8_t> zero_points;  // empty: all 0
+
+  ParamSet() = default;
+  ParamSet(uint64_t count, bool with_zero_points)
+      : scales(count), zero_points(with_zero_points ? count : 0) {}
+  ParamSpan span() {
+    return {scales.data(), zero_points.empty() ? nullptr : zero_points.data()};
+  }
+  Params At(uint64_t i) const {
+    Params p;
+    p.scale = scales[i];
+    if (!zero_points.empty()) p.zero_point = zero_points[i];
+    return p;
+  }
+  void Set(uint64_t i, Params p) { span().Set(i, p); }
+};
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_SCHEME_PARAMS_H_

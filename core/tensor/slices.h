@@ -1,0 +1,74 @@
+// The one way to quantize an array: slice by slice, into sinks.
+//
+// A slice is a run of whole blocks (quantizer.h): contiguous elements, with
+// their codes. A PartSink says where the parts go (a tensor in memory, a file);
+// any number of SliceSinks look at each slice's values as they decode (metrics,
+// and whatever else wants to know what is lost). Memory that holds everything
+// takes the array as one slice, and is written in place.
+#ifndef BNQ_CORE_TENSOR_SLICES_H_
+#define BNQ_CORE_TENSOR_SLICES_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "core/base/context.h"
+#include "core/base/shape.h"
+#include "core/scheme/config.h"
+#include "core/scheme/params.h"
+#include "core/tensor/dequantize.h"
+#include "core/tensor/find_params.h"
+#include "core/tensor/parts.h"
+
+namespace bnq {
+
+constexpr uint64_t kWholeArray = UINT64_MAX;
+
+struct QuantizeJob {
+  const Config& config;
+  const ArrayView& array;
+  // Parameters that are given, as many as the tensor has, with the scales as
+  // they are stored (but for double quantization); nullptr: found as config
+  // says.
+  const ParamSet* params = nullptr;
+  // The most elements of a slice, but for a single block of more.
+  uint64_t slice_elements = kWholeArray;
+  // Hears of the passes over the array that come before its slices.
+  PassHook on_pass = nullptr;
+};
+
+// Where a tensor's parts go.
+class PartSink {
+ public:
+  virtual ~PartSink() = default;
+  // The sizes of all parts, before anything else.
+  virtual void Begin(const Parts& sizes) = 0;
+  // Room for bytes [begin, begin + bytes) of a part, aligned as it has to be;
+  // valid until the next call for this part.
+  virtual uint8_t* Room(Part part, uint64_t begin, uint64_t bytes) = 0;
+  // The room has been filled; a part's bytes come in order.
+  virtual void Written(Part /*part*/, const uint8_t* /*data*/,
+                       uint64_t /*bytes*/) {}
+};
+
+struct QuantizedSlice {
+  uint64_t begin, end;  // elements
+  bool last;
+  const Dequantizer& values;  // of these elements
+};
+
+class SliceSink {
+ public:
+  virtual ~SliceSink() = default;
+  // The slices in order; on the calling thread. May throw to cancel.
+  virtual void Take(const QuantizedSlice& slice) = 0;
+};
+
+// Integer formats with double quantization make their codes with the scales as
+// they are stored; others with the exact ones, as bitsandbytes does.
+// NON_FINITE names the first index.
+void QuantizeSlices(const Context& context, const QuantizeJob& job,
+                    PartSink* parts, const std::vector<SliceSink*>& sinks = {});
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_TENSOR_SLICES_H_
