@@ -12,7 +12,7 @@ const char* const kMethods[] = {"minmax", "moving_average", "percentile", "kl",
 const char* const kGranularities[] = {"tensor", "channel", nullptr};
 const char* const kSchemes[] = {"symmetric", "asymmetric", nullptr};
 const char* const kKlVariants[] = {"tensorrt", "onnxruntime", nullptr};
-const char* const kLastBins[] = {"keep", "drop", nullptr};
+const char* const kMseVariants[] = {"exhaustive", "pytorch", nullptr};
 const char* const kNonFinites[] = {"error", "skip", nullptr};
 const char* const kOutliers[] = {"none", "percentile", "deviations", nullptr};
 
@@ -29,7 +29,7 @@ constexpr OptionInfo kOptions[kNumCalibrationOptions] = {
     {Option::kMaxShrink, "max_shrink", true, 0, 1, 0.1, nullptr},
     {Option::kPercentile, "percentile", true, 50, 100, 99.99, nullptr},
     {Option::kKlVariant, "kl_variant", false, 0, 1, 0, kKlVariants},
-    {Option::kLastBin, "last_bin", false, 0, 1, 0, kLastBins},
+    {Option::kMseVariant, "mse_variant", false, 0, 1, 0, kMseVariants},
     {Option::kNonFinite, "non_finite", false, 0, 1, 0, kNonFinites},
     {Option::kOutliers, "outliers", false, 0, 2, 0, kOutliers},
     {Option::kOutlierPercentile, "outlier_percentile", true, 50, 100, 99.9,
@@ -50,6 +50,12 @@ const OptionTable& CalibrationOptions::Table() { return kTable; }
 bool CalibrationOptions::keeps_histogram() const {
   return As<bool>(CalibrationOption::kHistogram) ||
          outliers() != OutlierRule::kNone || MethodOf(method()).needs_histogram;
+}
+
+bool CalibrationOptions::keeps_fine_bins() const {
+  return As<bool>(CalibrationOption::kHistogram) ||
+         outliers() == OutlierRule::kPercentile ||
+         method() == CalibrationMethod::kPercentile;
 }
 
 }  // namespace bnq

@@ -28,7 +28,7 @@ std::string Purpose(const char* name) {
       {"max_shrink", "Most of its width that a step of adaptive takes away"},
       {"percentile", "Percent of the values within the range of percentile"},
       {"kl_variant", "Whose definition of kl"},
-      {"last_bin", "Whether mse may return the whole range (keep)"},
+      {"mse_variant", "Whose search mse is"},
       {"non_finite", "NaN and infinity: refuse, or count and leave out"},
       {"outliers",
        "What counts as an outlier, and then as the limit next to it"},
