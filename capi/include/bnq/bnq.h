@@ -1083,6 +1083,8 @@ BNQ_API const char* bnq_report_note(const bnq_report* report, uint64_t index);
  * same bytes. For this, the bins of a histogram are [k, k + 1) x 2^e for whole
  * k; e is the least for which those from the minimum to the maximum are at most
  * 2 x bins (and all |x| below 2^22 x 2^e), so `bins` or more cover the range.
+ * For percentiles a histogram is also kept of the bins next to 0, in 64 bins to
+ * each octave of |x|, which outliers cannot make coarser.
  *
  * If bnq_calibrator_observe fails the calibrator is as it was, unless values
  * were being counted into a histogram already (which takes a runner that fails
@@ -1091,7 +1093,7 @@ BNQ_API const char* bnq_report_note(const bnq_report* report, uint64_t index);
 typedef struct bnq_calibrator bnq_calibrator;
 
 /* Options. Ids are never reused. Once there are data only method, scheme, bits,
- * levels, percentile, kl_variant and last_bin can be changed, to look for the
+ * levels, percentile, kl_variant and mse_variant can be changed, to look for the
  * range in another way: not to moving_average or adaptive, and to percentile, kl
  * or mse only where a histogram was kept (INVALID_ARGUMENT: reset first). */
 enum {
@@ -1125,8 +1127,8 @@ enum {
   BNQ_CALIBRATION_PERCENTILE = 11,
   /* int: BNQ_KL_*; default TensorRT's. */
   BNQ_CALIBRATION_KL_VARIANT = 12,
-  /* int: BNQ_LAST_BIN_*, for mse; default keep. */
-  BNQ_CALIBRATION_LAST_BIN = 13,
+  /* int: BNQ_MSE_*, for mse; default exhaustive. */
+  BNQ_CALIBRATION_MSE_VARIANT = 13,
   /* int: BNQ_OBSERVE_*, what NaN and infinity do; default error. */
   BNQ_CALIBRATION_NON_FINITE = 14,
   /* int: BNQ_OUTLIERS_*; default none. */
@@ -1139,7 +1141,9 @@ enum {
   /* int: 1 keeps what mean, variance, absmean, skewness and kurtosis are made
    * of, which about halves the speed; default 0. */
   BNQ_CALIBRATION_MOMENTS = 18,
-  /* int: 1 keeps a histogram even where the method needs none; default 0. */
+  /* int: 1 keeps a histogram even where the method needs none, fine enough for
+   * percentiles; default 0. Without it kl and mse keep none that fine: after a
+   * change to percentile the range is wider than need be by up to a bin. */
   BNQ_CALIBRATION_HISTOGRAM = 19
 };
 
@@ -1150,11 +1154,14 @@ enum {
   /* Those of each batch, averaged: m += c (current - m), as PyTorch's moving
    * average observer. Depends on the order of batches. */
   BNQ_METHOD_MOVING_AVERAGE = 1,
-  /* the range of a percentile of the values, as TensorRT's and ONNX Runtime's */
+  /* The range that holds `percentile` percent of the values, ceil(p n / 100) of
+   * n; asymmetric: half of the others at most are cut off at each end. It never
+   * holds fewer, and is wider than need be by one bin at most, or by 1/64 of
+   * itself where that is less. */
   BNQ_METHOD_PERCENTILE = 2,
   /* the least Kullback-Leibler divergence of the quantized values */
   BNQ_METHOD_KL = 3,
-  /* the least mean squared error, as PyTorch's histogram observer */
+  /* the least mean squared error, of values spread evenly within their bins */
   BNQ_METHOD_MSE = 4,
   /* An online follower: an average whose steps are bounded (max_growth,
    * max_shrink); observe a batch, ask for the range, quantize the batch. Depends
@@ -1162,9 +1169,11 @@ enum {
   BNQ_METHOD_ADAPTIVE = 5
 };
 enum { BNQ_KL_TENSORRT = 0, BNQ_KL_ONNXRUNTIME = 1 };
-/* PyTorch's search never returns the whole range: it drops the last bin even
- * where that makes the error greater. keep: the whole range is a candidate. */
-enum { BNQ_LAST_BIN_KEEP = 0, BNQ_LAST_BIN_DROP = 1 };
+/* exhaustive: ends of the range in all bins, never worse than minimum and
+ * maximum by the error that is searched. pytorch: its histogram observer's
+ * search, which narrows the range step by step, may stop early, and never
+ * returns the whole range. */
+enum { BNQ_MSE_EXHAUSTIVE = 0, BNQ_MSE_PYTORCH = 1 };
 /* Values that count as the limit nearest to them when the range is found, as far
  * as bins tell: none; half of 100 - outlier_percentile percent on each side at
  * most; those more than outlier_deviations standard deviations from the mean.

@@ -37,15 +37,14 @@ public enum KLVariant
     OnnxRuntime = NativeMethods.BNQ_KL_ONNXRUNTIME,
 }
 
-/// <summary>What the method <see cref="CalibrationMethod.Mse"/> does with the last bin.</summary>
-public enum LastBin
+/// <summary>Whose search the method <see cref="CalibrationMethod.Mse"/> is.</summary>
+public enum MseVariant
 {
-    /// <summary>The whole range is a candidate.</summary>
-    Keep = NativeMethods.BNQ_LAST_BIN_KEEP,
+    /// <summary>Ends of the range in all bins.</summary>
+    Exhaustive = NativeMethods.BNQ_MSE_EXHAUSTIVE,
 
-    /// <summary>The last bin is always dropped, as PyTorch's search does, even where that makes the error
-    /// greater.</summary>
-    Drop = NativeMethods.BNQ_LAST_BIN_DROP,
+    /// <summary>PyTorch's, step by step: it may stop early, and never finds the whole range.</summary>
+    PyTorch = NativeMethods.BNQ_MSE_PYTORCH,
 }
 
 /// <summary>What NaN and infinity in a batch do.</summary>

@@ -108,7 +108,7 @@ public sealed class HeaderTests
     [InlineData(typeof(LogLevel), "BNQ_LOG_WARNING")]
     [InlineData(typeof(CalibrationMethod), "BNQ_METHOD_MINMAX")]
     [InlineData(typeof(KLVariant), "BNQ_KL_TENSORRT")]
-    [InlineData(typeof(LastBin), "BNQ_LAST_BIN_KEEP")]
+    [InlineData(typeof(MseVariant), "BNQ_MSE_EXHAUSTIVE")]
     [InlineData(typeof(NonFiniteObservation), "BNQ_OBSERVE_ERROR")]
     [InlineData(typeof(OutlierRule), "BNQ_OUTLIERS_NONE")]
     [InlineData(typeof(OptimizationMethod), "BNQ_OPTIMIZE_GRID")]

@@ -171,7 +171,7 @@ class Calibrator(Optioned):
     def set(self, **options: OptionValue) -> None:
         """Changes options, one after the other. Once there are data only those can be that
         look for the range in another way: method, scheme, bits, levels, percentile,
-        kl_variant and last_bin; not to a method that follows the order of batches, and to
+        kl_variant and mse_variant; not to a method that follows the order of batches, and to
         one that needs a histogram only where one was kept (InvalidArgumentError)."""
         self._set(options)
 

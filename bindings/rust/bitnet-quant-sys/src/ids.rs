@@ -300,8 +300,8 @@ pub const BNQ_CALIBRATION_MAX_SHRINK: i32 = 10;
 pub const BNQ_CALIBRATION_PERCENTILE: i32 = 11;
 /// int: `BNQ_KL_*`.
 pub const BNQ_CALIBRATION_KL_VARIANT: i32 = 12;
-/// int: `BNQ_LAST_BIN_*`, for mse.
-pub const BNQ_CALIBRATION_LAST_BIN: i32 = 13;
+/// int: `BNQ_MSE_*`, for mse.
+pub const BNQ_CALIBRATION_MSE_VARIANT: i32 = 13;
 /// int: `BNQ_OBSERVE_*`.
 pub const BNQ_CALIBRATION_NON_FINITE: i32 = 14;
 /// int: `BNQ_OUTLIERS_*`.
@@ -331,10 +331,10 @@ pub const BNQ_METHOD_ADAPTIVE: i32 = 5;
 pub const BNQ_KL_TENSORRT: i32 = 0;
 /// ONNX Runtime's search.
 pub const BNQ_KL_ONNXRUNTIME: i32 = 1;
-/// The whole range is a candidate.
-pub const BNQ_LAST_BIN_KEEP: i32 = 0;
-/// It is not, as in PyTorch.
-pub const BNQ_LAST_BIN_DROP: i32 = 1;
+/// Ends of the range in all bins.
+pub const BNQ_MSE_EXHAUSTIVE: i32 = 0;
+/// PyTorch's search, step by step.
+pub const BNQ_MSE_PYTORCH: i32 = 1;
 /// No limits.
 pub const BNQ_OUTLIERS_NONE: i32 = 0;
 /// Limits by [`BNQ_CALIBRATION_OUTLIER_PERCENTILE`].

@@ -5,7 +5,7 @@ mod common;
 use bitnet_quant::{
     calibration_options, no_progress, ArrayView, Calibration, CalibrationDataset,
     CalibrationMethod, CalibrationOption, Calibrator, Context, DType, Error, FileKind, Granularity,
-    KlVariant, LastBin, ObserveNonFinite, OptionValue, OutlierRule, Scheme, ValueRange,
+    KlVariant, MseVariant, ObserveNonFinite, OptionValue, OutlierRule, Scheme, ValueRange,
     WriteOptions, Writer,
 };
 use common::{refused, weights, TempDir};
@@ -69,7 +69,7 @@ fn options_and_their_bounds() {
         CalibrationOption::MAX_SHRINK,
         CalibrationOption::PERCENTILE,
         CalibrationOption::KL_VARIANT,
-        CalibrationOption::LAST_BIN,
+        CalibrationOption::MSE_VARIANT,
         CalibrationOption::NON_FINITE,
         CalibrationOption::OUTLIERS,
         CalibrationOption::OUTLIER_PERCENTILE,
@@ -117,7 +117,7 @@ fn every_setter_sets_its_option() {
         .max_shrink(0.125)
         .percentile(99.0)
         .kl_variant(KlVariant::OnnxRuntime)
-        .last_bin(LastBin::Drop)
+        .mse_variant(MseVariant::PyTorch)
         .non_finite(ObserveNonFinite::Skip)
         .outliers(OutlierRule::Deviations)
         .outlier_percentile(98.0)
@@ -139,7 +139,7 @@ fn every_setter_sets_its_option() {
         ("max_shrink", OptionValue::Float(0.125)),
         ("percentile", OptionValue::Float(99.0)),
         ("kl_variant", KlVariant::OnnxRuntime.into()),
-        ("last_bin", LastBin::Drop.into()),
+        ("mse_variant", MseVariant::PyTorch.into()),
         ("non_finite", ObserveNonFinite::Skip.into()),
         ("outliers", OutlierRule::Deviations.into()),
         ("outlier_percentile", OptionValue::Float(98.0)),
@@ -177,7 +177,7 @@ fn values_have_the_names_of_the_library() {
     }
     assert_eq!(CalibrationMethod::MinMax.to_string(), "minmax");
     assert_eq!(KlVariant::TensorRt.to_string(), "tensorrt");
-    assert_eq!("drop".parse::<LastBin>().unwrap(), LastBin::Drop);
+    assert_eq!("pytorch".parse::<MseVariant>().unwrap(), MseVariant::PyTorch);
     assert_eq!("1".parse::<OutlierRule>().unwrap(), OutlierRule::Percentile);
     refused(
         "best".parse::<CalibrationMethod>(),

@@ -32,8 +32,8 @@ option_type! {
         PERCENTILE = BNQ_CALIBRATION_PERCENTILE;
         /// The [`KlVariant`].
         KL_VARIANT = BNQ_CALIBRATION_KL_VARIANT;
-        /// The policy for the [`LastBin`].
-        LAST_BIN = BNQ_CALIBRATION_LAST_BIN;
+        /// The [`MseVariant`].
+        MSE_VARIANT = BNQ_CALIBRATION_MSE_VARIANT;
         /// The policy for NaN and infinity, [`ObserveNonFinite`].
         NON_FINITE = BNQ_CALIBRATION_NON_FINITE;
         /// The [`OutlierRule`].
@@ -80,13 +80,12 @@ choices! {
         /// ONNX Runtime's.
         OnnxRuntime = BNQ_KL_ONNXRUNTIME,
     }
-    /// Whether [`CalibrationMethod::Mse`] may find the whole range.
-    LastBin: CalibrationOption::LAST_BIN {
-        /// It may.
-        Keep = BNQ_LAST_BIN_KEEP,
-        /// It may not, even where that makes the error greater: PyTorch's search drops
-        /// the last bin.
-        Drop = BNQ_LAST_BIN_DROP,
+    /// Whose search [`CalibrationMethod::Mse`] is.
+    MseVariant: CalibrationOption::MSE_VARIANT {
+        /// Ends of the range in all bins.
+        Exhaustive = BNQ_MSE_EXHAUSTIVE,
+        /// PyTorch's, step by step: it may stop early, and never finds the whole range.
+        PyTorch = BNQ_MSE_PYTORCH,
     }
     /// What NaN and infinity in a batch do.
     ObserveNonFinite: CalibrationOption::NON_FINITE {
