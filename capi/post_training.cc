@@ -297,6 +297,37 @@ bnq_status bnq_calibration_load(bnq_context* context, const char* path,
   });
 }
 
+bnq_status bnq_calibration_serialize(bnq_context* context,
+                                     const bnq_calibration* calibration,
+                                     void* out, uint64_t out_bytes,
+                                     uint64_t* out_size) {
+  return Guard([&] {
+    const auto bytes = SetOf(calibration).Serialize(ContextOf(context));
+    if (out != nullptr) {
+      if (out_bytes < bytes->size()) {
+        Fail(Status::kInvalidArgument, "out_bytes = ", out_bytes,
+             ", must be at least ", bytes->size());
+      }
+      std::copy_n(bytes->data(), bytes->size(), static_cast<uint8_t*>(out));
+    }
+    Required(out_size, "out_size") = bytes->size();
+  });
+}
+
+bnq_status bnq_calibration_deserialize(bnq_context* context, const void* data,
+                                       uint64_t bytes,
+                                       bnq_calibration** out_calibration) {
+  return Guard([&] {
+    bnq_calibration*& out = Output(out_calibration, "out_calibration");
+    auto calibration = std::make_unique<bnq_calibration>();
+    calibration->core = CalibrationSet::Deserialize(
+        ContextOf(context),
+        &Required(static_cast<const uint8_t*>(data), "data"), bytes);
+    { const Refreshing refreshing(calibration.get()); }
+    out = calibration.release();
+  });
+}
+
 bnq_status bnq_post_training_quantize_file(
     bnq_context* context, const bnq_plan* plan,
     const bnq_calibration* calibration, const bnq_config* activation_config,

@@ -6,7 +6,7 @@
 #include <sstream>
 #include <vector>
 
-#include "tests/capi/capi_test_util.h"
+#include "capi_test_util.h"
 
 namespace {
 

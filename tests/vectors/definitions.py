@@ -306,6 +306,10 @@ def float_bits(value):
     return "%08X" % int(F32(value).view(np.uint32))
 
 
+def from_bits(bits):
+    return np.array([int(bits, 16)], np.uint32).view(F32)[0]
+
+
 def prepared(values, o):
     """The input as float32, after the options that change it."""
     x = np.array([float(v) for v in values], F32)
@@ -342,7 +346,9 @@ def outliers(x, shape, o):
     return big, [int(j) for j in np.flatnonzero(big.reshape(-1, columns).any(axis=0))]
 
 
-def quantize(config, shape, values):
+def quantize(config, shape, values, given=None):
+    """What an array is quantized to; with the scales and zero points of `given`, one
+    pair for each segment, where they are not to be found."""
     o = Options(config)
     x = prepared(values, o)
     assert x.size == math.prod(shape)
@@ -357,7 +363,9 @@ def quantize(config, shape, values):
     scales, zero_points = [], []
     for s in range(count):
         own = np.flatnonzero(segment == s)
-        if o.asymmetric:
+        if given is not None:
+            scale, zero_point = given[s]
+        elif o.asymmetric:
             scale, zero_point = asymmetric_parameters(judged[own], o)
         else:
             scale, zero_point = symmetric_scale(judged[own], o), 0

@@ -1603,6 +1603,15 @@ BNQ_API bnq_status bnq_calibration_save(bnq_context* context,
                                         const char* path, int32_t flags);
 BNQ_API bnq_status bnq_calibration_load(bnq_context* context, const char* path,
                                         bnq_calibration** out_calibration);
+/* The bytes of that file in memory: as bnq_calibrator_serialize and
+ * bnq_calibrator_deserialize. Since 0.1. */
+BNQ_API bnq_status bnq_calibration_serialize(bnq_context* context,
+                                             const bnq_calibration* calibration,
+                                             void* out, uint64_t out_bytes,
+                                             uint64_t* out_size);
+BNQ_API bnq_status bnq_calibration_deserialize(
+    bnq_context* context, const void* data, uint64_t bytes,
+    bnq_calibration** out_calibration);
 
 /* Quantizes a model file as bnq_quantize_file does, and adds the static
  * parameters of its activations: for each name N of the calibration, made as

@@ -173,6 +173,38 @@ public sealed unsafe class Calibration : IDisposable, IReadOnlyCollection<KeyVal
         return new Calibration(handle);
     }
 
+    /// <summary>The bytes of the file that <see cref="Save"/> writes.</summary>
+    /// <param name="context">Where memory comes from; null for the default.</param>
+    public byte[] ToBytes(Context? context = null)
+    {
+        Native.Check(NativeMethods.bnq_calibration_serialize(
+            ContextHandle.Of(context), Handle, null, 0, out ulong size));
+        var bytes = new byte[Native.Length(size, "The result")];
+        fixed (byte* pointer = bytes)
+        {
+            Native.Check(NativeMethods.bnq_calibration_serialize(
+                ContextHandle.Of(context), Handle, pointer, size, out _));
+        }
+
+        return bytes;
+    }
+
+    /// <summary>The set of <see cref="ToBytes"/>.</summary>
+    /// <param name="bytes">What that gave, or the contents of a file that <see cref="Save"/> wrote.</param>
+    /// <param name="context">Where memory comes from; null for the default.</param>
+    /// <exception cref="CorruptFileException">They are no set, or damaged.</exception>
+    public static Calibration FromBytes(ReadOnlySpan<byte> bytes, Context? context = null)
+    {
+        byte none; // what an empty span points to is NULL
+        fixed (byte* pointer = bytes)
+        {
+            Native.Check(NativeMethods.bnq_calibration_deserialize(
+                ContextHandle.Of(context), bytes.IsEmpty ? &none : pointer, (ulong)bytes.Length,
+                out CalibrationHandle handle));
+            return new Calibration(handle);
+        }
+    }
+
     /// <summary>The names with their calibrators; the set should not change meanwhile.</summary>
     public IEnumerator<KeyValuePair<string, Calibrator>> GetEnumerator()
     {

@@ -161,6 +161,10 @@ public sealed class CalibrationTests
         Assert.Equal((CalibrationMethod.Mse, 128), (loaded["layer.2"].Method, loaded["layer.2"].Bins));
 
         byte[] before = File.ReadAllBytes(path);
+        Assert.Equal(before, calibration.ToBytes());
+        using Calibration read = Calibration.FromBytes(before);
+        Assert.Equal(before, read.ToBytes());
+        Assert.Throws<CorruptFileException>(() => Calibration.FromBytes([]));
         Assert.Throws<AlreadyExistsException>(() => loaded.Save(path));
         Assert.Equal(before, File.ReadAllBytes(path));
         loaded.Save(path, WriteOptions.Overwrite);

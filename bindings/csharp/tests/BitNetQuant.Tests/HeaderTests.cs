@@ -33,6 +33,7 @@ public sealed class HeaderTests
         ["bnq_tensor"] = typeof(TensorHandle), ["bnq_file"] = typeof(FileHandle),
         ["bnq_writer"] = typeof(WriterHandle), ["bnq_plan"] = typeof(PlanHandle),
         ["bnq_report"] = typeof(ReportHandle), ["bnq_calibrator"] = typeof(CalibratorHandle),
+        ["bnq_batches"] = typeof(BatchesHandle),
         ["bnq_calibration"] = typeof(CalibrationHandle), ["bnq_optimizer"] = typeof(OptimizerHandle),
         ["bnq_options"] = typeof(OptionsHandle),
     };

@@ -372,6 +372,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_calibration_merge": (status, [_context, _calibration, _calibration]),
     "bnq_calibration_save": (status, [_context, _calibration, text, i32]),
     "bnq_calibration_load": (status, [_context, text, POINTER(_calibration)]),
+    "bnq_calibration_serialize": (status, [_context, _calibration, address, u64, _u64p]),
+    "bnq_calibration_deserialize": (status, [_context, address, u64, POINTER(_calibration)]),
     "bnq_post_training_quantize_file": (status, [_context, _plan, _calibration, _config, text,
                                                  text, i32, u64,
                                                  bnq_progress_fn, address,

@@ -4,8 +4,6 @@ from __future__ import annotations
 import ctypes
 import math
 import os
-import pathlib
-import tempfile
 from types import TracebackType
 from typing import Any, Iterator, Mapping, NamedTuple, Optional, Union
 
@@ -324,22 +322,6 @@ class Writer:
             self.abandon()
         elif self._handle is not None:
             self.finish()
-
-
-def tensor_to_bytes(tensor: QuantizedTensor) -> bytes:
-    """A tensor as the bytes of a .bnq file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, "tensor.bnq")
-        with Writer(path) as writer:
-            writer.add("tensor", tensor)
-        return path.read_bytes()
-
-
-def tensor_from_bytes(data: bytes) -> QuantizedTensor:
-    """The reverse of tensor_to_bytes."""
-    tensor = File(data)["tensor"]
-    assert isinstance(tensor, QuantizedTensor)
-    return tensor
 
 
 def shard_bytes(max_shard_size: Optional[int]) -> int:

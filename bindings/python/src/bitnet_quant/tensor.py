@@ -10,10 +10,12 @@ import numpy as np
 from . import _abi, registry
 from . import context as contexts
 from ._arrays import (ArrayArgument, DTypeLike, borrow, check_shape, dtype_id, dtype_name,
-                      holder, new_or, output, pointer, read_only, shape_argument, view)
+                      holder, holder_of, new_or, output, pointer, read_only, shape_argument,
+                      view)
 from ._handles import Handle, create, decode, read_shape
 from ._loader import library
 from ._options import OptionValue
+from ._serialize import tensor_from_bytes, tensor_to_bytes
 from .config import Config, ConfigLike, as_config
 
 
@@ -225,8 +227,8 @@ class QuantizedTensor:
     def dequantize(self, dtype: DTypeLike = "F32", *, out: Optional[np.ndarray[Any, Any]] = None,
                    rows: Optional[slice] = None, context: Optional[contexts.Context] = None
                    ) -> np.ndarray[Any, Any]:
-        """The values, as float32, float16 or bfloat16 ("bf16", in a uint16 array),
-        rounded to nearest even.
+        """The values, as float32, float16 or bfloat16 ("bf16", in a uint16 array, or
+        ml_dtypes.bfloat16), rounded to nearest even.
 
         rows: a slice without step of the first dimension (of the only row, for
             rank 0 and 1) instead of all of it.
@@ -240,7 +242,7 @@ class QuantizedTensor:
             begin, end, _ = rows.indices(self.rows)
             count = max(end - begin, 0)
             shape = (count, *shape[1:]) if len(shape) > 1 else (count * self.columns,)
-        values = new_or(out, shape, holder(name))
+        values = new_or(out, shape, holder_of(dtype))
         library().bnq_tensor_dequantize_rows(
             contexts.handle(context), self._handle, begin, count, dtype_id(name),
             values.ctypes.data, values.nbytes)
@@ -250,8 +252,7 @@ class QuantizedTensor:
         config = self.config
         if config.outlier_threshold:
             # from_packed does not take these, but a file holds them.
-            from .files import tensor_from_bytes, tensor_to_bytes
-            return tensor_from_bytes, (tensor_to_bytes(self),)
+            return _read, (tensor_to_bytes(self._handle),)
         return _restore, (self.codes, self.scale_data, self.zero_points, self.shape, config)
 
     def __repr__(self) -> str:
@@ -368,6 +369,11 @@ def _aligned(scales: np.ndarray[Any, Any], copy: bool = False) -> np.ndarray[Any
             raise ValueError("scales is not aligned to 4 bytes")
         scales = scales.copy()
     return scales
+
+
+def _read(data: bytes) -> QuantizedTensor:
+    """Makes an unpickled tensor of a file's bytes."""
+    return QuantizedTensor._own(tensor_from_bytes(data))
 
 
 def _restore(codes: Any, scale_data: Any, zero_points: Any, shape: tuple[int, ...],

@@ -195,6 +195,16 @@ extern "C" {
     pub fn bnq_calibration_load(
         context: *mut bnq_context, path: *const c_char, out_calibration: *mut *mut bnq_calibration,
     ) -> bnq_status;
+    /// The bytes of that file in memory; NULL and 0 to ask for their number.
+    pub fn bnq_calibration_serialize(
+        context: *mut bnq_context, calibration: *const bnq_calibration, out: *mut c_void,
+        out_bytes: u64, out_size: *mut u64,
+    ) -> bnq_status;
+    /// The set that was serialized.
+    pub fn bnq_calibration_deserialize(
+        context: *mut bnq_context, data: *const c_void, bytes: u64,
+        out_calibration: *mut *mut bnq_calibration,
+    ) -> bnq_status;
     /// Quantizes a model file and adds the parameters of its activations.
     pub fn bnq_post_training_quantize_file(
         context: *mut bnq_context, plan: *const bnq_plan, calibration: *const bnq_calibration,

@@ -10,6 +10,7 @@ mod choice;
 mod config;
 mod context;
 mod convert;
+mod cstr;
 mod error;
 mod ffi;
 mod file;

@@ -499,6 +499,17 @@ fn a_set_by_name() {
         .save(&context, &path, WriteOptions::new().overwrite(true))
         .unwrap();
     assert_eq!(fs::read(&path).unwrap(), bytes);
+    assert_eq!(set.to_bytes(&context).unwrap(), bytes);
+    let read = Calibration::from_bytes(&context, &bytes).unwrap();
+    assert_eq!(list(&read), expected);
+    for damaged in [&bytes[..bytes.len() / 2], &[]] {
+        let damaged = Calibration::from_bytes(&context, damaged);
+        assert!(
+            matches!(damaged, Err(Error::CorruptFile(_))),
+            "{:?}",
+            damaged
+        );
+    }
 
     // Merged, name by name.
     let mut other = Calibration::load(&context, &path).unwrap();

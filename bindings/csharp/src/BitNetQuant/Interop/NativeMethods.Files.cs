@@ -110,7 +110,7 @@ internal static unsafe partial class NativeMethods
     internal static partial int bnq_writer_finish(WriterHandle writer);
 
     [LibraryImport(LibraryName)]
-    internal static partial int bnq_writer_bytes(WriterHandle writer, out nint data, out ulong bytes);
+    internal static partial int bnq_writer_bytes(WriterHandle writer, out void* data, out ulong bytes);
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_write_file(string path, void* data, ulong bytes, int flags);

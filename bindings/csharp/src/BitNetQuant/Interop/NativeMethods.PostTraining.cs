@@ -82,6 +82,14 @@ internal static unsafe partial class NativeMethods
     internal static partial int bnq_calibration_load(
         ContextHandle context, string path, out CalibrationHandle calibration);
 
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_calibration_serialize(
+        ContextHandle context, CalibrationHandle calibration, void* output, ulong outputBytes, out ulong size);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_calibration_deserialize(
+        ContextHandle context, void* data, ulong bytes, out CalibrationHandle calibration);
+
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_post_training_quantize_file(
         ContextHandle context, PlanHandle plan, CalibrationHandle calibration, ConfigHandle activationConfig,

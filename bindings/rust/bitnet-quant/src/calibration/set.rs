@@ -201,6 +201,44 @@ impl Calibration {
         })?;
         Ok(Calibration { handle })
     }
+
+    /// The bytes of the file that [`save`](Calibration::save) writes.
+    pub fn to_bytes(&self, context: &Context) -> Result<Vec<u8>> {
+        let mut size = 0;
+        let mut bytes = Vec::new();
+        // Asks for the size, and then for as many bytes.
+        for _ in 0..2 {
+            bytes.resize(ffi::length(size), 0u8);
+            // SAFETY: live handles, a buffer of that size or NULL, and a place for the size.
+            check(unsafe {
+                sys::bnq_calibration_serialize(
+                    context.raw(),
+                    self.raw(),
+                    ffi::pointer_mut(&mut bytes).cast(),
+                    bytes.len() as u64,
+                    &mut size,
+                )
+            })?;
+        }
+        Ok(bytes)
+    }
+
+    /// The set that [`to_bytes`](Calibration::to_bytes) was of.
+    ///
+    /// # Errors
+    /// [`CorruptFile`](crate::Error::CorruptFile) for bytes that are no set.
+    pub fn from_bytes(context: &Context, bytes: &[u8]) -> Result<Calibration> {
+        // SAFETY: a live context, a slice, and a place for the handle.
+        let handle = Handle::create(|out| unsafe {
+            sys::bnq_calibration_deserialize(
+                context.raw(),
+                bytes.as_ptr().cast(),
+                bytes.len() as u64,
+                out,
+            )
+        })?;
+        Ok(Calibration { handle })
+    }
 }
 
 impl fmt::Debug for Calibration {
