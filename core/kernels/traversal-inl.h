@@ -480,6 +480,61 @@ void DecodeElements(const DecodeArgs& args) {
 }
 
 // Stochastic rounding is fitted as rounding to nearest.
+HWY_INLINE CodeRule FittedRule(CodeRule rule) {
+  if (rule.rounding == Rounding::kStochastic) {
+    rule.rounding = Rounding::kHalfEven;
+  }
+  return rule;
+}
+
+// A lane is a candidate: no sum goes across lanes, so none depends on their
+// number.
+template <class Codec>
+void Errors(const ErrorsArgs& args) {
+  using D = hn::CappedTag<float, kLanes>;
+  using V = hn::Vec<D>;
+  const D d;
+  constexpr size_t kBlock = 256;
+  const CodeRule rule = FittedRule(args.rule);
+  const typename Codec::template Decoder<D> decoder(d, rule);
+  WithEncoder<Codec, D, 0>(rule, [&](auto* tag) HWY_ATTR {
+    EncoderOf<decltype(tag)> encoder(d, rule);
+    for (size_t c = 0; c < args.candidates; c += hn::Lanes(d)) {
+      const V scale = hn::LoadU(d, args.scales + c);
+      const V zero = hn::LoadU(d, args.zero_points + c);
+      encoder.Begin(d, hn::LoadU(d, args.inverse_scales + c), zero);
+      const auto square = [&](float value) HWY_ATTR {
+        const V x = hn::Set(d, value);
+        const V e = hn::Sub(x, decoder(d, encoder(d, x, nullptr), scale, zero));
+        return hn::Mul(e, e);
+      };
+      V total = hn::Zero(d);
+      for (size_t begin = 0; begin < args.count; begin += kBlock) {
+        const float* const x = args.x + begin;
+        const size_t n = HWY_MIN(kBlock, args.count - begin);
+        V sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+        size_t i = 0;
+        for (; i + 4 <= n; i += 4) {
+          sum0 = hn::Add(sum0, square(x[i]));
+          sum1 = hn::Add(sum1, square(x[i + 1]));
+          sum2 = hn::Add(sum2, square(x[i + 2]));
+          sum3 = hn::Add(sum3, square(x[i + 3]));
+        }
+        if (i < n) sum0 = hn::Add(sum0, square(x[i]));
+        if (i + 1 < n) sum1 = hn::Add(sum1, square(x[i + 1]));
+        if (i + 2 < n) sum2 = hn::Add(sum2, square(x[i + 2]));
+        total =
+            hn::Add(total, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3)));
+      }
+      HWY_ALIGN float sums[kLanes];
+      hn::Store(total, d, sums);
+      for (size_t k = 0; k < hn::Lanes(d); ++k) {
+        args.errors[c + k] = static_cast<double>(sums[k]);
+      }
+    }
+  });
+}
+
 template <class Codec>
 FitSums Fit(const FitArgs& args) {
   using Sums = LaneSumsOf<float>;
@@ -492,10 +547,7 @@ FitSums Fit(const FitArgs& args) {
   const auto one = hn::Set(d, 1.0f);
   const auto zero = hn::Set(d, static_cast<float>(args.params.zero_point));
   const typename Codec::template Decoder<D> decoder(d, args.rule);
-  CodeRule rule = args.rule;
-  if (rule.rounding == Rounding::kStochastic) {
-    rule.rounding = Rounding::kHalfEven;
-  }
+  const CodeRule rule = FittedRule(args.rule);
   WithEncoder<Codec, D, Codec::kGeneral>(rule, [&](auto* tag) HWY_ATTR {
     EncoderOf<decltype(tag)> encoder(d, rule);
     encoder.Begin(d, inv, zero);
@@ -521,8 +573,8 @@ FitSums Fit(const FitArgs& args) {
 // What a format's dispatch function returns.
 template <class Codec>
 const Kernels* MakeKernels() {
-  static constexpr Kernels kKernels = {EncodeBlock<Codec>,
-                                       DecodeElements<Codec>, Fit<Codec>};
+  static constexpr Kernels kKernels = {
+      EncodeBlock<Codec>, DecodeElements<Codec>, Errors<Codec>, Fit<Codec>};
   return &kKernels;
 }
 
