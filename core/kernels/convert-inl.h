@@ -34,8 +34,8 @@ HWY_INLINE VI BitsFromF16(VI h) {
   const auto shifted = hn::ShiftLeft<13>(em);
   const auto normal = hn::Add(shifted, hn::Set(di, 112 << 23));
   const auto special = hn::Add(shifted, hn::Set(di, 224 << 23));
-  const auto subnormal = hn::BitCast(
-      di, hn::Mul(hn::ConvertTo(d, em), hn::Set(d, kLeastF16)));
+  const auto subnormal =
+      hn::BitCast(di, hn::Mul(hn::ConvertTo(d, em), hn::Set(d, kLeastF16)));
   auto bits = hn::IfThenElse(hn::Lt(em, hn::Set(di, 0x400)), subnormal, normal);
   bits = hn::IfThenElse(hn::Lt(em, hn::Set(di, kInfinityF16)), bits, special);
   return hn::Or(bits, sign);
@@ -52,8 +52,8 @@ HWY_INLINE VI F16FromBits(VI bits) {
   const auto subnormal = hn::NearestInt(
       hn::Mul(hn::BitCast(d, hn::Min(a, hn::Set(di, kLeastNormalF16))),
               hn::Set(d, 16777216.0f)));
-  auto h =
-      hn::IfThenElse(hn::Lt(a, hn::Set(di, kLeastNormalF16)), subnormal, normal);
+  auto h = hn::IfThenElse(hn::Lt(a, hn::Set(di, kLeastNormalF16)), subnormal,
+                          normal);
   h = hn::IfThenElse(hn::Lt(a, hn::Set(di, kOverflowsF16)), h,
                      hn::Set(di, kInfinityF16));
   h = hn::IfThenElse(hn::Gt(a, hn::Set(di, 0x7F800000)), hn::Set(di, kNaNF16),

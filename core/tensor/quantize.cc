@@ -290,7 +290,7 @@ void Quantizer::SearchSegments(float* scales, int8_t* zero_points,
   const auto set = [&](uint64_t p, const Segment& segment, const float* values,
                        const Context& context) {
     Params params;
-    if (!FindSegmentParams(context, format_, config_, segment, values, nullptr,
+    if (!FindSegmentParams(context, format_, config_, segment, values,
                            &params)) {
       FailNotFinite(0, elements());
     }

@@ -48,7 +48,7 @@ float Times(float x, double factor) {
 // in their order.
 template <class T, class F>
 T OverChunks(const Context& context, const Segment& segment,
-             const float* values, const std::function<void()>& tick, F f) {
+             const float* values, F f) {
   const uint64_t n = segment.count();
   if (values != nullptr && n <= kChunk) {
     return f(values, static_cast<size_t>(n));
@@ -71,7 +71,6 @@ T OverChunks(const Context& context, const Segment& segment,
                    parts[chunk] = f(scratch, count);
                  });
     for (const T& part : parts) total.Merge(part);
-    if (tick) tick();
   }
   return total;
 }
@@ -87,14 +86,12 @@ struct Errors {
 class Search {
  public:
   Search(const Context& context, const Format& format, const Variant& variant,
-         const Segment& segment, const float* values,
-         const std::function<void()>& tick)
+         const Segment& segment, const float* values)
       : context_(context),
         format_(format),
         variant_(variant),
         segment_(segment),
         values_(values),
-        tick_(tick),
         kernels_(format.kernels()),
         rule_(RuleOf(format, variant)) {}
 
@@ -185,7 +182,7 @@ class Search {
     args.scales = scales;
     args.inverse_scales = inverses;
     args.zero_points = zeros;
-    return OverChunks<Errors>(context_, segment_, values_, tick_,
+    return OverChunks<Errors>(context_, segment_, values_,
                               [&](const float* x, size_t n) {
                                 float scaled[kChunk];
                                 for (size_t i = 0; i < n; ++i)
@@ -222,7 +219,7 @@ class Search {
     args.rule = rule_;
     args.params = params;
     args.unit = unit_;
-    return OverChunks<FitSums>(context_, segment_, values_, tick_,
+    return OverChunks<FitSums>(context_, segment_, values_,
                                [&](const float* x, size_t n) {
                                  FitArgs chunk = args;
                                  chunk.x = x;
@@ -236,7 +233,6 @@ class Search {
   const Variant& variant_;
   const Segment& segment_;
   const float* const values_;
-  const std::function<void()>& tick_;
   const Kernels& kernels_;
   const CodeRule rule_;
   float unit_ = 1.0f;
@@ -252,8 +248,7 @@ class Search {
 
 bool FindSegmentParams(const Context& context, const Format& format,
                        const Config& config, const Segment& segment,
-                       const float* values, const std::function<void()>& tick,
-                       Params* params) {
+                       const float* values, Params* params) {
   const Variant variant = config.variant();
   *params = Params();
   if (segment.count() == 0) return true;
@@ -270,8 +265,8 @@ bool FindSegmentParams(const Context& context, const Format& format,
   plain.scale_rule = ScaleRule::kDefault;
   const Statistic wide = StatisticOf(format, absmax);
   const Statistic own = StatisticOf(format, plain);
-  const Both both = OverChunks<Both>(
-      context, segment, values, tick, [&](const float* x, size_t n) {
+  const Both both =
+      OverChunks<Both>(context, segment, values, [&](const float* x, size_t n) {
         Both b;
         b.wide = Reduce(x, n, n, wide);
         b.own = own == wide ? b.wide : Reduce(x, n, n, own);
@@ -285,7 +280,7 @@ bool FindSegmentParams(const Context& context, const Format& format,
   }
   const Range widest = both.wide.ToRange(wide, segment.count());
   if (std::max(-widest.lo, widest.hi) == 0.0f) return true;
-  *params = Search(context, format, variant, segment, values, tick)
+  *params = Search(context, format, variant, segment, values)
                 .Run(both.own.ToRange(own, segment.count()), widest);
   return true;
 }

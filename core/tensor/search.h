@@ -3,8 +3,6 @@
 #ifndef BNQ_CORE_TENSOR_SEARCH_H_
 #define BNQ_CORE_TENSOR_SEARCH_H_
 
-#include <functional>
-
 #include "core/base/context.h"
 #include "core/scheme/format.h"
 #include "core/tensor/segment.h"
@@ -13,9 +11,8 @@ namespace bnq {
 
 // The parameters of a segment under the config's scale rule, kPercentile or
 // kMse. `values`: its elements in memory, with kLanes more to read, or nullptr
-// to read them chunk by chunk on the context's threads, as often as it takes;
-// `tick`, where it is one, is then called every few million elements, and may
-// throw. False where a value is not finite.
+// to read them chunk by chunk on the context's threads, as often as it takes.
+// False where a value is not finite.
 //
 // kMse takes the parameters of the least squared error among
 //   1. those of the range that absmax gives, w, and of the default rule's;
@@ -30,8 +27,7 @@ namespace bnq {
 // errors count as equal.
 bool FindSegmentParams(const Context& context, const Format& format,
                        const Config& config, const Segment& segment,
-                       const float* values, const std::function<void()>& tick,
-                       Params* params);
+                       const float* values, Params* params);
 
 }  // namespace bnq
 
