@@ -98,7 +98,6 @@ struct ErrorsArgs {
   CodeRule rule;
   // Of the candidates, a multiple of kLanes of them.
   const float* scales = nullptr;
-  const float* inverse_scales = nullptr;  // InverseScale of them
   const float* zero_points = nullptr;
   size_t candidates = 0;
   const float* x = nullptr;  // count <= kChunk

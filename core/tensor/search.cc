@@ -27,6 +27,23 @@ constexpr double kFine = 0.957;
 constexpr double kCoarse = kFine * kFine * kFine * kFine * kFine * kFine;
 constexpr int kCoarseSteps = 10;
 static_assert(2 + kGridSteps + kCoarseSteps == kMaxCandidates, "");
+// 1, which wins ties; the others of the grid; the coarse ones.
+struct Grid {
+  double factors[kMaxCandidates - 1];
+  constexpr Grid() : factors() {
+    int n = 0;
+    factors[n++] = 1.0;
+    for (int k = 0; k <= kGridSteps; ++k) {
+      if (2 * k != kGridSteps) factors[n++] = kGridFrom + kGridStep * k;
+    }
+    double factor = kGridFrom;
+    for (int k = 1; k <= kCoarseSteps; ++k) {
+      factor *= kCoarse;
+      factors[n++] = factor;
+    }
+  }
+};
+constexpr Grid kGrid;
 // Ranges beside the best, on each side: an eighth of the distance to the next
 // one of the grid, or of the coarse ones, apart.
 constexpr int kBeside = 8;
@@ -93,7 +110,13 @@ class Search {
         segment_(segment),
         values_(values),
         kernels_(format.kernels()),
-        rule_(RuleOf(format, variant)) {}
+        rule_(RuleOf(format, variant)),
+        proportional_(variant.scheme == Scheme::kSymmetric &&
+                      variant.scale_dtype == ScaleDType::kF32) {
+    const int32_t steps =
+        format.Has(kInteger) ? std::max(rule_.range.hi, -rule_.range.lo) : 1;
+    greatest_scale_ = FLT_MAX / static_cast<float>(steps) * 0.999999f;
+  }
 
   // `start`: the default rule's range, `widest`: that of absmax.
   Params Run(Range start, Range widest) {
@@ -116,41 +139,66 @@ class Search {
 
  private:
   void TryGrid(Range start, Range widest) {
+    Params candidates[kMaxCandidates];
     Range ranges[kMaxCandidates];
     size_t n = 0;
-    const auto add = [&](double factor) {
-      ranges[n++] = {Times(widest.lo, factor), Times(widest.hi, factor)};
-    };
-    add(1.0);
-    for (int k = 0; k <= kGridSteps; ++k) {
-      if (2 * k != kGridSteps) add(kGridFrom + kGridStep * k);
+    if (proportional_) {
+      const Params whole = ParamsOf(format_, variant_, widest);
+      for (const double factor : kGrid.factors) {
+        candidates[n++] = Scaled(whole, static_cast<float>(factor));
+      }
+      candidates[n++] = ParamsOf(format_, variant_, start);
+    } else {
+      for (const double factor : kGrid.factors) {
+        ranges[n++] = {Times(widest.lo, factor), Times(widest.hi, factor)};
+      }
+      ranges[n++] = start;
+      ParamsOfRanges(ranges, n, candidates);
     }
-    const size_t grid = n;
-    ranges[n++] = start;
-    double factor = kGridFrom;
-    for (int k = 1; k <= kCoarseSteps; ++k) add(factor *= kCoarse);
-    in_grid_ = Try(ranges, n) < static_cast<int>(grid);
+    const int best = Try(candidates, n);
+    if (best >= 0) range_ = ranges[best];
+    in_grid_ = best <= kGridSteps;
   }
 
   void TryBeside(double step, bool lo, bool hi) {
+    Params candidates[2 * kBeside];
     Range ranges[2 * kBeside];
     size_t n = 0;
     for (int k = 1; k <= kBeside; ++k) {
       for (const double f : {1.0 - step * k, 1.0 + step * k}) {
-        ranges[n++] = {lo ? Times(range_.lo, f) : range_.lo,
-                       hi ? Times(range_.hi, f) : range_.hi};
+        if (proportional_) {
+          candidates[n++] = Scaled(best_, static_cast<float>(f));
+        } else {
+          ranges[n++] = {lo ? Times(range_.lo, f) : range_.lo,
+                         hi ? Times(range_.hi, f) : range_.hi};
+        }
       }
     }
-    Try(ranges, n);
+    if (!proportional_) ParamsOfRanges(ranges, n, candidates);
+    const int best = Try(candidates, n);
+    if (best >= 0) range_ = ranges[best];
   }
 
-  // The index of the range that is better than all before, or -1.
-  int Try(const Range* ranges, size_t count) {
-    // ParamsOf may change them.
+  // Usable, as those of the format are.
+  Params Scaled(Params params, float factor) const {
+    const float scale = params.scale * factor;
+    const float size =
+        std::min(std::max(std::fabs(scale), FLT_MIN),
+                 std::max(greatest_scale_, std::fabs(params.scale)));
+    params.scale = std::copysign(size, params.scale);
+    return params;
+  }
+
+  void ParamsOfRanges(const Range* ranges, size_t count,
+                      Params* candidates) const {
+    // They may be changed.
     Range changed[kMaxCandidates];
     std::copy_n(ranges, count, changed);
-    Params candidates[kMaxCandidates];
     ParamsOf(format_, variant_, changed, count, candidates);
+  }
+
+  // The index of the one that is better than all before, or -1.
+  int Try(const Params* candidates, size_t count) {
     const Errors errors = ErrorsOf(candidates, count);
     int index = -1;
     for (size_t i = 0; i < count; ++i) {
@@ -159,7 +207,6 @@ class Search {
         none_ = false;
         error_ = errors.v[i];
         best_ = candidates[i];
-        range_ = ranges[i];
         index = static_cast<int>(i);
       }
     }
@@ -167,20 +214,18 @@ class Search {
   }
 
   Errors ErrorsOf(const Params* candidates, size_t count) const {
-    alignas(64) float scales[kMaxCandidates], inverses[kMaxCandidates],
-        zeros[kMaxCandidates];
+    alignas(64) float scales[kMaxCandidates], zeros[kMaxCandidates];
     const size_t whole = DivCeil(count, kLanes) * kLanes;
-    for (size_t i = 0; i < whole; ++i) {
-      const Params p = candidates[i < count ? i : 0];
-      scales[i] = p.scale * unit_;
-      zeros[i] = static_cast<float>(p.zero_point);
+    for (size_t i = 0; i < count; ++i) {
+      scales[i] = candidates[i].scale * unit_;
+      zeros[i] = static_cast<float>(candidates[i].zero_point);
     }
-    for (size_t i = 0; i < whole; ++i) inverses[i] = InverseScale(scales[i]);
+    std::fill(scales + count, scales + whole, 0.0f);
+    std::fill(zeros + count, zeros + whole, 0.0f);
     ErrorsArgs args;
     args.rule = rule_;
     args.candidates = whole;
     args.scales = scales;
-    args.inverse_scales = inverses;
     args.zero_points = zeros;
     return OverChunks<Errors>(context_, segment_, values_,
                               [&](const float* x, size_t n) {
@@ -235,13 +280,16 @@ class Search {
   const float* const values_;
   const Kernels& kernels_;
   const CodeRule rule_;
+  // Scales are in proportion to ranges, and need no other work.
+  const bool proportional_;
+  float greatest_scale_ = 0.0f;
   float unit_ = 1.0f;
 
   // The best so far.
   bool none_ = true, in_grid_ = false;
   double error_ = 0.0;
   Params best_;
-  Range range_;
+  Range range_;  // of the best, but where scales are in proportion
 };
 
 }  // namespace

@@ -386,13 +386,14 @@ TEST(Optimize, ProgressCancelsEveryMethod) {
 TEST(Optimize, TicksWithinEveryStage) {
   const uint64_t rows = 96, n = 320, samples = 400;
   const Matrix w = bnq_test::Weights(rows, n, Kind::kGaussian, 43);
+  const Matrix large = bnq_test::Weights(512, n, Kind::kGaussian, 43);
   const Matrix x = bnq_test::Activations(samples, n, 0, 44);
   const ArrayView inputs = x.View();
   for (const char* method : {"grid", "hqq", "gradient", "gptq", "awq"}) {
     const bool layer = method[0] == 'a' || method[1] == 'p';
     OptimizeRequest request =
-        Request(layer ? "int4_per_group_32" : "format=int4,granularity=tensor",
-                w, method);
+        layer ? Request("int4_per_group_32", w, method)
+              : Request("format=int4,granularity=tensor", large, method);
     if (layer) request.activations = &inputs;
     uint64_t ticks = 0;
     Context context;
