@@ -162,7 +162,10 @@ void ParallelFor(const Context& context, uint64_t count,
                  const std::function<void(uint64_t)>& task) {
   if (context.runner == nullptr || context.runner->workers() <= 1 ||
       count <= 1) {
-    for (uint64_t i = 0; i < count; ++i) task(i);
+    for (uint64_t i = 0; i < count; ++i) {
+      task(i);
+      context.Tick();
+    }
     return;
   }
   std::mutex mutex;
@@ -173,6 +176,7 @@ void ParallelFor(const Context& context, uint64_t count,
     if (failed.load(std::memory_order_relaxed)) return;
     try {
       task(i);
+      context.Tick();
     } catch (...) {
       std::lock_guard<std::mutex> lock(mutex);
       if (!error || i < error_index) {

@@ -90,6 +90,7 @@ struct CodeRule {
 
 struct EncodeArgs;  // kernels/traversal.h
 struct DecodeArgs;
+struct ErrorsArgs;
 struct FitArgs;
 struct FitSums;
 
@@ -100,7 +101,9 @@ struct Kernels {
   bool (*encode)(const EncodeArgs& args);
   // Dequantizes a run of elements.
   void (*decode)(const DecodeArgs& args);
-  // How well parameters fit values; nullptr for formats without scales.
+  // How well parameters fit values, many of them at once or one more closely;
+  // nullptr for formats without scales.
+  void (*errors)(const ErrorsArgs& args);
   FitSums (*fit)(const FitArgs& args);
 };
 

@@ -97,7 +97,7 @@ def magnitude(x, o):
     """The statistic that the scale of a symmetric segment is made from."""
     m = np.abs(x)
     if o.scale_rule == "percentile" and m.size:
-        rank = max(math.ceil(float(o.percentile) / 100 * m.size), 1)
+        rank = max(math.ceil(Fraction(o.percentile) / 100 * m.size), 1)
         return np.sort(m)[rank - 1]
     if o.scale_rule == "absmean" or (o.format, o.scale_rule) == ("ternary", "default"):
         a = F32(mean(m))
@@ -115,7 +115,7 @@ def limits(x, o):
         return F32(0), F32(0)
     tail = 0
     if o.scale_rule == "percentile":
-        tail = math.floor((100 - float(o.percentile)) / 200 * x.size)
+        tail = math.floor((100 - Fraction(o.percentile)) / 200 * x.size)
     ascending = np.sort(x)
     return min(ascending[tail], F32(0)), max(ascending[-1 - tail], F32(0))
 

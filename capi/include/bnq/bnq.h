@@ -455,7 +455,9 @@ enum {
   BNQ_OPT_AXIS = 4,
   /* int: BNQ_SCHEME_*; default symmetric. */
   BNQ_OPT_SCHEME = 5,
-  /* float: values beyond +-clip count as +-clip; 0 (default) for none. */
+  /* float: values beyond +-clip count as +-clip; 0 (default) for none. One that
+   * float32 would round to 0 is refused. float64 is clipped before it is
+   * rounded to float32. */
   BNQ_OPT_CLIP = 6,
   /* int: BNQ_NON_FINITE_*; default error. */
   BNQ_OPT_NON_FINITE = 7,
@@ -527,12 +529,14 @@ enum {
   /* ternary: mean |x|; int8, int4: 2 mean|x| / sqrt(greatest code), the start
    * of LSQ (arXiv:1902.08153). Symmetric integer formats. */
   BNQ_SCALE_RULE_ABSMEAN = 2,
-  /* The value that BNQ_OPT_PERCENTILE percent of |x| do not exceed (nearest
-   * rank) in place of the greatest; asymmetric: half of the rest is cut at
-   * each end. */
+  /* The value that BNQ_OPT_PERCENTILE percent of |x| do not exceed in
+   * place of the greatest: that of rank ceil(percentile * n / 100) of n, computed
+   * exactly (99.9 percent of 1000 are 999); asymmetric: half of the rest is cut
+   * at each end. */
   BNQ_SCALE_RULE_PERCENTILE = 3,
-  /* The least squared error found by a search that starts at the rules absmax
-   * and default, and so is never worse than them. */
+  /* The least squared error found by a search among ranges to both sides of that
+   * of absmax: never worse than absmax, the default rule, or the best of 0.8,
+   * 0.804, .. 1.2 times absmax; mostly better. */
   BNQ_SCALE_RULE_MSE = 4
 };
 /* The codes and scale of symmetric integers, for q = 127 (int8) or 7 (int4). */
@@ -1518,8 +1522,11 @@ BNQ_API bnq_status bnq_calibrator_params(bnq_context* context,
 
 /* Quantizes source with parameters that are given instead of found (static
  * quantization): scale_count scales, one for each segment that config's
- * granularity makes of the array, finite and not negative unless config's
- * symmetric range is extreme, rounded to config's scale dtype first; as many
+ * granularity makes of the array, each 0 or at least 1.17549435e-38, the
+ * least normal float32 (the reciprocal of a smaller one may be infinite, and
+ * where subnormal numbers count as 0 it would mean something else), small enough
+ * that the greatest code is finite, and not negative unless config's symmetric
+ * range is extreme; rounded to config's scale dtype first; as many
  * zero points where config is asymmetric, else none. What lies outside what the
  * codes reach is clamped; *out_clamped (may be NULL) receives the number of
  * values that a code beyond the last one would be nearer to. INVALID_ARGUMENT names the index; otherwise as
