@@ -77,9 +77,6 @@ std::string DescribeForeign(const uint8_t* data, uint64_t size) {
     return "a page of HTML or XML (an error of the server that it was fetched "
            "from?), not a model";
   }
-  if (StartsWith(word, "{") || StartsWith(word, "[")) {
-    return "JSON, but neither a model nor the index of one";
-  }
   return "";
 }
 
