@@ -262,9 +262,11 @@ def add_outliers():
         suffix = scheme.get("scheme", "symmetric")
         for method in ("minmax", "percentile", "kl", "mse"):
             options = {"method": method, "percentile": "95", "bits": "4", **scheme}
-            case(f"outliers_beyond_deviations_{method}_{suffix}", {**options, **deviations},
-                 flat(spread[:60], spread[60:]),
-                 hand={"mean": 1.0, "variance": 4.0, "outliers": 2.0})
+            # Several pairs of ends make the least error of these values.
+            if method != "mse" or not scheme:
+                case(f"outliers_beyond_deviations_{method}_{suffix}", {**options, **deviations},
+                     flat(spread[:60], spread[60:]),
+                     hand={"mean": 1.0, "variance": 4.0, "outliers": 2.0})
             case(f"outliers_beyond_percentile_{method}_{suffix}", {**options, **percentile},
                  flat(tail[:60], tail[60:]))
         for method in ("moving_average", "adaptive"):

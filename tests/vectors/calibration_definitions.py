@@ -318,6 +318,7 @@ def search_mse(h, lo, hi, zeros, levels, symmetric):
         some = np.array(pairs[k:k + 512])
         errors = quantizing_error(pieces, some[:, 0], some[:, 1], levels, symmetric)
         i = int(np.argmin(errors))
+        # Pairs with the same step and zero point are equal: the first one, from 0 outwards.
         if best is None or errors[i] < best[0]:
             best = errors[i], pairs[k + i]
     if not best[0] < whole[0]:

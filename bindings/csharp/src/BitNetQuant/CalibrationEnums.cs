@@ -12,13 +12,13 @@ public enum CalibrationMethod
     /// batches.</summary>
     MovingAverage = NativeMethods.BNQ_METHOD_MOVING_AVERAGE,
 
-    /// <summary>The range of a percentile of the values, as TensorRT's and ONNX Runtime's.</summary>
+    /// <summary>The range that holds a percentage of the values.</summary>
     Percentile = NativeMethods.BNQ_METHOD_PERCENTILE,
 
     /// <summary>The least Kullback-Leibler divergence of the quantized values.</summary>
     KL = NativeMethods.BNQ_METHOD_KL,
 
-    /// <summary>The least mean squared error, as PyTorch's histogram observer.</summary>
+    /// <summary>The least mean squared error.</summary>
     Mse = NativeMethods.BNQ_METHOD_MSE,
 
     /// <summary>An online follower: an average whose steps are bounded (<see cref="Calibrator.MaxGrowth"/>,

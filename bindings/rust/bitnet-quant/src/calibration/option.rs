@@ -62,11 +62,11 @@ choices! {
         /// Those of each batch, averaged: m += c (current - m), as PyTorch's moving
         /// average observer. Depends on the order of batches.
         MovingAverage = BNQ_METHOD_MOVING_AVERAGE,
-        /// The range of a percentile of the values, as TensorRT's and ONNX Runtime's.
+        /// The range that holds a percentage of the values.
         Percentile = BNQ_METHOD_PERCENTILE,
         /// The least Kullback-Leibler divergence of the quantized values.
         Kl = BNQ_METHOD_KL,
-        /// The least mean squared error, as PyTorch's histogram observer.
+        /// The least mean squared error.
         Mse = BNQ_METHOD_MSE,
         /// An online follower: an average whose steps are bounded. Depends on the order
         /// of batches. See
