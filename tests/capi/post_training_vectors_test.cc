@@ -70,9 +70,9 @@ class PostTrainingVectors : public testing::Test {
     EXPECT_EQ(bnq_config_create(&config), BNQ_OK);
     for (const auto& option : options.items()) {
       const std::string value = option.value();
-      EXPECT_EQ(
-          bnq_config_set_text(config, option.key().c_str(), value.c_str()),
-          BNQ_OK)
+      EXPECT_EQ(bnq_options_set_text(bnq_config_settings(config),
+                                     option.key().c_str(), value.c_str()),
+                BNQ_OK)
           << bnq_last_error();
     }
     return Owned<bnq_config>(config);
@@ -86,7 +86,8 @@ class PostTrainingVectors : public testing::Test {
         << bnq_last_error();
     Owned<bnq_calibrator> owned(calibrator);
     const std::string method = c.at("method");
-    EXPECT_EQ(bnq_calibrator_set_text(calibrator, "method", method.c_str()),
+    EXPECT_EQ(bnq_options_set_text(bnq_calibrator_settings(calibrator),
+                                   "method", method.c_str()),
               BNQ_OK);
     for (const json& batch : c.at("batches")) {
       const Array array(batch);
@@ -116,10 +117,15 @@ class PostTrainingVectors : public testing::Test {
     // What was chosen is what these texts are.
     for (const auto& option : c.at("calibrator").items()) {
       int32_t id = 0;
-      ASSERT_EQ(bnq_calibration_option_id(option.key().c_str(), &id), BNQ_OK);
+      ASSERT_EQ(
+          bnq_option_id(BNQ_OPTIONS_CALIBRATOR, option.key().c_str(), &id),
+          BNQ_OK);
       int64_t value = -1;
-      ASSERT_EQ(bnq_calibrator_get_int(calibrator.get(), id, &value), BNQ_OK);
-      const char* name = bnq_calibration_option_value_name(id, value);
+      ASSERT_EQ(bnq_options_get_int(bnq_calibrator_options(calibrator.get()),
+                                    id, &value),
+                BNQ_OK);
+      const char* name =
+          bnq_option_value_name(BNQ_OPTIONS_CALIBRATOR, id, value);
       EXPECT_EQ(option.value().get<std::string>(),
                 name != nullptr ? name : std::to_string(value))
           << option.key();
