@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import (
     LONG_NAME,
+    MODELS,
     by_name,
     model_tensors,
     read_safetensors,
@@ -343,3 +344,16 @@ def test_full_standard_output(model):
         for arguments in (["inspect", model], ["inspect", model, "--json"], ["info"],
                           ["presets"]):
             assert "standard output" in run(*arguments, code=4, stdout=full).stderr
+
+
+def test_reports_of_released_versions_keep_their_keys():
+    """A script that reads what a release printed reads what this version prints."""
+    for release in sorted((MODELS.parent / "golden").glob("*/report.json")):
+        old = json.loads(release.read_text("utf-8"))
+        new = run_json("inspect", release.parent / "model.bnq")
+        assert set(old) <= set(new)
+        tensors = by_name(new)
+        for tensor in old["tensors"]:
+            kept = {key: value for key, value in tensors[tensor["name"]].items()
+                    if key in tensor}
+            assert kept == tensor
