@@ -148,7 +148,8 @@ def extremes():
              [FLT_MAX, -FLT_MAX, 0, FLT_MAX / F32(2)],
              "the definition: as many steps of the scale as codes do not overflow")
     for name, options in (("int8_full", {**INT8, "symmetric_range": "full"}),
-                          ("int8_extreme", {**INT8, **EXTREME}), ("int8_asymmetric", INT8_ASYMMETRIC),
+                          ("int8_extreme", {**INT8, **EXTREME}),
+                          ("int8_asymmetric", INT8_ASYMMETRIC),
                           ("int4_full", {**INT4, "symmetric_range": "full"}),
                           ("int4_asymmetric", INT4_ASYMMETRIC)):
         case(f"{name}_max_float_bf16_scale", {**options, **TENSOR, "scale_dtype": "bf16"}, [4],
