@@ -17,20 +17,20 @@ TEST(DType, IdsNamesAndOrdersAreUnique) {
     EXPECT_EQ(&Info(info->dtype), info);
     EXPECT_TRUE(names.insert(info->name).second) << info->name;
     EXPECT_TRUE(orders.insert(info->safetensors_order).second) << info->name;
-    EXPECT_EQ(FindDType(info->name, false), info);
+    EXPECT_EQ(FindDType(info->name, true), info);
     std::string lower = info->name;
     for (char& c : lower) {
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     }
-    EXPECT_EQ(FindDType(lower, true), info);
-    EXPECT_EQ(FindDType(lower, false), nullptr) << lower;
+    EXPECT_EQ(FindDType(lower, false), info);
+    EXPECT_EQ(FindDType(lower, true), nullptr) << lower;
   }
   EXPECT_EQ(id, static_cast<int32_t>(DType::kF4) + 1);
   EXPECT_EQ(FindDType(0), nullptr);
   EXPECT_EQ(FindDType(-1), nullptr);
-  EXPECT_EQ(FindDType("", true), nullptr);
-  EXPECT_EQ(FindDType("F3", true), nullptr);
-  EXPECT_EQ(FindDType("F322", true), nullptr);
+  EXPECT_EQ(FindDType("", false), nullptr);
+  EXPECT_EQ(FindDType("F3", false), nullptr);
+  EXPECT_EQ(FindDType("F322", false), nullptr);
 }
 
 TEST(DType, BitsAreThoseOfTheName) {
