@@ -27,11 +27,11 @@ constexpr Signature kSignatures[] = {
      "as safetensors"},
     {0, "\x1f\x8b"sv, "compressed by gzip; decompress it first"},
     {0, "\x28\xb5\x2f\xfd"sv, "compressed by zstd; decompress it first"},
-    {0, "\xfd"
-        "7zXZ\0"sv,
+    {0,
+     "\xfd"
+     "7zXZ\0"sv,
      "compressed by xz; decompress it first"},
-    {257, "ustar"sv,
-     "a tar archive, which is not supported; unpack it first"},
+    {257, "ustar"sv, "a tar archive, which is not supported; unpack it first"},
 };
 
 // A pickle of protocol 2 or later begins with PROTO and its number; what

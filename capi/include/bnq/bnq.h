@@ -326,7 +326,8 @@ BNQ_API bnq_status bnq_context_create(const bnq_allocator* allocator,
 BNQ_API void bnq_context_destroy(bnq_context* context);
 /* Threads of the built-in pool, 1 to 256; 0 takes one for each processor the
  * process may use. The result never depends on it. The pool starts on first
- * use, and in the child of a fork on the first use there. Not while an operation of this context runs. Since 0.1. */
+ * use, and in the child of a fork on the first use there. Not while an
+ * operation of this context runs. Since 0.1. */
 BNQ_API bnq_status bnq_context_set_threads(bnq_context* context,
                                            int32_t threads);
 /* The number of threads operations of this context use (a runner's workers
@@ -588,7 +589,8 @@ BNQ_API bnq_status bnq_config_to_text(const bnq_config* config, char* text,
 /* The reverse, from option=value items (as bnq_options_set_text) between commas;
  * blanks around them do not count. The first item may be a name that
  * bnq_config_from_preset takes, to which the others are then applied:
- * "nf4_double_quant,group_size=128", "int8,granularity=channel". NOT_FOUND, INVALID_ARGUMENT. Since 0.1. */
+ * "nf4_double_quant,group_size=128", "int8,granularity=channel". NOT_FOUND,
+ * INVALID_ARGUMENT. Since 0.1. */
 BNQ_API bnq_status bnq_config_from_text(const char* text,
                                         bnq_config** out_config);
 
@@ -1010,7 +1012,9 @@ typedef struct bnq_report bnq_report;
 /* Quantizes the model file at `input` (safetensors, its sharded index or .npy)
  * into a .bnq file at `output`, one tensor, or one slice of a large one, at a
  * time: memory does not grow with the model. flags: BNQ_WRITE_*; output may be
- * NULL with BNQ_WRITE_DRY_RUN. max_shard_bytes as in bnq_writer_create. report (may be NULL) receives the table with the metrics of each quantized tensor. If the
+ * NULL with BNQ_WRITE_DRY_RUN. max_shard_bytes as in bnq_writer_create. report
+ * (may be NULL) receives the table with the metrics of each quantized tensor.
+ * If the
  * call fails or is cancelled, an existing output is left as it was, and
  * nothing is left behind. EXISTS where the output exists (unless OVERWRITE) or
  * is also the input, NON_FINITE (names tensor and index), and all others.
@@ -1529,7 +1533,8 @@ BNQ_API bnq_status bnq_calibrator_params(bnq_context* context,
  * range is extreme; rounded to config's scale dtype first; as many
  * zero points where config is asymmetric, else none. What lies outside what the
  * codes reach is clamped; *out_clamped (may be NULL) receives the number of
- * values that a code beyond the last one would be nearer to. INVALID_ARGUMENT names the index; otherwise as
+ * values that a code beyond the last one would be nearer to. INVALID_ARGUMENT
+ * names the index; otherwise as
  * bnq_tensor_quantize. Since 0.1. */
 BNQ_API bnq_status bnq_tensor_quantize_static(
     bnq_context* context, const bnq_config* config, const bnq_array* source,
