@@ -236,13 +236,18 @@ bnq_status bnq_calibration_observe(bnq_context* context,
 
 bnq_status bnq_calibration_observe_file(bnq_context* context,
                                         bnq_calibration* calibration,
-                                        const char* path,
+                                        const char* path, const char* as_name,
                                         bnq_progress_fn progress,
                                         void* opaque) {
   return Guard([&] {
+    const std::string name = as_name != nullptr ? as_name : "";
+    if (as_name != nullptr && name.empty()) {
+      Fail(Status::kInvalidArgument, "as_name is empty");
+    }
     CalibrationSet& set = SetOf(calibration);
     const Refreshing refreshing(calibration);
     set.ObserveFile(ContextOf(context), &Required(path, "path"),
+                    as_name != nullptr ? &name : nullptr,
                     ProgressOf(progress, opaque));
   });
 }
@@ -281,7 +286,7 @@ bnq_status bnq_calibration_save(bnq_context* context,
   return Guard([&] {
     SetOf(calibration)
         .Save(ContextOf(context), &Required(path, "path"),
-              OptionsOf(flags, BNQ_WRITE_OVERWRITE));
+              OptionsOf(context, flags, BNQ_WRITE_OVERWRITE));
   });
 }
 
@@ -335,8 +340,9 @@ bnq_status bnq_post_training_quantize_file(
     uint64_t max_shard_bytes, bnq_progress_fn progress, void* opaque,
     bnq_report** out_report) {
   return WithReport(out_report, [&] {
-    WriteOptions options = OptionsOf(
-        flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS | BNQ_WRITE_DRY_RUN);
+    WriteOptions options =
+        OptionsOf(context, flags,
+                  BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS | BNQ_WRITE_DRY_RUN);
     options.max_shard_bytes = max_shard_bytes;
     return PostTrainingQuantizeFile(
         ContextOf(context), Required(plan, "plan").core, SetOf(calibration),

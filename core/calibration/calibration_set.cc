@@ -70,9 +70,11 @@ void CalibrationSet::Observe(const Context& context, const std::string& name,
 
 void CalibrationSet::ObserveFile(const Context& context,
                                  const std::string& path,
+                                 const std::string* as_name,
                                  const Progress& progress) {
   Map changed;
-  ObserveArrays(context, path, nullptr, progress, [&](const std::string& name) {
+  ObserveArrays(context, path, nullptr, progress, [&](const std::string& own) {
+    const std::string& name = as_name != nullptr ? *as_name : own;
     auto& calibrator = changed[name];
     if (calibrator == nullptr) {
       const auto found = calibrators_.find(name);

@@ -33,9 +33,10 @@ class CalibrationSet {
                const std::string& value);
   void Observe(const Context& context, const std::string& name,
                const ArrayView& array);
-  // As ObserveFile; nothing has changed if it fails.
+  // As ObserveFile, each array under its own name, or all under `as_name` where
+  // that is not null; nothing has changed if it fails.
   void ObserveFile(const Context& context, const std::string& path,
-                   const Progress& progress);
+                   const std::string* as_name, const Progress& progress);
   void Merge(const Context& context, const CalibrationSet& other);
   void Save(const Context& context, const std::string& path,
             const WriteOptions& options) const;

@@ -348,6 +348,17 @@ BNQ_API bnq_status bnq_context_set_log(bnq_context* context, bnq_log_fn log,
 BNQ_API bnq_status bnq_context_set_mapping(bnq_context* context,
                                            int32_t mapping);
 
+/* From now on what operations of this context write is complete and synced, but
+ * stays in temporary files until bnq_context_place_outputs puts all of it in its
+ * places. So a program can write several files as one, or report on its work
+ * first, and old files are still there if that fails. Destroying the context
+ * removes what has not been placed. Since 0.1. */
+BNQ_API bnq_status bnq_context_hold_outputs(bnq_context* context);
+/* EXISTS where an output has appeared meanwhile that may not be overwritten, IO:
+ * none of them is there, what was there before is there again, and nothing is
+ * held any more. Since 0.1. */
+BNQ_API bnq_status bnq_context_place_outputs(bnq_context* context);
+
 /* ------------------------------------------------------------------------ */
 /* 5. Options and config                                                     */
 
@@ -929,7 +940,11 @@ enum {
   /* DEFLATE the chunks of a .bnq file. */
   BNQ_WRITE_COMPRESS = 2,
   /* Do everything but write. */
-  BNQ_WRITE_DRY_RUN = 4
+  BNQ_WRITE_DRY_RUN = 4,
+  /* (bnq_write_file) Where the output is a symbolic link, take its place instead
+   * of that of the file it leads to: for names that others may foresee. It exists
+   * even if it leads nowhere. */
+  BNQ_WRITE_REPLACE_LINK = 8
 };
 /* kind: BNQ_FILE_SAFETENSORS or BNQ_FILE_BNQ. flags: OVERWRITE, COMPRESS.
  * EXISTS, IO.
@@ -971,10 +986,11 @@ BNQ_API bnq_status bnq_writer_bytes(const bnq_writer* writer,
                                     const void** out_data, uint64_t* out_bytes);
 
 /* Writes any bytes to a file, as whole or not at all as a writer does. flags:
- * OVERWRITE, DRY_RUN (which only checks the path). data may be NULL where bytes
+ * OVERWRITE, DRY_RUN (which only checks the path), REPLACE_LINK. data may be NULL where bytes
  * is 0. EXISTS, IO. Since 0.1. */
-BNQ_API bnq_status bnq_write_file(const char* path, const void* data,
-                                  uint64_t bytes, int32_t flags);
+BNQ_API bnq_status bnq_write_file(bnq_context* context, const char* path,
+                                  const void* data, uint64_t bytes,
+                                  int32_t flags);
 
 /* ------------------------------------------------------------------------ */
 /* 9. Plans, conversion, comparison                                          */
@@ -1585,12 +1601,14 @@ BNQ_API bnq_status bnq_calibration_observe(bnq_context* context,
                                            const char* name,
                                            const bnq_array* array);
 /* Observes the arrays of a .npy, .safetensors or .bnq file or of a directory,
- * as bnq_calibrator_observe_file does, each with the calibrator of its name. If
- * it fails or is cancelled, no calibrator has observed anything of it. Since
- * 0.1. */
+ * as bnq_calibrator_observe_file does, each with the calibrator of its name; or,
+ * where as_name is not NULL, all with that of as_name: batches of one activation
+ * that lie in several files. If it fails or is cancelled, no calibrator has
+ * observed anything of it. INVALID_ARGUMENT for an empty as_name. Since 0.1. */
 BNQ_API bnq_status bnq_calibration_observe_file(bnq_context* context,
                                                 bnq_calibration* calibration,
                                                 const char* path,
+                                                const char* as_name,
                                                 bnq_progress_fn progress,
                                                 void* opaque);
 /* The names, sorted: their number (0 for NULL), each (NULL for another index),

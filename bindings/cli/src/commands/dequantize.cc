@@ -67,17 +67,16 @@ void PrintTable(const std::vector<Row>& rows) {
 void Dequantize(const Options& options) {
   const char* output = OutputPath(options.conversion);
   const int32_t dtype = ParseDtype(options.dtype);
+  const ConversionOptions& conversion = options.conversion;
+  Session session(conversion.session);
   bnq_report* created = nullptr;
-  {
-    const ConversionOptions& conversion = options.conversion;
-    Session session(conversion.session);
-    Check(bnq_dequantize_file(session.context(), conversion.input.c_str(),
-                              output, dtype, WriteFlags(conversion),
-                              conversion.max_shard_bytes, session.progress(),
-                              session.opaque(), &created));
-  }
+  Check(bnq_dequantize_file(session.context(), conversion.input.c_str(), output,
+                            dtype, WriteFlags(conversion),
+                            conversion.max_shard_bytes, session.progress(),
+                            session.opaque(), &created));
   const Report report(created);
-  PrintConversion(options.conversion, RowsOf(created), PrintTable);
+  PrintConversion(conversion, RowsOf(created), PrintTable);
+  session.Finish();
 }
 
 }  // namespace
@@ -94,6 +93,10 @@ void AddDequantize(CLI::App& app) {
           "--dtype", options->dtype,
           "Type that quantized tensors become (default " + options->dtype + ")")
       ->option_text(DtypeChoices("|"));
+  command->footer(
+      "Examples:\n"
+      "  bnq dequantize model.bnq -o restored.safetensors\n"
+      "  bnq dequantize model.bnq -o half.safetensors --dtype f16\n\n");
   command->callback([options] { Dequantize(*options); });
 }
 

@@ -118,6 +118,7 @@ public sealed unsafe class Calibration : IDisposable, IReadOnlyCollection<KeyVal
     /// cancelled, no calibrator has observed anything of it.
     /// </summary>
     /// <param name="path">The path of the file or directory.</param>
+    /// <param name="asName">What all arrays are batches of, whatever their own names are; null for those.</param>
     /// <param name="progress">Hears of it on the calling thread; may be null. What it throws is thrown
     /// again.</param>
     /// <param name="context">Where to run; null for one thread.</param>
@@ -130,12 +131,13 @@ public sealed unsafe class Calibration : IDisposable, IReadOnlyCollection<KeyVal
     /// <exception cref="InvalidArgumentException">As <see cref="Observe(string, SourceArray, Context?)"/>.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public void ObserveFile(
-        string path, IProgress<ModelProgress>? progress = null, Context? context = null,
+        string path, string? asName = null, IProgress<ModelProgress>? progress = null, Context? context = null,
         CancellationToken cancellationToken = default)
     {
         using var watch = new ProgressWatch(progress, cancellationToken);
         watch.Check(NativeMethods.bnq_calibration_observe_file(
-            ContextHandle.Of(context), Handle, Native.Argument(path), watch.Callback, watch.Opaque));
+            ContextHandle.Of(context), Handle, Native.Argument(path),
+            asName is null ? null : Native.Argument(asName), watch.Callback, watch.Opaque));
     }
 
     /// <summary>Adds what another set has observed, name by name.</summary>

@@ -343,14 +343,17 @@ class Calibration(Mapping[str, Calibrator]):
         library().bnq_calibration_observe(contexts.handle(context), self._handle,
                                           encode(name, "name"), array)
 
-    def observe_file(self, path: StrPath, *, progress: Optional[Progress] = None,
+    def observe_file(self, path: StrPath, *, as_name: Optional[str] = None,
+                     progress: Optional[Progress] = None,
                      context: Optional[contexts.Context] = None) -> None:
         """Observes the arrays of a file or directory, as Calibrator.observe_file, each
-        with the calibrator of its name. If it fails or is cancelled, no calibrator has
+        with the calibrator of its name, or all with that of `as_name`: batches of one
+        activation in several files. If it fails or is cancelled, no calibrator has
         observed anything of it."""
         where, location = contexts.handle(context), encode_path(path, "path")
+        given = None if as_name is None else encode(as_name, "as_name")
         reporting(progress, lambda callback: library().bnq_calibration_observe_file(
-            where, self._handle, location, callback, None))
+            where, self._handle, location, given, callback, None))
 
     def params(self, config: Optional[ConfigLike] = None, *,
                context: Optional[contexts.Context] = None, **options: OptionValue

@@ -169,10 +169,10 @@ extern "C" {
         context: *mut bnq_context, calibration: *mut bnq_calibration, name: *const c_char,
         array: *const bnq_array,
     ) -> bnq_status;
-    /// Observes the arrays of a file or directory, each by its name.
+    /// Observes the arrays of a file or directory, each by its name, or all by `as_name`.
     pub fn bnq_calibration_observe_file(
         context: *mut bnq_context, calibration: *mut bnq_calibration, path: *const c_char,
-        progress: bnq_progress_fn, opaque: *mut c_void,
+        as_name: *const c_char, progress: bnq_progress_fn, opaque: *mut c_void,
     ) -> bnq_status;
     /// Number of names, which are sorted; 0 for NULL.
     pub fn bnq_calibration_count(calibration: *const bnq_calibration) -> u64;

@@ -273,6 +273,7 @@ pub const BNQ_WRITE_OVERWRITE: i32 = 1;
 pub const BNQ_WRITE_COMPRESS: i32 = 2;
 /// Do everything but write.
 pub const BNQ_WRITE_DRY_RUN: i32 = 4;
+pub const BNQ_WRITE_REPLACE_LINK: i32 = 8;
 
 // 10. Calibration ------------------------------------------------------------
 

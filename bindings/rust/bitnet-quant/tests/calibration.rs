@@ -444,6 +444,12 @@ fn a_set_by_name() {
     refused(set.observe(&context, "", &more), &["name"]);
     refused(set.observe(&context, "a\0b", &more), &["NUL"]);
 
+    let mut named = Calibration::with_prototype(&prototype).unwrap();
+    named
+        .observe_file_as(&context, "layer", directory.path(""), no_progress)
+        .unwrap();
+    assert_eq!((named.len(), named.get("layer").unwrap().batches()), (1, 3));
+
     let list = |set: &Calibration| -> Vec<(String, u64, f64)> {
         let entry = |(name, calibrator): (&str, bitnet_quant::CalibratorRef<'_>)| {
             (name.to_string(), calibrator.batches(), absmax(&calibrator))

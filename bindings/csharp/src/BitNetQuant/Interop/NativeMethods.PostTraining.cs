@@ -58,7 +58,8 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_calibration_observe_file(
-        ContextHandle context, CalibrationHandle calibration, string path, ProgressFn progress, void* opaque);
+        ContextHandle context, CalibrationHandle calibration, string path, string? asName, ProgressFn progress,
+        void* opaque);
 
     [LibraryImport(LibraryName)]
     internal static partial ulong bnq_calibration_count(CalibrationHandle calibration);

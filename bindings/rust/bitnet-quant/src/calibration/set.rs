@@ -103,20 +103,42 @@ impl Calibration {
     /// [`Calibrator::observe_file`]; if it fails, no calibrator has observed anything of
     /// it.
     pub fn observe_file<F>(
-        &mut self, context: &Context, path: impl AsRef<Path>, mut progress: F,
+        &mut self, context: &Context, path: impl AsRef<Path>, progress: F,
     ) -> Result<()>
     where
         F: FnMut(&Progress<'_>) -> ControlFlow<()>,
     {
-        let path = ffi::c_path("path", path.as_ref())?;
+        self.observe_path(context, path.as_ref(), None, progress)
+    }
+
+    /// As [`observe_file`](Self::observe_file), but all arrays are batches of the
+    /// activations `name`, whatever their own names are.
+    pub fn observe_file_as<F>(
+        &mut self, context: &Context, name: &str, path: impl AsRef<Path>, progress: F,
+    ) -> Result<()>
+    where
+        F: FnMut(&Progress<'_>) -> ControlFlow<()>,
+    {
+        self.observe_path(context, path.as_ref(), Some(name), progress)
+    }
+
+    fn observe_path<F>(
+        &mut self, context: &Context, path: &Path, name: Option<&str>, mut progress: F,
+    ) -> Result<()>
+    where
+        F: FnMut(&Progress<'_>) -> ControlFlow<()>,
+    {
+        let path = ffi::c_path("path", path)?;
+        let name = name.map(|name| ffi::c_string("name", name)).transpose()?;
         let (call, opaque) = callback::progress(&mut progress);
-        // SAFETY: live handles, the set borrowed mutably, a C string, and a closure that
-        // lives for the call.
+        // SAFETY: live handles, the set borrowed mutably, C strings or NULL, and a closure
+        // that lives for the call.
         check(unsafe {
             sys::bnq_calibration_observe_file(
                 context.raw(),
                 self.handle.as_ptr(),
                 path.as_ptr(),
+                name.as_ref().map_or(std::ptr::null(), |name| name.as_ptr()),
                 call,
                 opaque,
             )
