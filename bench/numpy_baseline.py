@@ -14,7 +14,8 @@ FLOATS = 64 << 20  # 256 MiB, as tier RAM
 
 
 def ternary(x):
-    scale = np.maximum(np.abs(x).mean(axis=1, keepdims=True, dtype=np.float64), 1e-5).astype(np.float32)
+    absmean = np.abs(x).mean(axis=1, keepdims=True, dtype=np.float64)
+    scale = np.maximum(absmean, 1e-5).astype(np.float32)
     codes = np.clip(np.rint(x * (1 / scale)), -1, 1).astype(np.uint8) + np.uint8(1)
     c = codes.reshape(-1, 4)
     return c[:, 0] | c[:, 1] << 2 | c[:, 2] << 4 | c[:, 3] << 6, scale

@@ -2,6 +2,7 @@
 
 #include "capi/guard.h"
 #include "core/base/fp_environment.h"
+#include "core/io/held_outputs.h"
 #include "core/parallel/runner.h"
 
 using namespace bnq;
@@ -111,6 +112,20 @@ bnq_status bnq_context_set_mapping(bnq_context* context, int32_t mapping) {
       Fail(Status::kInvalidArgument, "mapping = ", mapping, ", must be 0 or 1");
     }
     core.map_files = mapping == 1;
+  });
+}
+
+bnq_status bnq_context_hold_outputs(bnq_context* context) {
+  return Guard([&] {
+    if (Required(context, "context").held != nullptr) return;
+    context->held = std::make_shared<HeldOutputs>();
+  });
+}
+
+bnq_status bnq_context_place_outputs(bnq_context* context) {
+  return Guard([&] {
+    if (Required(context, "context").held == nullptr) return;
+    context->held->Place();
   });
 }
 

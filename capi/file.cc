@@ -220,7 +220,7 @@ bnq_status bnq_writer_create(bnq_context* context, const char* path,
   return Guard([&] {
     bnq_writer*& out = Output(out_writer, "out_writer");
     WriteOptions options =
-        OptionsOf(flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS);
+        OptionsOf(context, flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS);
     options.max_shard_bytes = max_shard_bytes;
     auto writer = std::make_unique<bnq_writer>();
     writer->core = std::make_unique<ModelWriter>(
@@ -237,7 +237,7 @@ bnq_status bnq_writer_create_memory(bnq_context* context, int32_t kind,
     auto writer = std::make_unique<bnq_writer>();
     writer->core = std::make_unique<ModelWriter>(
         ContextOf(context), static_cast<FileKind>(kind),
-        OptionsOf(flags, BNQ_WRITE_COMPRESS));
+        OptionsOf(context, flags, BNQ_WRITE_COMPRESS));
     out = writer.release();
   });
 }
@@ -285,12 +285,13 @@ bnq_status bnq_writer_bytes(const bnq_writer* writer, const void** out_data,
   });
 }
 
-bnq_status bnq_write_file(const char* path, const void* data, uint64_t bytes,
-                          int32_t flags) {
+bnq_status bnq_write_file(bnq_context* context, const char* path,
+                          const void* data, uint64_t bytes, int32_t flags) {
   return Guard([&] {
     const std::string name = &Required(path, "path");
-    const WriteOptions options =
-        OptionsOf(flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_DRY_RUN);
+    const WriteOptions options = OptionsOf(
+        context, flags,
+        BNQ_WRITE_OVERWRITE | BNQ_WRITE_DRY_RUN | BNQ_WRITE_REPLACE_LINK);
     if (bytes != 0) Required(static_cast<const char*>(data), "data");
     AtomicFile file(name, options);
     file.Append(data, bytes);

@@ -111,7 +111,8 @@ Progress ProgressOf(bnq_progress_fn progress, void* opaque) {
   };
 }
 
-WriteOptions OptionsOf(int32_t flags, int32_t allowed) {
+WriteOptions OptionsOf(const bnq_context* context, int32_t flags,
+                       int32_t allowed) {
   if ((flags & ~allowed) != 0) {
     Fail(Status::kInvalidArgument, "flags = ", flags, ", may have the bits of ",
          allowed, " only");
@@ -120,6 +121,8 @@ WriteOptions OptionsOf(int32_t flags, int32_t allowed) {
   options.overwrite = (flags & BNQ_WRITE_OVERWRITE) != 0;
   options.compress = (flags & BNQ_WRITE_COMPRESS) != 0;
   options.dry_run = (flags & BNQ_WRITE_DRY_RUN) != 0;
+  options.replace_link = (flags & BNQ_WRITE_REPLACE_LINK) != 0;
+  if (context != nullptr) options.held = context->held;
   return options;
 }
 

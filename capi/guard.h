@@ -22,6 +22,8 @@
 struct bnq_context {
   bnq::Context core;
   bnq_log_fn log = nullptr;
+  // Where outputs wait; null: they do not.
+  std::shared_ptr<bnq::HeldOutputs> held;
 };
 
 struct bnq_config : bnq::capi::WithOptions<bnq_config, BNQ_OPTIONS_CONFIG> {
@@ -97,7 +99,9 @@ Overflow OverflowOf(int32_t overflow);
 // A C callback as the core's, which throws CANCELLED.
 Progress ProgressOf(bnq_progress_fn progress, void* opaque);
 // BNQ_WRITE_*; INVALID_ARGUMENT for a flag that is not in `allowed`.
-WriteOptions OptionsOf(int32_t flags, int32_t allowed);
+// With the context's held outputs.
+WriteOptions OptionsOf(const bnq_context* context, int32_t flags,
+                       int32_t allowed);
 // The count of a caller's buffer.
 void CheckCount(uint64_t count, uint64_t expected, const char* name);
 // Copies all dimensions; returns the rank.

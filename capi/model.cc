@@ -62,8 +62,9 @@ bnq_status bnq_quantize_file(bnq_context* context, const bnq_plan* plan,
                              bnq_progress_fn progress, void* opaque,
                              bnq_report** out_report) {
   return WithReport(out_report, [&] {
-    WriteOptions options = OptionsOf(
-        flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS | BNQ_WRITE_DRY_RUN);
+    WriteOptions options =
+        OptionsOf(context, flags,
+                  BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS | BNQ_WRITE_DRY_RUN);
     options.max_shard_bytes = max_shard_bytes;
     return QuantizeFile(ContextOf(context), Required(plan, "plan").core,
                         &Required(input, "input"), OutputPath(output, options),
@@ -79,7 +80,7 @@ bnq_status bnq_dequantize_file(bnq_context* context, const char* input,
                                bnq_report** out_report) {
   return WithReport(out_report, [&] {
     WriteOptions options =
-        OptionsOf(flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_DRY_RUN);
+        OptionsOf(context, flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_DRY_RUN);
     options.max_shard_bytes = max_shard_bytes;
     return DequantizeFile(ContextOf(context), &Required(input, "input"),
                           OutputPath(output, options), TargetDType(dtype),

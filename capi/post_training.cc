@@ -239,13 +239,18 @@ bnq_status bnq_calibration_observe(bnq_context* context,
 
 bnq_status bnq_calibration_observe_file(bnq_context* context,
                                         bnq_calibration* calibration,
-                                        const char* path,
+                                        const char* path, const char* as_name,
                                         bnq_progress_fn progress,
                                         void* opaque) {
   return Guard([&] {
+    const std::string name = as_name != nullptr ? as_name : "";
+    if (as_name != nullptr && name.empty()) {
+      Fail(Status::kInvalidArgument, "as_name is empty");
+    }
     CalibrationSet& set = SetOf(calibration);
     const Refreshing refreshing(calibration);
     set.ObserveFile(ContextOf(context), &Required(path, "path"),
+                    as_name != nullptr ? &name : nullptr,
                     ProgressOf(progress, opaque));
   });
 }
@@ -284,7 +289,7 @@ bnq_status bnq_calibration_save(bnq_context* context,
   return Guard([&] {
     SetOf(calibration)
         .Save(ContextOf(context), &Required(path, "path"),
-              OptionsOf(flags, BNQ_WRITE_OVERWRITE));
+              OptionsOf(context, flags, BNQ_WRITE_OVERWRITE));
   });
 }
 
@@ -300,6 +305,37 @@ bnq_status bnq_calibration_load(bnq_context* context, const char* path,
   });
 }
 
+bnq_status bnq_calibration_serialize(bnq_context* context,
+                                     const bnq_calibration* calibration,
+                                     void* out, uint64_t out_bytes,
+                                     uint64_t* out_size) {
+  return Guard([&] {
+    const auto bytes = SetOf(calibration).Serialize(ContextOf(context));
+    if (out != nullptr) {
+      if (out_bytes < bytes->size()) {
+        Fail(Status::kInvalidArgument, "out_bytes = ", out_bytes,
+             ", must be at least ", bytes->size());
+      }
+      std::copy_n(bytes->data(), bytes->size(), static_cast<uint8_t*>(out));
+    }
+    Required(out_size, "out_size") = bytes->size();
+  });
+}
+
+bnq_status bnq_calibration_deserialize(bnq_context* context, const void* data,
+                                       uint64_t bytes,
+                                       bnq_calibration** out_calibration) {
+  return Guard([&] {
+    bnq_calibration*& out = Output(out_calibration, "out_calibration");
+    auto calibration = std::make_unique<bnq_calibration>();
+    calibration->core = CalibrationSet::Deserialize(
+        ContextOf(context),
+        &Required(static_cast<const uint8_t*>(data), "data"), bytes);
+    { const Refreshing refreshing(calibration.get()); }
+    out = calibration.release();
+  });
+}
+
 bnq_status bnq_post_training_quantize_file(
     bnq_context* context, const bnq_plan* plan,
     const bnq_calibration* calibration, const bnq_config* activation_config,
@@ -307,8 +343,9 @@ bnq_status bnq_post_training_quantize_file(
     uint64_t max_shard_bytes, bnq_progress_fn progress, void* opaque,
     bnq_report** out_report) {
   return WithReport(out_report, [&] {
-    WriteOptions options = OptionsOf(
-        flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS | BNQ_WRITE_DRY_RUN);
+    WriteOptions options =
+        OptionsOf(context, flags,
+                  BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS | BNQ_WRITE_DRY_RUN);
     options.max_shard_bytes = max_shard_bytes;
     return PostTrainingQuantizeFile(
         ContextOf(context), Required(plan, "plan").core, SetOf(calibration),

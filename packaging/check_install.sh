@@ -67,7 +67,9 @@ is_small() {
     [ "$(stat -c %s "$work/stripped.so")" -lt 1048576 ]
 }
 
-pc_version_is() { [ "$(PKG_CONFIG_PATH=$(pc_dir "$1") pkg-config --modversion bnq)" = "$version" ]; }
+pc_version_is() {
+  [ "$(PKG_CONFIG_PATH=$(pc_dir "$1") pkg-config --modversion bnq)" = "$version" ]
+}
 
 headers_installed() {
   diff -r "$root/capi/include/bnq" "$1/include/bnq"

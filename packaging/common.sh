@@ -29,6 +29,8 @@ build_project() {
   local targets=()
   if command -v ccache >/dev/null; then
     export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+    # Lets it keep what was compiled with a precompiled header.
+    export CCACHE_SLOPPINESS=pch_defines,time_macros
   fi
   [ $# -gt 0 ] && targets=(--target "$@")
   # The download is only made where the system's Highway is missing or too old.

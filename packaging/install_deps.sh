@@ -21,19 +21,19 @@ This script installs packages on Debian and Ubuntu only. Please install:
   Fedora: gcc-c++ cmake ninja-build meson ccache pkgconf zlib-devel
           highway-devel json-devel cli11-devel gtest-devel
           google-benchmark-devel python3-numpy python3-pytest cargo
-          dotnet-sdk-8.0
+          dotnet-sdk-8.0 clang-tools-extra
   Arch:   base-devel cmake ninja meson ccache zlib highway nlohmann-json cli11
-          gtest benchmark python-numpy python-pytest rust dotnet-sdk
+          gtest benchmark python-numpy python-pytest rust dotnet-sdk clang
   macOS:  brew install cmake ninja meson ccache pkg-config highway
-          nlohmann-json cli11 googletest google-benchmark numpy rust dotnet
+          nlohmann-json cli11 googletest google-benchmark numpy rust dotnet clang-format
           and: python3 -m pip install pytest
 END
   exit 1
 fi
 
 packages=(
-  binutils build-essential ca-certificates ccache cmake git libbenchmark-dev
-  libcli11-dev libgtest-dev libhwy-dev meson ninja-build nlohmann-json3-dev
+  binutils build-essential ca-certificates ccache clang-format cmake git
+  libbenchmark-dev libcli11-dev libgtest-dev libhwy-dev meson ninja-build nlohmann-json3-dev
   pkg-config python3 python3-numpy python3-pytest zlib1g-dev
 )
 if $bindings; then

@@ -3,7 +3,11 @@
 # with one line "N passed, N failed, N skipped" that counts single tests, and
 # exits with 1 if any failed. Safe to repeat: what is built is not built again.
 #
-# usage: test.sh [--long]   (--long adds the thread sanitizer)
+# usage: test.sh [--long]
+#
+# --long adds the thread sanitizer and a build with link-time optimization, and has the
+# sanitizers walk all cases on all targets instead of a part. README.md says what each
+# phase is for.
 set -u -o pipefail
 . "$(dirname "$0")/common.sh"
 long=false
@@ -14,18 +18,22 @@ for argument; do
   esac
 done
 
-passed=0 failed=0 skipped=0
 results=$build/test-results
 mkdir -p "$results"
+rm -f "$results"/*.count
 
+# Adds up what the phases have left, also those that ran beside this shell.
 finish() {
+  local passed failed skipped
+  read -r passed failed skipped < <(cat "$results"/*.count |
+    awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }')
   echo
   echo "$passed passed, $failed failed, $skipped skipped"
   exit $((failed > 0))
 }
 
 # phase NAME KIND REPORT COMMAND...: runs the command, its output to a log, and
-# adds what the report (a path, or "log" for the output itself) counts. Without
+# notes what the report (a path, or "log" for the output itself) counts. Without
 # a KIND the command is one test. A command that fails though its report knows
 # of no failure, or that ran no test, counts as a failure.
 phase() {
@@ -42,29 +50,36 @@ phase() {
       f=$((f + 1))
     fi
   fi
-  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-  printf '%-28s %5d passed %3d failed %3d skipped  %4d s\n' \
-    "$name" "$p" "$f" "$s" $((SECONDS - start))
-  if [ "$f" -gt 0 ]; then
-    echo "--- the end of $log (exit status $status)"
-    tail -n 60 "$log"
-    echo "---"
-  fi
+  echo "$p $f $s" >"$results/$name.count"
+  {
+    printf '%-28s %5d passed %3d failed %3d skipped  %4d s\n' \
+      "$name" "$p" "$f" "$s" $((SECONDS - start))
+    if [ "$f" -gt 0 ]; then
+      echo "--- the end of $log (exit status $status)"
+      tail -n 60 "$log"
+      echo "---"
+    fi
+  } >"$results/$name.summary"
+  cat "$results/$name.summary" # at once, so that lines of two phases do not mix
   [ "$f" -eq 0 ]
 }
 
+# skip NAME WHY
 skip() {
-  echo "*** SKIPPED: $1"
-  skipped=$((skipped + 1))
+  echo "*** SKIPPED: $2"
+  echo "0 0 1" >"$results/$1.count"
+}
+fail() {
+  echo "$2" >&2
+  echo "0 1 0" >"$results/$1.count"
 }
 
 packaging/install_deps.sh || {
-  echo "the dependencies could not be installed" >&2
-  failed=1
+  fail dependencies "the dependencies could not be installed"
   finish
 }
 python=$(find_python numpy pytest) || {
-  failed=1
+  fail dependencies "Python has no numpy or no pytest"
   finish
 }
 
@@ -82,9 +97,6 @@ run_ctest() {
   ctest --test-dir "$tree" --output-on-failure --parallel "$(nproc)" \
     --output-junit "$report" "$@"
 }
-# The command line's tests are one test to ctest; below they are counted singly.
-phase c++ junit "$results/ctest.xml" \
-  run_ctest "$build" "$results/ctest.xml" --exclude-regex '^cli$'
 
 run_meson() {
   if [ -e "$build/meson/build.ninja" ]; then
@@ -94,31 +106,59 @@ run_meson() {
   fi && meson compile -C "$build/meson" -j "$(nproc)" &&
     meson test -C "$build/meson" --no-rebuild --print-errorlogs
 }
-if pkg-config --exists 'libhwy >= 1.0.3'; then
-  phase meson junit "$build/meson/meson-logs/testlog.junit.xml" run_meson
-else
-  skip "meson needs the system's Highway to be 1.0.3 or newer"
-fi
-phase install tap log packaging/check_install.sh "$build" \
-  "$([ -e "$build/meson/libbnq.so" ] && echo "$build/meson")"
 
-run_pytest() {
-  "$python" -m pytest -p no:cacheprovider -q --junit-xml "$@"
+# sanitize PRESET: the library and its C++ tests, instrumented. What does not run
+# instrumented code is left out.
+sanitize() {
+  local part=(-DBNQ_TEST_EMU128=OFF
+    "-DBNQ_DISABLED_TARGETS=HWY_SSSE3|HWY_SSE4|HWY_AVX3_DL")
+  if $long; then
+    part=(-DBNQ_TEST_EMU128=ON -DBNQ_DISABLED_TARGETS=)
+  else
+    export BNQ_TEST_SWEEP=7
+  fi
+  cmake --preset "$1" -DBNQ_FETCH_HIGHWAY=ON "${part[@]}" &&
+    cmake --build "build-$1" --parallel "$(nproc)" &&
+    run_ctest "$root/build-$1" "$results/$1.xml" \
+      --exclude-regex '^(checks[.]|capi[.](abi|exports|baseline)$)'
 }
-phase cli junit "$results/cli.xml" run_pytest "$results/cli.xml" bindings/cli/tests
-phase models junit "$results/models.xml" run_pytest "$results/models.xml" tests/models
-phase python junit "$results/python.xml" \
-  run_pytest "$results/python.xml" bindings/python/tests
+
+# A type or function defined twice and not alike is an error.
+link_time() {
+  cmake --preset lto -DBNQ_FETCH_HIGHWAY=ON &&
+    cmake --build build-lto --parallel "$(nproc)" --target bnq
+}
+
+# The C++ of the project: what keeps all cores busy.
+native() {
+  # The command line's tests are one test to ctest; below they are counted singly.
+  phase c++ junit "$results/ctest.xml" \
+    run_ctest "$build" "$results/ctest.xml" --exclude-regex '^cli$'
+  if pkg-config --exists 'libhwy >= 1.0.3'; then
+    phase meson junit "$build/meson/meson-logs/testlog.junit.xml" run_meson &&
+      phase same-bytes command log "$python" tests/checks/same_bytes.py \
+        "$build/libbnq.so" "$build/meson/libbnq.so"
+  else
+    skip meson "meson needs the system's Highway to be 1.0.3 or newer"
+  fi
+  phase install tap log packaging/check_install.sh "$build" \
+    "$([ -e "$build/meson/libbnq.so" ] && echo "$build/meson")"
+  phase asan junit "$results/asan.xml" sanitize asan
+  if $long; then
+    phase tsan junit "$results/tsan.xml" sanitize tsan
+    phase lto command log link_time
+  fi
+}
 
 # Every example takes a model and the file to write.
 model=$root/tests/models/digits.safetensors
 examples=$build/examples
 rm -rf "$examples"
 mkdir -p "$examples"
-for example in bindings/python/examples/*.py; do
-  phase "python-$(basename "$example" .py)" command log \
-    "$python" "$example" "$model" -o "$examples/python.bnq"
-done
+
+run_pytest() {
+  "$python" -m pytest -p no:cacheprovider -q --junit-xml "$@"
+}
 
 # run_cargo COMMAND...: with the crates of Debian's registry where it has
 # them, from crates.io otherwise.
@@ -132,41 +172,57 @@ run_cargo() {
   fi
   (cd bindings/rust && cargo "${source[@]}" "$@")
 }
-if command -v cargo >/dev/null; then
-  phase rust cargo log run_cargo test --workspace --no-fail-fast
-  for example in bindings/rust/bitnet-quant/examples/*.rs; do
-    name=$(basename "$example" .rs)
-    phase "rust-$name" command log run_cargo run --example "$name" -- \
-      "$model" "$examples/rust.bnq"
-  done
-else
-  skip "Rust: there is no cargo"
-fi
 
 run_dotnet() {
   dotnet test bindings/csharp --results-directory "$results" \
     --logger "trx;LogFileName=csharp.trx"
 }
-if command -v dotnet >/dev/null; then
-  phase csharp trx "$results/csharp.trx" run_dotnet
-  for example in bindings/csharp/examples/*/*.csproj; do
-    phase "csharp-$(basename "$example" .csproj)" command log \
-      dotnet run --project "$example" -- "$model" "$examples/csharp.bnq"
+
+# The library's clients: one program at a time, most of them on one core.
+clients() {
+  local example name
+  phase cli junit "$results/cli.xml" run_pytest "$results/cli.xml" bindings/cli/tests
+  phase models junit "$results/models.xml" \
+    run_pytest "$results/models.xml" tests/models
+  phase python junit "$results/python.xml" \
+    run_pytest "$results/python.xml" bindings/python/tests
+  for example in bindings/python/examples/*.py; do
+    phase "python-$(basename "$example" .py)" command log \
+      "$python" "$example" "$model" -o "$examples/python.bnq"
   done
-else
-  skip "C#: there is no .NET SDK"
-fi
-
-phase demo command log packaging/demo.sh
-
-# The library and its C++ tests, instrumented.
-sanitize() {
-  cmake --preset "$1" -DBNQ_FETCH_HIGHWAY=ON &&
-    cmake --build "build-$1" --parallel "$(nproc)" &&
-    run_ctest "$root/build-$1" "$results/$1.xml"
+  if command -v cargo >/dev/null; then
+    phase rust cargo log run_cargo test --workspace --no-fail-fast
+    for example in bindings/rust/bitnet-quant/examples/*.rs; do
+      name=$(basename "$example" .rs)
+      phase "rust-$name" command log run_cargo run --example "$name" -- \
+        "$model" "$examples/rust.bnq"
+    done
+  else
+    skip rust "Rust: there is no cargo"
+  fi
+  if command -v dotnet >/dev/null; then
+    phase csharp trx "$results/csharp.trx" run_dotnet
+    for example in bindings/csharp/examples/*/*.csproj; do
+      phase "csharp-$(basename "$example" .csproj)" command log \
+        dotnet run --project "$example" -- "$model" "$examples/csharp.bnq"
+    done
+  else
+    skip csharp "C#: there is no .NET SDK"
+  fi
 }
-phase asan junit "$results/asan.xml" sanitize asan
-if $long; then
-  phase tsan junit "$results/tsan.xml" sanitize tsan
-fi
+
+# Beside each other: neither keeps two cores busy all the time. Each in a process group
+# of its own (set -m), so that a signal to this shell ends all that it has started.
+set -m
+(clients; echo "0 0 0" >"$results/clients-end.count") &
+lanes=(-$!)
+(native; echo "0 0 0" >"$results/native-end.count") &
+lanes+=(-$!)
+set +m
+trap 'kill -- "${lanes[@]}" 2>/dev/null; exit 130' INT TERM HUP
+wait
+for end in clients native; do
+  [ -e "$results/$end-end.count" ] || fail "$end-end" "the $end phases died"
+done
+phase demo command log packaging/demo.sh
 finish

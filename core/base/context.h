@@ -21,9 +21,15 @@ struct Context {
   std::function<void(LogLevel, const char*)> log;
   // Files are mapped into memory, not read into it.
   bool map_files = true;
+  // Called between pieces of long work, each of less than 100 ms; throws to
+  // cancel it. Ticking() of base/tick.h makes one of a report to the caller.
+  std::function<void()> tick;
 
   void Log(LogLevel level, const std::string& message) const {
     if (log) log(level, message.c_str());
+  }
+  void Tick() const {
+    if (tick) tick();
   }
   Buffer Allocate(uint64_t bytes) const { return Buffer(allocator, bytes); }
 };

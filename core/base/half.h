@@ -21,16 +21,30 @@ inline float F32OfBits(uint32_t bits) {
   return x;
 }
 
+// The greatest and the least positive numbers of each.
+constexpr float kGreatestF16 = 65504.0f;
+constexpr float kLeastF16 = 5.9604644775390625e-8f;  // 2^-24, a subnormal
+constexpr float kGreatestBF16 = 3.3895313892515355e38f;
+// Bits of the least float32 that rounds to infinity, 65520 and the middle
+// between the greatest bfloat16 and 2^128; and of 2^-14, the least normal
+// float16.
+constexpr uint32_t kOverflowsF16 = 0x477FF000;
+constexpr uint32_t kOverflowsBF16 = 0x7F7F8000;
+constexpr uint32_t kLeastNormalF16 = 0x38800000;
+// In float16.
+constexpr uint16_t kInfinityF16 = 0x7C00;
+constexpr uint16_t kNaNF16 = 0x7E00;
+
 inline uint16_t F16FromF32(float x) {
   const uint32_t bits = BitsOfF32(x);
   const uint32_t sign = bits >> 16 & 0x8000;
   const uint32_t a = bits & 0x7FFFFFFF;
   uint32_t h;
   if (a > 0x7F800000) {
-    h = 0x7E00;
-  } else if (a >= 0x477FF000) {  // 65520
-    h = 0x7C00;
-  } else if (a >= 0x38800000) {  // 2^-14, the least normal
+    h = kNaNF16;
+  } else if (a >= kOverflowsF16) {
+    h = kInfinityF16;
+  } else if (a >= kLeastNormalF16) {
     h = (a + 0x0FFF + (a >> 13 & 1) - (112u << 23)) >> 13;
   } else {
     // Its significand in units of 2^-24.
@@ -53,7 +67,7 @@ inline float F32FromF16(uint16_t h) {
   if (exponent != 0) {
     return F32OfBits(sign | ((exponent + 112) << 23) | mantissa << 13);
   }
-  const float magnitude = static_cast<float>(mantissa) * 5.9604644775390625e-8f;
+  const float magnitude = static_cast<float>(mantissa) * kLeastF16;
   return sign != 0 ? -magnitude : magnitude;
 }
 

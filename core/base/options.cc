@@ -1,5 +1,6 @@
 #include "core/base/options.h"
 
+#include <cfloat>
 #include <charconv>
 #include <cmath>
 
@@ -106,6 +107,11 @@ double OptionTable::CheckFloat(int32_t id, double value) const {
   if (!(value >= info.min && value <= info.max)) {
     Fail(Status::kInvalidArgument, info.name, " = ", value, ", must be ",
          static_cast<float>(info.min), " to ", static_cast<float>(info.max));
+  }
+  // Some numbers are used as float32, where 0 often means none.
+  if (value != 0.0 && static_cast<float>(value) == 0.0f) {
+    Fail(Status::kInvalidArgument, info.name, " = ", value,
+         ", which is 0 as float32: must be 0, or at least ", FLT_TRUE_MIN);
   }
   return value;
 }

@@ -7,8 +7,8 @@
 namespace bnq {
 
 // Where it was made: an object that holds what a fork does not copy (threads, a
-// file on disk) asks its mark before it touches that. Unlike a process id, it is
-// never taken for another's, and costs a load.
+// file on disk) asks its mark before it touches that. Unlike a process id, it
+// is never taken for another's, and costs a load.
 class ProcessMark {
  public:
   // Throws std::bad_alloc.

@@ -51,15 +51,15 @@ struct Batch::Scratch {
   Buffer chunk;   // kChunk floats and slack, twice: fetched, compacted
   Buffer tile;    // kTileStride floats for each channel of a group
   Buffer row;     // of the tile
-  Buffer subs;    // kSubs x capacity counters of 16 bits
-  Buffer counts;  // capacity counters of 32 bits
+  Buffer subs;    // kSubs x counters of 16 bits
+  Buffer counts;  // counters of 32 bits
 };
 
 // As many of them as there are threads, made before anything is changed: the
 // tasks themselves cannot run out of memory.
 class Batch::ScratchPool {
  public:
-  ScratchPool(const Batch& batch, size_t capacity) {
+  ScratchPool(const Batch& batch, size_t counters) {
     const Context& context = batch.context_;
     const uint32_t workers =
         context.runner != nullptr ? context.runner->workers() : 1;
@@ -75,9 +75,9 @@ class Batch::ScratchPool {
         item.row = context.Allocate((batch.group_ * batch.inner_ + kLanes) *
                                     sizeof(float));
       }
-      if (capacity != 0) {
-        item.subs = context.Allocate(kSubs * capacity * sizeof(uint16_t));
-        item.counts = context.Allocate(capacity * sizeof(uint32_t));
+      if (counters != 0) {
+        item.subs = context.Allocate(kSubs * counters * sizeof(uint16_t));
+        item.counts = context.Allocate(counters * sizeof(uint32_t));
         std::memset(item.subs.data(), 0, item.subs.size());
         std::memset(item.counts.data(), 0, item.counts.size());
       }
@@ -233,17 +233,19 @@ void Batch::ForEachChunk(uint64_t group, uint64_t begin, uint64_t end,
   }
 }
 
-void Batch::Summarize(ChannelStats* stats, const ObserveHook& hook) {
+void Batch::Summarize(bool least, ChannelStats* stats,
+                      const ObserveHook& hook) {
   if (tiled_ && !options_.keeps_moments()) {
-    SummarizeColumns(stats, hook);
+    SummarizeColumns(least, stats, hook);
   } else {
-    SummarizeChunks(stats, hook);
+    SummarizeChunks(least, stats, hook);
   }
 }
 
 // Channels that lie close together, without sums, whose order would matter:
 // rows are taken as they lie in memory.
-void Batch::SummarizeColumns(ChannelStats* stats, const ObserveHook& hook) {
+void Batch::SummarizeColumns(bool least, ChannelStats* stats,
+                             const ObserveHook& hook) {
   const CalibrationKernels& kernels = GetCalibrationKernels();
   const uint64_t stripe = std::max<uint64_t>(1, kColumns / inner_);
   const uint64_t stripes = DivCeil(channels_, stripe);
@@ -260,12 +262,13 @@ void Batch::SummarizeColumns(ChannelStats* stats, const ObserveHook& hook) {
     const uint64_t begin = task / stripes * rows;
     const uint64_t end = std::min(outer_, begin + rows);
     const size_t columns = static_cast<size_t>(width * inner_);
-    Buffer memory = context_.Allocate((5 * columns + kLanes) * sizeof(float));
+    Buffer memory = context_.Allocate((6 * columns + kLanes) * sizeof(float));
     float* const min = memory.as<float>();
     float* const max = min + columns;
     uint32_t* const bits = reinterpret_cast<uint32_t*>(max + columns);
     uint32_t* const zeros = bits + columns;
-    float* const scratch = max + 3 * columns;
+    uint32_t* const leasts = zeros + columns;
+    float* const scratch = max + 4 * columns;
     for (uint64_t o = begin; o < end; ++o) {
       const uint64_t index = (o * channels_ + first) * inner_;
       const float* row = reinterpret_cast<const float*>(source_.data) + index;
@@ -277,8 +280,10 @@ void Batch::SummarizeColumns(ChannelStats* stats, const ObserveHook& hook) {
         std::memcpy(min, row, columns * sizeof(float));
         std::memcpy(max, row, columns * sizeof(float));
         std::memset(bits, 0, 2 * columns * sizeof(uint32_t));
+        std::fill_n(leasts, columns, UINT32_MAX);
       }
       kernels.columns(row, columns, min, max, bits, zeros);
+      if (least) kernels.columns_least(row, columns, leasts);
     }
     std::lock_guard<std::mutex> lock(mutex);
     for (uint64_t c = 0; c < width; ++c) {
@@ -291,17 +296,19 @@ void Batch::SummarizeColumns(ChannelStats* stats, const ObserveHook& hook) {
         column.abs_bits = bits[k];
         if (!column.finite()) finite = false;
         segment.Add(column, end - begin);
+        segment.least = std::min(segment.least, leasts[k]);
       }
       seen[static_cast<size_t>(first + c)].Merge(segment);
     }
   };
   RunTasks(tasks, hook, run, [&] { return finite.load(); });
   // The rare case is the other way's.
-  if (!finite) return SummarizeChunks(stats, nullptr);
+  if (!finite) return SummarizeChunks(least, stats, nullptr);
   for (uint64_t c = 0; c < channels_; ++c) stats[c].Merge(seen[c]);
 }
 
-void Batch::SummarizeChunks(ChannelStats* stats, const ObserveHook& hook) {
+void Batch::SummarizeChunks(bool least, ChannelStats* stats,
+                            const ObserveHook& hook) {
   const CalibrationKernels& kernels = GetCalibrationKernels();
   const bool moments = options_.keeps_moments();
   const bool skip = options_.non_finite() == NonFinitePolicy::kSkip;
@@ -329,8 +336,11 @@ void Batch::SummarizeChunks(ChannelStats* stats, const ObserveHook& hook) {
                      if (n == 0) return;
                      kernels.summarize(finite, n, moments, &summary);
                      count = n;
+                     x = finite;
                    }
                    s.Add(summary, count);
+                   if (least)
+                     s.least = std::min(s.least, kernels.least(x, count));
                  });
     pool.Give(scratch);
     const uint64_t width = std::min(group_, channels_ - first);
@@ -350,12 +360,12 @@ void Batch::SummarizeChunks(ChannelStats* stats, const ObserveHook& hook) {
   skips_ = non_finite;
 }
 
-void Batch::PrepareTally(size_t capacity) {
-  pool_ = std::make_unique<ScratchPool>(*this, capacity);
+void Batch::PrepareTally(size_t counters) {
+  pool_ = std::make_unique<ScratchPool>(*this, counters);
+  counters_ = counters;
 }
 
-void Batch::Tally(const ChannelBins* bins, size_t capacity,
-                  const ObserveHook& hook) {
+void Batch::Tally(const ChannelBins* bins, const ObserveHook& hook) {
   const CalibrationKernels& kernels = GetCalibrationKernels();
   const uint64_t per_channel = outer_ * inner_;
   // A tiled group is one task: its channels have too many counters to hold
@@ -371,14 +381,15 @@ void Batch::Tally(const ChannelBins* bins, size_t capacity,
     Scratch* scratch = pool_->Take();
     float* const finite = scratch->chunk.as<float>() + kTileStride;
     // Worth the sub-histograms, or shared with other tasks.
-    const bool tally = !tiled_ && (segments > 1 || end - begin >= 4 * capacity);
+    const bool tally =
+        !tiled_ && (segments > 1 || end - begin >= 4 * counters_);
     uint64_t current = group * group_;
     size_t pending = 0;
     const auto size = [&] {
       return static_cast<size_t>(bins[current].map.last) + 1;
     };
     const auto flush = [&] {
-      kernels.flush(size(), capacity, scratch->subs.as<uint16_t>(),
+      kernels.flush(size(), counters_, scratch->subs.as<uint16_t>(),
                     scratch->counts.as<uint32_t>());
       pending = 0;
     };
@@ -409,7 +420,7 @@ void Batch::Tally(const ChannelBins* bins, size_t capacity,
                      current = channel;
                    }
                    if (pending + count > kMaxTally) flush();
-                   kernels.tally(x, count, map, capacity,
+                   kernels.tally(x, count, map, counters_,
                                  scratch->subs.as<uint16_t>());
                    pending += count;
                  });

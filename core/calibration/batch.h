@@ -40,20 +40,23 @@ class Batch {
   uint64_t elements() const { return array_.shape.elements(); }
   uint64_t channels() const { return channels_; }
 
-  // Adds the statistics of each channel to stats[channels()]. NON_FINITE names
-  // the index, unless such values are to be skipped.
-  void Summarize(ChannelStats* stats, const ObserveHook& hook);
-  // Takes the memory that counting needs.
-  void PrepareTally(size_t capacity);
+  // Adds the statistics of each channel to stats[channels()], `least` only if
+  // asked for. NON_FINITE names the index, unless such values are to be
+  // skipped.
+  void Summarize(bool least, ChannelStats* stats, const ObserveHook& hook);
+  // Takes the memory that counting needs: no channel has more counters.
+  void PrepareTally(size_t counters);
   // Counts each channel's values, after Summarize and PrepareTally.
-  void Tally(const ChannelBins* bins, size_t capacity, const ObserveHook& hook);
+  void Tally(const ChannelBins* bins, const ObserveHook& hook);
 
  private:
   struct Scratch;
   class ScratchPool;
 
-  void SummarizeColumns(ChannelStats* stats, const ObserveHook& hook);
-  void SummarizeChunks(ChannelStats* stats, const ObserveHook& hook);
+  void SummarizeColumns(bool least, ChannelStats* stats,
+                        const ObserveHook& hook);
+  void SummarizeChunks(bool least, ChannelStats* stats,
+                       const ObserveHook& hook);
   uint64_t num_groups() const;
   // task(i) for i below `tasks`, in waves on the context's threads. The hook
   // hears of each wave's elements, until goes_on() is false behind one.
@@ -78,6 +81,7 @@ class Batch {
   bool tiled_ = false;  // their elements lie close together, row by row
   bool skips_ = false;  // values that are not finite, of which there are
   std::unique_ptr<ScratchPool> pool_;
+  size_t counters_ = 0;  // of the sub-histograms in it
 };
 
 }  // namespace bnq

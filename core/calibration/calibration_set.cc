@@ -70,9 +70,11 @@ void CalibrationSet::Observe(const Context& context, const std::string& name,
 
 void CalibrationSet::ObserveFile(const Context& context,
                                  const std::string& path,
+                                 const std::string* as_name,
                                  const Progress& progress) {
   Map changed;
-  ObserveArrays(context, path, nullptr, progress, [&](const std::string& name) {
+  ObserveArrays(context, path, nullptr, progress, [&](const std::string& own) {
+    const std::string& name = as_name != nullptr ? *as_name : own;
     auto& calibrator = changed[name];
     if (calibrator == nullptr) {
       const auto found = calibrators_.find(name);
@@ -106,7 +108,19 @@ void CalibrationSet::Merge(const Context& context,
 void CalibrationSet::Save(const Context& context, const std::string& path,
                           const WriteOptions& options) const {
   BnqWriter writer(context, path, options);
-  writer.SetMetadata(kKind, kKindValue);
+  Write(&writer);
+}
+
+std::shared_ptr<const MemoryOutput> CalibrationSet::Serialize(
+    const Context& context) const {
+  auto output = std::make_shared<MemoryOutput>(context.allocator);
+  BnqWriter writer(context, output, WriteOptions());
+  Write(&writer);
+  return output;
+}
+
+void CalibrationSet::Write(BnqWriter* writer) const {
+  writer->SetMetadata(kKind, kKindValue);
   const auto add = [&](const std::string& name, const Calibrator& calibrator) {
     const std::string bytes = calibrator.Serialize();
     BnqEntry entry;
@@ -116,30 +130,40 @@ void CalibrationSet::Save(const Context& context, const std::string& path,
     entry.shape = Shape::Make(1, &size);
     entry.sections.emplace_back();
     entry.sections[0].raw_bytes = size;
-    writer.BeginEntry(std::move(entry));
-    writer.Append(0, bytes.data(), size);
-    writer.EndEntry();
+    writer->BeginEntry(std::move(entry));
+    writer->Append(0, bytes.data(), size);
+    writer->EndEntry();
   };
   add(kPrototype, *prototype_);
   for (const auto& item : calibrators_) add(kPrefix + item.first, *item.second);
-  writer.Finish();
+  writer->Finish();
 }
 
 std::unique_ptr<CalibrationSet> CalibrationSet::Load(const Context& context,
                                                      const std::string& path) {
-  const auto file = ModelFile::Open(context, path);
-  bool ours = file->kind() == FileKind::kBnq;
+  return Read(context, *ModelFile::Open(context, path), Quoted(path));
+}
+
+std::unique_ptr<CalibrationSet> CalibrationSet::Deserialize(
+    const Context& context, const uint8_t* data, uint64_t size) {
+  return Read(context, *ModelFile::FromMemory(context, data, size), "data");
+}
+
+std::unique_ptr<CalibrationSet> CalibrationSet::Read(const Context& context,
+                                                     const ModelFile& file,
+                                                     const std::string& what) {
+  const bool ours = file.kind() == FileKind::kBnq;
   bool marked = false;
-  for (const auto& item : file->metadata()) {
+  for (const auto& item : file.metadata()) {
     marked = marked || (item.first == kKind && item.second == kKindValue);
   }
   if (!ours || !marked) {
-    Fail(Status::kCorruptFile, Quoted(path), " is not a file of calibrators");
+    Fail(Status::kCorruptFile, what, " is not a file of calibrators");
   }
   auto set = std::make_unique<CalibrationSet>(CalibrationOptions());
   bool prototype = false;
   const std::string prefix = kPrefix;
-  for (const ModelEntry& entry : file->entries()) {
+  for (const ModelEntry& entry : file.entries()) {
     InCalibrator(entry.name, [&] {
       const bool named = entry.name.compare(0, prefix.size(), prefix) == 0;
       if (entry.format != 0 || entry.dtype != static_cast<int>(DType::kU8) ||
@@ -147,7 +171,7 @@ std::unique_ptr<CalibrationSet> CalibrationSet::Load(const Context& context,
         Fail(Status::kCorruptFile, "it is not one of a file of calibrators");
       }
       Buffer bytes = context.Allocate(entry.raw_bytes);
-      PlainReader(context, *file, entry).Read(bytes.data(), entry.raw_bytes);
+      PlainReader(context, file, entry).Read(bytes.data(), entry.raw_bytes);
       auto calibrator =
           Calibrator::Deserialize(context, bytes.data(), entry.raw_bytes);
       if (named) {
@@ -160,7 +184,7 @@ std::unique_ptr<CalibrationSet> CalibrationSet::Load(const Context& context,
     });
   }
   if (!prototype) {
-    Fail(Status::kCorruptFile, Quoted(path), " has no prototype");
+    Fail(Status::kCorruptFile, what, " has no prototype");
   }
   return set;
 }

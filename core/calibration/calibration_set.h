@@ -12,8 +12,12 @@
 #include "core/base/context.h"
 #include "core/calibration/calibrator.h"
 #include "core/io/atomic_file.h"
+#include "core/io/output.h"
 
 namespace bnq {
+
+class BnqWriter;  // io/bnq_writer.h
+class ModelFile;  // io/model_file.h
 
 // For one thread at a time.
 class CalibrationSet {
@@ -29,17 +33,28 @@ class CalibrationSet {
                const std::string& value);
   void Observe(const Context& context, const std::string& name,
                const ArrayView& array);
-  // As ObserveFile; nothing has changed if it fails.
+  // As ObserveFile, each array under its own name, or all under `as_name` where
+  // that is not null; nothing has changed if it fails.
   void ObserveFile(const Context& context, const std::string& path,
-                   const Progress& progress);
+                   const std::string* as_name, const Progress& progress);
   void Merge(const Context& context, const CalibrationSet& other);
   void Save(const Context& context, const std::string& path,
             const WriteOptions& options) const;
   static std::unique_ptr<CalibrationSet> Load(const Context& context,
                                               const std::string& path);
+  // The same bytes in memory.
+  std::shared_ptr<const MemoryOutput> Serialize(const Context& context) const;
+  static std::unique_ptr<CalibrationSet> Deserialize(const Context& context,
+                                                     const uint8_t* data,
+                                                     uint64_t size);
 
  private:
   std::unique_ptr<Calibrator> New() const;
+  void Write(BnqWriter* writer) const;
+  // `what` is what errors call the file.
+  static std::unique_ptr<CalibrationSet> Read(const Context& context,
+                                              const ModelFile& file,
+                                              const std::string& what);
 
   std::unique_ptr<Calibrator> prototype_;  // without data
   Map calibrators_;

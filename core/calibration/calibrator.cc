@@ -6,24 +6,13 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
+#include "core/base/portable_math.h"
 #include "core/parallel/runner.h"
 
 namespace bnq {
 namespace {
 
 constexpr float kMaxFloat = 3.4028234663852886e38f;
-
-// The window that a channel needs for this range, and memory for it where it is
-// another than it has.
-void PlanMove(const Context& context, const BinWindow& window, float min,
-              float max, size_t capacity, BinWindow* wider, Buffer* memory) {
-  *wider = Widen(window, min, max, capacity);
-  if (wider->size == window.size && wider->exponent == window.exponent &&
-      wider->base == window.base) {
-    return;
-  }
-  *memory = context.Allocate(wider->size * sizeof(uint64_t));
-}
 
 float ToFloat(double x) {
   return static_cast<float>(
@@ -55,7 +44,7 @@ void Calibrator::Change(const CalibrationOptions& changed, int32_t option) {
        {CalibrationOption::kMethod, CalibrationOption::kScheme,
         CalibrationOption::kBits, CalibrationOption::kLevels,
         CalibrationOption::kPercentile, CalibrationOption::kKlVariant,
-        CalibrationOption::kLastBin}) {
+        CalibrationOption::kMseVariant}) {
     searches = searches || option == static_cast<int32_t>(allowed);
   }
   if (!searches || interrupted_) refuse("");
@@ -100,16 +89,21 @@ std::vector<Calibrator::Channel> Calibrator::MakeChannels(
   std::vector<Channel> channels(ToSize(count, "number of channels"));
   for (Channel& channel : channels) {
     channel.stats = ChannelStats(options_.keeps_moments());
+    channel.histogram = BinCounts(fine_);
   }
   return channels;
 }
 
-void Calibrator::Channel::Move(const BinWindow& wider, Buffer* memory) {
-  if (memory->size() == 0) return;
-  std::memset(memory->data(), 0, memory->size());
-  AddCounts(window, bins(), wider, memory->as<uint64_t>());
-  counts = std::move(*memory);
-  window = wider;
+BinCounts::Growth Calibrator::PlanGrowth(const Context& context,
+                                         const Channel& channel,
+                                         const ChannelStats& seen,
+                                         uint32_t least) const {
+  ChannelStats range;
+  range.Merge(channel.stats);
+  range.Merge(seen);
+  if (range.count == 0) return BinCounts::Growth();
+  return channel.histogram.PlanGrowth(context, range.min, range.max, least,
+                                      options_.capacity());
 }
 
 void Calibrator::Observe(const Context& context, const ArrayView& array,
@@ -123,27 +117,29 @@ void Calibrator::Observe(const Context& context, const ArrayView& array,
          " has ", n, " channels along axis ", options_.axis(), ", must have ",
          channels_.size(), " as the first batch had");
   }
+  const bool histogram = options_.keeps_histogram();
+  const bool fine =
+      histogram && (channels_.empty() ? options_.keeps_fine_bins() : fine_);
   std::vector<ChannelStats> seen(ToSize(n, "number of channels"),
                                  ChannelStats(options_.keeps_moments()));
-  batch.Summarize(seen.data(), hook);
+  batch.Summarize(fine, seen.data(), hook);
 
   // All memory first; then the state changes.
   std::vector<Channel> fresh;
-  if (channels_.empty()) fresh = MakeChannels(n);
-  std::vector<Channel>& channels = channels_.empty() ? fresh : channels_;
-  const bool histogram = options_.keeps_histogram();
-  std::vector<BinWindow> windows(histogram ? seen.size() : 0);
-  std::vector<Buffer> memory(windows.size());
-  std::vector<ChannelBins> bins(windows.size());
-  for (size_t c = 0; c < windows.size(); ++c) {
-    ChannelStats range;
-    range.Merge(channels[c].stats);
-    range.Merge(seen[c]);
-    if (range.count == 0) continue;
-    PlanMove(context, channels[c].window, range.min, range.max,
-             options_.capacity(), &windows[c], &memory[c]);
+  if (channels_.empty()) {
+    fine_ = fine;
+    fresh = MakeChannels(n);
   }
-  if (histogram) batch.PrepareTally(options_.capacity());
+  std::vector<Channel>& channels = channels_.empty() ? fresh : channels_;
+  std::vector<BinCounts::Growth> growth(histogram ? seen.size() : 0);
+  std::vector<ChannelBins> bins(growth.size());
+  size_t counters = 0;
+  for (size_t c = 0; c < growth.size(); ++c) {
+    growth[c] = PlanGrowth(context, channels[c], seen[c], seen[c].least);
+    counters = std::max({counters, channels[c].histogram.num_counters(),
+                         growth[c].memory.size() / sizeof(uint64_t)});
+  }
+  if (histogram) batch.PrepareTally(counters);
 
   const Method& method = MethodOf(options_.method());
   for (size_t c = 0; c < channels.size(); ++c) {
@@ -160,15 +156,15 @@ void Calibrator::Observe(const Context& context, const ArrayView& array,
     }
     channel.stats.Merge(seen[c]);
     if (!histogram) continue;
-    channel.Move(windows[c], &memory[c]);
-    bins[c].map = MapOf(channel.window);
-    bins[c].counts = channel.bins();
+    channel.histogram.Grow(&growth[c]);
+    bins[c].map = channel.histogram.map();
+    bins[c].counts = channel.histogram.counters();
   }
   if (channels_.empty()) channels_ = std::move(fresh);
   ++batches_;
   if (!histogram) return;
   interrupted_ = true;
-  batch.Tally(bins.data(), options_.capacity(), hook);
+  batch.Tally(bins.data(), hook);
   interrupted_ = false;
 }
 
@@ -189,24 +185,18 @@ Calibrator::Limits Calibrator::LimitsOf(uint64_t index) const {
   const Channel& channel = channels_[index];
   Limits limits = {channel.stats.min, channel.stats.max, 0};
   if (options_.outliers() == OutlierRule::kNone) return limits;
-  const HistogramView view = ViewOf(channel.window, channel.bins(),
-                                    channel.stats.min, channel.stats.max);
-  const std::vector<uint64_t>& counts = view.counts;
-  // Bins first .. last stay.
-  size_t first = 0, last = counts.size() - 1;
+  const std::vector<Cell> cells = channel.histogram.Cells(
+      channel.stats.zeros, channel.stats.min, channel.stats.max);
+  // Cells first .. end - 1 stay.
+  size_t first = 0, end = cells.size();
   if (options_.outliers() == OutlierRule::kPercentile) {
-    // The most whole bins of each tail that hold no more than its share.
-    const double share = (100 - options_.outlier_percentile()) / 200 *
-                         static_cast<double>(channel.stats.count);
-    uint64_t below = counts[first], above = counts[last];
-    while (first < last && static_cast<double>(below) <= share) {
-      below += counts[++first];
-    }
-    while (last > first && static_cast<double>(above) <= share) {
-      above += counts[--last];
-    }
-    limits.lo = std::max(limits.lo, ToFloat(view.Edge(first)));
-    limits.hi = std::min(limits.hi, ToFloat(view.Edge(last + 1)));
+    const uint64_t n = channel.stats.count;
+    const auto kept =
+        CutTails(cells, (n - PercentOf(options_.outlier_percentile(), n)) / 2);
+    first = kept.first;
+    end = kept.second;
+    limits.lo = ToFloat(cells[first].lo);
+    limits.hi = ToFloat(cells[end - 1].hi);
   } else {
     const CalibrationStatistics stats = StatisticsOf(channel.stats);
     const double mean = stats.at(CalibrationStatistic::kMean);
@@ -218,14 +208,15 @@ Calibrator::Limits Calibrator::LimitsOf(uint64_t index) const {
     if (limits.lo > limits.hi) {
       return {channel.stats.min, channel.stats.max, 0};
     }
-    const int32_t base = BinOf(channel.stats.min, channel.window.exponent);
-    first =
-        static_cast<size_t>(BinOf(limits.lo, channel.window.exponent) - base);
-    last =
-        static_cast<size_t>(BinOf(limits.hi, channel.window.exponent) - base);
+    // Of the bins that a limit divides all values stay.
+    while (first < end && cells[first].hi <= limits.lo &&
+           cells[first].lo < limits.lo) {
+      ++first;
+    }
+    while (end > first && cells[end - 1].lo > limits.hi) --end;
   }
-  for (size_t i = 0; i < counts.size(); ++i) {
-    if (i < first || i > last) limits.outliers += counts[i];
+  for (size_t i = 0; i < cells.size(); ++i) {
+    if (i < first || i >= end) limits.outliers += cells[i].count;
   }
   return limits;
 }
@@ -237,27 +228,31 @@ Range Calibrator::RangeOf(uint64_t index) const {
   }
   const Limits limits = LimitsOf(index);
   const Method& method = MethodOf(options_.method());
+  std::vector<uint64_t> counts;
+  if (method.needs_histogram) counts = channel.histogram.Uniform();
+  const BinWindow& window = channel.histogram.window();
   Range range;
   if (limits.outliers != 0 && method.needs_histogram) {
     // The method sees outliers at the limits.
-    const BinWindow& window = channel.window;
     std::vector<uint64_t> clipped(window.size);
     const int64_t first = BinOf(limits.lo, window.exponent) - window.base;
     // A limit on an edge belongs to the bin below it.
     const int64_t last = std::max<int64_t>(
-        first, static_cast<int64_t>(std::ceil(std::ldexp(
-                   static_cast<double>(limits.hi), -window.exponent))) -
+        first, static_cast<int64_t>(std::ceil(static_cast<double>(limits.hi) *
+                                              PowerOfTwo(-window.exponent))) -
                    1 - window.base);
     for (size_t i = 0; i < window.size; ++i) {
       const int64_t bin =
           std::min(std::max(static_cast<int64_t>(i), first), last);
-      clipped[static_cast<size_t>(bin)] += channel.bins()[i];
+      clipped[static_cast<size_t>(bin)] += counts[i];
     }
-    range = method.find({options_, limits.lo, limits.hi, channel.followed,
-                         window, clipped.data()});
+    range =
+        method.find({options_, limits.lo, limits.hi, channel.followed,
+                     channel.stats.zeros, channel.histogram, clipped.data()});
   } else {
     range = method.find({options_, channel.stats.min, channel.stats.max,
-                         channel.followed, channel.window, channel.bins()});
+                         channel.followed, channel.stats.zeros,
+                         channel.histogram, counts.data()});
     range.lo = std::min(std::max(range.lo, limits.lo), limits.hi);
     range.hi = std::min(std::max(range.hi, limits.lo), limits.hi);
   }
@@ -302,13 +297,14 @@ HistogramView Calibrator::Histogram(uint64_t index) const {
          "batch");
   }
   if (channel.stats.count == 0) return HistogramView();
-  return ViewOf(channel.window, channel.bins(), channel.stats.min,
-                channel.stats.max);
+  return ViewOf(channel.histogram.window(), channel.histogram.Uniform().data(),
+                channel.stats.min, channel.stats.max);
 }
 
 void Calibrator::Reset() {
   channels_.clear();
   batches_ = 0;
+  fine_ = false;
   interrupted_ = false;
 }
 
@@ -317,16 +313,14 @@ std::unique_ptr<Calibrator> Calibrator::Clone(const Context& context) const {
   auto clone = std::make_unique<Calibrator>();
   clone->options_ = options_;
   clone->batches_ = batches_;
+  clone->fine_ = fine_;
   clone->channels_ = MakeChannels(channels_.size());
   for (size_t c = 0; c < channels_.size(); ++c) {
     Channel& to = clone->channels_[c];
     const Channel& from = channels_[c];
     to.stats = from.stats;
     to.followed = from.followed;
-    to.window = from.window;
-    if (from.window.empty()) continue;
-    to.counts = context.Allocate(from.counts.size());
-    std::memcpy(to.counts.data(), from.counts.data(), from.counts.size());
+    to.histogram = from.histogram.Clone(context);
   }
   return clone;
 }
@@ -366,23 +360,20 @@ void Calibrator::Merge(const Context& context, const Calibrator& other) {
   const std::vector<Channel>& others =
       copy != nullptr ? copy->channels_ : other.channels_;
   const size_t histograms = options_.keeps_histogram() ? channels_.size() : 0;
-  std::vector<BinWindow> windows(histograms);
-  std::vector<Buffer> memory(histograms);
+  std::vector<BinCounts::Growth> growth(histograms);
   for (size_t c = 0; c < histograms; ++c) {
-    ChannelStats range;
-    range.Merge(channels_[c].stats);
-    range.Merge(others[c].stats);
-    if (range.count == 0) continue;
-    PlanMove(context, channels_[c].window, range.min, range.max,
-             options_.capacity(), &windows[c], &memory[c]);
+    growth[c] = PlanGrowth(context, channels_[c], others[c].stats,
+                           others[c].histogram.least());
   }
+  fine_ = fine_ && others[0].histogram.fine();
   for (size_t c = 0; c < channels_.size(); ++c) {
     Channel& channel = channels_[c];
     channel.stats.Merge(others[c].stats);
     if (c >= histograms) continue;
-    channel.Move(windows[c], &memory[c]);
-    AddCounts(others[c].window, others[c].bins(), channel.window,
-              channel.bins());
+    // Fine bins stay only where both have them.
+    if (!fine_) channel.histogram.Coarsen();
+    channel.histogram.Grow(&growth[c]);
+    channel.histogram.Add(others[c].histogram);
   }
   batches_ += copy != nullptr ? copy->batches_ : other.batches_;
 }

@@ -61,7 +61,8 @@ class Calibrator {
   // Forgets the data, not the options.
   void Reset();
   // Adds what the other has seen. INVALID_ARGUMENT where options or channels
-  // differ, UNSUPPORTED for a method that follows the order.
+  // differ, UNSUPPORTED for a method that follows the order. If either has no
+  // fine bins, kept by a method that needs none, then the result has none.
   void Merge(const Context& context, const Calibrator& other);
   std::unique_ptr<Calibrator> Clone(const Context& context) const;
 
@@ -76,14 +77,7 @@ class Calibrator {
   struct Channel {
     ChannelStats stats;
     Range followed;
-    BinWindow window;
-    Buffer counts;  // of the window
-
-    uint64_t* bins() { return counts.as<uint64_t>(); }
-    const uint64_t* bins() const { return counts.as<uint64_t>(); }
-    // Takes the window `wider` and its memory, which is set to 0 first; nothing
-    // where it is the window already.
-    void Move(const BinWindow& wider, Buffer* memory);
+    BinCounts histogram;
   };
   // What outliers are: values outside, and how many there were.
   struct Limits {
@@ -95,6 +89,15 @@ class Calibrator {
   // Takes options that have just been set.
   void Change(const CalibrationOptions& changed, int32_t option);
   std::vector<Channel> MakeChannels(uint64_t count) const;
+  // Of channels[c].histogram, for what `seen` has seen too.
+  BinCounts::Growth PlanGrowth(const Context& context, const Channel& channel,
+                               const ChannelStats& seen, uint32_t least) const;
+  // The fields of one channel, as README.md lists them.
+  void AppendChannel(const Channel& channel, std::string* out) const;
+  class Parser;
+  void ParseOptions(Parser* parser);
+  void ParseChannel(const Context& context, Parser* parser, Channel* channel);
+  void ParseHistogram(const Context& context, Parser* parser, Channel* channel);
   const Channel& ChannelAt(uint64_t channel) const;
   Limits LimitsOf(uint64_t channel) const;
   Range RangeOf(uint64_t channel) const;
@@ -102,6 +105,7 @@ class Calibrator {
   CalibrationOptions options_;
   std::vector<Channel> channels_;
   uint64_t batches_ = 0;
+  bool fine_ = false;  // histograms have fine bins
   bool interrupted_ = false;
 };
 

@@ -96,13 +96,13 @@ Range Find(const Observed& o) {
   Range range;
   if (o.options.kl_variant() == KlVariant::kOnnxRuntime) {
     const HistogramView view =
-        SymmetricViewOf(o.window, o.counts, o.min, o.max);
+        SymmetricViewOf(o.window(), o.counts, o.min, o.max);
     const KlThreshold best = SearchKlOnnxRuntime(view, levels);
     range.lo = std::max(o.min, static_cast<float>(view.Edge(best.begin)));
     range.hi = std::min(o.max, static_cast<float>(view.Edge(best.end)));
     return range;
   }
-  const HistogramView view = AbsViewOf(o.window, o.counts, o.min, o.max);
+  const HistogramView view = AbsViewOf(o.window(), o.counts, o.min, o.max);
   const KlThreshold best = SearchKlTensorRt(view, levels);
   const float amax =
       std::min(o.absmax(), static_cast<float>(view.Edge(best.end)));

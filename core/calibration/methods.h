@@ -6,6 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "core/calibration/histogram.h"
 #include "core/calibration/options.h"
@@ -19,9 +21,14 @@ struct Observed {
   float min, max;
   // What `follow` has made of its batches.
   Range followed;
-  // Only with needs_histogram; otherwise empty.
-  const BinWindow& window;
+  // Only with needs_histogram; otherwise empty. What lay beyond limits, which
+  // are min and max then, is counted at them: `counts` of the bins of the
+  // window, and by Cells.
+  uint64_t zeros;
+  const BinCounts& histogram;
   const uint64_t* counts;
+
+  const BinWindow& window() const { return histogram.window(); }
 
   float absmax() const;
 };
@@ -48,8 +55,12 @@ extern const Method kAdaptiveMethod;
 
 // The searches behind the methods, on any histogram.
 
-// The first bin at which the share of the values up to it reaches `share`.
-size_t PercentileBin(const HistogramView& histogram, double share);
+// The upper edge of the bin of |x| up to which there are `count` values.
+double MagnitudeOf(const std::vector<Cell>& cells, uint64_t count);
+// The bins that stay when whole ones are cut off at both ends, no more than
+// `cut` values at either: [first, second).
+std::pair<size_t, size_t> CutTails(const std::vector<Cell>& cells,
+                                   uint64_t cut);
 
 struct KlThreshold {
   size_t begin = 0, end = 0;  // bins: edges begin and end
@@ -62,12 +73,39 @@ KlThreshold SearchKlOnnxRuntime(const HistogramView& histogram, size_t levels);
 // The divergence of one candidate: half-width i.
 double KlOnnxRuntime(const HistogramView& histogram, size_t levels, size_t i);
 
+// The sum of the squared errors that quantizing into `levels` levels makes of
+// the values of a histogram, in squares of its width (mse.cc has the
+// definition).
+class MseObjective {
+ public:
+  // Of values from min to max, `zeros` of them 0.
+  MseObjective(const HistogramView& view, double min, double max,
+               uint64_t zeros, size_t levels, bool symmetric);
+  // Of the range lo .. hi.
+  double operator()(double lo, double hi) const;
+
+ private:
+  struct Moments {
+    double count = 0.0, sum = 0.0, squares = 0.0;
+  };
+  struct Bin {
+    Moments before;  // of all bins below
+    double begin = 0.0, length = 0.0, count = 0.0;
+  };
+  static Moments Until(const Bin& bin, double t);
+  Moments Below(double t) const;
+
+  double width_, first_;
+  size_t levels_;
+  bool symmetric_;
+  std::vector<Bin> bins_;  // and an empty one behind them
+};
+
 struct MseBins {
   size_t first = 0, last = 0;  // inclusive
 };
 // Into `levels` levels (PyTorch's HistogramObserver).
-MseBins SearchMse(const HistogramView& histogram, size_t levels,
-                  LastBin last_bin);
+MseBins SearchMsePyTorch(const HistogramView& histogram, size_t levels);
 
 }  // namespace bnq
 

@@ -1,61 +1,168 @@
-// The range of least mean squared error, as PyTorch's HistogramObserver
-// searches for it: values are taken to be spread evenly within their bins, and
-// the range is narrowed quantile by quantile (1e-5 of the values at a time, on
-// the side where that skips more bins) as long as the error does not grow.
+// The range of least mean squared error. What is summed is the error of the
+// quantizer itself, over values that are spread evenly within their bins, of
+// which the outer ones end at the minimum and the maximum; zeros are exact, and
+// so is their code:
+//   symmetric: levels i * s for |i| <= q = (levels - 1) / 2, s = hi / q;
+//   asymmetric: s = (hi - lo) / (levels - 1) for the range widened to 0, and
+//     levels (i - round(-lo / s)) * s for i = 0 .. levels - 1.
 //
-// PyTorch accepts the first narrowing unseen, so its range never is the whole
-// one: even of evenly spread values it drops the last bin. With the option
-// last_bin = keep (the default) the whole range is taken where its error is no
-// greater than that of the range found; with drop it is not looked at.
+// The search. Ends are edges of bins: all within 64 bins of 0, beyond that
+// those next to multiples of 1 + 1 / 64, then all between the neighbours of the
+// best. First both ends at one magnitude. Where the scheme is asymmetric then
+// all pairs of ends, of 1 + 1 / 256 or of a step as coarse as makes them some
+// 10^6 levels together, and from the best of them each end by turns, until
+// neither moves. The range from minimum to maximum comes first, and another
+// must be better.
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <vector>
 
 #include "core/calibration/methods.h"
 
 namespace bnq {
 namespace {
 
-// The integral of density * u^2 from a to b.
-double Norm(double a, double b, double density) {
-  return density * ((b * b * b - a * a * a) / 3);
+// Edges out to `last` bins from 0, in bins, ascending: all to `dense`, then as
+// many to each doubling.
+std::vector<int64_t> Edges(int64_t last, int64_t dense) {
+  std::vector<int64_t> edges;
+  for (int64_t k = 0; k < last; k += 1 + k / dense) edges.push_back(k);
+  edges.push_back(last);
+  return edges;
 }
 
-// Error of quantizing to `levels` values, evenly spaced over bins first..last.
-double ErrorOf(const HistogramView& histogram, size_t first, size_t last,
-               size_t levels) {
-  const double width = histogram.width;
-  const double step = width * static_cast<double>(last - first + 1) /
-                      static_cast<double>(levels);
-  const double greatest = static_cast<double>(levels - 1);
-  if (step == 0.0) return 0.0;
-  const double whole = Norm(-step / 2, step / 2, 1.0);
-  double error = 0.0;
-  for (size_t i = 0; i < histogram.counts.size(); ++i) {
-    if (histogram.counts[i] == 0) continue;
-    const double density = static_cast<double>(histogram.counts[i]) / width;
-    const double begin =
-        (static_cast<double>(i) - static_cast<double>(first)) * width;
-    const double end = begin + width;
-    const double level_begin =
-        std::min(std::max(std::floor(begin / step), 0.0), greatest);
-    const double level_end =
-        std::min(std::max(std::floor(end / step), 0.0), greatest);
-    // To the end of the first level, over those between, into the last one; in
-    // a single level the parts beyond it cancel out.
-    error += Norm(begin - (level_begin + 0.5) * step, step / 2, density);
-    error += (level_end - level_begin - 1) * density * whole;
-    error += Norm(-step / 2, end - (level_end * step + step / 2), density);
+// The least error of ends at k bins from 0: error_of(k), for some k in 0 ..
+// last. True where it is below *least, which it becomes.
+template <class ErrorOf>
+bool SearchEnd(int64_t last, const ErrorOf& error_of, double* least,
+               int64_t* found) {
+  bool better = false;
+  const auto attempt = [&](int64_t k) {
+    const double error = error_of(k);
+    if (!(error < *least)) return false;
+    *least = error;
+    *found = k;
+    return better = true;
+  };
+  const std::vector<int64_t> edges = Edges(last, 64);
+  size_t best = 0;
+  for (size_t i = 0; i < edges.size(); ++i) {
+    if (attempt(edges[i])) best = i;
   }
-  return error;
+  if (!better) return false;
+  const int64_t from = edges[best == 0 ? 0 : best - 1];
+  const int64_t to = edges[std::min(best + 1, edges.size() - 1)];
+  // Of values far from 0 and close together there are more than are of use.
+  const int64_t step = 1 + (to - from) / 256;
+  for (int64_t k = from + step; k < to; k += step) attempt(k);
+  return true;
+}
+
+// The best pair of ends, below and above 0; the objective looks at `levels`
+// levels of each.
+template <class ErrorOf>
+bool SearchPairs(int64_t last_below, int64_t last_above, size_t levels,
+                 const ErrorOf& error_of, double* least,
+                 std::pair<int64_t, int64_t>* found) {
+  constexpr size_t kMost = 1 << 20;
+  std::vector<int64_t> below, above;
+  for (const int64_t dense : {256, 64, 16, 8, 4}) {
+    below = Edges(last_below, dense);
+    above = Edges(last_above, dense);
+    if (below.size() * above.size() * levels <= kMost) break;
+  }
+  bool better = false;
+  for (const int64_t lo : below) {
+    for (const int64_t hi : above) {
+      const double error = error_of(lo, hi);
+      if (!(error < *least)) continue;
+      *least = error;
+      *found = {lo, hi};
+      better = true;
+    }
+  }
+  return better;
+}
+
+Range Search(const MseObjective& objective, const HistogramView& view,
+             size_t levels, const Observed& o) {
+  const double min = std::min(o.min, 0.0f), max = std::max(o.max, 0.0f);
+  const auto edge = [&](int64_t k) {
+    return static_cast<double>(k) * view.width;
+  };
+  const auto last = [&](double end) {
+    return static_cast<int64_t>(std::ceil(end / view.width));
+  };
+  const auto narrowed = [&](int64_t k) {
+    return std::make_pair(std::max(min, -edge(k)), std::min(max, edge(k)));
+  };
+  int64_t found = 0;
+  std::pair<double, double> best = {min, max};
+  double least = objective(min, max);
+  if (SearchEnd(
+          last(std::max(-min, max)),
+          [&](int64_t k) {
+            const auto range = narrowed(k);
+            return objective(range.first, range.second);
+          },
+          &least, &found)) {
+    best = narrowed(found);
+  }
+  // One end of a range with values of one sign has been found.
+  bool moves = !o.options.symmetric() && min < 0 && max > 0;
+  std::pair<int64_t, int64_t> ends;
+  if (moves && SearchPairs(
+                   last(-min), last(max), std::min(levels, view.counts.size()),
+                   [&](int64_t lo, int64_t hi) {
+                     return objective(std::max(min, -edge(lo)),
+                                      std::min(max, edge(hi)));
+                   },
+                   &least, &ends)) {
+    best = {std::max(min, -edge(ends.first)), std::min(max, edge(ends.second))};
+  }
+  for (int round = 0; moves && round < 4; ++round) {
+    moves = false;
+    if (SearchEnd(
+            last(max),
+            [&](int64_t k) {
+              return objective(best.first, std::min(max, edge(k)));
+            },
+            &least, &found)) {
+      best.second = std::min(max, edge(found));
+      moves = true;
+    }
+    if (SearchEnd(
+            last(-min),
+            [&](int64_t k) {
+              return objective(std::max(min, -edge(k)), best.second);
+            },
+            &least, &found)) {
+      best.first = std::max(min, -edge(found));
+      moves = true;
+    }
+  }
+  // Within what was seen, where that does not reach to 0.
+  Range range;
+  range.lo = std::max(o.min, static_cast<float>(best.first));
+  range.hi = std::min(o.max, static_cast<float>(best.second));
+  if (range.lo > range.hi) {
+    (o.min > 0 ? range.lo : range.hi) =
+        static_cast<float>(o.min > 0 ? best.second : best.first);
+  }
+  return range;
 }
 
 Range Find(const Observed& o) {
-  const HistogramView view = ViewOf(o.window, o.counts, o.min, o.max);
+  const HistogramView view = ViewOf(o.window(), o.counts, o.min, o.max);
   const size_t levels = o.options.levels() != 0
                             ? static_cast<size_t>(o.options.levels())
                             : size_t{1} << o.options.bits();
-  const MseBins bins = SearchMse(view, levels, o.options.last_bin());
+  if (o.options.mse_variant() == MseVariant::kExhaustive) {
+    return Search(MseObjective(view, o.min, o.max, o.zeros, levels,
+                               o.options.symmetric()),
+                  view, levels, o);
+  }
+  const MseBins bins = SearchMsePyTorch(view, levels);
   Range range;
   range.lo = std::max(o.min, static_cast<float>(view.Edge(bins.first)));
   range.hi = std::min(o.max, static_cast<float>(view.Edge(bins.last + 1)));
@@ -64,46 +171,93 @@ Range Find(const Observed& o) {
 
 }  // namespace
 
-MseBins SearchMse(const HistogramView& histogram, size_t levels,
-                  LastBin last_bin) {
-  const size_t n = histogram.counts.size();
-  MseBins best;
-  if (n == 0) return best;
-  best.last = n - 1;
-  std::vector<double> cumulative(n);
-  uint64_t sum = 0;
+// Lengths are in bins: x / width.
+MseObjective::MseObjective(const HistogramView& view, double min, double max,
+                           uint64_t zeros, size_t levels, bool symmetric)
+    : width_(view.width),
+      first_(view.first / view.width),
+      levels_(std::max<size_t>(levels, symmetric ? 3 : 2)),
+      symmetric_(symmetric) {
+  const size_t n = view.counts.size();
+  bins_.resize(n + 1);
+  Moments sum;
   for (size_t i = 0; i < n; ++i) {
-    sum += histogram.counts[i];
-    cumulative[i] = static_cast<double>(sum);
+    Bin& bin = bins_[i];
+    const double edge = first_ + static_cast<double>(i);
+    bin.begin = std::max(edge, min / width_);
+    bin.length = std::max(std::min(edge + 1, max / width_) - bin.begin, 0.0);
+    uint64_t count = view.counts[i];
+    if (edge == 0.0) count -= std::min(count, zeros);
+    bin.count = static_cast<double>(count);
+    bin.before = sum;
+    sum = Until(bin, edge + 1);
   }
-  const double total = static_cast<double>(sum);
-  constexpr double kStep = 1e-5;
-  double alpha = 0.0, beta = 1.0;
-  double least = std::numeric_limits<double>::infinity();
-  while (alpha < beta) {
-    const double next_alpha = alpha + kStep, next_beta = beta - kStep;
-    size_t l = best.first, r = best.last;
-    while (l < best.last && cumulative[l] < next_alpha * total) ++l;
-    while (r > best.first && cumulative[r] > next_beta * total) --r;
-    MseBins next = best;
-    if (l - best.first > best.last - r) {
-      next.first = l;
-      alpha = next_alpha;
-    } else {
-      next.last = r;
-      beta = next_beta;
-    }
-    if (next.first == best.first && next.last == best.last) continue;
-    const double error = ErrorOf(histogram, next.first, next.last, levels);
-    if (error > least) break;
-    least = error;
-    best = next;
+  bins_[n].begin = first_ + static_cast<double>(n);
+  bins_[n].before = sum;
+}
+
+MseObjective::Moments MseObjective::Until(const Bin& bin, double t) {
+  const double into = t - bin.begin;
+  if (into <= 0.0) return bin.before;
+  const double part = into < bin.length ? into / bin.length : 1.0;
+  const double a = bin.begin, b = a + part * bin.length;
+  const double count = bin.count * part;
+  Moments m = bin.before;
+  m.count += count;
+  m.sum += count * ((a + b) / 2);
+  m.squares += count * ((a * a + a * b + b * b) / 3);
+  return m;
+}
+
+// Of the values below t.
+MseObjective::Moments MseObjective::Below(double t) const {
+  const double at = std::floor(t - first_);
+  const double n = static_cast<double>(bins_.size() - 1);
+  if (at < 0.0) return Moments();
+  if (at >= n) return bins_.back().before;
+  return Until(bins_[static_cast<size_t>(at)], t);
+}
+
+double MseObjective::operator()(double lo, double hi) const {
+  lo = std::min(lo, 0.0) / width_;
+  hi = std::max(hi, 0.0) / width_;
+  // Levels first .. last times the step.
+  double step, first, last;
+  if (symmetric_) {
+    last = static_cast<double>((levels_ - 1) / 2);
+    first = -last;
+    step = std::max(-lo, hi) / last;
+  } else {
+    step = (hi - lo) / static_cast<double>(levels_ - 1);
+    first = step > 0.0 ? -std::floor(-lo / step + 0.5) : 0.0;
+    last = first + static_cast<double>(levels_ - 1);
   }
-  if (last_bin == LastBin::kKeep &&
-      ErrorOf(histogram, 0, n - 1, levels) <= least) {
-    best = {0, n - 1};
+  const auto error = [](const Moments& from, const Moments& to, double level) {
+    return (to.squares - from.squares) -
+           level * (2 * (to.sum - from.sum) - level * (to.count - from.count));
+  };
+  const Moments none, all = bins_.back().before;
+  if (!(step > 0.0)) return error(none, all, 0.0);
+  if (step < 1.0) {
+    // Finer than what is known: even errors between the outer levels.
+    const Moments from = Below((first - 0.5) * step);
+    const Moments to = Below((last + 0.5) * step);
+    return error(none, from, first * step) + error(to, all, last * step) +
+           (to.count - from.count) * (step * step / 12);
   }
-  return best;
+  // Levels beyond the values have no part.
+  const double low = std::floor(bins_.front().begin / step) - 1;
+  const double high = std::ceil(bins_.back().begin / step) + 1;
+  double sum = 0.0;
+  Moments from;
+  for (double i = std::max(first, low); i <= last; ++i) {
+    const bool end = i == last || i >= high;
+    const Moments to = end ? all : Below((i + 0.5) * step);
+    sum += error(from, to, i * step);
+    if (end) break;
+    from = to;
+  }
+  return sum;
 }
 
 const Method kMseMethod = {CalibrationMethod::kMse, true, Find, nullptr};

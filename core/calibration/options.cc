@@ -22,9 +22,9 @@ constexpr NamedValue kSchemes[] = {{"symmetric", "around zero"},
                                    {"asymmetric", "that of the values"}};
 constexpr NamedValue kKlVariants[] = {{"tensorrt", "TensorRT's"},
                                       {"onnxruntime", "ONNX Runtime's"}};
-constexpr NamedValue kLastBins[] = {
-    {"keep", "the whole range is a candidate"},
-    {"drop", "the last bin is always dropped, as PyTorch does"}};
+constexpr NamedValue kMseVariants[] = {
+    {"exhaustive", "every bin is a candidate"},
+    {"pytorch", "PyTorch's stepwise search, which may stop early"}};
 constexpr NamedValue kNonFinites[] = {
     {"error", "refused, naming the first index"},
     {"skip", "counted and left out"}};
@@ -59,8 +59,8 @@ constexpr OptionInfo kOptions[kNumCalibrationOptions] = {
          "Percent of the values within the range of percentile"),
     Choice(Option::kKlVariant, "kl_variant", kKlVariants, KlVariant::kTensorRt,
            "Whose definition of kl"),
-    Choice(Option::kLastBin, "last_bin", kLastBins, LastBin::kKeep,
-           "Whether mse may return the whole range"),
+    Choice(Option::kMseVariant, "mse_variant", kMseVariants,
+           MseVariant::kExhaustive, "Whose search mse is"),
     Choice(Option::kNonFinite, "non_finite", kNonFinites,
            NonFinitePolicy::kError, "What is done with NaN and infinity"),
     Choice(Option::kOutliers, "outliers", kOutliers, OutlierRule::kNone,
@@ -86,6 +86,12 @@ const OptionTable& CalibrationOptions::Table() { return kTable; }
 bool CalibrationOptions::keeps_histogram() const {
   return As<bool>(CalibrationOption::kHistogram) ||
          outliers() != OutlierRule::kNone || MethodOf(method()).needs_histogram;
+}
+
+bool CalibrationOptions::keeps_fine_bins() const {
+  return As<bool>(CalibrationOption::kHistogram) ||
+         outliers() == OutlierRule::kPercentile ||
+         method() == CalibrationMethod::kPercentile;
 }
 
 }  // namespace bnq

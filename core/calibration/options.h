@@ -24,7 +24,7 @@ enum class CalibrationOption : int32_t {
   kMaxShrink,
   kPercentile,
   kKlVariant,
-  kLastBin,
+  kMseVariant,
   kNonFinite,
   kOutliers,
   kOutlierPercentile,
@@ -44,7 +44,7 @@ enum class CalibrationMethod : int32_t {
 };
 
 enum class KlVariant : int32_t { kTensorRt = 0, kOnnxRuntime = 1 };
-enum class LastBin : int32_t { kKeep = 0, kDrop = 1 };
+enum class MseVariant : int32_t { kExhaustive = 0, kPyTorch = 1 };
 enum class NonFinitePolicy : int32_t { kError = 0, kSkip = 1 };
 enum class OutlierRule : int32_t {
   kNone = 0,
@@ -78,7 +78,9 @@ class CalibrationOptions
   KlVariant kl_variant() const {
     return As<KlVariant>(CalibrationOption::kKlVariant);
   }
-  LastBin last_bin() const { return As<LastBin>(CalibrationOption::kLastBin); }
+  MseVariant mse_variant() const {
+    return As<MseVariant>(CalibrationOption::kMseVariant);
+  }
   NonFinitePolicy non_finite() const {
     return As<NonFinitePolicy>(CalibrationOption::kNonFinite);
   }
@@ -97,6 +99,9 @@ class CalibrationOptions
            outliers() == OutlierRule::kDeviations;
   }
   bool keeps_histogram() const;
+  // Whether it has fine bins: for percentiles, or for whatever may be searched
+  // for in it.
+  bool keeps_fine_bins() const;
 };
 
 }  // namespace bnq

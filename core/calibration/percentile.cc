@@ -1,57 +1,76 @@
-// The range that holds p percent of the values (the option `percentile`), as
-// TensorRT and ONNX Runtime find it in a histogram:
-//   symmetric: of |x|; the range ends at the left edge of the first bin at
-//   which
-//     the cumulative share reaches p / 100, so that this bin's values are
-//     clipped;
-//   asymmetric: (100 - p) / 2 percent are cut on each side, at the left edges
-//   of
-//     the bins at which the share reaches (100 - p) / 200 and 1 less that.
-// Shares are of exact counts. 100 percent are the range of all values.
+// The range that holds p percent of the values (the option `percentile`):
+//   symmetric: of n values |x|, the ceil(p n / 100) least (PercentOf);
+//   asymmetric: no more than half of the others are cut at either end.
+// The range ends at the outer edges of the bins in which these values end, so
+// that it always holds the share asked for, and what is known of the bins says
+// how much wider than need be it can be: a uniform bin or, of a fine histogram,
+// 1 / 64 of the end, whichever is less. TensorRT and ONNX Runtime take the
+// inner edge, and clip the bin's values. 100 percent are the range of all
+// values.
 #include <algorithm>
 #include <cmath>
 
+#include "core/base/portable_math.h"
 #include "core/calibration/methods.h"
 
 namespace bnq {
 namespace {
 
+constexpr double kMaxFloat = 3.4028234663852886e38;
+
+uint64_t CountOf(const std::vector<Cell>& cells) {
+  uint64_t count = 0;
+  for (const Cell& cell : cells) count += cell.count;
+  return count;
+}
+
 Range Find(const Observed& o) {
   const double p = o.options.percentile();
+  const std::vector<Cell> cells = o.histogram.Cells(o.zeros, o.min, o.max);
+  const uint64_t n = CountOf(cells), inside = PercentOf(p, n);
   Range range;
   if (o.options.symmetric()) {
-    double amax = o.absmax();
-    if (p < 100) {
-      const HistogramView view = AbsViewOf(o.window, o.counts, o.min, o.max);
-      amax = std::min(amax, view.Edge(PercentileBin(view, p / 100)));
-    }
-    range.hi = static_cast<float>(amax);
+    // Edges are floats but for those beyond the greatest.
+    range.hi = static_cast<float>(
+        std::min(MagnitudeOf(cells, std::max<uint64_t>(inside, 1)), kMaxFloat));
     range.lo = -range.hi;
     return range;
   }
-  range.lo = o.min;
-  range.hi = o.max;
-  if (p < 100) {
-    const HistogramView view = ViewOf(o.window, o.counts, o.min, o.max);
-    const double cut = (100 - p) / 200;
-    const double lo = view.Edge(PercentileBin(view, cut));
-    const double hi = view.Edge(PercentileBin(view, 1 - cut));
-    range.lo = std::max(range.lo, static_cast<float>(lo));
-    range.hi = std::max(range.lo, std::min(range.hi, static_cast<float>(hi)));
-  }
+  const auto kept = CutTails(cells, (n - inside) / 2);
+  range.lo = static_cast<float>(std::max(cells[kept.first].lo, -kMaxFloat));
+  range.hi = static_cast<float>(std::min(cells[kept.second - 1].hi, kMaxFloat));
   return range;
 }
 
 }  // namespace
 
-size_t PercentileBin(const HistogramView& histogram, double share) {
-  const double total = static_cast<double>(histogram.total());
-  uint64_t sum = 0;
-  for (size_t i = 0; i + 1 < histogram.counts.size(); ++i) {
-    sum += histogram.counts[i];
-    if (static_cast<double>(sum) / total >= share) return i;
+double MagnitudeOf(const std::vector<Cell>& cells, uint64_t count) {
+  // From 0 outwards on both sides at once.
+  size_t above = 0;
+  while (above < cells.size() && cells[above].hi <= 0.0) ++above;
+  size_t below = above;
+  double magnitude = 0.0;
+  for (uint64_t sum = 0; sum < count && (below != 0 || above < cells.size());) {
+    const bool up = below == 0 || (above < cells.size() &&
+                                   cells[above].hi <= -cells[below - 1].lo);
+    const Cell& cell = up ? cells[above++] : cells[--below];
+    magnitude = std::max(magnitude, up ? cell.hi : -cell.lo);
+    sum += cell.count;
   }
-  return histogram.counts.empty() ? 0 : histogram.counts.size() - 1;
+  return magnitude;
+}
+
+std::pair<size_t, size_t> CutTails(const std::vector<Cell>& cells,
+                                   uint64_t cut) {
+  size_t first = 0, end = cells.size();
+  uint64_t below = 0, above = 0;
+  while (first + 1 < end && below + cells[first].count <= cut) {
+    below += cells[first++].count;
+  }
+  while (end > first + 1 && above + cells[end - 1].count <= cut) {
+    above += cells[--end].count;
+  }
+  return {first, end};
 }
 
 const Method kPercentileMethod = {CalibrationMethod::kPercentile, true, Find,

@@ -2,6 +2,8 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/calibration/calibrator.h"
@@ -12,7 +14,8 @@ namespace bnq {
 namespace {
 
 constexpr char kMagic[4] = {'B', 'N', 'Q', 'C'};
-constexpr uint16_t kMajor = 1, kMinor = 0;
+constexpr uint16_t kMajor = 1;
+constexpr uint16_t kUniform = 0, kFine = 1;  // minor versions
 
 uint32_t Crc32(const uint8_t* data, uint64_t size) {
   uLong crc = crc32(0, nullptr, 0);
@@ -54,8 +57,10 @@ void AppendSum(const ExactSum& sum, std::string* out) {
   for (int i = begin; i < end; ++i) AppendLE<uint64_t>(sum.limb(i), out);
 }
 
+}  // namespace
+
 // Reads fields that must be there.
-class Parser {
+class Calibrator::Parser {
  public:
   Parser(const uint8_t* data, uint64_t size) : next_(data), left_(size) {}
 
@@ -124,7 +129,7 @@ class Parser {
   uint64_t left_;
 };
 
-void ParseOptions(Parser* parser, Calibrator* calibrator) {
+void Calibrator::ParseOptions(Parser* parser) {
   const uint32_t count = parser->Fixed<uint32_t>();
   int32_t last = 0;
   for (uint32_t i = 0; i < count; ++i) {
@@ -147,9 +152,9 @@ void ParseOptions(Parser* parser, Calibrator* calibrator) {
       if (kind == 1) {
         double value;
         std::memcpy(&value, &bits, sizeof value);
-        calibrator->SetFloat(key, value);
+        SetFloat(key, value);
       } else {
-        calibrator->SetInt(key, static_cast<int64_t>(bits));
+        SetInt(key, static_cast<int64_t>(bits));
       }
     } catch (const Error& error) {
       if (error.status() != Status::kInvalidArgument) throw;
@@ -158,13 +163,11 @@ void ParseOptions(Parser* parser, Calibrator* calibrator) {
   }
 }
 
-}  // namespace
-
 std::string Calibrator::Serialize() const {
   CheckUsable();
   std::string out(kMagic, sizeof kMagic);
   AppendLE<uint16_t>(kMajor, &out);
-  AppendLE<uint16_t>(kMinor, &out);
+  AppendLE<uint16_t>(fine_ ? kFine : kUniform, &out);
   AppendLE<uint32_t>(kNumCalibrationOptions, &out);
   for (const OptionInfo& info : CalibrationOptions::Table()) {
     const double value = options_.Number(info);
@@ -176,31 +179,39 @@ std::string Calibrator::Serialize() const {
   }
   AppendVarint(batches_, &out);
   AppendVarint(channels_.size(), &out);
-  const bool follows = MethodOf(options_.method()).follow != nullptr;
-  for (const Channel& channel : channels_) {
-    const ChannelStats& stats = channel.stats;
-    AppendVarint(stats.non_finite, &out);
-    AppendVarint(stats.count, &out);
-    if (stats.count == 0) continue;
-    AppendVarint(stats.zeros, &out);
-    AppendLE<uint32_t>(BitsOf(stats.min), &out);
-    AppendLE<uint32_t>(BitsOf(stats.max), &out);
-    for (const ExactSum& sum : stats.sums) AppendSum(sum, &out);
-    if (follows) {
-      AppendLE<uint32_t>(BitsOf(channel.followed.lo), &out);
-      AppendLE<uint32_t>(BitsOf(channel.followed.hi), &out);
-    }
-    if (!options_.keeps_histogram()) continue;
-    const BinWindow& window = channel.window;
-    const int64_t lo = BinOf(stats.min, window.exponent);
-    const int64_t hi = BinOf(stats.max, window.exponent);
-    for (int64_t k = lo; k <= hi; ++k) {
-      AppendVarint(channel.bins()[k - window.base], &out);
-    }
-  }
+  for (const Channel& channel : channels_) AppendChannel(channel, &out);
   AppendLE<uint32_t>(
       Crc32(reinterpret_cast<const uint8_t*>(out.data()), out.size()), &out);
   return out;
+}
+
+void Calibrator::AppendChannel(const Channel& channel, std::string* out) const {
+  const ChannelStats& stats = channel.stats;
+  AppendVarint(stats.non_finite, out);
+  AppendVarint(stats.count, out);
+  if (stats.count == 0) return;
+  AppendVarint(stats.zeros, out);
+  AppendLE<uint32_t>(BitsOf(stats.min), out);
+  AppendLE<uint32_t>(BitsOf(stats.max), out);
+  for (const ExactSum& sum : stats.sums) AppendSum(sum, out);
+  if (MethodOf(options_.method()).follow != nullptr) {
+    AppendLE<uint32_t>(BitsOf(channel.followed.lo), out);
+    AppendLE<uint32_t>(BitsOf(channel.followed.hi), out);
+  }
+  if (!options_.keeps_histogram()) return;
+  const BinCounts& histogram = channel.histogram;
+  const BinWindow& window = histogram.window();
+  const std::vector<uint64_t> counts = histogram.Uniform();
+  const int64_t lo = BinOf(stats.min, window.exponent);
+  const int64_t hi = BinOf(stats.max, window.exponent);
+  for (int64_t k = lo; k <= hi; ++k) {
+    AppendVarint(counts[static_cast<size_t>(k - window.base)], out);
+  }
+  if (!fine_) return;
+  const int32_t keys = histogram.used_keys();
+  AppendVarint(static_cast<uint64_t>(keys), out);
+  const uint64_t* const fine = histogram.fine_counts(keys);
+  for (int32_t i = 0; i < 2 * keys; ++i) AppendVarint(fine[i], out);
 }
 
 std::unique_ptr<Calibrator> Calibrator::Deserialize(const Context& context,
@@ -215,15 +226,20 @@ std::unique_ptr<Calibrator> Calibrator::Deserialize(const Context& context,
     Fail(Status::kUnsupported, "serialized calibrator: major version ", major,
          " is not known to this library, which reads ", kMajor);
   }
-  parser.Fixed<uint16_t>();  // a later minor version only adds options
+  const uint16_t minor = parser.Fixed<uint16_t>();
   if (parser.left() < sizeof(uint32_t)) Parser::Corrupt("it ends too early");
   const uint64_t end = size - sizeof(uint32_t);
   if (LoadLE<uint32_t>(data + end) != Crc32(data, end)) {
     Parser::Corrupt("its contents do not have the checksum it states");
   }
+  if (minor > kFine) {
+    Fail(Status::kUnsupported, "serialized calibrator: version ", major, ".",
+         minor, " is not known to this library, which reads up to ", kMajor,
+         ".", kFine);
+  }
   parser = Parser(data + 8, end - 8);
   auto calibrator = std::make_unique<Calibrator>();
-  ParseOptions(&parser, calibrator.get());
+  calibrator->ParseOptions(&parser);
   const CalibrationOptions& options = calibrator->options_;
   calibrator->batches_ = parser.Varint();
   const uint64_t channels = parser.Varint();
@@ -233,56 +249,82 @@ std::unique_ptr<Calibrator> Calibrator::Deserialize(const Context& context,
       (channels > 1 && !options.per_channel())) {
     Parser::Corrupt("its channels contradict its batches or options");
   }
+  calibrator->fine_ = minor == kFine;
+  if (calibrator->fine_ && (channels == 0 || !options.keeps_histogram())) {
+    Parser::Corrupt("it has no histogram that could have fine bins");
+  }
   calibrator->channels_ = calibrator->MakeChannels(channels);
-  const bool follows = MethodOf(options.method()).follow != nullptr;
   for (Channel& channel : calibrator->channels_) {
-    ChannelStats& stats = channel.stats;
-    stats.non_finite = parser.Varint();
-    stats.count = parser.Varint();
-    if (stats.count == 0) {
-      if (stats.non_finite == 0) Parser::Corrupt("a channel has no elements");
-      continue;
+    calibrator->ParseChannel(context, &parser, &channel);
+  }
+  if (parser.left() != 0) Parser::Corrupt("there is more behind its end");
+  return calibrator;
+}
+
+void Calibrator::ParseChannel(const Context& context, Parser* parser,
+                              Channel* channel) {
+  ChannelStats& stats = channel->stats;
+  stats.non_finite = parser->Varint();
+  stats.count = parser->Varint();
+  if (stats.count == 0) {
+    if (stats.non_finite == 0) Parser::Corrupt("a channel has no elements");
+    return;
+  }
+  stats.zeros = parser->Varint();
+  stats.min = parser->Float();
+  stats.max = parser->Float();
+  if (stats.zeros > stats.count || stats.min > stats.max ||
+      (stats.zeros != 0 && (stats.min > 0 || stats.max < 0))) {
+    Parser::Corrupt("a channel's statistics contradict each other");
+  }
+  for (ExactSum& sum : stats.sums) sum = parser->Sum();
+  if (MethodOf(options_.method()).follow != nullptr) {
+    channel->followed.lo = parser->Float();
+    channel->followed.hi = parser->Float();
+    if (channel->followed.lo > channel->followed.hi) {
+      Parser::Corrupt("a channel's range is empty");
     }
-    stats.zeros = parser.Varint();
-    stats.min = parser.Float();
-    stats.max = parser.Float();
-    if (stats.zeros > stats.count || stats.min > stats.max ||
-        (stats.zeros != 0 && (stats.min > 0 || stats.max < 0))) {
-      Parser::Corrupt("a channel's statistics contradict each other");
-    }
-    for (ExactSum& sum : stats.sums) sum = parser.Sum();
-    if (follows) {
-      channel.followed.lo = parser.Float();
-      channel.followed.hi = parser.Float();
-      if (channel.followed.lo > channel.followed.hi) {
-        Parser::Corrupt("a channel's range is empty");
-      }
-    }
-    if (!options.keeps_histogram()) continue;
-    BinWindow& window = channel.window;
-    window.exponent = ExponentFor(stats.min, stats.max, options.capacity());
-    window.base = BinOf(stats.min, window.exponent);
-    window.size = static_cast<size_t>(
-        static_cast<int64_t>(BinOf(stats.max, window.exponent)) - window.base +
-        1);
-    if (window.size > parser.left()) Parser::Corrupt("it ends too early");
-    channel.counts = context.Allocate(window.size * sizeof(uint64_t));
+  }
+  if (options_.keeps_histogram()) ParseHistogram(context, parser, channel);
+}
+
+void Calibrator::ParseHistogram(const Context& context, Parser* parser,
+                                Channel* channel) {
+  const ChannelStats& stats = channel->stats;
+  const auto counts = [&](uint64_t size) {
+    if (size > parser->left()) Parser::Corrupt("it ends too early");
+    std::vector<uint64_t> list(static_cast<size_t>(size));
     uint64_t total = 0;
-    for (size_t i = 0; i < window.size; ++i) {
-      const uint64_t count = parser.Varint();
+    for (uint64_t& count : list) {
+      count = parser->Varint();
       if (count > stats.count - total) {
         Parser::Corrupt("a histogram has more values than its channel");
       }
       total += count;
-      channel.bins()[i] = count;
     }
-    if (total != stats.count || channel.bins()[0] == 0 ||
-        channel.bins()[window.size - 1] == 0) {
-      Parser::Corrupt("a histogram is not that of its channel's values");
+    return list;
+  };
+  const int32_t exponent =
+      ExponentFor(stats.min, stats.max, options_.capacity());
+  const std::vector<uint64_t> uniform = counts(static_cast<uint64_t>(
+      int64_t{BinOf(stats.max, exponent)} - BinOf(stats.min, exponent) + 1));
+  uint64_t total = 0;
+  for (uint64_t count : uniform) total += count;
+  std::vector<uint64_t> fine;
+  uint64_t keys = 0;
+  if (fine_) {
+    keys = parser->Varint();
+    if (keys > static_cast<uint64_t>(BinCounts::MaxKeys(exponent))) {
+      Parser::Corrupt("it has too many fine bins");
     }
+    fine = counts(2 * keys);
   }
-  if (parser.left() != 0) Parser::Corrupt("there is more behind its end");
-  return calibrator;
+  if (total != stats.count ||
+      !channel->histogram.Restore(context, stats.min, stats.max, stats.zeros,
+                                  uniform, static_cast<int32_t>(keys), fine,
+                                  options_.capacity())) {
+    Parser::Corrupt("a histogram is not that of its channel's values");
+  }
 }
 
 }  // namespace bnq

@@ -36,6 +36,7 @@ void SegmentStats::Add(const Summary& chunk, uint64_t chunk_count) {
 void ChannelStats::Merge(const SegmentStats& segment) {
   MergeRange(segment.count, segment.min, segment.max, &count, &min, &max);
   zeros += segment.zeros;
+  least = std::min(least, segment.least);
   non_finite += segment.non_finite;
   for (size_t i = 0; i < sums.size(); ++i) sums[i].Add(segment.sums[i]);
 }
@@ -43,6 +44,7 @@ void ChannelStats::Merge(const SegmentStats& segment) {
 void ChannelStats::Merge(const ChannelStats& other) {
   MergeRange(other.count, other.min, other.max, &count, &min, &max);
   zeros += other.zeros;
+  least = std::min(least, other.least);
   non_finite += other.non_finite;
   for (size_t i = 0; i < sums.size(); ++i) sums[i].Add(other.sums[i]);
 }

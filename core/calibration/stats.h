@@ -33,6 +33,7 @@ struct SegmentStats {
   uint64_t count = 0;  // of finite values
   uint64_t zeros = 0, non_finite = 0;
   float min = 0.0f, max = 0.0f;  // 0 where there are none
+  uint32_t least = UINT32_MAX;   // of CalibrationKernels::least, if asked for
   double sums[kNumSums] = {};
 
   void Add(const Summary& chunk, uint64_t chunk_count);
@@ -42,6 +43,7 @@ struct SegmentStats {
 struct ChannelStats {
   uint64_t count = 0, zeros = 0, non_finite = 0;
   float min = 0.0f, max = 0.0f;
+  uint32_t least = UINT32_MAX;
   std::vector<ExactSum> sums;  // kNumSums of them, or none are kept
 
   explicit ChannelStats(bool keeps_moments = false)

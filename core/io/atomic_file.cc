@@ -7,8 +7,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/base/error.h"
+#include "core/io/held_outputs.h"
 #include "core/io/temporary_file.h"
 
 namespace bnq {
@@ -45,18 +47,19 @@ AtomicFile::AtomicFile(const std::string& path, const WriteOptions& options)
     if (options.dry_run) return;
     Fail(Status::kInvalidArgument, "output path is empty");
   }
-  // rename() would replace a link instead of what it leads to.
+  // rename() replaces a link instead of what it leads to.
   struct stat status;
   bool exists = false;
   for (int links = 0;; ++links) {
     exists = lstat(target_.c_str(), &status) == 0;
     if (!exists && errno != ENOENT) FailSystem(path, errno);
-    if (!exists || !S_ISLNK(status.st_mode)) break;
+    if (!exists || !S_ISLNK(status.st_mode) || options.replace_link) break;
     if (links == kMaxLinks) FailSystem(path, ELOOP);
     const std::string next = ReadLink(target_);
     target_ = next[0] == '/' ? next : DirectoryOf(target_) + next;
   }
-  if (exists && !S_ISREG(status.st_mode)) {
+  const bool link = exists && S_ISLNK(status.st_mode);
+  if (exists && !link && !S_ISREG(status.st_mode)) {
     Fail(Status::kIo, "output ", Quoted(path), " is ",
          S_ISDIR(status.st_mode) ? "a directory" : "a device, pipe or socket",
          ", must be a regular file");
@@ -66,15 +69,16 @@ AtomicFile::AtomicFile(const std::string& path, const WriteOptions& options)
          " exists and overwriting was not asked for");
   }
   // Never open to more people than the file it replaces.
+  const bool exactly = exists && !link;
   const unsigned mode =
-      exists ? static_cast<unsigned>(status.st_mode) & 0777 : 0666;
+      exactly ? static_cast<unsigned>(status.st_mode) & 0777 : 0666;
   const std::string directory = DirectoryOf(target_);
   if (stat(directory.empty() ? "." : directory.c_str(), &status) != 0) {
     Fail(Status::kIo, "cannot write ", Quoted(path), ": directory ",
          Quoted(directory), ": ", std::strerror(errno));
   }
   if (options.dry_run) return;
-  file_ = std::make_unique<TemporaryFile>(directory, path, mode, exists);
+  file_ = std::make_unique<TemporaryFile>(directory, path, mode, exactly);
 }
 
 AtomicFile::~AtomicFile() = default;
@@ -87,6 +91,10 @@ void AtomicFile::DoWriteAt(uint64_t offset, const void* data, uint64_t bytes,
 void AtomicFile::Commit() {
   if (options_.dry_run) return;
   file_->Close();
+  if (options_.held != nullptr) {
+    options_.held->Add(std::move(file_), target_, options_.overwrite);
+    return;
+  }
   file_->Place(target_, options_.overwrite);
   // The file is in its place by now, so a file system that cannot sync its
   // directory is no error.

@@ -10,6 +10,7 @@
 
 namespace bnq {
 
+class HeldOutputs;    // held_outputs.h
 class TemporaryFile;  // temporary_file.h
 
 struct WriteOptions {
@@ -21,17 +22,21 @@ struct WriteOptions {
   // Bytes of tensors in one file of a model that may be split
   // (model_output.h); 0: it may not.
   uint64_t max_shard_bytes = 0;
+  // A symbolic link is replaced, not followed.
+  bool replace_link = false;
+  // Where a complete output waits to be put in its place; null: it does not.
+  std::shared_ptr<HeldOutputs> held;
 };
 
 // Writes to a temporary file in the directory of `path`, which takes its place
 // in Commit. Until then an existing file stays as it is; without Commit
 // nothing is left behind, except by a process that is killed: a hidden file
-// .bnq-*.tmp. A symbolic link is followed, and kept. A replaced file's
-// permissions are kept. A write that fails is IO, naming the path and the
-// system's reason: a full disk, a quota, a limit of the process on the size of
-// its files (without SIGXFSZ, which would end it). A dry run counts what would
-// have been written. For one process: the copy in a forked child is only to be
-// destroyed, which leaves the temporary file alone.
+// .bnq-*.tmp. A symbolic link is followed, and kept, unless the options say
+// otherwise. A replaced file's permissions are kept. A write that fails is IO,
+// naming the path and the system's reason: a full disk, a quota, a limit of the
+// process on the size of its files (without SIGXFSZ, which would end it). A dry
+// run counts what would have been written. For one process: the copy in a
+// forked child is only to be destroyed, which leaves the temporary file alone.
 class AtomicFile final : public ByteOutput {
  public:
   // EXISTS where the output exists and may not be overwritten; IO where it is

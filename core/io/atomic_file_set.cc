@@ -1,6 +1,7 @@
 #include "core/io/atomic_file_set.h"
 
 #include "core/base/error.h"
+#include "core/io/held_outputs.h"
 #include "core/io/temporary_file.h"
 
 namespace bnq {
@@ -8,14 +9,12 @@ namespace bnq {
 class AtomicFileSet::File final : public ByteOutput {
  public:
   // Without a file in a dry run.
-  explicit File(std::unique_ptr<TemporaryFile> file) : file_(std::move(file)) {}
+  explicit File(std::shared_ptr<TemporaryFile> file) : file_(std::move(file)) {}
 
   void Commit() override {
     if (file_) file_->Close();
   }
-  void Place(const std::string& target, bool replace) const {
-    file_->Place(target, replace);
-  }
+  const std::shared_ptr<TemporaryFile>& file() const { return file_; }
 
  private:
   void DoWriteAt(uint64_t offset, const void* data, uint64_t bytes,
@@ -23,7 +22,7 @@ class AtomicFileSet::File final : public ByteOutput {
     if (file_) file_->WriteAt(offset, data, bytes);
   }
 
-  std::unique_ptr<TemporaryFile> file_;
+  std::shared_ptr<TemporaryFile> file_;
 };
 
 AtomicFileSet::AtomicFileSet(const std::string& path,
@@ -38,38 +37,12 @@ AtomicFileSet::AtomicFileSet(const std::string& path,
 AtomicFileSet::~AtomicFileSet() = default;
 
 std::shared_ptr<ByteOutput> AtomicFileSet::Add() {
-  std::unique_ptr<TemporaryFile> file;
+  std::shared_ptr<TemporaryFile> file;
   if (!options_.dry_run) {
-    file = std::make_unique<TemporaryFile>(directory_, path_, 0666, false);
+    file = std::make_shared<TemporaryFile>(directory_, path_, 0666, false);
   }
   files_.push_back(std::make_shared<File>(std::move(file)));
   return files_.back();
-}
-
-void AtomicFileSet::Place(const File& file, const std::string& target,
-                          std::vector<Placed>* placed) {
-  placed->push_back({target, ""});
-  try {
-    if (options_.overwrite) placed->back().backup = BackUp(target);
-    file.Place(target, options_.overwrite);
-  } catch (...) {
-    // Its own undoing: what is at target is not this file.
-    if (!placed->back().backup.empty()) {
-      Restore(placed->back().backup, target);
-    }
-    placed->pop_back();
-    throw;
-  }
-}
-
-void AtomicFileSet::Undo(const std::vector<Placed>& placed) const {
-  for (const Placed& item : placed) {
-    if (item.backup.empty()) {
-      RemoveFile(item.target);
-    } else {
-      Restore(item.backup, item.target);
-    }
-  }
 }
 
 void AtomicFileSet::Commit(const std::vector<std::string>& names) {
@@ -84,20 +57,12 @@ void AtomicFileSet::Commit(const std::vector<std::string>& names) {
     AtomicFile(directory_ + name, check);
   }
   if (options_.dry_run) return;
-  std::vector<Placed> placed;
-  placed.reserve(names.size());
-  try {
-    for (size_t i = 0; i < names.size(); ++i) {
-      Place(*files_[i], directory_ + names[i], &placed);
-    }
-  } catch (...) {
-    Undo(placed);
-    throw;
+  HeldOutputs own;
+  HeldOutputs& outputs = options_.held != nullptr ? *options_.held : own;
+  for (size_t i = 0; i < names.size(); ++i) {
+    outputs.Add(files_[i]->file(), directory_ + names[i], options_.overwrite);
   }
-  for (const Placed& item : placed) {
-    if (!item.backup.empty()) RemoveFile(item.backup);
-  }
-  SyncDirectory(directory_);
+  own.Place();
 }
 
 }  // namespace bnq

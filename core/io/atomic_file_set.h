@@ -29,22 +29,13 @@ class AtomicFileSet {
   std::shared_ptr<ByteOutput> Add();
   size_t size() const { return files_.size(); }
 
-  // Puts the files in their places, in the order of Add: names[i] within the
-  // directory. All have been committed. EXISTS or IO: none of them is there,
-  // and what was there before is there again.
+  // Puts the files in their places, or among the held outputs, in the order of
+  // Add: names[i] within the directory. All have been committed. EXISTS or IO:
+  // none of them is there, and what was there before is there again.
   void Commit(const std::vector<std::string>& names);
 
  private:
   class File;
-
-  // The files that a failed Commit has to undo.
-  struct Placed {
-    std::string target;
-    std::string backup;  // of what was there; "" where nothing was
-  };
-  void Place(const File& file, const std::string& target,
-             std::vector<Placed>* placed);
-  void Undo(const std::vector<Placed>& placed) const;
 
   std::string path_;       // as the caller wrote it
   std::string directory_;  // with the slash, "" for the working directory

@@ -64,9 +64,7 @@ class BnqSectionReader final : public SectionReader {
                    const BnqEntry& entry, const BnqSection& section);
   ~BnqSectionReader() override;
 
-  uint64_t remaining() const override {
-    return section_.raw_bytes - position_;
-  }
+  uint64_t remaining() const override { return section_.raw_bytes - position_; }
   // The next bytes, at most remaining() (INVALID_ARGUMENT); only checks them
   // where out is NULL. CORRUPT_FILE names the tensor and the chunk.
   void Read(void* out, uint64_t bytes) override;

@@ -27,11 +27,11 @@ constexpr Signature kSignatures[] = {
      "as safetensors"},
     {0, "\x1f\x8b"sv, "compressed by gzip; decompress it first"},
     {0, "\x28\xb5\x2f\xfd"sv, "compressed by zstd; decompress it first"},
-    {0, "\xfd"
-        "7zXZ\0"sv,
+    {0,
+     "\xfd"
+     "7zXZ\0"sv,
      "compressed by xz; decompress it first"},
-    {257, "ustar"sv,
-     "a tar archive, which is not supported; unpack it first"},
+    {257, "ustar"sv, "a tar archive, which is not supported; unpack it first"},
 };
 
 // A pickle of protocol 2 or later begins with PROTO and its number; what
@@ -76,9 +76,6 @@ std::string DescribeForeign(const uint8_t* data, uint64_t size) {
       StartsWith(word, "<head") || StartsWith(word, "<?xml")) {
     return "a page of HTML or XML (an error of the server that it was fetched "
            "from?), not a model";
-  }
-  if (StartsWith(word, "{") || StartsWith(word, "[")) {
-    return "JSON, but neither a model nor the index of one";
   }
   return "";
 }

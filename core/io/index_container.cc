@@ -116,15 +116,15 @@ WeightMap ParseIndex(const MappedFile& file) {
   return map;
 }
 
-
-// '{' could be a safetensors length's first byte, but then a NUL is among the
-// next seven.
+// Any JSON, so that the parser can say what it is not. '{' could be the first
+// byte of a safetensors length, but then a NUL is among the next seven.
 bool Sniff(const MappedFile& file) {
   const uint8_t* p = file.data();
-  if (file.size() < 8 || std::memchr(p, 0, 8) != nullptr) return false;
+  const size_t begin = static_cast<size_t>(std::min<uint64_t>(file.size(), 8));
+  if (begin == 0 || std::memchr(p, 0, begin) != nullptr) return false;
   uint64_t i = 0;
   while (i < file.size() && std::memchr(" \t\r\n", p[i], 4) != nullptr) ++i;
-  return i < file.size() && p[i] == '{';
+  return i < file.size() && (p[i] == '{' || p[i] == '[');
 }
 
 std::unique_ptr<ContainerReader> OpenShard(const Context& context,
@@ -276,8 +276,13 @@ std::unique_ptr<ContainerReader> Open(const Context& context,
 
 }  // namespace
 
-const Container kIndexContainer = {
-    FileKind::kSafetensorsIndex, "index", ".index.json", Sniff,
-    Open,                        nullptr, nullptr,       true};
+const Container kIndexContainer = {FileKind::kSafetensorsIndex,
+                                   "index",
+                                   ".index.json",
+                                   Sniff,
+                                   Open,
+                                   nullptr,
+                                   nullptr,
+                                   true};
 
 }  // namespace bnq

@@ -100,10 +100,9 @@ std::shared_ptr<const MappedFile> MappedFile::Open(const Context& context,
   file->id_ = IdOf(status);
   file->size_ = size;
   if (size == 0) return file;
-  void* p = context.map_files
-                ? mmap(nullptr, static_cast<size_t>(size), PROT_READ,
-                       MAP_PRIVATE, descriptor.fd, 0)
-                : MAP_FAILED;
+  void* p = context.map_files ? mmap(nullptr, static_cast<size_t>(size),
+                                     PROT_READ, MAP_PRIVATE, descriptor.fd, 0)
+                              : MAP_FAILED;
   if (p != MAP_FAILED) {
     file->data_ = static_cast<const uint8_t*>(p);
     file->mapped_ = true;

@@ -25,9 +25,9 @@ struct FileId {
 bool FindFileId(const std::string& path, FileId* id);
 
 // A regular file mapped read-only, or read into memory where the system cannot
-// map it or the context says so; or memory borrowed from the caller. Immutable; any number of threads
-// may read. A file that another process cuts short while it is mapped makes
-// the system raise SIGBUS, as with every mapping.
+// map it or the context says so; or memory borrowed from the caller. Immutable;
+// any number of threads may read. A file that another process cuts short while
+// it is mapped makes the system raise SIGBUS, as with every mapping.
 class MappedFile {
  public:
   // NOT_FOUND where there is no such file; IO where it is a directory or a

@@ -66,7 +66,8 @@ struct SafetensorsLayout {
   uint64_t file_bytes = 0;
 };
 
-// The reference writer's layout: tensors as SafetensorsBefore; metadata sorted by key. INVALID_ARGUMENT names the tensor.
+// The reference writer's layout: tensors as SafetensorsBefore; metadata sorted
+// by key. INVALID_ARGUMENT names the tensor.
 SafetensorsLayout LayOutSafetensors(std::vector<SafetensorsTensor> tensors,
                                     Metadata metadata);
 

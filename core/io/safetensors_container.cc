@@ -14,8 +14,7 @@ class Reader final : public PlainContainerReader {
       : PlainContainerReader(*file), safetensors_(file) {
     entries_.reserve(safetensors_.entries().size());
     for (const SafetensorsEntry& tensor : safetensors_.entries()) {
-      Add(tensor.name, tensor.dtype, tensor.shape, tensor.offset,
-          tensor.bytes);
+      Add(tensor.name, tensor.dtype, tensor.shape, tensor.offset, tensor.bytes);
     }
   }
   FileKind kind() const override { return FileKind::kSafetensors; }
@@ -78,8 +77,13 @@ std::vector<size_t> Order(const std::vector<NewArray>& arrays) {
 }  // namespace
 
 // Without a signature: what no other row takes.
-const Container kSafetensorsContainer = {
-    FileKind::kSafetensors, "safetensors", ".safetensors", nullptr,
-    Open,                   Create,        Order,          false};
+const Container kSafetensorsContainer = {FileKind::kSafetensors,
+                                         "safetensors",
+                                         ".safetensors",
+                                         nullptr,
+                                         Open,
+                                         Create,
+                                         Order,
+                                         false};
 
 }  // namespace bnq

@@ -115,9 +115,9 @@ TemporaryFile::TemporaryFile(const std::string& directory,
     : output_(output) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     std::string name = directory + RandomName();
-    fd_ = open(name.c_str(),
-               O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-               static_cast<mode_t>(mode));
+    fd_ =
+        open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+             static_cast<mode_t>(mode));
     if (fd_ >= 0) {
       name_.swap(name);
       // What the umask took away. Some file systems have no permissions.
@@ -137,8 +137,7 @@ TemporaryFile::~TemporaryFile() {
   if (!name_.empty() && process_.IsHere()) unlink(name_.c_str());
 }
 
-void TemporaryFile::WriteAt(uint64_t offset, const void* data,
-                            uint64_t bytes) {
+void TemporaryFile::WriteAt(uint64_t offset, const void* data, uint64_t bytes) {
   if (offset + bytes > static_cast<uint64_t>(INT64_MAX)) FailSystem(EFBIG);
   const char* p = static_cast<const char*>(data);
   while (bytes > 0) {

@@ -135,6 +135,46 @@ void Columns(const float* HWY_RESTRICT row, size_t count,
   }
 }
 
+uint32_t Least(const float* HWY_RESTRICT x, size_t count) {
+  const hn::ScalableTag<uint32_t> du;
+  const hn::Rebind<float, decltype(du)> d;
+  const size_t N = hn::Lanes(du);
+  const auto mask = hn::Set(du, 0x7FFFFFFFu);
+  const auto one = hn::Set(du, 1u);
+  // 0 less 1 is the greatest of all.
+  const auto bits = [&](const float* p) HWY_ATTR {
+    return hn::Sub(hn::And(hn::BitCast(du, hn::LoadU(d, p)), mask), one);
+  };
+  auto least0 = hn::Set(du, UINT32_MAX), least1 = least0;
+  size_t i = 0;
+  for (; i + 2 * N <= count; i += 2 * N) {
+    least0 = hn::Min(least0, bits(x + i));
+    least1 = hn::Min(least1, bits(x + i + N));
+  }
+  HWY_ALIGN uint32_t lanes[HWY_MAX_BYTES / sizeof(uint32_t)];
+  hn::Store(hn::Min(least0, least1), du, lanes);
+  uint32_t least = UINT32_MAX;
+  for (size_t k = 0; k < N; ++k) least = lanes[k] < least ? lanes[k] : least;
+  for (; i < count; ++i) {
+    uint32_t b;
+    memcpy(&b, x + i, sizeof b);
+    b = (b & 0x7FFFFFFFu) - 1;
+    least = b < least ? b : least;
+  }
+  return least;
+}
+
+void ColumnsLeast(const float* HWY_RESTRICT row, size_t count,
+                  uint32_t* HWY_RESTRICT least) {
+  // The compiler's vectors are as good as ours here.
+  for (size_t i = 0; i < count; ++i) {
+    uint32_t b;
+    memcpy(&b, row + i, sizeof b);
+    b = (b & 0x7FFFFFFFu) - 1;
+    least[i] = b < least[i] ? b : least[i];
+  }
+}
+
 void Transpose(const float* HWY_RESTRICT from, size_t from_stride, size_t rows,
                size_t columns, float* HWY_RESTRICT to, size_t to_stride) {
   // Whole lines of the output at a time. The rows of the next block but one are
@@ -169,19 +209,21 @@ constexpr int32_t kMagicBits = 0x4B400000;  // of 1.5 * 2^23
 // The bins of count <= kBatch values; may write kLanes entries behind them. The
 // floor of a product with a power of 2 is exact; adding 1.5 * 2^23 to it leaves
 // it in the low bits, whatever the rounding mode.
-HWY_INLINE void FindBins(const float* HWY_RESTRICT x, size_t count,
-                         const BinMap& map, uint16_t* HWY_RESTRICT bins) {
+template <class BinsOf>
+HWY_INLINE void ForEachVector(const float* HWY_RESTRICT x, size_t count,
+                              const BinMap& map, uint16_t* HWY_RESTRICT bins,
+                              const BinsOf& bins_of) {
   const hn::CappedTag<float, kLanes> d;
   const hn::RebindToSigned<decltype(d)> di;
   const hn::Rebind<uint16_t, decltype(d)> d16;
   const size_t N = hn::Lanes(d);
   const auto inv_width = hn::Set(d, map.inv_width);
   const auto magic = hn::Set(d, 12582912.0f);
-  const auto offset = hn::Set(di, kMagicBits + map.base);
   const auto greatest = hn::Set(di, map.last);
   const auto step = [&](const float* from, uint16_t* to) HWY_ATTR {
-    const auto k = hn::Floor(hn::Mul(hn::LoadU(d, from), inv_width));
-    const auto bin = hn::Sub(hn::BitCast(di, hn::Add(k, magic)), offset);
+    const auto v = hn::LoadU(d, from);
+    const auto k = hn::Floor(hn::Mul(v, inv_width));
+    const auto bin = bins_of(di, v, hn::BitCast(di, hn::Add(k, magic)));
     // Saturates at 0, too.
     hn::StoreU(hn::DemoteTo(d16, hn::Min(bin, greatest)), d16, to);
   };
@@ -194,6 +236,57 @@ HWY_INLINE void FindBins(const float* HWY_RESTRICT x, size_t count,
     HWY_ALIGN float last[kLanes] = {};
     memcpy(last, x + i, (count - i) * sizeof(float));
     step(last, bins + i);
+  }
+}
+
+// kMagicBits + the bin of a wide grid: a product that is too small for a float
+// became 0, but a value below 0 is below bin 0.
+template <class DI, class VF>
+HWY_INLINE hn::Vec<DI> BelowZero(DI di, VF v, hn::Vec<DI> bin) {
+  const auto abs = hn::And(hn::BitCast(di, v), hn::Set(di, 0x7FFFFFFF));
+  const auto negative = hn::And(hn::Lt(hn::BitCast(di, v), hn::Zero(di)),
+                                hn::Gt(abs, hn::Zero(di)));
+  return hn::IfThenElse(negative, hn::Min(bin, hn::Set(di, kMagicBits - 1)),
+                        bin);
+}
+
+// Fine bins near 0. What decides is the bits, which no product has rounded.
+template <class DI, class VF>
+HWY_INLINE hn::Vec<DI> NearZero(DI di, VF v, hn::Vec<DI> magic_bin,
+                                const BinMap& map) {
+  const hn::RebindToUnsigned<DI> du;
+  const auto bits = hn::BitCast(di, v);
+  const auto abs = hn::And(bits, hn::Set(di, 0x7FFFFFFF));
+  const auto sign = hn::BitCast(di, hn::ShiftRight<31>(hn::BitCast(du, bits)));
+  const auto key = hn::ShiftRight<kFineShift>(hn::Sub(abs, sign));
+  const auto fine =
+      hn::Add(hn::Add(key, key),
+              hn::Add(sign, hn::Set(di, map.zero + 1 - 2 * map.first_key)));
+  const auto bin = hn::Sub(magic_bin, hn::Set(di, kMagicBits));
+  const auto distance = hn::Xor(bin, hn::ShiftRight<31>(bin));
+  const auto near =
+      hn::IfThenElse(hn::Eq(abs, hn::Zero(di)), hn::Set(di, map.zero), fine);
+  return hn::IfThenElse(hn::Lt(distance, hn::Set(di, kFineZone)), near,
+                        hn::Sub(bin, hn::Set(di, map.base)));
+}
+
+HWY_INLINE void FindBins(const float* HWY_RESTRICT x, size_t count,
+                         const BinMap& map, uint16_t* HWY_RESTRICT bins) {
+  if (map.zero >= 0) {
+    ForEachVector(x, count, map, bins,
+                  [&map](auto di, auto v, auto bin)
+                      HWY_ATTR { return NearZero(di, v, bin, map); });
+  } else if (map.inv_width < 1.0f) {
+    ForEachVector(x, count, map, bins,
+                  [&map](auto di, auto v, auto bin) HWY_ATTR {
+                    return hn::Sub(BelowZero(di, v, bin),
+                                   hn::Set(di, kMagicBits + map.base));
+                  });
+  } else {
+    ForEachVector(x, count, map, bins,
+                  [&map](auto di, auto, auto bin) HWY_ATTR {
+                    return hn::Sub(bin, hn::Set(di, kMagicBits + map.base));
+                  });
   }
 }
 
@@ -257,8 +350,8 @@ void Flush(size_t bins, size_t stride, uint16_t* HWY_RESTRICT subs,
 }  // namespace
 
 const CalibrationKernels* GetCalibration() {
-  static constexpr CalibrationKernels kKernels = {Summarize, Columns, Transpose,
-                                                  Count,     Tally,   Flush};
+  static constexpr CalibrationKernels kKernels = {
+      Summarize, Columns, Least, ColumnsLeast, Transpose, Count, Tally, Flush};
   return &kKernels;
 }
 

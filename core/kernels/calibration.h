@@ -22,14 +22,29 @@ struct Summary {
   bool finite() const { return abs_bits < 0x7F800000u; }
 };
 
-// Value x is in bin floor(x * inv_width) - base; inv_width is a power of 2, and
-// the magnitude of that floor at most 2^22. All bins are in 0..last, which is
-// below 65536; memory that changes while it is observed (a mapped file) makes
-// the counts wrong, and touches nothing else.
+// Fine bins split each octave of magnitudes, and each uniform bin near 0, into
+// bins of the same mantissa: they have the 23 - kFineBits low bits of a float32
+// in common. core/calibration/histogram.h says what they are for.
+constexpr int kFineBits = 6;
+constexpr int kFineShift = 23 - kFineBits;
+constexpr int32_t kFineZone = 1 << kFineBits;
+
+// Value x is in bin floor(x / width) - base, where inv_width = 1 / width is a
+// power of 2, and the magnitude of that floor at most 2^22.
+//
+// With zero >= 0 the values whose floor is in -kFineZone .. kFineZone - 1 are
+// counted in fine bins instead: 0 in `zero`, others behind it, two to each key,
+// the second of negative values. The key is that of the bits of |x|, less 1
+// where x is negative, shifted right by kFineShift; first_key is the first.
+//
+// All bins are in 0..last, which is below 65536; memory that changes while it
+// is observed (a mapped file) makes the counts wrong, and touches nothing else.
 struct BinMap {
   float inv_width = 1.0f;
   int32_t base = 0;
   int32_t last = 0;
+  int32_t zero = -1;
+  int32_t first_key = 0;
 };
 
 // Elements count in kSubs sub-histograms by turns, so that a run of equal
@@ -45,6 +60,11 @@ struct CalibrationKernels {
   // minimum, maximum, greatest bits of |x| and zeros.
   void (*columns)(const float* row, size_t count, float* min, float* max,
                   uint32_t* abs_bits, uint32_t* zeros);
+  // The least magnitude that is not 0, as its bits less 1: UINT32_MAX where
+  // there is none.
+  uint32_t (*least)(const float* x, size_t count);
+  // The same of columns, with their running minimum.
+  void (*columns_least)(const float* row, size_t count, uint32_t* least);
   // Columns to rows: element c of row r, at from + r * from_stride + c, goes to
   // to + c * to_stride + r.
   void (*transpose)(const float* from, size_t from_stride, size_t rows,

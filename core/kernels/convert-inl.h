@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/base/half.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -33,10 +34,10 @@ HWY_INLINE VI BitsFromF16(VI h) {
   const auto shifted = hn::ShiftLeft<13>(em);
   const auto normal = hn::Add(shifted, hn::Set(di, 112 << 23));
   const auto special = hn::Add(shifted, hn::Set(di, 224 << 23));
-  const auto subnormal = hn::BitCast(
-      di, hn::Mul(hn::ConvertTo(d, em), hn::Set(d, 5.9604644775390625e-8f)));
+  const auto subnormal =
+      hn::BitCast(di, hn::Mul(hn::ConvertTo(d, em), hn::Set(d, kLeastF16)));
   auto bits = hn::IfThenElse(hn::Lt(em, hn::Set(di, 0x400)), subnormal, normal);
-  bits = hn::IfThenElse(hn::Lt(em, hn::Set(di, 0x7C00)), bits, special);
+  bits = hn::IfThenElse(hn::Lt(em, hn::Set(di, kInfinityF16)), bits, special);
   return hn::Or(bits, sign);
 }
 
@@ -49,13 +50,13 @@ HWY_INLINE VI F16FromBits(VI bits) {
   const auto normal = hn::ShiftRight<13>(
       hn::Add(hn::Add(a, odd), hn::Set(di, 0x0FFF - (112 << 23))));
   const auto subnormal = hn::NearestInt(
-      hn::Mul(hn::BitCast(d, hn::Min(a, hn::Set(di, 0x38800000))),
+      hn::Mul(hn::BitCast(d, hn::Min(a, hn::Set(di, kLeastNormalF16))),
               hn::Set(d, 16777216.0f)));
-  auto h =
-      hn::IfThenElse(hn::Lt(a, hn::Set(di, 0x38800000)), subnormal, normal);
-  h = hn::IfThenElse(hn::Lt(a, hn::Set(di, 0x477FF000)), h,
-                     hn::Set(di, 0x7C00));
-  h = hn::IfThenElse(hn::Gt(a, hn::Set(di, 0x7F800000)), hn::Set(di, 0x7E00),
+  auto h = hn::IfThenElse(hn::Lt(a, hn::Set(di, kLeastNormalF16)), subnormal,
+                          normal);
+  h = hn::IfThenElse(hn::Lt(a, hn::Set(di, kOverflowsF16)), h,
+                     hn::Set(di, kInfinityF16));
+  h = hn::IfThenElse(hn::Gt(a, hn::Set(di, 0x7F800000)), hn::Set(di, kNaNF16),
                      h);
   return hn::Or(h, sign);
 }

@@ -1,5 +1,6 @@
 #include "core/kernels/elements.h"
 
+#include <math.h>
 #include <string.h>
 
 #undef HWY_TARGET_INCLUDE
@@ -23,13 +24,19 @@ void Load(const SourceView& source, uint64_t begin, size_t count, float* out) {
     case DType::kBF16:
       F32FromBF16(in, count, out);
       break;
-    case DType::kF64:
+    case DType::kF64: {
+      // Clipped before it is rounded: to float32, 1e300 is infinite.
+      const double clip =
+          source.clip != 0.0f ? static_cast<double>(source.clip) : HUGE_VAL;
       for (size_t i = 0; i < count; ++i) {
         double v;
         memcpy(&v, in + i * sizeof v, sizeof v);
+        if (v > clip && v < HUGE_VAL) v = clip;
+        if (v < -clip && v > -HUGE_VAL) v = -clip;
         out[i] = static_cast<float>(v);
       }
       break;
+    }
     default:
       memcpy(out, in, count * sizeof(float));
       break;

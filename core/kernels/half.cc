@@ -23,7 +23,8 @@ bool EncodeHalf(const EncodeArgs& args) {
   const float* const floats =
       direct ? reinterpret_cast<const float*>(args.source.data) : nullptr;
   // |x| from which on it is infinity or NaN.
-  constexpr uint32_t kSpecial = kType == DType::kF16 ? 0x477FF000 : 0x7F7F8000;
+  constexpr uint32_t kSpecial =
+      kType == DType::kF16 ? kOverflowsF16 : kOverflowsBF16;
   HWY_ALIGN float scratch[kSpan + kLanes];
   HWY_ALIGN uint16_t words[kSpan + kLanes];
   uint32_t special = 0;
@@ -123,14 +124,14 @@ void RoundTripHalf(const RoundTripArgs& args) {
 const Kernels* GetF16() {
   static constexpr Kernels kKernels = {EncodeHalf<DType::kF16>,
                                        DecodeHalf<DType::kF16>, nullptr,
-                                       RoundTripHalf<DType::kF16>};
+                                       nullptr, RoundTripHalf<DType::kF16>};
   return &kKernels;
 }
 
 const Kernels* GetBF16() {
   static constexpr Kernels kKernels = {EncodeHalf<DType::kBF16>,
                                        DecodeHalf<DType::kBF16>, nullptr,
-                                       RoundTripHalf<DType::kBF16>};
+                                       nullptr, RoundTripHalf<DType::kBF16>};
   return &kKernels;
 }
 

@@ -15,7 +15,7 @@ namespace {
 // Lane i of the result is entry index[i] of a table, of as many entries as the
 // name says, in two registers or in memory.
 template <class D, class VI>
-HWY_INLINE hn::Vec<D> Lookup32(D /*d*/, const hn::Vec<D>* v, VI index) {
+HWY_INLINE hn::Vec<D> EntryOf32(D /*d*/, const hn::Vec<D>* v, VI index) {
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
   if constexpr (hn::MaxLanes(D()) == 16) {
     if constexpr (sizeof(hn::TFromD<D>) == 4 && hwy::IsFloat<hn::TFromD<D>>()) {
@@ -37,7 +37,7 @@ HWY_INLINE hn::Vec<D> Lookup32(D /*d*/, const hn::Vec<D>* v, VI index) {
 }
 
 template <class D, class VI>
-HWY_INLINE hn::Vec<D> Lookup16(D d, const hn::Vec<D>* v, VI index) {
+HWY_INLINE hn::Vec<D> EntryOf16(D d, const hn::Vec<D>* v, VI index) {
   const hn::RebindToSigned<D> di;
   const auto lanes = hn::IndicesFromVec(d, hn::And(index, hn::Set(di, 7)));
   const auto upper = hn::RebindMask(d, hn::Gt(index, hn::Set(di, 7)));
@@ -114,8 +114,8 @@ struct TableCodec {
         const auto bucket = hn::BitCast(
             di, hn::MulAdd(bounded, buckets_, hn::Set(d, 12582912.0f)));
         const auto above =
-            hn::RebindMask(di, hn::Gt(u, Lookup32(d, a_, bucket)));
-        const auto codes = Lookup32(di, b_, bucket);
+            hn::RebindMask(di, hn::Gt(u, EntryOf32(d, a_, bucket)));
+        const auto codes = EntryOf32(di, b_, bucket);
         if constexpr (kKind == kRanks) {
           return AddWhere(above, codes, hn::Set(di, 1));
         }
@@ -136,7 +136,7 @@ struct TableCodec {
           rank = hn::Sub(hn::Add(rank, rank), above(threshold));
         }
         if constexpr (kKind == kRanks) return rank;
-        return Lookup16(di, b_, rank);
+        return EntryOf16(di, b_, rank);
       } else {
         auto rank = hn::Zero(di);
         HWY_UNROLL(1)
@@ -175,7 +175,7 @@ struct TableCodec {
         return hn::Mul(hn::TableLookupLanes(v_[0], hn::IndicesFromVec(d, code)),
                        scale);
       } else if constexpr (kLanesOf == 8) {
-        return hn::Mul(Lookup16(d, v_, code), scale);
+        return hn::Mul(EntryOf16(d, v_, code), scale);
       } else {
         // Whole vectors are decoded: behind a span, lanes may hold anything.
         const auto entry = hn::And(code, hn::Set(hn::RebindToSigned<D>(), 15));

@@ -211,6 +211,80 @@ struct Part {
   size_t count;
 };
 
+// A span on its way to codes.
+struct EncodeSpan {
+  uint64_t element;  // its first, in the matrix
+  size_t count;
+  uint64_t to_end;  // from it to the end of the block's row
+  const float* x;
+  size_t readable;     // floats from x on
+  uint64_t within;     // elements of the first part's run before the span
+  uint64_t last_rest;  // of the last part's run, from the part on
+  size_t num_parts;
+  Part parts[kSpan];
+};
+
+// The span's runs.
+HWY_INLINE void CutIntoParts(const EncodeArgs& args, RunCursor* cursor,
+                             EncodeSpan* span) {
+  span->within = cursor->offset();
+  span->last_rest = cursor->rest();
+  size_t num_parts = 0;
+  for (size_t at = 0; at < span->count; ++num_parts) {
+    span->last_rest = cursor->rest();
+    const size_t left = span->count - at;
+    const size_t n =
+        left < span->last_rest ? left : static_cast<size_t>(span->last_rest);
+    span->parts[num_parts] = {cursor->param() - args.param_base, n};
+    cursor->Advance(n);
+    at += n;
+  }
+  span->num_parts = num_parts;
+}
+
+// Ranges and parameters of the runs that begin in the span; false where one is
+// not finite.
+HWY_INLINE bool FindParams(const EncodeArgs& args, Statistic statistic,
+                           bool direct, const EncodeSpan& span) {
+  bool finite = true;
+  const Part* const parts = span.parts;
+  const size_t num_parts = span.num_parts;
+  // The last run goes on behind the span's end.
+  const uint64_t behind =
+      span.to_end - (span.count - parts[num_parts - 1].count);
+  const size_t last =
+      static_cast<size_t>(span.last_rest < behind ? span.last_rest : behind);
+  size_t at = span.within != 0 ? parts[0].count : 0;
+  for (size_t first = span.within != 0 ? 1 : 0; first < num_parts;) {
+    const size_t end = num_parts - first < kBatch ? num_parts : first + kBatch;
+    Range ranges[kBatch];
+    for (size_t p = first; p < end; ++p) {
+      const size_t n = parts[p].count;
+      // Half of a later span here, the other half while this is coded.
+      if (direct) PrefetchFloats(span.x + kAhead + at / 2, n / 2);
+      const size_t run = p + 1 == num_parts ? last : n;
+      const bool in_place = direct || run <= span.count - at;
+      // What is not finite has no parameters; the caller reports it.
+      if (!FindRange(args, span.element + at, in_place ? span.x + at : nullptr,
+                     run, span.readable - at, statistic, &ranges[p - first])) {
+        finite = false;
+      }
+      at += n;
+    }
+    Params params[kBatch];
+    ParamsOf(*args.format, args.variant, ranges, end - first, params);
+    for (size_t p = first; p < end; ++p) {
+      args.scales[parts[p].param] = params[p - first].scale;
+      if (args.zero_points) {
+        args.zero_points[parts[p].param] =
+            static_cast<int8_t>(params[p - first].zero_point);
+      }
+    }
+    first = end;
+  }
+  return finite;
+}
+
 // The reciprocals of the parts' scales, and their zero points as floats.
 HWY_INLINE void ReadParams(const EncodeArgs& args, const Part* parts,
                            size_t count, float* inverse, float* zero_point) {
@@ -229,6 +303,58 @@ HWY_INLINE void ReadParams(const EncodeArgs& args, const Part* parts,
   }
 }
 
+// Codes, with parameters of their own for each element.
+template <class Codec>
+HWY_INLINE void EncodeByElement(const EncodeArgs& args, const EncodeSpan& span,
+                                const uint32_t* random, int8_t* codes) {
+  WithEncoder<Codec, DF, Codec::kGeneral>(args.rule, [&](auto* tag) HWY_ATTR {
+    EncoderOf<decltype(tag)> encoder(DF(), args.rule);
+    size_t at = 0;
+    for (size_t p = 0; p < span.num_parts; at += span.parts[p].count, ++p) {
+      EncodeElements(encoder, span.x + at, span.parts[p].count,
+                     span.readable - at, args.elements,
+                     p == 0 ? span.within : 0, random + at, codes + at);
+    }
+  });
+}
+
+// Codes, part by part.
+template <class Codec>
+HWY_INLINE void EncodeByPart(const EncodeArgs& args, bool prefetch,
+                             const EncodeSpan& span, const uint32_t* random,
+                             int8_t* codes) {
+  HWY_ALIGN float inverse[kSpan + kFloatSlack];
+  HWY_ALIGN float zero_point[kSpan + kFloatSlack];
+  ReadParams(args, span.parts, span.num_parts, inverse, zero_point);
+  WithEncoder<Codec, DF, 0>(args.rule, [&](auto* tag) HWY_ATTR {
+    const DF d;
+    EncoderOf<decltype(tag)> encoder(d, args.rule);
+    size_t at = 0;
+    for (size_t p = 0; p < span.num_parts; at += span.parts[p].count, ++p) {
+      if (prefetch) {
+        PrefetchFloats(span.x + kAhead + kSpan / 2 + at / 2,
+                       span.parts[p].count / 2);
+      }
+      encoder.Begin(d, hn::Set(d, inverse[p]), hn::Set(d, zero_point[p]));
+      EncodeRun(encoder, span.x + at, span.parts[p].count, span.readable - at,
+                random + at, codes + at);
+    }
+  });
+}
+
+HWY_INLINE void LeaveOutColumns(const EncodeArgs& args, const EncodeSpan& span,
+                                int8_t* codes) {
+  size_t at = 0;
+  for (size_t p = 0; p < span.num_parts; at += span.parts[p].count, ++p) {
+    const int8_t zero =
+        args.zero_points ? args.zero_points[span.parts[p].param] : 0;
+    LeaveOut(args.left_out, (span.element + at) % args.features, args.features,
+             span.parts[p].count, zero, codes + at);
+  }
+}
+
+// A stage at a time for all of a span's runs: a stage's runs do not wait for
+// each other, as a run's stages do.
 template <class Codec>
 bool EncodeBlock(const EncodeArgs& args) {
   const Layout& layout = *args.layout;
@@ -241,120 +367,44 @@ bool EncodeBlock(const EncodeArgs& args) {
   HWY_ALIGN float scratch[kSpan + kFloatSlack];
   HWY_ALIGN int8_t codes[kSpan + kPackSlack];
   HWY_ALIGN uint32_t random[kSpan + kFloatSlack];
-  Part parts[kSpan];
-  HWY_ALIGN float inverse[kSpan + kFloatSlack];
-  HWY_ALIGN float zero_point[kSpan + kFloatSlack];
+  EncodeSpan span;
   bool finite = true;
 
   for (uint64_t row = args.row_begin; row < args.row_end; ++row) {
     RunCursor cursor(layout, row, args.column_begin);
-    for (uint64_t column = args.column_begin; column < args.column_end;) {
-      const uint64_t to_end = args.column_end - column;
-      const size_t span = to_end < kSpan ? static_cast<size_t>(to_end) : kSpan;
-      const uint64_t element = row * layout.columns + column;
-      const float* x = scratch;
-      if (direct) {
-        x = floats + element;
-      } else {
-        LoadElements(args.source, element, span, scratch);
-      }
+    for (uint64_t column = args.column_begin; column < args.column_end;
+         column += span.count) {
+      span.element = row * layout.columns + column;
+      span.to_end = args.column_end - column;
+      span.count =
+          span.to_end < kSpan ? static_cast<size_t>(span.to_end) : kSpan;
       // The scratch space may be read to its end; an array only within the
       // block's row, behind which there may be nothing.
-      const size_t readable =
-          direct ? static_cast<size_t>(to_end) : span + kFloatSlack;
-
-      // A stage at a time for all of the span's runs: a stage's runs do not
-      // wait for each other, as a run's stages do.
-      const uint64_t within = cursor.offset();
-      uint64_t rest = cursor.rest();
-      size_t num_parts = 0;
-      for (size_t at = 0; at < span; ++num_parts) {
-        rest = cursor.rest();
-        const size_t n =
-            span - at < rest ? span - at : static_cast<size_t>(rest);
-        parts[num_parts] = {cursor.param() - args.param_base, n};
-        cursor.Advance(n);
-        at += n;
-      }
-
-      if (args.find_params) {
-        // The last run goes on behind the span's end.
-        const uint64_t behind = to_end - (span - parts[num_parts - 1].count);
-        const size_t last = static_cast<size_t>(rest < behind ? rest : behind);
-        size_t at = within != 0 ? parts[0].count : 0;
-        for (size_t first = within != 0 ? 1 : 0; first < num_parts;) {
-          const size_t end =
-              num_parts - first < kBatch ? num_parts : first + kBatch;
-          Range ranges[kBatch];
-          for (size_t p = first; p < end; ++p) {
-            const size_t n = parts[p].count;
-            // Half of a later span here, the other half while this is coded.
-            if (direct) PrefetchFloats(x + kAhead + at / 2, n / 2);
-            const size_t run = p + 1 == num_parts ? last : n;
-            const bool in_place = direct || run <= span - at;
-            // What is not finite has no parameters; the caller reports it.
-            if (!FindRange(args, element + at, in_place ? x + at : nullptr, run,
-                           readable - at, statistic, &ranges[p - first])) {
-              finite = false;
-            }
-            at += n;
-          }
-          Params params[kBatch];
-          ParamsOf(*args.format, args.variant, ranges, end - first, params);
-          for (size_t p = first; p < end; ++p) {
-            args.scales[parts[p].param] = params[p - first].scale;
-            if (args.zero_points) {
-              args.zero_points[parts[p].param] =
-                  static_cast<int8_t>(params[p - first].zero_point);
-            }
-          }
-          first = end;
-        }
-      }
-      if (stochastic) RandomWords(args.seed, element, span, random);
-      if (layout.per_element) {
-        WithEncoder<Codec, DF, Codec::kGeneral>(
-            args.rule, [&](auto* tag) HWY_ATTR {
-              EncoderOf<decltype(tag)> encoder(DF(), args.rule);
-              size_t at = 0;
-              for (size_t p = 0; p < num_parts; at += parts[p].count, ++p) {
-                EncodeElements(encoder, x + at, parts[p].count, readable - at,
-                               args.elements, p == 0 ? within : 0, random + at,
-                               codes + at);
-              }
-            });
+      if (direct) {
+        span.x = floats + span.element;
+        span.readable = static_cast<size_t>(span.to_end);
       } else {
-        ReadParams(args, parts, num_parts, inverse, zero_point);
-        WithEncoder<Codec, DF, 0>(args.rule, [&](auto* tag) HWY_ATTR {
-          const DF d;
-          EncoderOf<decltype(tag)> encoder(d, args.rule);
-          size_t at = 0;
-          for (size_t p = 0; p < num_parts; at += parts[p].count, ++p) {
-            if (args.find_params && direct) {
-              PrefetchFloats(x + kAhead + kSpan / 2 + at / 2,
-                             parts[p].count / 2);
-            }
-            encoder.Begin(d, hn::Set(d, inverse[p]), hn::Set(d, zero_point[p]));
-            EncodeRun(encoder, x + at, parts[p].count, readable - at,
-                      random + at, codes + at);
-          }
-        });
+        LoadElements(args.source, span.element, span.count, scratch);
+        span.x = scratch;
+        span.readable = span.count + kFloatSlack;
       }
-      if (args.left_out != nullptr) {
-        size_t at = 0;
-        for (size_t p = 0; p < num_parts; at += parts[p].count, ++p) {
-          const int8_t zero =
-              args.zero_points ? args.zero_points[parts[p].param] : 0;
-          LeaveOut(args.left_out, (element + at) % args.features, args.features,
-                   parts[p].count, zero, codes + at);
-        }
+      CutIntoParts(args, &cursor, &span);
+      if (args.find_params && !FindParams(args, statistic, direct, span)) {
+        finite = false;
       }
-      memset(codes + span, args.format->padding, kMaxUnitCodes);
+      if (stochastic) RandomWords(args.seed, span.element, span.count, random);
+      if (layout.per_element) {
+        EncodeByElement<Codec>(args, span, random, codes);
+      } else {
+        EncodeByPart<Codec>(args, args.find_params && direct, span, random,
+                            codes);
+      }
+      if (args.left_out != nullptr) LeaveOutColumns(args, span, codes);
+      memset(codes + span.count, args.format->padding, kMaxUnitCodes);
       packing.pack(
-          codes, span, args.format->bias,
+          codes, span.count, args.format->bias,
           args.codes + (row * layout.row_bytes + ByteOf(args.packing, column) -
                         args.code_base));
-      column += span;
     }
   }
   return finite;
@@ -385,6 +435,66 @@ HWY_INLINE void DecodeRun(const Decoder& decoder, const int8_t* codes,
   }
 }
 
+// A span on its way from codes.
+struct DecodeSpan {
+  size_t count;
+  const uint8_t* packed;  // from the first code's unit on
+  const int8_t* codes;
+  // Its values, and how many floats may be written from there on.
+  float* values;
+  size_t writable;
+  const float* scales;  // entry 0 is parameter scale_base
+  uint64_t scale_base;
+};
+
+// Codes of the next span, a few at a time, so that they come while the values
+// of this one's part at .. at + count go.
+HWY_INLINE void PrefetchCodes(Packing packing, const uint8_t* packed, size_t at,
+                              size_t count) {
+  const size_t ahead = ByteOf(packing, kDecodeSpan);
+  const size_t last = ByteOf(packing, at + count);
+  for (size_t b = ByteOf(packing, at); b < last; b += 64) {
+    hwy::Prefetch(packed + ahead + b);
+  }
+}
+
+// The span's values, run by run. Whole vectors may run into what comes next,
+// which is written later.
+template <class Decoder>
+HWY_INLINE void DecodeParts(const DecodeArgs& args, const Decoder& decoder,
+                            const DecodeSpan& span, RunCursor* cursor) {
+  const DF d;
+  for (size_t at = 0; at < span.count;) {
+    const uint64_t rest = cursor->rest();
+    const size_t n =
+        span.count - at < rest ? span.count - at : static_cast<size_t>(rest);
+    if (args.stream) PrefetchCodes(args.packing, span.packed, at, n);
+    if (args.layout->per_element) {
+      const float* scale = args.elements.scale + cursor->offset();
+      const float* zero = args.elements.zero_point + cursor->offset();
+      DecodeRun(
+          decoder, span.codes + at, n, span.writable - at,
+          [&](size_t i) HWY_ATTR { return hn::LoadU(d, scale + i); },
+          [&](size_t i) HWY_ATTR { return hn::LoadU(d, zero + i); },
+          span.values + at);
+    } else {
+      const auto scale =
+          hn::Set(d, span.scales[cursor->param() - span.scale_base]);
+      const auto zero = hn::Set(
+          d, args.zero_points
+                 ? static_cast<float>(
+                       args.zero_points[cursor->param() - args.param_base])
+                 : 0.0f);
+      DecodeRun(
+          decoder, span.codes + at, n, span.writable - at,
+          [&](size_t) HWY_ATTR { return scale; },
+          [&](size_t) HWY_ATTR { return zero; }, span.values + at);
+    }
+    cursor->Advance(n);
+    at += n;
+  }
+}
+
 // args.count is not 0.
 template <class Codec>
 bool DecodeElements(const DecodeArgs& args) {
@@ -406,73 +516,39 @@ bool DecodeElements(const DecodeArgs& args) {
   uint64_t column = args.begin % layout.columns;
   RunCursor cursor(layout, row, column);
   bool fits = true;
-  for (uint64_t done = 0; done < args.count;) {
+  DecodeSpan span;
+  for (uint64_t done = 0; done < args.count; done += span.count) {
     const uint64_t left = args.count - done;
     const uint64_t to_end = layout.columns - column;
     // Codes are unpacked from a unit's first on.
     const size_t skip = static_cast<size_t>(column % unit);
-    size_t span = kDecodeSpan - skip;
-    if (to_end < span) span = static_cast<size_t>(to_end);
-    if (left < span) span = static_cast<size_t>(left);
-    const uint8_t* const packed =
-        args.codes + (row * layout.row_bytes + ByteOf(args.packing, column) -
-                      args.code_base);
-    packing.unpack(packed, skip + span, args.format->bias, codes);
-    const float* scales = args.scales;
-    uint64_t scale_base = args.param_base;
-    if (scales == nullptr) {
-      scale_base = cursor.param();
-      const uint64_t runs = (cursor.offset() + span - 1) / layout.run + 1;
-      args.stored->Read(scale_base, runs, some_scales);
-      scales = some_scales;
+    span.count = kDecodeSpan - skip;
+    if (to_end < span.count) span.count = static_cast<size_t>(to_end);
+    if (left < span.count) span.count = static_cast<size_t>(left);
+    span.packed = args.codes + (row * layout.row_bytes +
+                                ByteOf(args.packing, column) - args.code_base);
+    packing.unpack(span.packed, skip + span.count, args.format->bias, codes);
+    span.codes = codes + skip;
+    span.scales = args.scales;
+    span.scale_base = args.param_base;
+    if (args.scales == nullptr) {
+      span.scale_base = cursor.param();
+      const uint64_t runs = (cursor.offset() + span.count - 1) / layout.run + 1;
+      args.stored->Read(span.scale_base, runs, some_scales);
+      span.scales = some_scales;
     }
-
     uint8_t* const out = args.out + done * out_size;
-    float* const values = direct ? reinterpret_cast<float*>(out) : scratch;
-    const size_t writable =
-        direct ? static_cast<size_t>(left) : span + kFloatSlack;
-    for (size_t at = 0; at < span;) {
-      const uint64_t rest = cursor.rest();
-      const size_t n = span - at < rest ? span - at : static_cast<size_t>(rest);
-      // Codes of the next span, a few at a time, so that they come while this
-      // span's values go.
-      if (args.stream) {
-        const size_t ahead = ByteOf(args.packing, kDecodeSpan);
-        const size_t last = ByteOf(args.packing, at + n);
-        for (size_t b = ByteOf(args.packing, at); b < last; b += 64) {
-          hwy::Prefetch(packed + ahead + b);
-        }
-      }
-      // Whole vectors may run into what comes next, which is written later.
-      if (layout.per_element) {
-        const float* scale = args.elements.scale + cursor.offset();
-        const float* zero = args.elements.zero_point + cursor.offset();
-        DecodeRun(
-            decoder, codes + skip + at, n, writable - at,
-            [&](size_t i) HWY_ATTR { return hn::LoadU(d, scale + i); },
-            [&](size_t i) HWY_ATTR { return hn::LoadU(d, zero + i); },
-            values + at);
-      } else {
-        const auto scale = hn::Set(d, scales[cursor.param() - scale_base]);
-        const auto zero = hn::Set(
-            d, args.zero_points
-                   ? static_cast<float>(
-                         args.zero_points[cursor.param() - args.param_base])
-                   : 0.0f);
-        DecodeRun(
-            decoder, codes + skip + at, n, writable - at,
-            [&](size_t) HWY_ATTR { return scale; },
-            [&](size_t) HWY_ATTR { return zero; }, values + at);
-      }
-      cursor.Advance(n);
-      at += n;
-    }
+    span.values = direct ? reinterpret_cast<float*>(out) : scratch;
+    span.writable =
+        direct ? static_cast<size_t>(left) : span.count + kFloatSlack;
+    DecodeParts(args, decoder, span, &cursor);
     if (!direct) {
-      if (!FitsDType(args.dtype, args.overflow, scratch, span)) fits = false;
-      StoreElements(scratch, span, args.dtype, args.stream, out);
+      if (!FitsDType(args.dtype, args.overflow, scratch, span.count)) {
+        fits = false;
+      }
+      StoreElements(scratch, span.count, args.dtype, args.stream, out);
     }
-    done += span;
-    column += span;
+    column += span.count;
     if (column == layout.columns) {
       column = 0;
       cursor = RunCursor(layout, ++row, 0);
@@ -515,6 +591,64 @@ void RoundTrip(const RoundTripArgs& args) {
 }
 
 // Stochastic rounding is fitted as rounding to nearest.
+HWY_INLINE CodeRule FittedRule(CodeRule rule) {
+  if (rule.rounding == Rounding::kStochastic) {
+    rule.rounding = Rounding::kHalfEven;
+  }
+  return rule;
+}
+
+// A lane is a candidate: no sum goes across lanes, so none depends on their
+// number.
+template <class Codec>
+void Errors(const ErrorsArgs& args) {
+  using D = hn::CappedTag<float, kLanes>;
+  using V = hn::Vec<D>;
+  const D d;
+  constexpr size_t kBlock = 256;
+  const CodeRule rule = FittedRule(args.rule);
+  const typename Codec::template Decoder<D> decoder(d, rule);
+  WithEncoder<Codec, D, 0>(rule, [&](auto* tag) HWY_ATTR {
+    EncoderOf<decltype(tag)> encoder(d, rule);
+    for (size_t c = 0; c < args.candidates; c += hn::Lanes(d)) {
+      const V scale = hn::LoadU(d, args.scales + c);
+      const V zero = hn::LoadU(d, args.zero_points + c);
+      // As InverseScale.
+      const V inverse = hn::IfThenZeroElse(hn::Eq(scale, hn::Zero(d)),
+                                           hn::Div(hn::Set(d, 1.0f), scale));
+      encoder.Begin(d, inverse, zero);
+      const auto square = [&](float value) HWY_ATTR {
+        const V x = hn::Set(d, value);
+        const V e = hn::Sub(x, decoder(d, encoder(d, x, nullptr), scale, zero));
+        return hn::Mul(e, e);
+      };
+      V total = hn::Zero(d);
+      for (size_t begin = 0; begin < args.count; begin += kBlock) {
+        const float* const x = args.x + begin;
+        const size_t n = HWY_MIN(kBlock, args.count - begin);
+        V sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+        size_t i = 0;
+        for (; i + 4 <= n; i += 4) {
+          sum0 = hn::Add(sum0, square(x[i]));
+          sum1 = hn::Add(sum1, square(x[i + 1]));
+          sum2 = hn::Add(sum2, square(x[i + 2]));
+          sum3 = hn::Add(sum3, square(x[i + 3]));
+        }
+        if (i < n) sum0 = hn::Add(sum0, square(x[i]));
+        if (i + 1 < n) sum1 = hn::Add(sum1, square(x[i + 1]));
+        if (i + 2 < n) sum2 = hn::Add(sum2, square(x[i + 2]));
+        total =
+            hn::Add(total, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3)));
+      }
+      HWY_ALIGN float sums[kLanes];
+      hn::Store(total, d, sums);
+      for (size_t k = 0; k < hn::Lanes(d); ++k) {
+        args.errors[c + k] = static_cast<double>(sums[k]);
+      }
+    }
+  });
+}
+
 template <class Codec>
 FitSums Fit(const FitArgs& args) {
   using Sums = LaneSumsOf<float>;
@@ -527,10 +661,7 @@ FitSums Fit(const FitArgs& args) {
   const auto one = hn::Set(d, 1.0f);
   const auto zero = hn::Set(d, static_cast<float>(args.params.zero_point));
   const typename Codec::template Decoder<D> decoder(d, args.rule);
-  CodeRule rule = args.rule;
-  if (rule.rounding == Rounding::kStochastic) {
-    rule.rounding = Rounding::kHalfEven;
-  }
+  const CodeRule rule = FittedRule(args.rule);
   WithEncoder<Codec, D, Codec::kGeneral>(rule, [&](auto* tag) HWY_ATTR {
     EncoderOf<decltype(tag)> encoder(d, rule);
     encoder.Begin(d, inv, zero);
@@ -556,8 +687,9 @@ FitSums Fit(const FitArgs& args) {
 // What a format's dispatch function returns.
 template <class Codec>
 const Kernels* MakeKernels() {
-  static constexpr Kernels kKernels = {
-      EncodeBlock<Codec>, DecodeElements<Codec>, Fit<Codec>, RoundTrip<Codec>};
+  static constexpr Kernels kKernels = {EncodeBlock<Codec>,
+                                       DecodeElements<Codec>, Errors<Codec>,
+                                       Fit<Codec>, RoundTrip<Codec>};
   return &kKernels;
 }
 

@@ -106,6 +106,21 @@ struct RoundTripArgs {
   float* out = nullptr;  // may be x
 };
 
+// Squared errors of values under many parameters at once.
+struct ErrorsArgs {
+  CodeRule rule;
+  // Of the candidates, a multiple of kLanes of them.
+  const float* scales = nullptr;
+  const float* zero_points = nullptr;
+  size_t candidates = 0;
+  const float* x = nullptr;  // count <= kChunk
+  size_t count = 0;
+  // For each candidate, the sum of (x - value)^2 in float32: of every 256
+  // values, as far as they go, four sums of every fourth value, (the first plus
+  // the second) plus (the third plus the fourth); then over these in order.
+  double* errors = nullptr;
+};
+
 struct FitArgs {
   CodeRule rule;
   Params params;

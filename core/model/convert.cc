@@ -7,6 +7,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
+#include "core/base/tick.h"
 #include "core/io/model_output.h"
 #include "core/io/naming.h"
 #include "core/model/tensor_entry.h"
@@ -129,8 +130,8 @@ class ReadPages : public SliceSink {
 
 void QuantizeEntry(const Context& context, const Config& config,
                    const ModelFile& file, const ModelEntry& entry,
-                   uint64_t slice_elements, ContainerWriter* writer, Meter* meter,
-                   ReportRow* row) {
+                   uint64_t slice_elements, ContainerWriter* writer,
+                   Meter* meter, ReportRow* row) {
   const ArrayView array = PlainView(file, entry);
   EntrySink parts(context, entry.name, entry.shape, config, writer);
   MetricsSink metrics(context, array);
@@ -152,11 +153,13 @@ void QuantizeEntry(const Context& context, const Config& config,
 
 }  // namespace
 
-Report QuantizeFile(const Context& context, const Plan& plan,
+Report QuantizeFile(const Context& caller, const Plan& plan,
                     const std::string& input, const std::string& output,
                     const WriteOptions& options, const Progress& progress,
                     const std::vector<ExtraArray>& extra,
                     uint64_t slice_elements) {
+  // Its tick reports to the progress, which may cancel.
+  Context context = caller;
   const auto file = ModelFile::Open(context, input);
   for (const ExtraArray& array : extra) {
     if (file->Find(array.name) == nullptr) continue;
@@ -171,6 +174,7 @@ Report QuantizeFile(const Context& context, const Plan& plan,
   ModelOutput writer(context, output, FileKind::kBnq, options, file->metadata(),
                      {});
   Meter meter(progress, TotalBytes(*file));
+  if (progress) context.tick = Ticking([&meter] { meter.Add(0); });
   Report report;
   for (const ModelEntry& entry : file->entries()) {
     meter.Begin(entry.name);
@@ -221,10 +225,12 @@ Report QuantizeFile(const Context& context, const Plan& plan,
   return report;
 }
 
-Report DequantizeFile(const Context& context, const std::string& input,
+Report DequantizeFile(const Context& caller, const std::string& input,
                       const std::string& output, DType dtype, Overflow overflow,
                       const WriteOptions& options, const Progress& progress,
                       uint64_t slice_elements) {
+  // Its tick reports to the progress, which may cancel.
+  Context context = caller;
   const auto file = ModelFile::Open(context, input);
   if (!HoldsQuantized(file->kind())) {
     Fail(Status::kUnsupported, "input = ", Quoted(input),
@@ -242,6 +248,7 @@ Report DequantizeFile(const Context& context, const std::string& input,
   ModelOutput writer(context, output, FileKind::kSafetensors, options,
                      file->metadata(), tensors);
   Meter meter(progress, TotalBytes(*file));
+  if (progress) context.tick = Ticking([&meter] { meter.Add(0); });
   const uint64_t size = Info(dtype).bits / 8;
   Buffer values;
   std::map<std::string, ReportRow> rows;

@@ -9,10 +9,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <utility>
 
 #include "core/base/portable_math.h"
 #include "core/optimize/methods.h"
-#include "core/tensor/dequantize.h"
 #include "core/tensor/quantize.h"
 
 namespace bnq {
@@ -27,53 +28,77 @@ std::vector<float> AwqScales(const std::vector<double>& a, double r) {
   return scales;
 }
 
-std::vector<float> AwqSearch(const LayerTask& task) {
-  const int ratios = task.options.As<int>(OptimizeOption::kRatios);
-  const std::vector<double> a = task.layer.MeanAbs();
-  const uint64_t rows = task.rows, columns = task.columns;
-  const uint64_t n = rows * columns;
+namespace {
+
+// The plain rule's tensor of the weights times input scales; nullptr where one
+// of the products is not finite.
+std::unique_ptr<QuantizedTensor> Scaled(const LayerTask& task,
+                                        const std::vector<float>& s,
+                                        Buffer* scratch) {
+  const uint64_t n = task.rows * task.columns;
+  bool finite = true;
+  float* const scaled = scratch->as<float>();
+  for (uint64_t r = 0; r < task.rows; ++r) {
+    for (uint64_t k = 0; k < task.columns; ++k) {
+      const uint64_t e = r * task.columns + k;
+      scaled[e] = task.weights[e] * s[k];
+      finite = finite && std::isfinite(scaled[e]);
+    }
+    if (r % 64 == 0) task.context().Tick();
+  }
+  if (!finite || n == 0) return nullptr;
   // The weights' own non-finite values and clip have been dealt with.
-  Config config = task.config;
-  config.SetFloat(static_cast<int32_t>(Option::kClip), 0.0);
-  Buffer scaled = task.context.Allocate(n * sizeof(float));
-  Buffer values = task.context.Allocate(n * sizeof(float));
-  std::vector<double> errors(rows);
-  std::vector<float> best(columns, 1.0f);
+  Config plain = task.subject.config();
+  plain.SetFloat(static_cast<int32_t>(Option::kClip), 0.0);
+  ArrayView view;
+  view.data = scratch->data();
+  view.shape = task.subject.shape();
+  const auto tensor = Quantize(task.context(), plain, view);
+  // It is the config's tensor, whose clip does not matter any more.
+  return TensorOfParts(task.context(), task.subject.config(), view.shape,
+                       tensor->parts(), /*borrow=*/false);
+}
+
+LayerResult AwqLayer(const LayerTask& task) {
+  const int ratios = task.subject.options().As<int>(OptimizeOption::kRatios);
+  const std::vector<double> a = task.layer.MeanAbs();
+  Buffer scratch =
+      task.context().Allocate(task.rows * task.columns * sizeof(float));
+  LayerResult best;
   double least = HUGE_VAL;
   for (int i = 0; i < ratios; ++i) {
     const std::vector<float> s = AwqScales(a, static_cast<double>(i) / ratios);
-    double error = 0.0;
-    bool finite = true;
-    for (uint64_t e = 0; e < n; ++e) {
-      const float v = task.weights[e] * s[e % columns];
-      finite = finite && std::isfinite(v);
-      scaled.as<float>()[e] = v;
-    }
-    if (finite) {
-      ArrayView view;
-      view.data = scaled.data();
-      view.shape = task.shape;
-      const auto tensor = Quantize(task.context, config, view);
-      Dequantizer(task.context, *tensor)
-          .DecodeParallel(0, n, DType::kF32, values.data());
-      task.layer.OutputErrors(
-          rows,
-          [&](uint64_t r, uint64_t k) {
-            const uint64_t e = r * columns + k;
-            return static_cast<double>(task.weights[e]) -
-                   static_cast<double>(values.as<float>()[e]) /
-                       static_cast<double>(s[k]);
-          },
-          errors.data());
-      for (double row : errors) error += row;
+    auto tensor = Scaled(task, s, &scratch);
+    if (tensor != nullptr) {
+      double error = 0.0;
+      for (double row : task.OutputErrors(*tensor, s.data())) error += row;
       if (error < least) {
         least = error;
-        best = s;
+        best.tensor = std::move(tensor);
+        best.input_scales = s;
       }
     }
-    task.progress(static_cast<uint64_t>(i) + 1, static_cast<uint64_t>(ratios));
+    task.subject.Report(static_cast<uint64_t>(i) + 1,
+                        static_cast<uint64_t>(ratios));
+  }
+  best.parts = task.columns;
+  best.improved = 0;
+  for (float v : best.input_scales) best.improved += v != 1.0f;
+  if (best.improved == 0) {
+    best.input_scales.clear();
+    best.tensor = task.subject.TensorOf(task.subject.start());
   }
   return best;
 }
+
+}  // namespace
+
+extern const OptimizationMethod kAwqMethod;
+const OptimizationMethod kAwqMethod = {
+    OptimizeMethod::kAwq,
+    /*integers_only=*/false,
+    /*any_objective=*/false,
+    /*any_scope=*/false,     NeedsInputs::kAlways, nullptr, AwqLayer,
+};
 
 }  // namespace bnq

@@ -112,8 +112,6 @@ int IterationsOf(const OptimizeOptions& options) {
   return n == 0 ? kIterations : n;
 }
 
-}  // namespace
-
 Params GradientRefine(const SegmentTask& task) {
   const Slopes slopes(task.format, task.variant);
   const int iterations = IterationsOf(task.options);
@@ -124,6 +122,7 @@ Params GradientRefine(const SegmentTask& task) {
   for (int i = 0; i <= iterations; ++i) {
     double error = 0.0, scale = 0.0, zero = 0.0;
     for (uint64_t k = 0; k < task.count; ++k) {
+      if (k % kTickElements == 0) task.context.Tick();
       const Slope slope = slopes.Of(task.x[k], params);
       error += slope.error * slope.error;
       scale += slope.error * slope.scale;
@@ -138,101 +137,156 @@ Params GradientRefine(const SegmentTask& task) {
     learned.zero.Step(zero, left);
     params = Usable(task.format, task.variant, learned.scale.value(),
                     learned.zero.value());
-    task.tick();
   }
   return best;
 }
 
-void GradientRefineLayer(const LayerTask& task, ParamSet* params) {
-  constexpr uint64_t kTileRows = 32;
-  const Variant variant = task.config.variant();
-  const Slopes slopes(task.format, variant);
-  const int iterations = IterationsOf(task.options);
-  const double rate = task.options.Number(OptimizeOption::kLearningRate);
-  const uint64_t rows = task.rows, columns = task.columns;
-  const uint64_t count = params->scales.size();
-  const Buffer gram = task.layer.Gram();
-  const double* const h = gram.as<double>();
+constexpr uint64_t kTileRows = 32;
 
-  std::vector<Learned> learned;
-  for (uint64_t p = 0; p < count; ++p)
-    learned.emplace_back(params->At(p), rate);
-  ParamSet best = *params;
-  double least = HUGE_VAL;
-  Buffer scale_slopes = task.context.Allocate(rows * columns * sizeof(double));
-  Buffer zero_slopes = task.context.Allocate(
-      params->zero_points.empty() ? 0 : rows * columns * sizeof(double));
-  std::vector<double> losses(rows);
-  for (int i = 0; i <= iterations; ++i) {
-    ParallelFor(task.context, DivCeil(rows, kTileRows), [&](uint64_t tile) {
-      const uint64_t first = tile * kTileRows;
-      const uint64_t height = std::min(kTileRows, rows - first);
-      Buffer scratch =
-          task.context.Allocate(2 * height * columns * sizeof(double));
-      double* const d = scratch.as<double>();
-      double* const gradient = d + height * columns;
-      std::fill(gradient, gradient + height * columns, 0.0);
-      for (uint64_t r = 0; r < height; ++r) {
-        for (uint64_t k = 0; k < columns; ++k) {
-          const uint64_t e = (first + r) * columns + k;
-          const Slope slope = slopes.Of(task.weights[e],
-                                        params->At(task.ParamOf(first + r, k)));
-          d[r * columns + k] = slope.error;
-          scale_slopes.as<double>()[e] = slope.scale;
-          if (zero_slopes.size() != 0) {
-            zero_slopes.as<double>()[e] = slope.zero;
-          }
-        }
-      }
-      ProductArgs product;
-      product.rows = height;
-      product.inner = product.columns = columns;
-      product.a = d;
-      product.a_row = columns;
-      product.b = h;
-      product.b_row = columns;
-      product.c = gradient;
-      product.c_row = columns;
-      AddProduct(product);
-      for (uint64_t r = 0; r < height; ++r) {
-        double loss = 0.0;
-        for (uint64_t k = 0; k < columns; ++k) {
-          const double g = gradient[r * columns + k];
-          const uint64_t e = (first + r) * columns + k;
-          loss += d[r * columns + k] * g;
-          scale_slopes.as<double>()[e] *= g;
-          if (zero_slopes.size() != 0) zero_slopes.as<double>()[e] *= g;
-        }
-        losses[first + r] = loss;
-      }
-    });
+// The descent on a layer: the slopes of its output error at the parameters that
+// there are, summed over what shares them, and a step.
+class LayerDescent {
+ public:
+  explicit LayerDescent(const LayerTask& task)
+      : task_(task),
+        slopes_(task.subject.format(), task.subject.variant()),
+        gram_(task.layer.Gram()),
+        params_(task.subject.start()),
+        scale_slopes_(
+            task.context().Allocate(task.rows * task.columns * sizeof(double))),
+        zero_slopes_(task.context().Allocate(params_.zero_points.empty()
+                                                 ? 0
+                                                 : task.rows * task.columns *
+                                                       sizeof(double))) {
+    const double rate =
+        task.subject.options().Number(OptimizeOption::kLearningRate);
+    for (uint64_t p = 0; p < params_.scales.size(); ++p) {
+      learned_.emplace_back(params_.At(p), rate);
+    }
+  }
+
+  const ParamSet& params() const { return params_; }
+
+  // The error of the layer's outputs at params(); finds the slopes there.
+  double Loss() {
+    std::vector<double> losses(task_.rows);
+    ParallelFor(task_.context(), DivCeil(task_.rows, kTileRows),
+                [&](uint64_t tile) {
+                  const uint64_t first = tile * kTileRows;
+                  FindSlopes(first, std::min(kTileRows, task_.rows - first),
+                             losses.data() + first);
+                });
     double loss = 0.0;
     for (double row : losses) loss += row;
-    if (loss < least) {
-      least = loss;
-      best = *params;
-    }
+    return loss;
+  }
+
+  // `left` is the share of the rate that is left.
+  void Step(double left) {
+    const uint64_t count = params_.scales.size();
     // In the order of elements, since rows may share parameters.
     std::vector<double> scales(count), zeros(count);
-    for (uint64_t r = 0; r < rows; ++r) {
-      for (uint64_t k = 0; k < columns; ++k) {
-        const uint64_t p = task.ParamOf(r, k), e = r * columns + k;
-        scales[p] += scale_slopes.as<double>()[e];
-        if (zero_slopes.size() != 0) zeros[p] += zero_slopes.as<double>()[e];
+    for (uint64_t r = 0; r < task_.rows; ++r) {
+      for (uint64_t k = 0; k < task_.columns; ++k) {
+        const uint64_t p = task_.ParamOf(r, k), e = r * task_.columns + k;
+        scales[p] += scale_slopes_.as<double>()[e];
+        if (zero_slopes_.size() != 0) zeros[p] += zero_slopes_.as<double>()[e];
       }
+      task_.context().Tick();
     }
-    const double left = 1.0 - static_cast<double>(i) / iterations;
     for (uint64_t p = 0; p < count; ++p) {
       // An all-zero segment stays one.
-      if (params->scales[p] == 0.0f) continue;
-      learned[p].scale.Step(scales[p], left);
-      learned[p].zero.Step(zeros[p], left);
-      params->Set(p, Usable(task.format, variant, learned[p].scale.value(),
-                            learned[p].zero.value()));
+      if (params_.scales[p] == 0.0f) continue;
+      learned_[p].scale.Step(scales[p], left);
+      learned_[p].zero.Step(zeros[p], left);
+      params_.Set(p,
+                  Usable(task_.subject.format(), task_.subject.variant(),
+                         learned_[p].scale.value(), learned_[p].zero.value()));
     }
-    task.progress(static_cast<uint64_t>(i), static_cast<uint64_t>(iterations));
   }
-  *params = best;
+
+ private:
+  // Of `height` rows; each row's loss to losses.
+  void FindSlopes(uint64_t first, uint64_t height, double* losses) {
+    const uint64_t columns = task_.columns;
+    Buffer scratch =
+        task_.context().Allocate(2 * height * columns * sizeof(double));
+    double* const d = scratch.as<double>();
+    double* const gradient = d + height * columns;
+    std::fill(gradient, gradient + height * columns, 0.0);
+    for (uint64_t r = 0; r < height; ++r) {
+      for (uint64_t k = 0; k < columns; ++k) {
+        const uint64_t e = (first + r) * columns + k;
+        const Slope slope = slopes_.Of(task_.weights[e],
+                                       params_.At(task_.ParamOf(first + r, k)));
+        d[r * columns + k] = slope.error;
+        scale_slopes_.as<double>()[e] = slope.scale;
+        if (zero_slopes_.size() != 0) {
+          zero_slopes_.as<double>()[e] = slope.zero;
+        }
+      }
+    }
+    ProductArgs product;
+    product.rows = height;
+    product.inner = product.columns = columns;
+    product.a = d;
+    product.a_row = columns;
+    product.b = gram_.as<double>();
+    product.b_row = columns;
+    product.c = gradient;
+    product.c_row = columns;
+    AddProductInPieces(task_.context(), product);
+    for (uint64_t r = 0; r < height; ++r) {
+      double loss = 0.0;
+      for (uint64_t k = 0; k < columns; ++k) {
+        const double g = gradient[r * columns + k];
+        const uint64_t e = (first + r) * columns + k;
+        loss += d[r * columns + k] * g;
+        scale_slopes_.as<double>()[e] *= g;
+        if (zero_slopes_.size() != 0) zero_slopes_.as<double>()[e] *= g;
+      }
+      losses[r] = loss;
+    }
+  }
+
+  const LayerTask& task_;
+  const Slopes slopes_;
+  const Buffer gram_;
+  ParamSet params_;
+  std::vector<Learned> learned_;
+  // Of each element's value by its scale and zero point; then of the error.
+  Buffer scale_slopes_, zero_slopes_;
+};
+
+// The best of all steps.
+LayerResult GradientLayer(const LayerTask& task) {
+  const int iterations = IterationsOf(task.subject.options());
+  LayerDescent descent(task);
+  ParamSet best = descent.params();
+  double least = HUGE_VAL;
+  for (int i = 0; i <= iterations; ++i) {
+    const double loss = descent.Loss();
+    if (loss < least) {
+      least = loss;
+      best = descent.params();
+    }
+    descent.Step(1.0 - static_cast<double>(i) / iterations);
+    task.subject.Report(static_cast<uint64_t>(i),
+                        static_cast<uint64_t>(iterations));
+  }
+  LayerResult result;
+  result.tensor = task.subject.TensorOf(best);
+  return result;
 }
+
+}  // namespace
+
+extern const OptimizationMethod kGradientMethod;
+const OptimizationMethod kGradientMethod = {
+    OptimizeMethod::kGradient,
+    /*integers_only=*/false,
+    /*any_objective=*/false,
+    /*any_scope=*/false,       NeedsInputs::kMay, GradientRefine, GradientLayer,
+};
 
 }  // namespace bnq

@@ -42,6 +42,29 @@ Params NarrowedParams(const Format& format, const Variant& variant,
   return ParamsOf(format, plain, range);
 }
 
+namespace {
+
+// Zero points beside the best with the same scale, in the direction that helps.
+Params MoveZeroPoint(const SegmentTask& task, Params best, double least) {
+  const CodeRange codes = task.format.code_range(task.variant);
+  const int steps = task.options.As<int>(OptimizeOption::kZeroPointSteps);
+  for (const int direction : {1, -1}) {
+    bool moved = false;
+    for (int i = 0; i < steps; ++i) {
+      Params p = best;
+      p.zero_point += direction;
+      if (p.zero_point < codes.lo || p.zero_point > codes.hi) break;
+      const double error = task.objective.Error(p);
+      if (!(error < least)) break;
+      least = error;
+      best = p;
+      moved = true;
+    }
+    if (moved) break;
+  }
+  return best;
+}
+
 Params GridSearch(const SegmentTask& task) {
   const bool asymmetric = task.variant.scheme == Scheme::kAsymmetric;
   double lo = 1.0, hi = 1.0;
@@ -69,7 +92,7 @@ Params GridSearch(const SegmentTask& task) {
     best = candidates[i];
     lo = hi = ratios[i];
   }
-  task.tick();
+  task.context.Tick();
 
   const auto attempt = [&](double l, double h) {
     if (l > 1.0 || h > 1.0) return false;
@@ -95,27 +118,19 @@ Params GridSearch(const SegmentTask& task) {
     }
     h = std::sqrt(h);
     if (!attempt(lo * h, hi * h)) attempt(lo / h, hi / h);
-    task.tick();
+    task.context.Tick();
   }
-  if (asymmetric) {
-    const CodeRange codes = task.format.code_range(task.variant);
-    const int steps = task.options.As<int>(OptimizeOption::kZeroPointSteps);
-    for (const int direction : {1, -1}) {
-      bool moved = false;
-      for (int i = 0; i < steps; ++i) {
-        Params p = best;
-        p.zero_point += direction;
-        if (p.zero_point < codes.lo || p.zero_point > codes.hi) break;
-        const double error = task.objective.Error(p);
-        if (!(error < least)) break;
-        least = error;
-        best = p;
-        moved = true;
-      }
-      if (moved) break;
-    }
-  }
-  return best;
+  return asymmetric ? MoveZeroPoint(task, best, least) : best;
 }
+
+}  // namespace
+
+extern const OptimizationMethod kGridMethod;
+const OptimizationMethod kGridMethod = {
+    OptimizeMethod::kGrid,
+    /*integers_only=*/false,
+    /*any_objective=*/true,
+    /*any_scope=*/true,      NeedsInputs::kNever, GridSearch, nullptr,
+};
 
 }  // namespace bnq

@@ -26,6 +26,8 @@ double HqqShrink(double v, double beta, double p) {
   return kept <= 0.0 ? 0.0 : v < 0.0 ? -kept : kept;
 }
 
+namespace {
+
 Params HqqRefine(const SegmentTask& task) {
   constexpr int kIterations = 20;
   int iterations = task.options.As<int>(OptimizeOption::kIterations);
@@ -45,6 +47,7 @@ Params HqqRefine(const SegmentTask& task) {
     double magnitude = 0.0, zero = 0.0;
     double t_code = 0.0, t_sum = 0.0, codes = 0.0, codes_squared = 0.0;
     for (uint64_t k = 0; k < task.count; ++k) {
+      if (k % kTickElements == 0) task.context.Tick();
       const int32_t code =
           task.format.encode(task.x[k], params, task.variant, 0);
       const double x = static_cast<double>(task.x[k]);
@@ -81,9 +84,18 @@ Params HqqRefine(const SegmentTask& task) {
       least = error;
       best = params;
     }
-    task.tick();
   }
   return best;
 }
+
+}  // namespace
+
+extern const OptimizationMethod kHqqMethod;
+const OptimizationMethod kHqqMethod = {
+    OptimizeMethod::kHqq,
+    /*integers_only=*/true,
+    /*any_objective=*/true,
+    /*any_scope=*/false,    NeedsInputs::kNever, HqqRefine, nullptr,
+};
 
 }  // namespace bnq

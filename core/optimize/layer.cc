@@ -17,7 +17,23 @@ namespace {
 
 constexpr uint64_t kTileRows = 32;
 
+// Multiplications of a piece of a product.
+constexpr uint64_t kPiece = uint64_t{1} << 24;
+
 }  // namespace
+
+void AddProductInPieces(const Context& context, ProductArgs product) {
+  const uint64_t inner = product.inner;
+  const uint64_t step = std::max<uint64_t>(
+      64, kPiece / std::max<uint64_t>(1, product.rows * product.columns));
+  for (uint64_t begin = 0; begin < inner; begin += step) {
+    product.inner = static_cast<size_t>(std::min(step, inner - begin));
+    AddProduct(product);
+    product.a += product.inner * product.a_column;
+    product.b += product.inner * product.b_row;
+    context.Tick();
+  }
+}
 
 Layer::Layer(const Context& context, const ArrayView& activations,
              uint64_t columns)
@@ -59,6 +75,7 @@ std::vector<double> Layer::MeanAbs() const {
     for (uint64_t k = 0; k < columns_; ++k) {
       sums[k] += std::fabs(x[s * columns_ + k]);
     }
+    context_.Tick();
   }
   for (double& v : sums) v /= static_cast<double>(samples_);
   return sums;
@@ -93,7 +110,7 @@ Buffer Layer::Gram() const {
     product.b_row = n;
     product.c = h + first * n + first;
     product.c_row = n;
-    AddProduct(product);
+    AddProductInPieces(context_, product);
   });
   const double factor = 2.0 / static_cast<double>(samples_);
   for (uint64_t r = 0; r < n; ++r) {
@@ -101,6 +118,7 @@ Buffer Layer::Gram() const {
       h[r * n + c] *= factor;
       h[c * n + r] = h[r * n + c];
     }
+    context_.Tick();
   }
   return gram;
 }
@@ -134,7 +152,7 @@ void Layer::OutputErrors(uint64_t rows, const Difference& difference,
       product.c = out;
       product.c_row = width;
       std::fill(out, out + product.rows * width, 0.0);
-      AddProduct(product);
+      AddProductInPieces(context_, product);
       for (uint64_t i = 0; i < product.rows; ++i) {
         for (uint64_t r = 0; r < width; ++r) {
           const double v = out[i * width + r];

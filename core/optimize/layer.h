@@ -10,8 +10,13 @@
 #include "core/base/context.h"
 #include "core/base/memory.h"
 #include "core/base/shape.h"
+#include "core/kernels/product.h"
 
 namespace bnq {
+
+// AddProduct with the context's tick between pieces of it: the same bits, since
+// sums go in the order of the inner index either way.
+void AddProductInPieces(const Context& context, ProductArgs product);
 
 class Layer {
  public:

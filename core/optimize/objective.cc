@@ -51,11 +51,13 @@ void RoundTrip(const Format& format, const Variant& variant, const float* x,
   kernels.decode(decode);
 }
 
-SegmentObjective::SegmentObjective(const Format& format, const Variant& variant,
+SegmentObjective::SegmentObjective(const Context& context, const Format& format,
+                                   const Variant& variant,
                                    const OptimizeOptions& options,
                                    const CustomMetric& metric, const float* x,
                                    uint64_t count)
-    : format_(format),
+    : context_(context),
+      format_(format),
       variant_(variant),
       kind_(options.objective()),
       metric_(metric),
@@ -96,6 +98,7 @@ double SegmentObjective::Error(Params params) const {
     args.x = x_ + at;
     args.count = static_cast<size_t>(std::min<uint64_t>(kChunk, count_ - at));
     sums.Merge(kernels.fit(args));
+    if (at % kTickElements == 0) context_.Tick();
   }
   const double unit = static_cast<double>(unit_);
   return sums.error / unit / unit /
@@ -123,6 +126,7 @@ double SegmentObjective::FromSums(Params params) const {
         static_cast<size_t>(std::min<uint64_t>(kChunk, count_ - at));
     RoundTrip(format_, variant_, x_ + at, n, params, y);
     sums.Merge(CompareChunk(x_ + at, y, n));
+    if (at % kTickElements == 0) context_.Tick();
   }
   if (kind_ == ObjectiveKind::kMse) {
     return sums.sum_sq_error /

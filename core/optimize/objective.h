@@ -12,6 +12,9 @@
 
 namespace bnq {
 
+// Elements of a segment between two ticks.
+constexpr uint64_t kTickElements = uint64_t{1} << 18;
+
 // Values quantized and dequantized: n <= kChunk of x into y, with room for
 // kLanes more.
 void RoundTrip(const Format& format, const Variant& variant, const float* x,
@@ -31,9 +34,10 @@ void RoundTrip(const Format& format, const Variant& variant, const float* x,
 //   custom   what the caller's function says
 class SegmentObjective {
  public:
-  SegmentObjective(const Format& format, const Variant& variant,
-                   const OptimizeOptions& options, const CustomMetric& metric,
-                   const float* x, uint64_t count);
+  // The context's tick is called within long sums.
+  SegmentObjective(const Context& context, const Format& format,
+                   const Variant& variant, const OptimizeOptions& options,
+                   const CustomMetric& metric, const float* x, uint64_t count);
   // For comparisons between candidates; of mse from sums of float32. From
   // several threads at once, but custom.
   double Error(Params params) const;
@@ -45,6 +49,7 @@ class SegmentObjective {
   double FromSums(Params params) const;
   double Custom(Params params) const;
 
+  const Context& context_;
   const Format& format_;
   const Variant& variant_;
   ObjectiveKind kind_;

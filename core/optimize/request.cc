@@ -9,7 +9,7 @@ void CheckRequest(const Format& format, const OptimizeRequest& request) {
   const Config& config = request.config;
   const OptimizeOptions& options = request.options;
   const char* const method = options.method_name();
-  const OptimizeMethod m = options.method();
+  const OptimizationMethod& row = MethodOf(options.method());
   CheckSupported(format, config);
   if (!format.Has(kScaled)) {
     Fail(Status::kUnsupported, "format ", format.name,
@@ -25,16 +25,15 @@ void CheckRequest(const Format& format, const OptimizeRequest& request) {
          "rounding = stochastic: errors of single draws are not to be "
          "optimised");
   }
-  if (m == OptimizeMethod::kHqq && !format.Has(kInteger)) {
-    Fail(Status::kUnsupported, "method = hqq takes an integer format, which ",
-         format.name, " is not");
+  if (row.integers_only && !format.Has(kInteger)) {
+    Fail(Status::kUnsupported, "method = ", method,
+         " takes an integer format, which ", format.name, " is not");
   }
-  const bool searches = m == OptimizeMethod::kGrid || m == OptimizeMethod::kHqq;
-  if (options.objective() != ObjectiveKind::kMse && !searches) {
+  if (options.objective() != ObjectiveKind::kMse && !row.any_objective) {
     Fail(Status::kUnsupported, "method = ", method,
          " makes the squared error small: objective must be mse");
   }
-  if (options.scope() == OptimizeScope::kTensor && m != OptimizeMethod::kGrid) {
+  if (options.scope() == OptimizeScope::kTensor && !row.any_scope) {
     Fail(Status::kUnsupported, "method = ", method, " takes scope = segment");
   }
   if (options.objective() == ObjectiveKind::kCustom) {
@@ -48,12 +47,11 @@ void CheckRequest(const Format& format, const OptimizeRequest& request) {
            "depends on the others");
     }
   }
-  if (request.activations == nullptr &&
-      (m == OptimizeMethod::kGptq || m == OptimizeMethod::kAwq)) {
+  if (request.activations == nullptr && row.inputs == NeedsInputs::kAlways) {
     Fail(Status::kInvalidArgument, "activations is NULL, but method = ", method,
          " needs the layer's inputs");
   }
-  if (request.activations != nullptr && searches) {
+  if (request.activations != nullptr && row.inputs == NeedsInputs::kNever) {
     Fail(Status::kInvalidArgument,
          "activations must be NULL: method = ", method, " does not use them");
   }

@@ -162,24 +162,28 @@ void ParallelFor(const Context& context, uint64_t count,
                  const std::function<void(uint64_t)>& task) {
   if (context.runner == nullptr || context.runner->workers() <= 1 ||
       count <= 1) {
-    for (uint64_t i = 0; i < count; ++i) task(i);
+    for (uint64_t i = 0; i < count; ++i) {
+      task(i);
+      context.Tick();
+    }
     return;
   }
   std::mutex mutex;
   std::exception_ptr error;
-  uint64_t error_index = 0;
-  std::atomic<bool> failed{false};
+  // The least index that failed. Tasks below it go on, though one of them may
+  // begin later: which error is reported must not depend on the threads.
+  std::atomic<uint64_t> error_index{UINT64_MAX};
   context.runner->Run(count, [&](uint64_t i) {
-    if (failed.load(std::memory_order_relaxed)) return;
+    if (i > error_index.load(std::memory_order_relaxed)) return;
     try {
       task(i);
+      context.Tick();
     } catch (...) {
       std::lock_guard<std::mutex> lock(mutex);
-      if (!error || i < error_index) {
+      if (i < error_index) {
         error = std::current_exception();
         error_index = i;
       }
-      failed = true;
     }
   });
   if (error) std::rethrow_exception(error);

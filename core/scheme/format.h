@@ -90,6 +90,7 @@ struct CodeRule {
 
 struct EncodeArgs;  // kernels/traversal.h
 struct DecodeArgs;
+struct ErrorsArgs;
 struct FitArgs;
 struct FitSums;
 struct RoundTripArgs;
@@ -102,7 +103,9 @@ struct Kernels {
   // Dequantizes a run of elements. False where the output's type does not hold
   // a value (kernels/overflow.h).
   bool (*decode)(const DecodeArgs& args);
-  // How well parameters fit values; nullptr for formats without scales.
+  // How well parameters fit values, many of them at once or one more closely;
+  // nullptr for formats without scales.
+  void (*errors)(const ErrorsArgs& args);
   FitSums (*fit)(const FitArgs& args);
   // What encode and decode make of values that share parameters, without codes
   // in between: fake quantization.

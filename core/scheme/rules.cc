@@ -176,12 +176,11 @@ float RoundScale(float scale, ScaleDType dtype) {
   const float a = std::fabs(scale);
   float rounded;
   if (dtype == ScaleDType::kF16) {
-    rounded = a >= 65504.0f                ? 65504.0f
-              : a < 5.9604644775390625e-8f ? 5.9604644775390625e-8f
-                                           : F32FromF16(F16FromF32(a));
+    rounded = a >= kGreatestF16 ? kGreatestF16
+              : a < kLeastF16   ? kLeastF16
+                                : F32FromF16(F16FromF32(a));
   } else {
-    const float greatest = F32FromBF16(0x7F7F);
-    rounded = a >= greatest ? greatest : F32FromBF16(BF16FromF32(a));
+    rounded = a >= kGreatestBF16 ? kGreatestBF16 : F32FromBF16(BF16FromF32(a));
   }
   return scale < 0.0f ? -rounded : rounded;
 }

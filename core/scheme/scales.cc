@@ -160,8 +160,8 @@ uint64_t StoredScales::CountSaturated() const {
     Read(i, 1, &scale);
     scale = std::fabs(scale);
     saturated += dtype == ScaleDType::kF16
-                     ? scale == 65504.0f || scale == 5.9604644775390625e-8f
-                     : scale == F32FromBF16(0x7F7F);
+                     ? scale == kGreatestF16 || scale == kLeastF16
+                     : scale == kGreatestBF16;
   }
   return saturated;
 }

@@ -136,8 +136,7 @@ void ParamFinder::ReduceRuns() {
                        LoadElements(source_, at, count, scratch);
                        x = scratch;
                      }
-                     partials[chunk] =
-                         Reduce(x, count, count, statistic);
+                     partials[chunk] = Reduce(x, count, count, statistic);
                    });
       const uint64_t chunks = DivCeil(wave_end - wave, kChunk);
       for (uint64_t c = 0; c < chunks; ++c) total.Merge(partials[c]);
@@ -183,17 +182,16 @@ void ParamFinder::ReduceChannels() {
           LoadElements(source_, at, width, scratch);
           x = scratch;
         }
-        AccumulateColumns(x, width, sums.as<double>(),
-                                   mins.as<float>(), maxs.as<float>(),
-                                   bits.as<uint32_t>());
+        AccumulateColumns(x, width, sums.as<double>(), mins.as<float>(),
+                          maxs.as<float>(), bits.as<uint32_t>());
       }
       // Whole channels, or a chunk of a single one.
       const size_t part = static_cast<size_t>(std::min<uint64_t>(inner, width));
       for (size_t c = 0; c * part < width; ++c) {
         const size_t from = c * part;
         Partial partial;
-        partial.abs_sum = SumLanes(sums.as<double>() + from,
-                                            std::min(part, width - from));
+        partial.abs_sum =
+            SumLanes(sums.as<double>() + from, std::min(part, width - from));
         for (size_t i = from; i < std::min(from + part, width); ++i) {
           partial.min = std::min(partial.min, mins.as<float>()[i]);
           partial.max = std::max(partial.max, maxs.as<float>()[i]);

@@ -92,7 +92,7 @@ OutlierColumns FindOutliers(const Context& context, const SourceView& source,
     most = std::max(most, column);
   }
   if (found.columns.empty()) found.mask.clear();
-  if (dtype == DType::kBF16 || most > 65504.0f) found.dtype = DType::kBF16;
+  if (dtype == DType::kBF16 || most > kGreatestF16) found.dtype = DType::kBF16;
   return found;
 }
 

@@ -3,84 +3,63 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
-#include <cstring>
 #include <vector>
 
 #include "core/base/checked.h"
-#include "core/base/half.h"
 #include "core/kernels/reduce.h"
+#include "core/kernels/traversal.h"
 #include "core/scheme/rules.h"
 #include "core/tensor/chunks.h"
+#include "core/tensor/percentile.h"
 
 namespace bnq {
 namespace {
 
-// Products of these, not pow(), whose last bit differs between systems.
+// Candidates whose errors are found in one pass, at most; whole vectors of the
+// widest target.
+constexpr size_t kMaxCandidates = 112;
+// The grid of ranges: from 0.8 to 1.2 times the widest in steps of 0.004.
+constexpr int kGridSteps = 100;
+constexpr double kGridFrom = 0.8, kGridStep = 0.004;
+// Below it, a range for every 0.957^6: products of a constant, not pow(), whose
+// last bit differs between systems.
 constexpr double kFine = 0.957;
-constexpr double kCoarse = kFine * kFine * kFine * kFine;
-constexpr int kCoarseSteps = 16;
-constexpr int kFineSteps = 3;  // on each side
+constexpr double kCoarse = kFine * kFine * kFine * kFine * kFine * kFine;
+constexpr int kCoarseSteps = 10;
+static_assert(2 + kGridSteps + kCoarseSteps == kMaxCandidates, "");
+// 1, which wins ties; the others of the grid; the coarse ones.
+struct Grid {
+  double factors[kMaxCandidates - 1];
+  constexpr Grid() : factors() {
+    int n = 0;
+    factors[n++] = 1.0;
+    for (int k = 0; k <= kGridSteps; ++k) {
+      if (2 * k != kGridSteps) factors[n++] = kGridFrom + kGridStep * k;
+    }
+    double factor = kGridFrom;
+    for (int k = 1; k <= kCoarseSteps; ++k) {
+      factor *= kCoarse;
+      factors[n++] = factor;
+    }
+  }
+};
+constexpr Grid kGrid;
+// Ranges beside the best, on each side: an eighth of the distance to the next
+// one of the grid, or of the coarse ones, apart.
+constexpr int kBeside = 8;
+constexpr double kBesideGrid = 0.0005, kBesideCoarse = 0.03;
+// Of an end by itself: what is best for one end says less about the other.
+constexpr double kBesideEnd = 0.02;
 constexpr int kLloydSteps = 8;
 // Chunks whose results are held at a time.
 constexpr uint64_t kWaveChunks = 1024;
 
-Range Times(Range range, double lo, double hi) {
-  return {static_cast<float>(range.lo * lo), static_cast<float>(range.hi * hi)};
+// Never infinite, which a range of the greatest values times 1.2 would be.
+float Times(float x, double factor) {
+  const double product = static_cast<double>(x) * factor;
+  const double limit = static_cast<double>(FLT_MAX);
+  return static_cast<float>(std::min(std::max(product, -limit), limit));
 }
-
-struct Ranges {
-  Range v[kMaxCandidates];
-  size_t count = 0;
-  void Add(Range range) { v[count++] = range; }
-};
-static_assert(2 + kCoarseSteps <= kMaxCandidates, "");
-
-// The best of the candidates tried so far.
-class Best {
- public:
-  Best(const Format& format, const Variant& variant, const FitFunction& fit)
-      : format_(format), variant_(variant), fit_(fit) {}
-
-  // Whether one of them is better than all before.
-  bool Try(const Ranges& ranges) {
-    Range changed[kMaxCandidates];
-    std::copy_n(ranges.v, ranges.count, changed);
-    Params candidates[kMaxCandidates];
-    ParamsOf(format_, variant_, changed, ranges.count, candidates);
-    const int index = TryParams(candidates, ranges.count);
-    if (index >= 0) range_ = ranges.v[index];
-    return index >= 0;
-  }
-  // The index of the best, or -1.
-  int TryParams(const Params* candidates, size_t count) {
-    FitSums sums[kMaxCandidates];
-    fit_(candidates, count, sums);
-    int best = -1;
-    for (size_t i = 0; i < count; ++i) {
-      // Never where an error is NaN.
-      if (none_ || sums[i].error < sums_.error) {
-        none_ = false;
-        sums_ = sums[i];
-        params_ = candidates[i];
-        best = static_cast<int>(i);
-      }
-    }
-    return best;
-  }
-
-  Params params() const { return params_; }
-  const FitSums& sums() const { return sums_; }
-  Range range() const { return range_; }
-
- private:
-  const Format& format_;
-  const Variant& variant_;
-  const FitFunction& fit_;
-  bool none_ = true;
-  Params params_;
-  FitSums sums_;
-  Range range_;
-};
 
 // Calls f(values, count) for the segment's chunks, and merges what it returns
 // in their order.
@@ -88,6 +67,9 @@ template <class T, class F>
 T OverChunks(const Context& context, const Segment& segment,
              const float* values, F f) {
   const uint64_t n = segment.count();
+  if (values != nullptr && n <= kChunk) {
+    return f(values, static_cast<size_t>(n));
+  }
   T total;
   if (values != nullptr) {
     for (uint64_t at = 0; at < n; at += kChunk) {
@@ -110,184 +92,207 @@ T OverChunks(const Context& context, const Segment& segment,
   return total;
 }
 
-struct AllFits {
-  FitSums sums[kMaxCandidates];
-  void Merge(const AllFits& next) {
-    for (size_t i = 0; i < kMaxCandidates; ++i) sums[i].Merge(next.sums[i]);
+struct Errors {
+  double v[kMaxCandidates] = {};
+  void Merge(const Errors& next) {
+    for (size_t i = 0; i < kMaxCandidates; ++i) v[i] += next.v[i];
   }
 };
 
-// Orders floats as unsigned integers: of |x|, or of x.
-uint32_t KeyOf(float x, bool magnitude) {
-  const uint32_t bits = BitsOfF32(x);
-  if (magnitude) return bits & 0x7FFFFFFFu;
-  return bits >> 31 != 0 ? ~bits : bits | 0x80000000u;
-}
-
-float OfKey(uint32_t key, bool magnitude) {
-  if (magnitude) return F32OfBits(key);
-  return F32OfBits(key >> 31 != 0 ? key & 0x7FFFFFFFu : ~key);
-}
-
-// The k-th greatest of the n keys, or with flip = ~0 the k-th least; 1 <= k <=
-// kFew. Percentiles are mostly near an end of a segment, where few keys need to
-// be kept.
-constexpr uint64_t kFew = 16;
-uint32_t KthGreatest(const float* values, uint64_t n, uint64_t k,
-                     bool magnitude, uint32_t flip) {
-  uint32_t greatest[kFew] = {};  // ascending
-  for (uint64_t i = 0; i < n; ++i) {
-    const uint32_t key = KeyOf(values[i], magnitude) ^ flip;
-    if (key <= greatest[0]) continue;
-    uint64_t at = 1;
-    for (; at < k && greatest[at] < key; ++at) greatest[at - 1] = greatest[at];
-    greatest[at - 1] = key;
+// The search of one segment, which has a value that is not 0.
+class Search {
+ public:
+  Search(const Context& context, const Format& format, const Variant& variant,
+         const Segment& segment, const float* values)
+      : context_(context),
+        format_(format),
+        variant_(variant),
+        segment_(segment),
+        values_(values),
+        kernels_(format.kernels()),
+        rule_(RuleOf(format, variant)),
+        proportional_(variant.scheme == Scheme::kSymmetric &&
+                      variant.scale_dtype == ScaleDType::kF32) {
+    const int32_t steps =
+        format.Has(kInteger) ? std::max(rule_.range.hi, -rule_.range.lo) : 1;
+    greatest_scale_ = FLT_MAX / static_cast<float>(steps) * 0.999999f;
   }
-  return greatest[0] ^ flip;
-}
 
-// The value of rank `rank`, 0 the least.
-float ValueOfRank(const Segment& segment, const float* values, uint64_t rank,
-                  bool magnitude) {
-  if (values != nullptr) {
-    const uint64_t n = segment.count();
-    if (n - rank <= kFew) {
-      return OfKey(KthGreatest(values, n, n - rank, magnitude, 0), magnitude);
+  // `start`: the default rule's range, `widest`: that of absmax.
+  Params Run(Range start, Range widest) {
+    // A power of two that brings values, and so errors, to about 1: with it
+    // squares neither overflow nor vanish, and nothing else is rounded.
+    int exponent;
+    std::frexp(std::max(-widest.lo, widest.hi), &exponent);
+    unit_ = std::ldexp(1.0f, std::min(std::max(-exponent, -126), 126));
+    TryGrid(start, widest);
+    const bool from_grid = in_grid_;
+    const double near = from_grid ? kBesideGrid : kBesideCoarse;
+    if (variant_.scheme == Scheme::kAsymmetric) {
+      TryBeside(kBesideEnd, true, false);
+      TryBeside(kBesideEnd, false, true);
     }
-    if (rank < kFew) {
-      return OfKey(KthGreatest(values, n, rank + 1, magnitude, ~0u), magnitude);
-    }
-    std::vector<uint32_t> keys(n);
-    for (size_t i = 0; i < keys.size(); ++i) {
-      keys[i] = KeyOf(values[i], magnitude);
-    }
-    const auto nth = keys.begin() + static_cast<int64_t>(rank);
-    std::nth_element(keys.begin(), nth, keys.end());
-    return OfKey(*nth, magnitude);
+    TryBeside(near, true, true);
+    Lloyd();
+    return best_;
   }
-  // By the upper halves of the keys, then by the lower ones of those that have
-  // the upper half found.
-  uint32_t upper = 0;
-  for (int pass = 0; pass < 2; ++pass) {
-    std::vector<uint64_t> bins(65536);
-    const uint64_t n = segment.count();
-    std::vector<float> scratch(kChunk + kLanes);
-    for (uint64_t at = 0; at < n; at += kChunk) {
-      const size_t count =
-          static_cast<size_t>(std::min<uint64_t>(n - at, kChunk));
-      segment.Read(at, count, scratch.data());
-      for (size_t i = 0; i < count; ++i) {
-        const uint32_t key = KeyOf(scratch[i], magnitude);
-        if (pass == 0) {
-          ++bins[key >> 16];
-        } else if (key >> 16 == upper) {
-          ++bins[key & 0xFFFF];
+
+ private:
+  void TryGrid(Range start, Range widest) {
+    Params candidates[kMaxCandidates];
+    Range ranges[kMaxCandidates];
+    size_t n = 0;
+    if (proportional_) {
+      const Params whole = ParamsOf(format_, variant_, widest);
+      for (const double factor : kGrid.factors) {
+        candidates[n++] = Scaled(whole, static_cast<float>(factor));
+      }
+      candidates[n++] = ParamsOf(format_, variant_, start);
+    } else {
+      for (const double factor : kGrid.factors) {
+        ranges[n++] = {Times(widest.lo, factor), Times(widest.hi, factor)};
+      }
+      ranges[n++] = start;
+      ParamsOfRanges(ranges, n, candidates);
+    }
+    const int best = Try(candidates, n);
+    if (best >= 0) range_ = ranges[best];
+    in_grid_ = best <= kGridSteps;
+  }
+
+  void TryBeside(double step, bool lo, bool hi) {
+    Params candidates[2 * kBeside];
+    Range ranges[2 * kBeside];
+    size_t n = 0;
+    for (int k = 1; k <= kBeside; ++k) {
+      for (const double f : {1.0 - step * k, 1.0 + step * k}) {
+        if (proportional_) {
+          candidates[n++] = Scaled(best_, static_cast<float>(f));
+        } else {
+          ranges[n++] = {lo ? Times(range_.lo, f) : range_.lo,
+                         hi ? Times(range_.hi, f) : range_.hi};
         }
       }
     }
-    uint32_t bin = 0;
-    while (rank >= bins[bin]) rank -= bins[bin++];
-    if (pass == 1) return OfKey(upper << 16 | bin, magnitude);
-    upper = bin;
+    if (!proportional_) ParamsOfRanges(ranges, n, candidates);
+    const int best = Try(candidates, n);
+    if (best >= 0) range_ = ranges[best];
   }
-  return 0.0f;
-}
 
-Range PercentileRange(const Config& config, const Segment& segment,
-                      const float* values) {
-  const double n = static_cast<double>(static_cast<int64_t>(segment.count()));
-  const double p = config.percentile();
-  if (config.scheme() == Scheme::kAsymmetric) {
-    const uint64_t cut = std::min<uint64_t>(
-        static_cast<uint64_t>(std::floor((100.0 - p) / 200.0 * n)),
-        segment.count() - 1);
-    return {ValueOfRank(segment, values, cut, false),
-            ValueOfRank(segment, values, segment.count() - 1 - cut, false)};
+  // Usable, as those of the format are.
+  Params Scaled(Params params, float factor) const {
+    const float scale = params.scale * factor;
+    const float size =
+        std::min(std::max(std::fabs(scale), FLT_MIN),
+                 std::max(greatest_scale_, std::fabs(params.scale)));
+    params.scale = std::copysign(size, params.scale);
+    return params;
   }
-  const double rank = std::ceil(p / 100.0 * n);
-  const uint64_t index = rank < 1.0 ? 0 : static_cast<uint64_t>(rank) - 1;
-  const float m =
-      ValueOfRank(segment, values, std::min(index, segment.count() - 1), true);
-  return {-m, m};
-}
 
-}  // namespace
-
-Params SearchParams(const Format& format, const Variant& variant, Range start,
-                    Range widest, const FitFunction& fit) {
-  Best best(format, variant, fit);
-  Ranges ranges;
-  ranges.Add(widest);
-  ranges.Add(start);
-  double narrowed = 1.0;
-  for (int k = 1; k <= kCoarseSteps; ++k) {
-    narrowed *= kCoarse;
-    ranges.Add(Times(widest, narrowed, narrowed));
+  void ParamsOfRanges(const Range* ranges, size_t count,
+                      Params* candidates) const {
+    // They may be changed.
+    Range changed[kMaxCandidates];
+    std::copy_n(ranges, count, changed);
+    ParamsOf(format_, variant_, changed, count, candidates);
   }
-  best.Try(ranges);
-  const auto refine = [&](bool lo, bool hi) {
-    const Range from = best.range();
-    Ranges near;
-    double factor = 1.0;
-    for (int k = 1; k <= kFineSteps; ++k) {
-      factor *= kFine;
-      for (const double f : {factor, 1.0 / factor}) {
-        near.Add(Times(from, lo ? f : 1.0, hi ? f : 1.0));
+
+  // The index of the one that is better than all before, or -1.
+  int Try(const Params* candidates, size_t count) {
+    const Errors errors = ErrorsOf(candidates, count);
+    int index = -1;
+    for (size_t i = 0; i < count; ++i) {
+      // Never where an error is NaN.
+      if (none_ || errors.v[i] < error_) {
+        none_ = false;
+        error_ = errors.v[i];
+        best_ = candidates[i];
+        index = static_cast<int>(i);
       }
     }
-    best.Try(near);
-  };
-  refine(true, true);
-  if (variant.scheme == Scheme::kAsymmetric) {
-    refine(true, false);
-    refine(false, true);
+    return index;
   }
-  for (int step = 0; step < kLloydSteps; ++step) {
-    const FitSums& sums = best.sums();
-    Params params = best.params();
-    if (!(sums.qq > 0.0)) break;
-    // u is x * unit, so this is the factor between the two scales.
-    const double factor = sums.xq / sums.qq;
-    const double scale = std::fabs(factor);
-    if (!(scale >= FLT_MIN && scale <= FLT_MAX / 256.0)) break;
-    params.scale = RoundScale(static_cast<float>(factor), variant.scale_dtype);
-    if (params.scale == best.params().scale) break;
-    if (best.TryParams(&params, 1) < 0) break;
-  }
-  return best.params();
-}
 
-Segment::Segment(const SourceView& source, const Layout& layout, uint64_t param)
-    : source_(source),
-      layout_(layout),
-      param_(param),
-      first_(0),
-      count_(layout.rows * layout.columns) {
-  if (!layout.contiguous) {
-    count_ = layout.outer * layout.inner;
-  } else if (layout.row_params != 0) {
-    const uint64_t row = param / layout.row_params;
-    const uint64_t column = param % layout.row_params * layout.run;
-    first_ = row * layout.columns + column;
-    count_ = std::min(layout.run, layout.columns - column);
+  Errors ErrorsOf(const Params* candidates, size_t count) const {
+    alignas(64) float scales[kMaxCandidates], zeros[kMaxCandidates];
+    const size_t whole = DivCeil(count, kLanes) * kLanes;
+    for (size_t i = 0; i < count; ++i) {
+      scales[i] = candidates[i].scale * unit_;
+      zeros[i] = static_cast<float>(candidates[i].zero_point);
+    }
+    std::fill(scales + count, scales + whole, 0.0f);
+    std::fill(zeros + count, zeros + whole, 0.0f);
+    ErrorsArgs args;
+    args.rule = rule_;
+    args.candidates = whole;
+    args.scales = scales;
+    args.zero_points = zeros;
+    return OverChunks<Errors>(context_, segment_, values_,
+                              [&](const float* x, size_t n) {
+                                float scaled[kChunk];
+                                for (size_t i = 0; i < n; ++i)
+                                  scaled[i] = x[i] * unit_;
+                                Errors part;
+                                ErrorsArgs chunk = args;
+                                chunk.x = scaled;
+                                chunk.count = n;
+                                chunk.errors = part.v;
+                                kernels_.errors(chunk);
+                                return part;
+                              });
   }
-}
 
-void Segment::Read(uint64_t begin, size_t n, float* out) const {
-  if (layout_.contiguous) {
-    LoadElements(source_, first_ + begin, n, out);
-    return;
+  void Lloyd() {
+    FitSums sums = FitOf(best_);
+    for (int step = 0; step < kLloydSteps && sums.qq > 0.0; ++step) {
+      // Sums are of x * unit, so this is the factor between the two scales.
+      const double factor = sums.xq / sums.qq / static_cast<double>(unit_);
+      const double scale = std::fabs(factor);
+      if (!(scale >= FLT_MIN && scale <= FLT_MAX / 256.0)) return;
+      Params next = best_;
+      next.scale = RoundScale(static_cast<float>(factor), variant_.scale_dtype);
+      if (next.scale == best_.scale) return;
+      const FitSums found = FitOf(next);
+      if (!(found.error < sums.error)) return;
+      best_ = next;
+      sums = found;
+    }
   }
-  for (size_t done = 0; done < n;) {
-    const uint64_t o = (begin + done) / layout_.inner;
-    const uint64_t i = (begin + done) % layout_.inner;
-    const size_t piece =
-        static_cast<size_t>(std::min<uint64_t>(n - done, layout_.inner - i));
-    LoadElements(source_, (o * layout_.channels + param_) * layout_.inner + i,
-                 piece, out + done);
-    done += piece;
+
+  FitSums FitOf(Params params) const {
+    FitArgs args;
+    args.rule = rule_;
+    args.params = params;
+    args.unit = unit_;
+    return OverChunks<FitSums>(context_, segment_, values_,
+                               [&](const float* x, size_t n) {
+                                 FitArgs chunk = args;
+                                 chunk.x = x;
+                                 chunk.count = n;
+                                 return kernels_.fit(chunk);
+                               });
   }
-}
+
+  const Context& context_;
+  const Format& format_;
+  const Variant& variant_;
+  const Segment& segment_;
+  const float* const values_;
+  const Kernels& kernels_;
+  const CodeRule rule_;
+  // Scales are in proportion to ranges, and need no other work.
+  const bool proportional_;
+  float greatest_scale_ = 0.0f;
+  float unit_ = 1.0f;
+
+  // The best so far.
+  bool none_ = true, in_grid_ = false;
+  double error_ = 0.0;
+  Params best_;
+  Range range_;  // of the best, but where scales are in proportion
+};
+
+}  // namespace
 
 bool FindSegmentParams(const Context& context, const Format& format,
                        const Config& config, const Segment& segment,
@@ -322,37 +327,9 @@ bool FindSegmentParams(const Context& context, const Format& format,
     return true;
   }
   const Range widest = both.wide.ToRange(wide, segment.count());
-  const float greatest = std::max(-widest.lo, widest.hi);
-  if (greatest == 0.0f) return true;
-  const CodeRule rule = RuleOf(format, variant);
-  const Kernels& kernels = format.kernels();
-  // Of values of any size, within what a sum of squares can hold.
-  const float unit =
-      1.0f / std::min(std::max(greatest, FLT_MIN), FLT_MAX / 8.0f);
-  const FitFunction fit = [&](const Params* candidates, size_t count,
-                              FitSums* sums) {
-    const AllFits all = OverChunks<AllFits>(
-        context, segment, values, [&](const float* x, size_t n) {
-          AllFits part;
-          FitArgs args;
-          args.rule = rule;
-          args.x = x;
-          args.count = n;
-          args.unit = unit;
-          for (size_t i = 0; i < count; ++i) {
-            args.params = candidates[i];
-            part.sums[i] = kernels.fit(args);
-          }
-          return part;
-        });
-    std::copy_n(all.sums, count, sums);
-    // The least-squares factor is of u; scales are of x.
-    for (size_t i = 0; i < count; ++i) {
-      sums[i].xq /= static_cast<double>(unit);
-    }
-  };
-  *params = SearchParams(format, variant,
-                         both.own.ToRange(own, segment.count()), widest, fit);
+  if (std::max(-widest.lo, widest.hi) == 0.0f) return true;
+  *params = Search(context, format, variant, segment, values)
+                .Run(both.own.ToRange(own, segment.count()), widest);
   return true;
 }
 

@@ -2,11 +2,15 @@
 // outliers.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
+#include <memory>
 #include <random>
 #include <vector>
 
+#include "core/base/portable_math.h"
 #include "core/calibration/calibrator.h"
 #include "core/parallel/runner.h"
 #include "tests/io/io_test_util.h"
@@ -162,6 +166,158 @@ TEST(Calibrator, PercentileOnARangeThatGrows) {
   EXPECT_NEAR(RangeOf(whole).hi, 2.5758f, 0.02f);
 }
 
+// The share asked for lies inside, the range is at most 1 / 64 wider than it
+// need be, and outliers, however far out, change nothing.
+TEST(Calibrator, PercentileHoldsItsShareWhateverTheOutliers) {
+  const size_t n = 100000;
+  Values bulk = Gaussian(n, 11);
+  for (float& v : bulk) v *= 0.001f;
+  const std::vector<Values> outliers = {{},
+                                        {1000},
+                                        {-1000},
+                                        {1e27f},
+                                        {3.4e38f},
+                                        {-1e3f, 1e6f, -1e30f, 2e-30f},
+                                        {1e-45f, 5, 5, 5, 5, 5}};
+  for (const Values& out : outliers) {
+    for (const char* p : {"50", "99", "99.9", "99.99"}) {
+      for (const bool symmetric : {true, false}) {
+        for (const bool merged : {false, true}) {
+          const std::vector<std::pair<const char*, const char*>> options = {
+              {"method", "percentile"},
+              {"percentile", p},
+              {"scheme", symmetric ? "symmetric" : "asymmetric"}};
+          Values values = bulk;
+          Calibrator c = Make(options);
+          Observe(&c, merged ? out : bulk);
+          if (merged) {
+            Calibrator rest = Make(options);
+            Observe(&rest, bulk);
+            c.Merge(Context(), rest);
+          } else {
+            Observe(&c, out);
+          }
+          values.insert(values.end(), out.begin(), out.end());
+          const Range range = RangeOf(c);
+          const uint64_t inside = static_cast<uint64_t>(std::count_if(
+              values.begin(), values.end(),
+              [&](float x) { return x >= range.lo && x <= range.hi; }));
+          const uint64_t share = PercentOf(std::atof(p), values.size());
+          EXPECT_GE(inside, share) << p << " " << out.size();
+          std::vector<double> ends;  // lo, hi
+          if (symmetric) {
+            for (float& v : values) v = std::fabs(v);
+            std::sort(values.begin(), values.end());
+            ends = {-values[share - 1], values[share - 1]};
+          } else {
+            std::sort(values.begin(), values.end());
+            const size_t cut = (values.size() - share) / 2;
+            ends = {values[cut], values[values.size() - 1 - cut]};
+          }
+          for (int i = 0; i < 2; ++i) {
+            const double end = i == 0 ? -range.lo : range.hi;
+            const double exact = i == 0 ? -ends[0] : ends[1];
+            EXPECT_GE(end, exact);
+            EXPECT_LE(end - exact, std::fabs(exact) * 0.0159)
+                << p << " " << out.size() << " " << symmetric;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Calibrator, PercentileOfChannelsWithOutliers) {
+  const Values bulk = Gaussian(2000 * 3, 12);
+  for (const char* axis : {"0", "1"}) {
+    Calibrator c = Make({{"method", "percentile"},
+                         {"percentile", "99"},
+                         {"granularity", "channel"},
+                         {"axis", axis}});
+    const bool rows = axis[0] == '0';
+    const auto at = [&](size_t channel, size_t k) {
+      return rows ? channel * 2000 + k : k * 3 + channel;
+    };
+    Values values = bulk;
+    values[at(0, 7)] = 1e9f;
+    values[at(1, 3)] = -1e30f;
+    Observe(
+        &c, values,
+        rows ? std::vector<uint64_t>{3, 2000} : std::vector<uint64_t>{2000, 3});
+    for (size_t channel = 0; channel < 3; ++channel) {
+      Values own;
+      for (size_t k = 0; k < 2000; ++k) {
+        own.push_back(std::fabs(values[at(channel, k)]));
+      }
+      std::sort(own.begin(), own.end());
+      const float hi = c.Ranges(Context())[channel].hi;
+      EXPECT_GE(hi, own[1979]);
+      EXPECT_LE(hi, own[1979] * 1.0159f);
+    }
+  }
+}
+
+// Kept by a search that needs no fine bins: never too narrow all the same.
+TEST(Calibrator, PercentileOfAHistogramThatWasKeptForAnother) {
+  Values values = Gaussian(10000, 13);
+  values[5] = 1e6f;
+  Calibrator c = Make({{"method", "mse"}});
+  Observe(&c, values);
+  c.SetText("method", "percentile");
+  c.SetText("percentile", "99");
+  EXPECT_GE(RangeOf(c).hi, 2.5f);
+  EXPECT_LE(RangeOf(c).hi, 1000.0f);
+  // Of both kinds there are no fine bins together, in either order.
+  Calibrator fine = Make(
+      {{"method", "percentile"}, {"percentile", "99"}, {"histogram", "on"}});
+  Observe(&fine, values);
+  EXPECT_LE(RangeOf(fine).hi, 2.7f);
+  const std::unique_ptr<Calibrator> copy = fine.Clone(Context());
+  copy->Merge(Context(), c);
+  c.Merge(Context(), fine);
+  EXPECT_EQ(copy->Serialize(), c.Serialize());
+  EXPECT_EQ(c.Statistics(0).at(S::kCount), 20000);
+}
+
+// By the error itself, of the values that were seen.
+TEST(Calibrator, MseIsNoWorseThanMinMax) {
+  std::mt19937 random(14);
+  for (int round = 0; round < 40; ++round) {
+    Values values = Gaussian(20000, 100 + static_cast<uint32_t>(round));
+    const uint32_t sparse = 1 + round % 4 * 300;
+    for (float& v : values) {
+      if (random() % sparse != 0) v = 0;
+      if (random() % 5000 == 0) v *= 10;
+      if (round % 5 == 0) v = std::fabs(v);
+      if (round % 7 == 0) v = v > 1 ? 1.0f : v < -1 ? -1.0f : 0.0f;
+    }
+    for (const char* bits : {"2", "4", "8"}) {
+      Calibrator mse = Make({{"method", "mse"}, {"bits", bits}});
+      Calibrator minmax = Make({{"bits", bits}});
+      Observe(&mse, values);
+      Observe(&minmax, values);
+      const double steps = std::ldexp(1.0, std::atoi(bits)) - 2;
+      EXPECT_LE(Error(values, RangeOf(mse), steps),
+                Error(values, RangeOf(minmax), steps) * 1.001)
+          << round << " " << bits;
+    }
+  }
+}
+
+// Where narrowing helps only after many steps, PyTorch's search stops early.
+TEST(Calibrator, MseFindsWhatLiesFarInside) {
+  Values values = Gaussian(100000, 15);
+  for (size_t i = 0; i < 10; ++i) values[i * 9973] = i % 2 ? 20.0f : -20.0f;
+  const auto error = [&](const char* method, const char* variant) {
+    Calibrator c =
+        Make({{"method", method}, {"bits", "4"}, {"mse_variant", variant}});
+    Observe(&c, values);
+    return Error(values, RangeOf(c), 14);
+  };
+  EXPECT_LT(error("mse", "exhaustive"), 0.1 * error("minmax", "exhaustive"));
+  EXPECT_GT(error("mse", "pytorch"), 0.9 * error("minmax", "exhaustive"));
+}
+
 TEST(Calibrator, SearchesBeatMinMaxWhereThereAreOutliers) {
   Values values = Gaussian(100000, 2);
   values[17] = 60;
@@ -178,10 +334,10 @@ TEST(Calibrator, SearchesBeatMinMaxWhereThereAreOutliers) {
     EXPECT_LT(range.lo, -2) << variant;
   }
   // At four bits the outliers cost every other value more than they are worth.
-  for (const char* last_bin : {"keep", "drop"}) {
+  for (const char* mse_variant : {"exhaustive", "pytorch"}) {
     Calibrator mse = Make({{"method", "mse"},
                            {"bits", "4"},
-                           {"last_bin", last_bin},
+                           {"mse_variant", mse_variant},
                            {"scheme", "asymmetric"}});
     Observe(&mse, values);
     EXPECT_LT(Error(values, RangeOf(mse), 15),

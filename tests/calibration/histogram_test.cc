@@ -1,8 +1,10 @@
 // The rules at the top of histogram.h.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cfloat>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 #include <random>
 #include <vector>
@@ -41,46 +43,108 @@ TEST(Exponent, IsTheLeastThatFits) {
   EXPECT_LE(ExponentFor(-FLT_MAX, FLT_MAX, 128), 127);
 }
 
-TEST(Histogram, GrowsAsIfItHadBeenThatWideAllAlong) {
+// Any float: subnormals, extremes, zeros of both signs, mixed or of one
+// magnitude.
+std::vector<float> AnyValues(size_t count, std::mt19937* random) {
+  const uint32_t kind = (*random)() % 4;
+  std::vector<float> values;
+  while (values.size() < count) {
+    uint32_t bits = (*random)();
+    if (kind == 1) bits = (bits & 0x80FFFFFFu) | 0x3F000000u;  // near 1
+    if (kind == 2) bits = (bits & 0x807FFFFFu);                // subnormal
+    if (kind == 3 && (*random)() % 3 == 0) bits &= 0x80000000u;
+    if (bits % 16 == 5) bits &= 0xFF800000u;  // a power of two: an edge
+    float x;
+    std::memcpy(&x, &bits, sizeof x);
+    if (std::isfinite(x)) values.push_back(x);
+  }
+  return values;
+}
+
+void CountIn(const std::vector<float>& values, size_t capacity,
+             std::vector<float>* seen, BinCounts* bins) {
+  seen->insert(seen->end(), values.begin(), values.end());
+  const auto ends = std::minmax_element(seen->begin(), seen->end());
+  const CalibrationKernels& kernels = GetCalibrationKernels();
+  BinCounts::Growth growth =
+      bins->PlanGrowth(Context(), *ends.first, *ends.second,
+                       kernels.least(values.data(), values.size()), capacity);
+  bins->Grow(&growth);
+  ASSERT_LE(bins->num_counters(), 65535u);
+  kernels.count(values.data(), values.size(), bins->map(), bins->counters());
+}
+
+// Whether the bins are those of the rules, each value in its own.
+void ExpectBins(const BinCounts& bins, const std::vector<float>& seen) {
+  const auto ends = std::minmax_element(seen.begin(), seen.end());
+  const float lo = *ends.first, hi = *ends.second;
+  const HistogramView view =
+      ViewOf(bins.window(), bins.Uniform().data(), lo, hi);
+  std::vector<uint64_t> expected(view.counts.size(), 0);
+  uint64_t zeros = 0;
+  for (const float x : seen) {
+    ++expected[static_cast<size_t>(std::floor(double{x} / view.width) -
+                                   view.first / view.width)];
+    zeros += x == 0.0f;
+  }
+  ASSERT_EQ(view.counts, expected);
+  EXPECT_NE(view.counts.front(), 0u);
+  EXPECT_NE(view.counts.back(), 0u);
+  const std::vector<Cell> cells = bins.Cells(zeros, -HUGE_VAL, HUGE_VAL);
+  std::vector<uint64_t> found(cells.size(), 0);
+  for (const float x : seen) {
+    const size_t at = static_cast<size_t>(
+        std::find_if(cells.begin(), cells.end(),
+                     [&](const Cell& cell) {
+                       return x == 0.0f ? cell.lo == cell.hi
+                                        : x >= cell.lo && x < cell.hi;
+                     }) -
+        cells.begin());
+    ASSERT_LT(at, cells.size()) << x;
+    ++found[at];
+    // What is known of it.
+    const double width = cells[at].hi - cells[at].lo;
+    EXPECT_LE(width, view.width);
+    if (bins.fine()) {
+      EXPECT_LE(width, std::max(std::fabs(double{x}) / 64, 0x1p-132)) << x;
+    }
+  }
+  for (size_t i = 0; i < cells.size(); ++i) {
+    EXPECT_EQ(found[i], cells[i].count);
+    if (i != 0) {
+      EXPECT_LE(cells[i - 1].hi, cells[i].lo);
+    }
+  }
+}
+
+TEST(Histogram, IsThatOfTheValuesWhateverTheirOrder) {
   std::mt19937 random(7);
-  const size_t capacity = 256;
-  for (int round = 0; round < 200; ++round) {
-    BinWindow window;
-    std::vector<uint64_t> counts;
-    std::vector<float> seen;
-    float lo = 0, hi = 0;
-    for (int step = 0; step < 12; ++step) {
-      const float scale =
-          std::ldexp(1.0f, static_cast<int>(random() % 60) - 30);
-      const float x =
-          scale * (static_cast<float>(random() >> 8) / 8388608.0f - 1.0f);
-      lo = seen.empty() ? x : std::min(lo, x);
-      hi = seen.empty() ? x : std::max(hi, x);
-      seen.push_back(x);
-      const BinWindow wider = Widen(window, lo, hi, capacity);
-      if (wider.exponent != window.exponent || wider.base != window.base ||
-          wider.size != window.size) {
-        std::vector<uint64_t> moved(wider.size, 0);
-        AddCounts(window, counts.data(), wider, moved.data());
-        counts = moved;
-        window = wider;
-      }
-      ++counts[static_cast<size_t>(BinOf(x, window.exponent) - window.base)];
+  for (int round = 0; round < 300; ++round) {
+    const size_t capacity = round % 3 != 0 ? 128 : 4096;
+    const bool fine = round % 2 == 0;
+    std::vector<float> seen, others;
+    BinCounts bins(fine), other(fine);
+    for (int step = 0; step < 6; ++step) {
+      CountIn(AnyValues(1 + random() % 20, &random), capacity, &seen, &bins);
+      CountIn(AnyValues(1 + random() % 9, &random), capacity, &others, &other);
     }
-    const HistogramView view = ViewOf(window, counts.data(), lo, hi);
-    EXPECT_LE(view.counts.size(), capacity);
-    if (std::max(std::fabs(lo), std::fabs(hi)) < 2097152 * view.width) {
-      EXPECT_GT(view.counts.size(), capacity / 2);
+    ExpectBins(bins, seen);
+    // Merged, in either order, and in one place.
+    std::vector<float> all = seen;
+    all.insert(all.end(), others.begin(), others.end());
+    const auto ends = std::minmax_element(all.begin(), all.end());
+    BinCounts merged[2] = {bins.Clone(Context()), other.Clone(Context())};
+    const BinCounts* const added[2] = {&other, &bins};
+    for (int i = 0; i < 2; ++i) {
+      BinCounts::Growth growth = merged[i].PlanGrowth(
+          Context(), *ends.first, *ends.second, added[i]->least(), capacity);
+      merged[i].Grow(&growth);
+      merged[i].Add(*added[i]);
+      ExpectBins(merged[i], all);
+      merged[i].Coarsen();
+      EXPECT_FALSE(merged[i].fine());
+      ExpectBins(merged[i], all);
     }
-    EXPECT_EQ(view.total(), seen.size());
-    std::vector<uint64_t> expected(view.counts.size(), 0);
-    for (const float x : seen) {
-      ++expected[static_cast<size_t>(std::floor(double{x} / view.width) -
-                                     view.first / view.width)];
-    }
-    EXPECT_EQ(view.counts, expected);
-    EXPECT_NE(view.counts.front(), 0u);
-    EXPECT_NE(view.counts.back(), 0u);
   }
 }
 

@@ -2,7 +2,10 @@
 // definitions, run elsewhere.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <random>
+#include <utility>
 #include <vector>
 
 #include "core/calibration/methods.h"
@@ -27,18 +30,15 @@ std::vector<uint64_t> HalfGaussian(size_t bins) {
   return counts;
 }
 
-TEST(Mse, EvenCountsLoseTheirLastBinAsInPyTorch) {
+TEST(MsePyTorch, EvenCountsLoseTheirLastBin) {
   const HistogramView view = View(std::vector<uint64_t>(2048, 1), -1.0, 1.0);
-  const MseBins drop = SearchMse(view, 256, LastBin::kDrop);
-  EXPECT_EQ(drop.first, 0u);
-  EXPECT_EQ(drop.last, 2046u);
-  EXPECT_EQ(view.Edge(drop.last + 1), 0.9990234375);
-  const MseBins keep = SearchMse(view, 256, LastBin::kKeep);
-  EXPECT_EQ(keep.first, 0u);
-  EXPECT_EQ(keep.last, 2047u);
+  const MseBins bins = SearchMsePyTorch(view, 256);
+  EXPECT_EQ(bins.first, 0u);
+  EXPECT_EQ(bins.last, 2046u);
+  EXPECT_EQ(view.Edge(bins.last + 1), 0.9990234375);
 }
 
-TEST(Mse, Gaussian) {
+TEST(MsePyTorch, Gaussian) {
   std::vector<uint64_t> counts(2048);
   for (int i = 0; i < 2048; ++i) {
     const double z = (i - 1023.5) / 128;
@@ -46,24 +46,70 @@ TEST(Mse, Gaussian) {
         static_cast<uint64_t>(std::floor(1e6 * std::exp(-z * z / 2)));
   }
   const HistogramView view = View(counts, -8.0, 8.0);
-  for (const LastBin last : {LastBin::kKeep, LastBin::kDrop}) {
-    const MseBins bins = SearchMse(view, 256, last);
-    EXPECT_EQ(bins.first, 519u);
-    EXPECT_EQ(bins.last, 1527u);
-    EXPECT_EQ(view.Edge(bins.first), -3.9453125);
-    EXPECT_EQ(view.Edge(bins.last + 1), 3.9375);
-  }
+  const MseBins bins = SearchMsePyTorch(view, 256);
+  EXPECT_EQ(bins.first, 519u);
+  EXPECT_EQ(bins.last, 1527u);
+  EXPECT_EQ(view.Edge(bins.first), -3.9453125);
+  EXPECT_EQ(view.Edge(bins.last + 1), 3.9375);
 }
 
-TEST(Mse, AnOutlierIsCutOff) {
+TEST(MsePyTorch, AnOutlierIsCutOff) {
   std::vector<uint64_t> counts(2048, 0);
   std::fill(counts.begin(), counts.begin() + 1024, 1000);
   counts[2047] = 1;
-  const HistogramView view = View(counts, 0.0, 2.0);
-  for (const LastBin last : {LastBin::kKeep, LastBin::kDrop}) {
-    const MseBins bins = SearchMse(view, 256, last);
-    EXPECT_EQ(bins.first, 0u);
-    EXPECT_EQ(bins.last, 1022u);
+  const MseBins bins = SearchMsePyTorch(View(counts, 0.0, 2.0), 256);
+  EXPECT_EQ(bins.first, 0u);
+  EXPECT_EQ(bins.last, 1022u);
+}
+
+// The error that quantizing makes of values spread evenly within their bins:
+// of many of them, one by one.
+TEST(Mse, TheObjectiveIsTheQuantizersError) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 60; ++round) {
+    const size_t n = 1 + random() % 40;
+    std::vector<uint64_t> counts(n);
+    for (uint64_t& c : counts) c = random() % 50;
+    counts[0] += 1;
+    counts[n - 1] += 1;
+    HistogramView view;
+    view.counts = counts;
+    view.width = 0.25;
+    const double first = -static_cast<double>(random() % (n + 1));
+    view.first = first * view.width;
+    const double min = view.first + 0.1, max = view.Edge(n) - 0.02;
+    const size_t zero = static_cast<size_t>(-first);
+    const uint64_t zeros = zero < n ? counts[zero] / 2 : 0;
+    const bool symmetric = round % 2 == 0;
+    const size_t levels = 2 + random() % 20;
+    const MseObjective objective(view, min, max, zeros, levels, symmetric);
+    const double lo = -static_cast<double>(random() % 100) / 50;
+    const double hi = static_cast<double>(random() % 100 + 1) / 50;
+    const double q = static_cast<double>(std::max<size_t>(levels, 3) - 1) / 2;
+    const double whole = std::floor(q);
+    const double step = symmetric ? std::max(-lo, hi) / whole
+                                  : (hi - lo) / static_cast<double>(levels - 1);
+    if (step < view.width) continue;
+    const double base = symmetric ? -whole : -std::floor(-lo / step + 0.5);
+    const double top =
+        symmetric ? whole : base + static_cast<double>(levels - 1);
+    double expected = 0.0, weight = 0.0;
+    constexpr int kParts = 2000;
+    for (size_t i = 0; i < n; ++i) {
+      const double begin = std::max(view.Edge(i), min);
+      const double end = std::min(view.Edge(i + 1), max);
+      const double count =
+          static_cast<double>(counts[i] - (i == zero ? zeros : 0));
+      for (int k = 0; k < kParts; ++k) {
+        const double x = begin + (end - begin) * (k + 0.5) / kParts;
+        const double code = std::min(std::max(std::round(x / step), base), top);
+        expected += count / kParts * (x - code * step) * (x - code * step);
+      }
+      weight += count;
+    }
+    const double got = objective(lo, hi) * view.width * view.width;
+    EXPECT_NEAR(got, expected, 1e-3 * expected + 1e-6 * weight)
+        << round << " " << lo << " " << hi << " " << levels;
   }
 }
 
@@ -124,14 +170,23 @@ TEST(KlOnnxRuntime, AsManyBinsAsLevelsAreOneCandidate) {
   EXPECT_EQ(best.end, 128u);
 }
 
-TEST(Percentile, TheBinThatReachesTheShare) {
-  const HistogramView view = View({90, 5, 4, 0, 1}, 0.0, 5.0);
-  EXPECT_EQ(PercentileBin(view, 0.5), 0u);
-  EXPECT_EQ(PercentileBin(view, 0.9), 0u);
-  EXPECT_EQ(PercentileBin(view, 0.901), 1u);
-  EXPECT_EQ(PercentileBin(view, 0.99), 2u);
-  EXPECT_EQ(PercentileBin(view, 0.995), 4u);
-  EXPECT_EQ(PercentileBin(view, 1.0), 4u);
+TEST(Percentile, OuterEdgesOfTheBinsThatHoldTheShare) {
+  const std::vector<Cell> cells = {{-4, -3, 1},  {-1, 0, 4}, {0, 0, 80},
+                                   {0, 0.5, 10}, {1, 2, 4},  {8, 9, 1}};
+  EXPECT_EQ(MagnitudeOf(cells, 1), 0.0);
+  EXPECT_EQ(MagnitudeOf(cells, 80), 0.0);
+  EXPECT_EQ(MagnitudeOf(cells, 81), 0.5);
+  EXPECT_EQ(MagnitudeOf(cells, 90), 0.5);
+  EXPECT_EQ(MagnitudeOf(cells, 91), 1.0);
+  EXPECT_EQ(MagnitudeOf(cells, 95), 2.0);
+  EXPECT_EQ(MagnitudeOf(cells, 99), 4.0);
+  EXPECT_EQ(MagnitudeOf(cells, 100), 9.0);
+  using Kept = std::pair<size_t, size_t>;
+  EXPECT_EQ(CutTails(cells, 0), Kept(0, 6));
+  EXPECT_EQ(CutTails(cells, 1), Kept(1, 5));
+  EXPECT_EQ(CutTails(cells, 4), Kept(1, 5));
+  EXPECT_EQ(CutTails(cells, 5), Kept(2, 4));
+  EXPECT_EQ(CutTails(cells, 100), Kept(5, 6));
 }
 
 TEST(MovingAverage, FollowsPyTorch) {

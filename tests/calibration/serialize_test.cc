@@ -1,10 +1,12 @@
 // The serialized form: the same bytes everywhere, and hostile ones.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/calibration/calibrator.h"
@@ -118,7 +120,7 @@ TEST(CalibratorBytes, AreThoseOfTheReadme) {
   const std::string bytes = calibrator.Serialize();
   const size_t options = 12 + 16 * kNumCalibrationOptions;
   ASSERT_GT(bytes.size(), options);
-  EXPECT_EQ(bytes.substr(0, 12), std::string("BNQC\1\0\0\0\x13\0\0\0", 12));
+  EXPECT_EQ(bytes.substr(0, 12), std::string("BNQC\1\0\1\0\x13\0\0\0", 12));
   std::string expected;
   expected += std::string("\1\1", 2);          // batches, channels
   expected += std::string("\0\4\1", 3);        // non-finite, count, zeros
@@ -134,13 +136,105 @@ TEST(CalibratorBytes, AreThoseOfTheReadme) {
   bins[1024] = 1;
   bins[2048] = 2;
   expected += bins;
+  // Fine bins would go on from bins -64 .. 63, but nothing there is not 0.
+  expected += std::string(1, '\0');
   EXPECT_EQ(bytes.substr(options, bytes.size() - options - 4), expected);
+
+  // They end at 2^-4. -2^-4 is in the last of them, which begins there; 2^-5 is
+  // in the first of the last 64.
+  const float small[] = {-0.0625f, 0.03125f};
+  const uint64_t two[] = {2};
+  calibrator.Observe(Context(),
+                     {reinterpret_cast<const uint8_t*>(small), DType::kF32,
+                      Shape::Make(1, two)},
+                     nullptr);
+  const std::string more = calibrator.Serialize();
+  std::string fine("\x40", 1);
+  fine += std::string("\1\0", 2) + std::string(2 * 62, '\0') +
+          std::string("\0\1", 2);
+  EXPECT_EQ(more.substr(more.size() - 4 - fine.size(), fine.size()), fine);
+}
+
+// What observe can make of any values can be read again, goes on as if it had
+// not been written, and is the same in whatever order they came.
+TEST(CalibratorBytes, EveryStateCanBeReadAgain) {
+  std::mt19937 random(31);
+  const auto observe = [](Calibrator* calibrator,
+                          const std::vector<float>& values) {
+    const uint64_t dims[] = {values.size()};
+    calibrator->Observe(Context(),
+                        {reinterpret_cast<const uint8_t*>(values.data()),
+                         DType::kF32, Shape::Make(1, dims)},
+                        nullptr);
+  };
+  std::vector<std::vector<float>> sets = {
+      {-1e-30f, 1e19f},
+      {-1e-12f, 0.5f},
+      {-3.4028235e38f, 0.1f, -2e-12f},
+      {-1e-45f, 3.4028235e38f, 1e-45f, -0.0f},
+      {-3.4028235e38f, 3.4028235e38f, -1.17549435e-38f}};
+  for (int i = 0; i < 150; ++i) {
+    std::vector<float> values;
+    for (uint32_t k = 0; k < 2 + random() % 9; ++k) {
+      const uint32_t bits = random();
+      float x;
+      std::memcpy(&x, &bits, sizeof x);
+      values.push_back(std::isfinite(x) ? x : -0.0f);
+    }
+    sets.push_back(values);
+  }
+  for (const std::vector<float>& values : sets) {
+    for (const char* method : kMethods) {
+      for (const char* outliers : {"none", "percentile"}) {
+        const auto make = [&] {
+          Calibrator c;
+          c.SetText("method", method);
+          c.SetText("outliers", outliers);
+          c.SetText("bins", "64");
+          return c;
+        };
+        Calibrator whole = make(), parts = make(), backwards = make();
+        observe(&whole, values);
+        const std::string bytes = whole.Serialize();
+        ASSERT_EQ(Parse(bytes)->Serialize(), bytes) << method;
+        Parse(bytes)->Ranges(Context());
+        for (size_t k = 0; k < values.size(); ++k) {
+          parts = std::move(*Parse(parts.Serialize()));
+          observe(&parts, {values[k]});
+          observe(&backwards, {values[values.size() - 1 - k]});
+        }
+        ASSERT_EQ(Parse(parts.Serialize())->Serialize(), parts.Serialize());
+        if (MethodOf(whole.options().method()).follow != nullptr) continue;
+        ASSERT_EQ(parts.Serialize(), backwards.Serialize()) << method;
+        const Range a = parts.Ranges(Context())[0];
+        const Range b = whole.Ranges(Context())[0];
+        ASSERT_EQ(a.lo, b.lo) << method;
+        ASSERT_EQ(a.hi, b.hi) << method;
+      }
+    }
+  }
+}
+
+// States of version 1.0 had no fine bins; they go on without them.
+TEST(CalibratorBytes, StatesWithoutFineBinsAreRead) {
+  Calibrator kl = Sample("kl", false);
+  kl.SetText("method", "percentile");
+  std::string bytes = kl.Serialize();
+  EXPECT_EQ(bytes[6], 0);
+  const std::unique_ptr<Calibrator> old = Parse(bytes);
+  EXPECT_EQ(old->Ranges(Context())[0].hi, kl.Ranges(Context())[0].hi);
+  bytes[6] = 2;
+  Sign(&bytes);
+  EXPECT_TRUE(
+      FailsWith(Status::kUnsupported, "version 1.2", [&] { Parse(bytes); }));
 }
 
 TEST(CalibratorBytes, TruncatedAnywhere) {
-  for (const char* method : {"minmax", "adaptive", "kl"}) {
+  for (const char* method : {"minmax", "adaptive", "kl", "percentile"}) {
     const std::string bytes = Sample(method, true).Serialize();
-    for (size_t n = 0; n < bytes.size(); ++n) {
+    // Fine bins of such values take many bytes, mostly 0.
+    const size_t step = bytes.size() / 4096 + 1;
+    for (size_t n = 0; n < bytes.size(); n += step) {
       std::string part = bytes.substr(0, n);
       ASSERT_TRUE(FailsWith(Status::kCorruptFile, "serialized calibrator", [&] {
         Parse(part);

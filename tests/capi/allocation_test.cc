@@ -135,8 +135,8 @@ bnq_status RunSession(const Paths& paths, const std::vector<float>& values,
   bnq_report_destroy(s->report);
   s->report = nullptr;
   TRY(bnq_dequantize_file(s->context, paths.out.c_str(), paths.back.c_str(),
-                          BNQ_DTYPE_F16, BNQ_OVERFLOW_ERROR, BNQ_WRITE_OVERWRITE, 0, nullptr,
-                          nullptr, nullptr));
+                          BNQ_DTYPE_F16, BNQ_OVERFLOW_ERROR,
+                          BNQ_WRITE_OVERWRITE, 0, nullptr, nullptr, nullptr));
   TRY(bnq_compare_files(s->context, paths.in.c_str(), paths.back.c_str(),
                         nullptr, nullptr, &s->report));
   TRY(bnq_calibrator_create(&s->calibrator));

@@ -62,8 +62,12 @@ static void test_registry(void) {
   for (i = 0; i < bnq_option_count(BNQ_OPTIONS_CONFIG); ++i) {
     int32_t same;
     CHECK(bnq_option_at(BNQ_OPTIONS_CONFIG, i, &id) == BNQ_OK);
-    CHECK(bnq_option_id(BNQ_OPTIONS_CONFIG, bnq_option_name(BNQ_OPTIONS_CONFIG, id), &same) == BNQ_OK && same == id);
-    CHECK(bnq_option_bounds(BNQ_OPTIONS_CONFIG, id, &type, &min, &max, &initial) == BNQ_OK);
+    CHECK(bnq_option_id(BNQ_OPTIONS_CONFIG,
+                        bnq_option_name(BNQ_OPTIONS_CONFIG, id),
+                        &same) == BNQ_OK &&
+          same == id);
+    CHECK(bnq_option_bounds(BNQ_OPTIONS_CONFIG, id, &type, &min, &max,
+                            &initial) == BNQ_OK);
     CHECK(min <= initial && initial <= max);
   }
   CHECK(bnq_metric_count() >= BNQ_NUM_METRICS);
@@ -110,9 +114,12 @@ static void test_everything(const char* directory) {
   CHECK(bnq_context_threads(context) == 4);
 
   CHECK(bnq_config_create(&config) == BNQ_OK);
-  CHECK(bnq_options_set_int(bnq_config_settings(config), BNQ_OPT_FORMAT, BNQ_FORMAT_INT8) == BNQ_OK);
-  CHECK(bnq_options_set_int(bnq_config_settings(config), BNQ_OPT_GROUP_SIZE, 32) == BNQ_OK);
-  CHECK(bnq_options_set_text(bnq_config_settings(config), "scheme", "asymmetric") == BNQ_OK);
+  CHECK(bnq_options_set_int(bnq_config_settings(config), BNQ_OPT_FORMAT,
+                            BNQ_FORMAT_INT8) == BNQ_OK);
+  CHECK(bnq_options_set_int(bnq_config_settings(config), BNQ_OPT_GROUP_SIZE,
+                            32) == BNQ_OK);
+  CHECK(bnq_options_set_text(bnq_config_settings(config), "scheme",
+                             "asymmetric") == BNQ_OK);
   CHECK(bnq_tensor_quantize(context, config, &source, &tensor) == BNQ_OK);
   CHECK(bnq_tensor_format(tensor) == BNQ_FORMAT_INT8);
   CHECK(bnq_tensor_shape(tensor, got) == 2 && got[0] == 700 && got[1] == 100);
@@ -131,8 +138,8 @@ static void test_everything(const char* directory) {
   snprintf(input, sizeof input, "%s/in.safetensors", directory);
   snprintf(output, sizeof output, "%s/out.bnq", directory);
   snprintf(back, sizeof back, "%s/back.safetensors", directory);
-  CHECK(bnq_writer_create(context, input, BNQ_FILE_SAFETENSORS, 0, 0, &writer) ==
-        BNQ_OK);
+  CHECK(bnq_writer_create(context, input, BNQ_FILE_SAFETENSORS, 0, 0,
+                          &writer) == BNQ_OK);
   CHECK(bnq_writer_set_metadata(writer, "made by", "api.c") == BNQ_OK);
   CHECK(bnq_writer_add_array(writer, "layer.weight", &source) == BNQ_OK);
   {
@@ -155,8 +162,8 @@ static void test_everything(const char* directory) {
   CHECK(bnq_report_metrics(report, 1, metrics, BNQ_NUM_METRICS) == BNQ_OK);
   CHECK(metrics[BNQ_METRIC_SQNR_DB] > 40);
   bnq_report_destroy(report);
-  CHECK(bnq_quantize_file(context, plan, input, output, 0, 0, NULL, NULL, NULL) ==
-        BNQ_ERROR_EXISTS);
+  CHECK(bnq_quantize_file(context, plan, input, output, 0, 0, NULL, NULL,
+                          NULL) == BNQ_ERROR_EXISTS);
   CHECK(bnq_quantize_file(context, plan, input, output, BNQ_WRITE_OVERWRITE, 0,
                           cancel, NULL, NULL) == BNQ_ERROR_CANCELLED);
   CHECK(bnq_quantize_file(context, plan, input, output, BNQ_WRITE_OVERWRITE, 0,

@@ -6,7 +6,7 @@
 #include <sstream>
 #include <vector>
 
-#include "tests/capi/capi_test_util.h"
+#include "capi_test_util.h"
 
 namespace {
 
@@ -129,10 +129,10 @@ TEST_F(Files, ModelsInSeveralFiles) {
       file = nullptr;
       std::vector<float> values(8), expected(8);
       EXPECT_EQ(bnq_tensor_dequantize(nullptr, tensor, BNQ_DTYPE_F32,
-                                      values.data(), 32),
+                                      BNQ_OVERFLOW_ERROR, values.data(), 32),
                 BNQ_OK);
       EXPECT_EQ(bnq_tensor_dequantize(nullptr, tensor_, BNQ_DTYPE_F32,
-                                      expected.data(), 32),
+                                      BNQ_OVERFLOW_ERROR, expected.data(), 32),
                 BNQ_OK);
       EXPECT_EQ(values, expected);
       bnq_tensor_destroy(tensor);
@@ -164,10 +164,10 @@ TEST_F(Files, ConversionsOfSeveralFiles) {
                                 most, nullptr, nullptr, nullptr),
               BNQ_OK)
         << bnq_last_error();
-    ASSERT_EQ(
-        bnq_dequantize_file(nullptr, packed.c_str(), back.c_str(),
-                            BNQ_DTYPE_F32, 0, most, nullptr, nullptr, nullptr),
-        BNQ_OK)
+    ASSERT_EQ(bnq_dequantize_file(nullptr, packed.c_str(), back.c_str(),
+                                  BNQ_DTYPE_F32, BNQ_OVERFLOW_ERROR, 0, most,
+                                  nullptr, nullptr, nullptr),
+              BNQ_OK)
         << bnq_last_error();
   }
   EXPECT_FALSE(std::filesystem::exists(Path("q1.bnq")));
@@ -220,31 +220,96 @@ TEST_F(Files, ReadInsteadOfMapped) {
 
 TEST_F(Files, BytesAreWrittenWholeOrNotAtAll) {
   const std::string path = Path("out.svg");
-  ASSERT_EQ(bnq_write_file(path.c_str(), "new", 3, BNQ_WRITE_DRY_RUN), BNQ_OK);
+  ASSERT_EQ(bnq_write_file(nullptr, path.c_str(), "new", 3, BNQ_WRITE_DRY_RUN),
+            BNQ_OK);
   EXPECT_EQ(Count(), 0u);
-  ASSERT_EQ(bnq_write_file(path.c_str(), "old", 3, 0), BNQ_OK);
-  Expect(bnq_write_file(path.c_str(), "new", 3, 0), BNQ_ERROR_EXISTS,
+  ASSERT_EQ(bnq_write_file(nullptr, path.c_str(), "old", 3, 0), BNQ_OK);
+  Expect(bnq_write_file(nullptr, path.c_str(), "new", 3, 0), BNQ_ERROR_EXISTS,
          "out.svg");
-  Expect(bnq_write_file(path.c_str(), "new", 3, BNQ_WRITE_DRY_RUN),
+  Expect(bnq_write_file(nullptr, path.c_str(), "new", 3, BNQ_WRITE_DRY_RUN),
          BNQ_ERROR_EXISTS, "out.svg");
   EXPECT_EQ(Read("out.svg"), "old");
   // A link at a name that could have been foreseen is not followed.
   std::filesystem::create_symlink(path, Path("two.part"));
-  ASSERT_EQ(bnq_write_file(Path("two").c_str(), "x", 1, 0), BNQ_OK);
+  ASSERT_EQ(bnq_write_file(nullptr, Path("two").c_str(), "x", 1, 0), BNQ_OK);
   EXPECT_EQ(Read("out.svg"), "old");
-  ASSERT_EQ(bnq_write_file(path.c_str(), "", 0, BNQ_WRITE_OVERWRITE), BNQ_OK);
-  EXPECT_EQ(Read("out.svg"), "");
-  ASSERT_EQ(bnq_write_file(path.c_str(), nullptr, 0, BNQ_WRITE_OVERWRITE),
+  ASSERT_EQ(bnq_write_file(nullptr, path.c_str(), "", 0, BNQ_WRITE_OVERWRITE),
             BNQ_OK);
-  Expect(bnq_write_file(path.c_str(), nullptr, 1, BNQ_WRITE_OVERWRITE),
+  EXPECT_EQ(Read("out.svg"), "");
+  ASSERT_EQ(
+      bnq_write_file(nullptr, path.c_str(), nullptr, 0, BNQ_WRITE_OVERWRITE),
+      BNQ_OK);
+  Expect(bnq_write_file(nullptr, path.c_str(), nullptr, 1, BNQ_WRITE_OVERWRITE),
          BNQ_ERROR_INVALID_ARGUMENT, "data is NULL");
-  Expect(bnq_write_file(nullptr, "x", 1, 0), BNQ_ERROR_INVALID_ARGUMENT,
-         "path");
-  Expect(bnq_write_file(path.c_str(), "x", 1, BNQ_WRITE_COMPRESS),
+  Expect(bnq_write_file(nullptr, nullptr, "x", 1, 0),
+         BNQ_ERROR_INVALID_ARGUMENT, "path");
+  Expect(bnq_write_file(nullptr, path.c_str(), "x", 1, BNQ_WRITE_COMPRESS),
          BNQ_ERROR_INVALID_ARGUMENT, "flags = 2");
-  Expect(bnq_write_file(directory_.c_str(), "x", 1, 0), BNQ_ERROR_IO,
+  Expect(bnq_write_file(nullptr, directory_.c_str(), "x", 1, 0), BNQ_ERROR_IO,
          "directory");
   EXPECT_EQ(Count(), 3u);
+}
+
+TEST_F(Files, OutputsAreHeldUntilTheyArePlaced) {
+  const auto hold = [] {
+    bnq_context* context = nullptr;
+    EXPECT_EQ(bnq_context_create(nullptr, &context), BNQ_OK);
+    EXPECT_EQ(bnq_context_hold_outputs(context), BNQ_OK);
+    return context;
+  };
+  const auto write = [&](bnq_context* context, const char* name,
+                         const char* text) {
+    return bnq_write_file(context, Path(name).c_str(), text, 3,
+                          *name == 'n' ? 0 : BNQ_WRITE_OVERWRITE);
+  };
+  ASSERT_EQ(write(nullptr, "old", "old"), BNQ_OK);
+  bnq_context* context = hold();
+  ASSERT_EQ(write(context, "old", "one"), BNQ_OK);
+  ASSERT_EQ(write(context, "new", "two"), BNQ_OK);
+  EXPECT_EQ(Read("old"), "old");
+  EXPECT_FALSE(std::filesystem::exists(Path("new")));
+  EXPECT_EQ(Count(), 3u);
+  ASSERT_EQ(bnq_context_place_outputs(context), BNQ_OK);
+  EXPECT_EQ(Read("old") + Read("new"), "onetwo");
+  EXPECT_EQ(Count(), 2u);
+  // A held model file, and a context that ends before it is placed.
+  bnq_writer* writer = nullptr;
+  ASSERT_EQ(bnq_writer_create(context, Path("model").c_str(), BNQ_FILE_BNQ, 0,
+                              0, &writer),
+            BNQ_OK);
+  Fill(writer, BNQ_FILE_BNQ);
+  bnq_writer_destroy(writer);
+  EXPECT_FALSE(std::filesystem::exists(Path("model")));
+  EXPECT_EQ(Count(), 3u);
+  bnq_context_destroy(context);
+  EXPECT_EQ(Count(), 2u);
+  // One that has appeared meanwhile.
+  context = hold();
+  for (const char* name : {"other", "next", "old"}) {
+    ASSERT_EQ(write(context, name, "abc"), BNQ_OK);
+  }
+  ASSERT_EQ(write(nullptr, "next", "who"), BNQ_OK);
+  Expect(bnq_context_place_outputs(context), BNQ_ERROR_EXISTS, "next");
+  EXPECT_EQ(Read("next") + Read("old"), "whoone");
+  EXPECT_FALSE(std::filesystem::exists(Path("other")));
+  EXPECT_EQ(bnq_context_place_outputs(context), BNQ_OK);
+  bnq_context_destroy(context);
+  EXPECT_EQ(Count(), 3u);
+}
+
+TEST_F(Files, ALinkIsReplacedOnRequest) {
+  const std::string link = Path("link"), target = Path("target");
+  std::filesystem::create_symlink(target, link);
+  // It is there, though it leads nowhere.
+  Expect(bnq_write_file(nullptr, link.c_str(), "x", 1, BNQ_WRITE_REPLACE_LINK),
+         BNQ_ERROR_EXISTS, "link");
+  ASSERT_EQ(bnq_write_file(nullptr, target.c_str(), "old", 3, 0), BNQ_OK);
+  ASSERT_EQ(bnq_write_file(nullptr, link.c_str(), "new", 3,
+                           BNQ_WRITE_REPLACE_LINK | BNQ_WRITE_OVERWRITE),
+            BNQ_OK);
+  EXPECT_EQ(Read("link") + Read("target"), "newold");
+  EXPECT_FALSE(std::filesystem::is_symlink(link));
+  EXPECT_EQ(Count(), 2u);
 }
 
 }  // namespace

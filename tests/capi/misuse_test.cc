@@ -134,10 +134,12 @@ TEST_F(Misuse, NullArguments) {
          "options is NULL");
   Expect(bnq_options_get_float(bnq_tensor_options(nullptr), 6, metrics), bad,
          "options is NULL");
-  Expect(bnq_tensor_dequantize(context_, nullptr, 1, BNQ_OVERFLOW_ERROR, values_, 48), bad,
-         "tensor is NULL");
-  Expect(bnq_tensor_dequantize(context_, tensor_, 1, BNQ_OVERFLOW_ERROR, nullptr, 48), bad,
-         "out is NULL");
+  Expect(bnq_tensor_dequantize(context_, nullptr, 1, BNQ_OVERFLOW_ERROR,
+                               values_, 48),
+         bad, "tensor is NULL");
+  Expect(bnq_tensor_dequantize(context_, tensor_, 1, BNQ_OVERFLOW_ERROR,
+                               nullptr, 48),
+         bad, "out is NULL");
   Expect(bnq_compare(context_, &array_, nullptr, metrics, 5), bad,
          "other is NULL");
   Expect(bnq_compare(context_, &array_, &array_, nullptr, 5), bad,
@@ -167,8 +169,8 @@ TEST_F(Misuse, NullArguments) {
   Expect(bnq_quantize_file(context_, nullptr, "a", "b", 0, 0, nullptr, nullptr,
                            nullptr),
          bad, "plan is NULL");
-  Expect(bnq_dequantize_file(context_, nullptr, "b", 1, BNQ_OVERFLOW_ERROR, 0, 0, nullptr, nullptr,
-                             nullptr),
+  Expect(bnq_dequantize_file(context_, nullptr, "b", 1, BNQ_OVERFLOW_ERROR, 0,
+                             0, nullptr, nullptr, nullptr),
          bad, "input is NULL");
   Expect(bnq_compare_files(context_, "a", nullptr, nullptr, nullptr, nullptr),
          bad, "other is NULL");

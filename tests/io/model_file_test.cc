@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/io/bnq_writer.h"
+#include "core/io/safetensors.h"
 #include "tests/io/bnq_raw.h"
 #include "tests/io/io_test_util.h"
 
@@ -210,6 +211,11 @@ TEST_F(ModelFileTest, ToldByContentNotByName) {
   const ExactBytes odd(SafetensorsBytes("{}" + header));
   EXPECT_EQ(ModelFile::FromMemory(context_, odd.data(), odd.size())->kind(),
             FileKind::kSafetensors);
+  EXPECT_TRUE(refuses("{}", "from memory", Status::kUnsupported));
+  WriteFile(Path("config.json"), "[1]");
+  EXPECT_TRUE(FailsWith(Status::kCorruptFile, "found an array", [&] {
+    ModelFile::Open(context_, Path("config.json"));
+  }));
   WriteFile(Path("config.json"), R"({"hidden_size": 1})");
   EXPECT_TRUE(FailsWith(Status::kCorruptFile, "without a weight_map", [&] {
     ModelFile::Open(context_, Path("config.json"));
@@ -236,8 +242,6 @@ TEST_F(ModelFileTest, ForeignFilesAreNamed) {
       {"\x80\x02\x8a\x0al\xfc and so on", "a pickle"},
       {"\n<!DOCTYPE html>\n<html>", "a page of HTML"},
       {"<html><head>", "a page of HTML"},
-      {"[1, 2]", "JSON, but neither"},
-      {"{}", "JSON, but neither"},
   };
   for (const auto& c : cases) {
     EXPECT_TRUE(FailsWith(Status::kUnsupported,

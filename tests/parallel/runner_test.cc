@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <cfenv>
+#include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -55,6 +57,31 @@ TEST(Pool, RethrowsWhatTheTaskOfTheLeastIndexThrew) {
       EXPECT_EQ(error.what(), std::string("0"));
     }
   }
+}
+
+// A host's runner may take tasks in any order.
+class Backwards : public Runner {
+ public:
+  uint32_t workers() const override { return 2; }
+  void Run(uint64_t count, const std::function<void(uint64_t)>& task) override {
+    for (uint64_t i = count; i-- > 0;) task(i);
+  }
+};
+
+TEST(Pool, ATaskBelowOneThatFailedIsNotSkipped) {
+  Context context;
+  context.runner = std::make_shared<Backwards>();
+  std::vector<int> runs(6);
+  try {
+    ParallelFor(context, 6, [&](uint64_t i) {
+      ++runs[i];
+      if (i == 4 || i == 1) throw std::runtime_error(std::to_string(i));
+    });
+    ADD_FAILURE();
+  } catch (const std::runtime_error& error) {
+    EXPECT_EQ(error.what(), std::string("1"));
+  }
+  EXPECT_EQ(runs, std::vector<int>(6, 1));
 }
 
 // Its threads are started by whoever comes first, and inherit from there.

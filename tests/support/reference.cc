@@ -7,7 +7,6 @@
 
 #include "core/scheme/rules.h"
 #include "core/scheme/scales.h"
-#include "core/tensor/search.h"
 
 namespace bnq_test {
 namespace {
@@ -137,64 +136,75 @@ float OfRank(const Segment& segment, const std::vector<float>& x, uint64_t rank,
 Params SegmentParams(const Format& format, const Config& config,
                      const Segment& segment, const std::vector<float>& x) {
   const Variant variant = config.variant();
-  Variant plain = variant, absmax = variant;
-  plain.scale_rule = ScaleRule::kDefault;
-  absmax.scale_rule = ScaleRule::kAbsMax;
   const uint64_t n = segment.elements.size();
   if (variant.scale_rule == ScaleRule::kPercentile) {
     if (n == 0) return Params();
     Range range;
-    const double p = config.percentile();
+    // In millionths of a percent, which the tests' percentages are whole of.
+    const uint64_t p =
+        static_cast<uint64_t>(std::llround(config.percentile() * 1e6));
+    constexpr uint64_t kAll = 100000000;
     if (variant.scheme == Scheme::kAsymmetric) {
-      const uint64_t cut =
-          static_cast<uint64_t>((100.0 - p) / 200.0 * static_cast<double>(n));
+      const uint64_t cut = (kAll - p) * n / (2 * kAll);
       range.lo = OfRank(segment, x, std::min(cut + 1, n), false);
       range.hi = OfRank(segment, x, n - std::min(cut, n - 1), false);
     } else {
-      const double rank = std::ceil(p / 100.0 * static_cast<double>(n));
-      range.hi = OfRank(
-          segment, x, std::max<uint64_t>(static_cast<uint64_t>(rank), 1), true);
+      const uint64_t rank = (p * n + kAll - 1) / kAll;
+      range.hi = OfRank(segment, x, std::max<uint64_t>(rank, 1), true);
       range.lo = -range.hi;
     }
     return bnq::ParamsOf(format, variant, range);
   }
-  if (variant.scale_rule != ScaleRule::kMse) {
-    return bnq::ParamsOf(
-        format, variant,
-        RangeOf(bnq::StatisticOf(format, variant), segment, x));
-  }
+  return bnq::ParamsOf(format, variant,
+                       RangeOf(bnq::StatisticOf(format, variant), segment, x));
+}
+
+// Ranges that a search must not be worse than.
+std::vector<Range> GridOf(const Format& format, const Variant& variant,
+                          const Segment& segment, const std::vector<float>& x) {
+  Variant plain = variant, absmax = variant;
+  plain.scale_rule = ScaleRule::kDefault;
+  absmax.scale_rule = ScaleRule::kAbsMax;
   const Range widest = RangeOf(bnq::StatisticOf(format, absmax), segment, x);
-  const float greatest = std::fmax(-widest.lo, widest.hi);
-  if (greatest == 0.0f) return Params();
-  const float unit =
-      1.0f / std::fmin(std::fmax(greatest, FLT_MIN), FLT_MAX / 8.0f);
-  Variant fitted = variant;
-  if (fitted.rounding == bnq::Rounding::kStochastic) {
-    fitted.rounding = bnq::Rounding::kHalfEven;
+  std::vector<Range> ranges = {
+      RangeOf(bnq::StatisticOf(format, plain), segment, x)};
+  const int step = segment.elements.size() > 5000 ? 25 : 1;
+  for (int k = 0; k <= 100; k += step) {
+    const double factor = 0.8 + 0.4 * k / 100.0;
+    ranges.push_back(
+        {static_cast<float>(std::fmax(widest.lo * factor, -FLT_MAX)),
+         static_cast<float>(std::fmin(widest.hi * factor, FLT_MAX))});
   }
-  // What kernels/traversal.h defines FitSums to be.
-  const bnq::FitFunction fit = [&](const Params* candidates, size_t count,
-                                   bnq::FitSums* sums) {
-    for (size_t c = 0; c < count; ++c) {
-      std::vector<float> error, xq, qq;
-      Params one = candidates[c];
-      one.scale = 1.0f;
-      for (uint64_t i : segment.elements) {
-        const int32_t code = format.encode(x[i], candidates[c], fitted, 0);
-        const float e = (x[i] - format.decode(code, candidates[c])) * unit;
-        const float q = format.decode(code, one);
-        error.push_back(e * e);
-        xq.push_back(x[i] * unit * q);
-        qq.push_back(q * q);
-      }
-      sums[c].error = OrderedSum(error);
-      sums[c].xq = OrderedSum(xq) / static_cast<double>(unit);
-      sums[c].qq = OrderedSum(qq);
+  return ranges;
+}
+
+double SquaredError(const Format& format, Variant variant,
+                    const Segment& segment, const std::vector<float>& x,
+                    Params params) {
+  if (variant.rounding == bnq::Rounding::kStochastic) {
+    variant.rounding = bnq::Rounding::kHalfEven;
+  }
+  double sum = 0.0;
+  for (uint64_t i : segment.elements) {
+    const int32_t code = format.encode(x[i], params, variant, 0);
+    const double e = static_cast<double>(x[i]) -
+                     static_cast<double>(format.decode(code, params));
+    sum += e * e;
+  }
+  return sum;
+}
+
+// As the quantizer sees the values, but for outliers.
+std::vector<float> Cleaned(const Config& config, std::vector<float> x) {
+  for (float& v : x) {
+    if (config.non_finite() == bnq::NonFinite::kZero && !std::isfinite(v)) {
+      v = 0.0f;
     }
-  };
-  return bnq::SearchParams(format, variant,
-                           RangeOf(bnq::StatisticOf(format, plain), segment, x),
-                           widest, fit);
+    if (config.clip() != 0.0f) {
+      v = std::fmax(std::fmin(v, config.clip()), -config.clip());
+    }
+  }
+  return x;
 }
 
 // Codes of rows to bytes, bit by bit or digit by digit.
@@ -264,17 +274,9 @@ uint32_t ReferenceRandom(uint64_t seed, uint64_t index) {
 }
 
 Reference ReferenceQuantize(const Format& format, const Config& config,
-                            const Shape& shape,
-                            const std::vector<float>& input) {
-  std::vector<float> x = input;
-  for (float& v : x) {
-    if (config.non_finite() == bnq::NonFinite::kZero && !std::isfinite(v)) {
-      v = 0.0f;
-    }
-    if (config.clip() != 0.0f) {
-      v = std::fmax(std::fmin(v, config.clip()), -config.clip());
-    }
-  }
+                            const Shape& shape, const std::vector<float>& input,
+                            const Found* found) {
+  const std::vector<float> x = Cleaned(config, input);
   const Variant variant = config.variant();
   const bool asymmetric = config.scheme() == Scheme::kAsymmetric;
   const uint64_t features = shape.rank == 0 ? 1 : shape.dims[shape.rank - 1];
@@ -300,7 +302,12 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
   }
   std::vector<Params> params(segments.size());
   for (size_t s = 0; format.Has(bnq::kScaled) && s < segments.size(); ++s) {
-    params[s] = SegmentParams(format, config, segments[s], small);
+    if (config.scale_rule() == ScaleRule::kMse) {
+      params[s].scale = found->scales[s];
+      if (asymmetric) params[s].zero_point = found->zero_points[s];
+    } else {
+      params[s] = SegmentParams(format, config, segments[s], small);
+    }
     out.scales.push_back(params[s].scale);
     if (asymmetric) {
       out.zero_points.push_back(static_cast<int8_t>(params[s].zero_point));
@@ -348,6 +355,45 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
                         one_row ? (x.empty() ? 0 : 1) : shape.rows(),
                         one_row ? x.size() : shape.columns());
   return out;
+}
+
+std::string WorseThanGrid(const Format& format, const Config& config,
+                          const Shape& shape, const std::vector<float>& values,
+                          const Found& found) {
+  const Variant variant = config.variant();
+  std::vector<float> x = Cleaned(config, values);
+  for (float& v : x) {
+    if (config.outlier_threshold() != 0.0f &&
+        std::fabs(v) >= config.outlier_threshold()) {
+      v = 0.0f;
+    }
+  }
+  const std::vector<Segment> segments = Segments(config, shape);
+  for (size_t s = 0; s < segments.size(); ++s) {
+    Params params;
+    params.scale = found.scales[s];
+    if (config.scheme() == Scheme::kAsymmetric) {
+      params.zero_point = found.zero_points[s];
+    }
+    double greatest = 0.0;
+    for (uint64_t i : segments[s].elements) {
+      greatest = std::fmax(greatest, std::fabs(static_cast<double>(x[i])));
+    }
+    // Squares of float32 vanish below this, and sums are rounded.
+    const double slack = 1e-36 * greatest * greatest *
+                         static_cast<double>(segments[s].elements.size());
+    const double error = SquaredError(format, variant, segments[s], x, params);
+    if (segments[s].elements.empty() || greatest == 0.0) continue;
+    for (const Range range : GridOf(format, variant, segments[s], x)) {
+      const Params other = bnq::ParamsOf(format, variant, range);
+      const double least = SquaredError(format, variant, segments[s], x, other);
+      if (error <= least * (1.0 + 1e-5) + slack) continue;
+      return "segment " + std::to_string(s) + ": " + std::to_string(error) +
+             " with scale " + std::to_string(params.scale) + ", " +
+             std::to_string(least) + " with " + std::to_string(other.scale);
+    }
+  }
+  return "";
 }
 
 uint16_t ReferenceF16(float x) {

@@ -11,6 +11,7 @@
 #include "core/base/shape.h"
 #include "core/scheme/config.h"
 #include "core/scheme/format.h"
+#include "core/scheme/params.h"
 
 namespace bnq_test {
 
@@ -27,10 +28,23 @@ struct Reference {
   std::vector<uint16_t> outlier_values;  // float16
 };
 
-// values are those of the array as float32.
+// Parameters of all segments, in order.
+using Found = bnq::ParamSet;
+
+// values are those of the array as float32. Parameters are `found` where the
+// rule is a search, scale_rule = mse: what it has to find is not one set of
+// numbers, but one that WorseThanGrid finds nothing wrong with.
 Reference ReferenceQuantize(const bnq::Format& format,
                             const bnq::Config& config, const bnq::Shape& shape,
-                            const std::vector<float>& values);
+                            const std::vector<float>& values,
+                            const Found* found = nullptr);
+
+// By brute force, in double: which segment's squared error under the parameters
+// found is greater than under those of the default rule, or of 0.8, 0.804, ..
+// 1.2 times the range that absmax gives (of many values, some of these); or "".
+std::string WorseThanGrid(const bnq::Format& format, const bnq::Config& config,
+                          const bnq::Shape& shape,
+                          const std::vector<float>& values, const Found& found);
 
 // Word `index` of a seed's stream of Philox4x32-10.
 uint32_t ReferenceRandom(uint64_t seed, uint64_t index);

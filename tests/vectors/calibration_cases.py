@@ -191,7 +191,17 @@ def add_percentile():
     case("percentile_default", {"method": "percentile"}, flat(noise(200, 241)))
     case("percentile_reached_exactly", {**half, "percentile": "75"},
          flat([1] * 32 + [5] * 64 + [64] * 32),
-         hand={"hi": [5.0], "lo": [-5.0]})
+         hand={"hi": [5.0625], "lo": [-5.0625]})
+    # One value that makes all others 0 in uniform bins; known to 1 / 64 all the same.
+    for scheme in ({}, ASYMMETRIC):
+        suffix = scheme.get("scheme", "symmetric")
+        for outlier in (1e3, -1e30):
+            case(f"percentile_outlier_{outlier:g}_{suffix}",
+                 {**half, "percentile": "99", **scheme},
+                 flat([v / 64 for v in noise(199, 244)], [float(F32(outlier)), 0, -0.0]))
+    case("percentile_extremes", {**half, "percentile": "80", **ASYMMETRIC},
+         flat([float(-FLT_MAX), float(FLT_TRUE_MIN), float(-FLT_TRUE_MIN), 0, 0, 1, float(F32(-2e-12))],
+              [float(FLT_MIN), float(F32(1e-40)), float(F32(-1e-40)), float(FLT_MAX), float(F32(-1e-30)), float(F32(1e19))]))
     case("percentile_channels", {**half, "percentile": "87.5", **channel(0), **ASYMMETRIC},
          [([3, 16], noise(48, 242)), ([3, 5], [4 * v for v in noise(15, 243)])])
     case("percentile_of_a_constant", {**half, "percentile": "50", **ASYMMETRIC}, flat([3, 3, 3]),
@@ -226,16 +236,16 @@ def add_kl():
 def add_mse():
     mse = {"method": "mse", "bins": "64", "bits": "4"}
     values = with_tail(501, 260, [2.5, -2.75, 4])
-    for last_bin in ("keep", "drop"):
+    for variant in ("exhaustive", "pytorch"):
         for scheme in ({}, ASYMMETRIC):
-            suffix = f"{last_bin}_{scheme.get('scheme', 'symmetric')}"
-            options = {**mse, "last_bin": last_bin, **scheme}
+            suffix = f"{variant}_{scheme.get('scheme', 'symmetric')}"
+            options = {**mse, "mse_variant": variant, **scheme}
             case(f"mse_{suffix}", options, flat(values[:99], values[99:]))
             # PyTorch's search loses the last bin even of evenly spread values.
             case(f"mse_even_{suffix}", options,
                  flat([(i % 64 - 32) / 32 for i in range(2 * 64)] + [-1]),
                  source="PyTorch's HistogramObserver")
-    case("mse_8_bits", {"method": "mse", "bins": "128", **ASYMMETRIC}, flat(noise(501, 265)))
+    case("mse_8_bits", {"method": "mse", "bins": "128"}, flat(noise(501, 265)))
     case("mse_levels", {**mse, "levels": "15", **ASYMMETRIC}, flat(values))
     case("mse_constant", {**mse, **ASYMMETRIC}, flat([-3, -3, -3]), hand={"lo": [-3.0]})
     case("mse_channels", {**mse, **channel(1), **ASYMMETRIC},
@@ -252,9 +262,11 @@ def add_outliers():
         suffix = scheme.get("scheme", "symmetric")
         for method in ("minmax", "percentile", "kl", "mse"):
             options = {"method": method, "percentile": "95", "bits": "4", **scheme}
-            case(f"outliers_beyond_deviations_{method}_{suffix}", {**options, **deviations},
-                 flat(spread[:60], spread[60:]),
-                 hand={"mean": 1.0, "variance": 4.0, "outliers": 2.0})
+            # Several pairs of ends make the least error of these values.
+            if method != "mse" or not scheme:
+                case(f"outliers_beyond_deviations_{method}_{suffix}", {**options, **deviations},
+                     flat(spread[:60], spread[60:]),
+                     hand={"mean": 1.0, "variance": 4.0, "outliers": 2.0})
             case(f"outliers_beyond_percentile_{method}_{suffix}", {**options, **percentile},
                  flat(tail[:60], tail[60:]))
         for method in ("moving_average", "adaptive"):

@@ -17,7 +17,7 @@ DEFAULTS = {
     "method": "minmax", "granularity": "tensor", "axis": "0", "scheme": "symmetric",
     "bins": "2048", "bits": "8", "levels": "0", "averaging": "0.01", "max_growth": "0.5",
     "max_shrink": "0.1", "percentile": "99.99", "kl_variant": "tensorrt",
-    "last_bin": "keep", "non_finite": "error", "outliers": "none",
+    "mse_variant": "exhaustive", "non_finite": "error", "outliers": "none",
     "outlier_percentile": "99.9", "outlier_deviations": "6", "moments": "off",
     "histogram": "off",
 }
@@ -36,6 +36,8 @@ class Options:
         self.keeps_moments = self.moments == "on" or self.outliers == "deviations"
         self.keeps_histogram = (self.histogram == "on" or self.outliers != "none"
                                 or self.method in SEARCHES)
+        self.fine = (self.histogram == "on" or self.outliers == "percentile"
+                     or self.method == "percentile")
         # A percentage as text is a decimal fraction.
         self.share = Fraction(self.percentile) / 100
 
@@ -105,12 +107,58 @@ def histogram(x, bins):
 # Searches, on any histogram
 
 
-def percentile_bin(h, share):
-    """The first bin at which the share of the values up to it reaches `share`."""
-    cumulative = h.cumulative()
-    for i, count in enumerate(cumulative):
-        if not less(Fraction(int(count), int(cumulative[-1])), share):
-            return i
+def cells(x, h, o):
+    """The bins of values, with exact zeros apart and, where they are kept, fine bins.
+
+    Pairs of edges, ascending, and their counts. Fine: from bin -64 to 63, 64 to each octave.
+    """
+    counts = {}
+    for v in x:
+        k = v // h.width
+        if v == 0:
+            cell = Fraction(0), Fraction(0)
+        elif o.fine and -64 <= k < 64:
+            size, exponent = abs(v), -126
+            # Of values below 0 it is the upper edge that belongs to the octave.
+            while size > 2 * Fraction(2)**exponent or (v > 0 and size == 2 * Fraction(2)**exponent):
+                exponent += 1
+            step = Fraction(2)**(exponent - 6)
+            low = size // step if v > 0 else -(-size // step) - 1
+            cell = (low * step, (low + 1) * step) if v > 0 else (-(low + 1) * step, -low * step)
+        else:
+            cell = k * h.width, (k + 1) * h.width
+        counts[cell] = counts.get(cell, 0) + 1
+    return sorted(counts.items())
+
+
+def limited(items, lo, hi):
+    """With what lies outside [lo, hi] on the limits."""
+    return [(tuple(min(max(edge, lo), hi) for edge in cell), count) for cell, count in items]
+
+
+def cut_tails(items, cut):
+    """Without the most whole bins at either end that hold no more than `cut` values."""
+    first, end = 0, len(items)
+    while first + 1 < end and sum(count for _, count in items[:first + 1]) <= cut:
+        first += 1
+    while end > first + 1 and sum(count for _, count in items[end - 1:]) <= cut:
+        end -= 1
+    return items[first:end]
+
+
+def percentile(items, o):
+    """The range of the outer edges of the bins that hold the share of the values."""
+    n = sum(count for _, count in items)
+    inside = -(-o.share * n // 1)
+    if not o.symmetric:
+        kept = cut_tails(items, (n - inside) // 2)
+        return kept[0][0][0], kept[-1][0][1]
+    magnitudes = sorted((max(map(abs, cell)), count) for cell, count in items)
+    total = 0
+    for edge, count in magnitudes:
+        total += count
+        if total >= max(inside, 1):
+            return -edge, edge
     raise AssertionError
 
 
@@ -213,7 +261,73 @@ def squared_error(counts, first, last, levels):
     return total
 
 
-def search_mse(counts, levels, last_bin):
+def quantizing_error(pieces, lo, hi, levels, symmetric):
+    """Of evenly spread values, pieces (from, to, count), to the nearest level of the range.
+
+    lo, hi: arrays of ranges. In float64, in squares of the unit of the pieces.
+    """
+    if symmetric:
+        q = max(levels - 1, 2) // 2
+        step, first = np.maximum(-lo, hi) / q, np.full(lo.shape, -q, float)
+        count = 2 * q + 1
+    else:
+        step = (hi - lo) / (levels - 1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            first = np.where(step > 0, -np.floor(-lo / step + 0.5), 0)
+        count = levels
+    a, b, weight = (np.array(v, float) for v in zip(*pieces))
+    total = np.zeros(lo.shape)
+    for i in range(count):
+        level = (first + i) * step
+        below = np.full(lo.shape, -np.inf) if i == 0 else level - step / 2
+        above = np.full(lo.shape, np.inf) if i == count - 1 else level + step / 2
+        from_ = np.clip(a, below[:, None], above[:, None])
+        to = np.clip(b, below[:, None], above[:, None])
+        spread = b > a
+        share = np.where(spread, weight / np.where(spread, b - a, 1), 0)
+        total += (share * ((to - level[:, None])**3 - (from_ - level[:, None])**3) / 3).sum(axis=1)
+        # What lies on the edge of two levels is as far from either.
+        point = ~spread & (a >= below[:, None]) & ((a < above[:, None]) | (i == count - 1))
+        total += (point * weight * (a - level[:, None])**2).sum(axis=1)
+    return total
+
+
+def search_mse(h, lo, hi, zeros, levels, symmetric):
+    """The range of least error with ends on edges, or at the minimum and maximum: all are tried."""
+    pieces = []
+    for i, count in enumerate(h.counts):
+        edge = h.first + i
+        count -= zeros if edge == 0 else 0
+        pieces.append((max(Fraction(edge), lo / h.width), min(edge + 1, hi / h.width), count))
+    pieces = [(float(a), float(max(a, b)), count) for a, b, count in pieces if count]
+    least_end, greatest = (float(v / h.width) for v in (min(lo, 0), max(hi, 0)))
+    whole = (quantizing_error(pieces, np.array([least_end]), np.array([greatest]), levels,
+                              symmetric) if pieces else np.zeros(1))
+    if whole[0] == 0:
+        return lo, hi
+    if symmetric or lo >= 0 or hi <= 0:
+        ends = np.append(np.arange(0, math.ceil(max(-least_end, greatest)), 1.0),
+                         max(-least_end, greatest))
+        pairs = [(max(-e, least_end), min(e, greatest)) for e in ends]
+    else:
+        lows = np.append(np.arange(0, math.floor(least_end), -1.0), least_end)
+        highs = np.append(np.arange(0, math.ceil(greatest), 1.0), greatest)
+        pairs = [(a, b) for a in lows for b in highs]
+    best = None
+    for k in range(0, len(pairs), 512):
+        some = np.array(pairs[k:k + 512])
+        errors = quantizing_error(pieces, some[:, 0], some[:, 1], levels, symmetric)
+        i = int(np.argmin(errors))
+        # Pairs with the same step and zero point are equal: the first one, from 0 outwards.
+        if best is None or errors[i] < best[0]:
+            best = errors[i], pairs[k + i]
+    if not best[0] < whole[0]:
+        return lo, hi
+    low, high = (Fraction(v) * h.width for v in best[1])
+    return max(lo, low), min(hi, high)
+
+
+def search_mse_pytorch(counts, levels):
     """PyTorch's HistogramObserver: the first and the last bin kept."""
     cumulative = np.cumsum(counts, dtype=object)
     total = cumulative[-1]
@@ -237,10 +351,6 @@ def search_mse(counts, levels, last_bin):
         if best_error != math.inf and less(best_error, error):
             break
         best, best_error = candidate, error
-    if last_bin == "keep":
-        whole = squared_error(counts, 0, len(counts) - 1, levels)
-        if best_error == math.inf or not less(best_error, whole):
-            best = 0, len(counts) - 1
     return best
 
 
@@ -287,14 +397,10 @@ def outlier_limits(x, h, o):
         return min(x), max(x), 0
     n, counts = len(x), h.counts
     if o.outliers == "percentile":
-        # The most whole bins of each tail with no more than its share.
-        share = (100 - Fraction(o.outlier_percentile)) / 200 * n
-        first, last = 0, len(counts) - 1
-        while first < last and not less(share, sum(counts[:first + 1])):
-            first += 1
-        while last > first and not less(share, sum(counts[last:])):
-            last -= 1
-        lo, hi = max(min(x), h.edge(first)), min(max(x), h.edge(last + 1))
+        # Half at most of those outside the share at either end, in whole bins.
+        share = Fraction(o.outlier_percentile) / 100
+        kept = cut_tails(limited(cells(x, h, o), min(x), max(x)), (n - -(-share * n // 1)) // 2)
+        return kept[0][0][0], kept[-1][0][1], n - sum(count for _, count in kept)
     else:
         mean = sum(x) / n
         variance = sum((v - mean)**2 for v in x) / n
@@ -316,20 +422,10 @@ def clipped(h, lo, hi):
     return Histogram(counts, first, h.width)
 
 
-def search(h, lo, hi, o):
-    """The range that the method finds in a histogram from lo to hi."""
-    greatest = max(abs(lo), abs(hi))
+def search(x, h, lo, hi, o):
+    """The range that the method finds in a histogram from lo to hi, of values x."""
     if o.method == "percentile":
-        if o.share == 1:
-            return (-greatest, greatest) if o.symmetric else (lo, hi)
-        if o.symmetric:
-            m = h.magnitudes()
-            end = min(greatest, m.edge(percentile_bin(m, o.share)))
-            return -end, end
-        cut = (1 - o.share) / 2
-        low, high = (h.edge(percentile_bin(h, s)) for s in (cut, 1 - cut))
-        lo = max(lo, low)
-        return lo, max(lo, min(hi, high))
+        return percentile(limited(cells(x, h, o), lo, hi), o)
     if o.method == "kl":
         levels = int(o.levels) or 2**(int(o.bits) - 1)
         if o.kl_variant == "tensorrt":
@@ -340,9 +436,12 @@ def search(h, lo, hi, o):
         begin, end = search_kl_onnxruntime(h.counts, levels)
         return max(lo, h.edge(begin)), min(hi, h.edge(end))
     levels = int(o.levels) or 2**int(o.bits)
+    if o.mse_variant == "exhaustive":
+        zeros = x.count(0) if lo <= 0 <= hi else 0
+        return search_mse(h, lo, hi, zeros, levels, o.symmetric)
     # Steps of 1e-5 of the values never come to whole ones then.
     assert math.gcd(sum(h.counts), 10) == 1, "a comparison on the brink"
-    first, last = search_mse(h.counts, levels, o.last_bin)
+    first, last = search_mse_pytorch(h.counts, levels)
     return max(lo, h.edge(first)), min(hi, h.edge(last + 1))
 
 
@@ -352,10 +451,10 @@ def find_range(batches, o):
     h = histogram(x, int(o.bins))
     low, high, outliers = outlier_limits(x, h, o)
     if o.method in SEARCHES and outliers:
-        lo, hi = search(clipped(h, low, high), low, high, o)
+        lo, hi = search(x, clipped(h, low, high), low, high, o)
     else:
         if o.method in SEARCHES:
-            lo, hi = search(h, min(x), max(x), o)
+            lo, hi = search(x, h, min(x), max(x), o)
         elif o.method in FOLLOWERS:
             lo, hi = follow(batches, o)
         else:
@@ -402,5 +501,5 @@ def check():
     for half, expected in ((2, 0.9643), (3, 2.2192), (4, 0.0687)):
         assert abs(kl_onnxruntime(counts, half, 4) - expected) < 5e-5
     assert search_kl_onnxruntime(counts, 4) == (0, 8)
-    assert search_mse([1] * 2048, 256, "drop") == (0, 2046)
-    assert search_mse([1000] * 1024 + [0] * 1023 + [1], 256, "keep") == (0, 1022)
+    assert search_mse_pytorch([1] * 2048, 256) == (0, 2046)
+    assert search_mse_pytorch([1000] * 1024 + [0] * 1023 + [1], 256) == (0, 1022)

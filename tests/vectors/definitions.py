@@ -98,7 +98,7 @@ def magnitude(x, o):
     """The statistic that the scale of a symmetric segment is made from."""
     m = np.abs(x)
     if o.scale_rule == "percentile" and m.size:
-        rank = max(math.ceil(float(o.percentile) / 100 * m.size), 1)
+        rank = max(math.ceil(Fraction(o.percentile) / 100 * m.size), 1)
         return np.sort(m)[rank - 1]
     if o.scale_rule == "absmean" or (o.format, o.scale_rule) == ("ternary", "default"):
         a = F32(mean(m))
@@ -116,7 +116,7 @@ def limits(x, o):
         return F32(0), F32(0)
     tail = 0
     if o.scale_rule == "percentile":
-        tail = math.floor((100 - float(o.percentile)) / 200 * x.size)
+        tail = math.floor((100 - Fraction(o.percentile)) / 200 * x.size)
     ascending = np.sort(x)
     return min(ascending[tail], F32(0)), max(ascending[-1 - tail], F32(0))
 
@@ -307,6 +307,10 @@ def float_bits(value):
     return "%08X" % int(F32(value).view(np.uint32))
 
 
+def from_bits(bits):
+    return np.array([int(bits, 16)], np.uint32).view(F32)[0]
+
+
 def prepared(values, o):
     """The input as float32, after the options that change it."""
     x = np.array([float(v) for v in values], F32)
@@ -343,7 +347,9 @@ def outliers(x, shape, o):
     return big, [int(j) for j in np.flatnonzero(big.reshape(-1, columns).any(axis=0))]
 
 
-def quantize(config, shape, values):
+def quantize(config, shape, values, given=None):
+    """What an array is quantized to; with the scales and zero points of `given`, one
+    pair for each segment, where they are not to be found."""
     o = Options(config)
     x = prepared(values, o)
     assert x.size == math.prod(shape)
@@ -357,7 +363,9 @@ def quantize(config, shape, values):
     scales, zero_points = [], []
     for s in range(count):
         own = np.flatnonzero(segment == s)
-        if o.asymmetric:
+        if given is not None:
+            scale, zero_point = given[s]
+        elif o.asymmetric:
             scale, zero_point = asymmetric_parameters(judged[own], o)
         else:
             scale, zero_point = symmetric_scale(judged[own], o), 0

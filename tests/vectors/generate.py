@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes quantize.json, metrics.json, errors.json, config.json and calibration.json.
+"""Writes quantize.json, metrics.json, errors.json, config.json, calibration.json and
+post_training.json.
 
 They go beside this file. The expected values are derived from the definitions
 (definitions.py, calibration_definitions.py), with numpy, and never with libbnq:
@@ -24,6 +25,7 @@ import float_formats
 import integer_formats
 import metric_cases
 import philox
+import post_training_cases
 import refusals
 import tables
 
@@ -59,6 +61,9 @@ def main():
     write(target / "calibration.json",
           "Batches of values, and the ranges, statistics and parameters they give.",
           calibration_cases.cases())
+    write(target / "post_training.json",
+          "Batches of activations, what they are to be quantized into, and what comes of it.",
+          post_training_cases.cases())
 
 
 if __name__ == "__main__":

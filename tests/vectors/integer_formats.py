@@ -148,7 +148,8 @@ def extremes():
              [FLT_MAX, -FLT_MAX, 0, FLT_MAX / F32(2)],
              "the definition: as many steps of the scale as codes do not overflow")
     for name, options in (("int8_full", {**INT8, "symmetric_range": "full"}),
-                          ("int8_extreme", {**INT8, **EXTREME}), ("int8_asymmetric", INT8_ASYMMETRIC),
+                          ("int8_extreme", {**INT8, **EXTREME}),
+                          ("int8_asymmetric", INT8_ASYMMETRIC),
                           ("int4_full", {**INT4, "symmetric_range": "full"}),
                           ("int4_asymmetric", INT4_ASYMMETRIC)):
         case(f"{name}_max_float_bf16_scale", {**options, **TENSOR, "scale_dtype": "bf16"}, [4],
@@ -326,6 +327,20 @@ def scale_rules():
          "by hand: the least of |x|", {"scales": [F32(2) / F32(127)]})
     case("int8_percentile_100", {**INT8, **TENSOR, **percentile(100)}, [3], [3, -2, 127],
          "by hand: absmax", {"codes": [3, -2, 127], "scales": [1.0]})
+    # No double is 0.07 or 0.999: what doubles make of these ranks is one too many.
+    hundred, thousand = list(range(1, 101)), list(range(1, 1001))
+    case("int8_percentile_7_of_100", {**INT8, **TENSOR, **percentile(7)}, [100], hundred,
+         "by hand: 7 of 100 values are 7 or less", {"scales": [F32(7) / F32(127)]})
+    case("int8_percentile_56_of_100", {**INT8, **TENSOR, **percentile(56)}, [100], hundred,
+         "by hand: 56 of 100 values are 56 or less", {"scales": [F32(56) / F32(127)]})
+    case("int8_percentile_default_of_1000", {**INT8, **TENSOR, "scale_rule": "percentile"},
+         [1000], thousand, "by hand: 99.9 percent of 1000 are 999",
+         {"scales": [F32(999) / F32(127)]})
+    case("int8_asymmetric_percentile_of_2000",
+         {**INT8_ASYMMETRIC, **TENSOR, "scale_rule": "percentile"}, [2000],
+         [-v for v in thousand] + thousand,
+         "by hand: 99.9 percent leave one of 2000 at each end",
+         {"scales": [F32(1998) / F32(255)]})
     case("int8_percentile_of_zeros", {**INT8, **TENSOR, **percentile(50)}, [4], [0, 5, 0, 0],
          "by hand: the percentile is 0, and so the scale",
          {"codes": [0, 0, 0, 0], "scales": [0.0]})

@@ -139,6 +139,8 @@ def bad_values():
         bad("clip_negative", {"clip": "-1"}, "clip"),
         bad("clip_nan", {"clip": "nan"}, "clip"),
         bad("clip_infinite", {"clip": "inf"}, "clip"),
+        bad("clip_vanishes", {"clip": "1e-46"}, "clip"),
+        bad("outlier_threshold_vanishes", {"outlier_threshold": "1e-46"}, "outlier_threshold"),
         bad("seed_negative", {"seed": "-1"}, "seed"),
         bad("seed_beyond", {"seed": str(2**53 + 1)}, "seed"),
         bad("percentile_negative", {"percentile": "-0.5"}, "percentile"),

@@ -57,6 +57,7 @@ _bnq() {
     quantize:--packing) _bnq_words "default base3"; return ;;
     quantize:--outlier-threshold) return ;;
     calibrate:-o|calibrate:--output) _bnq_files; return ;;
+    calibrate:--name) return ;;
     calibrate:--svg) _bnq_files; return ;;
     calibrate:--threads) return ;;
     calibrate:--method) _bnq_words "minmax moving_average percentile kl mse adaptive"; return ;;
@@ -81,6 +82,8 @@ _bnq() {
     dequantize:-o|dequantize:--output) _bnq_files; return ;;
     dequantize:--threads) return ;;
     dequantize:--dtype) _bnq_words "f32 f16 bf16"; return ;;
+    dequantize:--overflow) _bnq_words "error saturate keep"; return ;;
+    inspect:--threads) return ;;
     verify:--threads) return ;;
     diff:--histogram) return ;;
     diff:--bins) return ;;
@@ -88,17 +91,17 @@ _bnq() {
   esac
   case $command:$cur in
     :*) _bnq_words "quantize calibrate dequantize inspect verify diff presets info -h --help --version" ;;
-    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --json --threads -q --quiet --include --exclude --tensor --compress --calibration --method --activations --preset --config --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold" ;;
+    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --json --threads --no-mmap -q --quiet --include --exclude --tensor --compress --calibration --method --activations --preset --config --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold" ;;
     quantize:*) _bnq_files ;;
-    calibrate:-*) _bnq_words "-h --help -o --output --merge --svg --dry-run --force --json --threads -q --quiet --method --granularity --axis --scheme --bins --bits --levels --averaging --max-growth --max-shrink --percentile --kl-variant --last-bin --non-finite --outliers --outlier-percentile --outlier-deviations --moments --histogram" ;;
+    calibrate:-*) _bnq_words "-h --help -o --output --name --merge --svg --dry-run --force --json --threads --no-mmap -q --quiet --method --granularity --axis --scheme --bins --bits --levels --averaging --max-growth --max-shrink --percentile --kl-variant --last-bin --non-finite --outliers --outlier-percentile --outlier-deviations --moments --histogram" ;;
     calibrate:*) _bnq_files ;;
-    dequantize:-*) _bnq_words "-h --help -o --output --dry-run --force --json --threads -q --quiet --dtype" ;;
+    dequantize:-*) _bnq_words "-h --help -o --output --dry-run --force --json --threads --no-mmap -q --quiet --dtype --overflow" ;;
     dequantize:*) _bnq_files ;;
-    inspect:-*) _bnq_words "-h --help --json" ;;
+    inspect:-*) _bnq_words "-h --help --json --threads --no-mmap -q --quiet" ;;
     inspect:*) _bnq_files ;;
-    verify:-*) _bnq_words "-h --help --threads -q --quiet" ;;
+    verify:-*) _bnq_words "-h --help --threads --no-mmap -q --quiet" ;;
     verify:*) _bnq_files ;;
-    diff:-*) _bnq_words "-h --help --json --histogram --bins --threads -q --quiet" ;;
+    diff:-*) _bnq_words "-h --help --json --histogram --bins --threads --no-mmap -q --quiet" ;;
     diff:*) _bnq_files ;;
     presets:-*) _bnq_words "-h --help --json" ;;
     info:-*) _bnq_words "-h --help --json" ;;

@@ -11,7 +11,7 @@
 namespace bnq::cli {
 namespace {
 
-// Columns of a picture: its bars are then some pixels wide.
+// The most columns of a picture: its bars are then a few pixels wide.
 constexpr double kMostColumns = 240;
 
 struct Bins {
@@ -55,8 +55,8 @@ void SetColumns(const bnq_calibrator* calibrator, uint64_t channels,
   picture.clipped.resize(picture.kept.size());
 }
 
-// Returns how many values are beyond the range of their channel, as far as bins
-// tell: a bin belongs to where its middle is.
+// Returns how many values are beyond the range of their channel. Only bins are
+// known: all values of a bin count as being where its middle is.
 uint64_t CountValues(const CalibrationRow& row,
                      const bnq_calibrator* calibrator,
                      HistogramPicture& picture) {
@@ -100,6 +100,19 @@ std::string Subtitle(const bnq_calibrator* calibrator) {
   return text;
 }
 
+// A range of zeros makes a scale of 0: right for zeros, but rarely what was
+// meant to be observed. "" where there is none.
+std::string NoteOnZeros(const CalibrationRow& row) {
+  uint64_t zeros = 0;
+  for (std::size_t c = 0; c < row.low.size(); ++c) {
+    zeros += row.low[c] == 0 && row.high[c] == 0;
+  }
+  if (zeros == 0) return "";
+  if (zeros == row.low.size()) return "only zeros: the scale will be 0";
+  return "only zeros in " + std::to_string(zeros) + " of " +
+         std::to_string(row.low.size()) + " channels";
+}
+
 }  // namespace
 
 double CalibrationRow::least() const {
@@ -117,6 +130,7 @@ std::vector<CalibrationRow> RowsOf(const bnq_calibration* calibration,
     CalibrationRow& row = rows[i];
     const bnq_calibrator* calibrator = bnq_calibration_at(calibration, i);
     row.name = bnq_calibration_name(calibration, i);
+    session.Report(i, rows.size(), row.name);
     row.batches = bnq_calibrator_batches(calibrator);
     row.channels = bnq_calibrator_channels(calibrator);
     if (row.batches == 0) {
@@ -140,6 +154,7 @@ std::vector<CalibrationRow> RowsOf(const bnq_calibration* calibration,
       Check(status);
       // The symmetric range of zeros is from -0 to 0.
       for (float& low : row.low) low = low == 0 ? 0.0f : low;
+      row.note = NoteOnZeros(row);
     }
   }
   return rows;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "failure.h"
+#include "text.h"
 
 namespace bnq::cli {
 namespace {
@@ -110,6 +111,17 @@ Config MakeConfig(const ConfigOptions& options) {
   }
   CheckTogether(config.get(), "options");
   return config;
+}
+
+void WarnOfShare(const bnq_config* config, const std::string& where,
+                 Session& session) {
+  double percentile = 0;
+  Check(bnq_options_get_float(bnq_config_options(config), BNQ_OPT_PERCENTILE,
+                              &percentile));
+  const std::string hint = ShareHint(percentile);
+  if (hint.empty()) return;
+  session.Warn(where + "percentile = " + GeneralText(percentile, 9) +
+               " is of a hundred" + hint);
 }
 
 }  // namespace bnq::cli

@@ -10,6 +10,7 @@
 
 #include "handles.h"
 #include "library_options.h"
+#include "session.h"
 
 namespace bnq::cli {
 
@@ -36,6 +37,11 @@ Config ConfigFromText(const std::string& text, const std::string& where);
 
 // As bnq_config_to_text.
 std::string ConfigText(const bnq_config* config);
+
+// Warns of a percentile that looks like a share; `where` names the option that
+// config is from.
+void WarnOfShare(const bnq_config* config, const std::string& where,
+                 Session& session);
 
 }  // namespace bnq::cli
 

@@ -6,6 +6,7 @@
 
 #include "failure.h"
 #include "json.h"
+#include "output_file.h"
 #include "text.h"
 
 namespace bnq::cli {
@@ -46,7 +47,12 @@ void AddConversionOptions(CLI::App& command, ConversionOptions& options,
   AddSessionOptions(command, options.session);
 }
 
+bool IsDryRun(const ConversionOptions& options) {
+  return options.dry_run || IsNullDevice(options.output);
+}
+
 const char* OutputPath(const ConversionOptions& options) {
+  if (IsNullDevice(options.output)) return nullptr;
   if (!options.output.empty()) return options.output.c_str();
   if (options.dry_run) return nullptr;
   throw Failure(kUsage, "--output is required, unless --dry-run is given");
@@ -54,7 +60,7 @@ const char* OutputPath(const ConversionOptions& options) {
 
 int32_t WriteFlags(const ConversionOptions& options) {
   return (options.force ? BNQ_WRITE_OVERWRITE : 0) |
-         (options.dry_run ? BNQ_WRITE_DRY_RUN : 0);
+         (IsDryRun(options) ? BNQ_WRITE_DRY_RUN : 0);
 }
 
 void PrintConversion(const ConversionOptions& options,
@@ -64,12 +70,12 @@ void PrintConversion(const ConversionOptions& options,
     Json object = {{"input", options.input},
                    {"output", options.output.empty() ? Json(nullptr)
                                                      : Json(options.output)},
-                   {"dry_run", options.dry_run}};
+                   {"dry_run", IsDryRun(options)}};
     AddRows(object, rows, JsonRows::kReport);
     PrintJson(object);
   } else if (!options.session.quiet) {
     PrintTable(rows);
-    if (options.dry_run) {
+    if (IsDryRun(options)) {
       std::cout << "dry run: nothing was written\n";
     } else {
       std::cout << "wrote " << Printable(Written(options)) << '\n';

@@ -26,11 +26,14 @@ void AddConversionOptions(CLI::App& command, ConversionOptions& options,
                           const std::string& input_help,
                           const std::string& output_help);
 
-// The output for the library: NULL where a dry run was given none. Fails with
-// kUsage where one is needed.
+// Whether nothing is to be written: --dry-run, or an output of /dev/null.
+bool IsDryRun(const ConversionOptions& options);
+
+// The output for the library: NULL where a dry run has none. Fails with kUsage
+// where one is needed.
 const char* OutputPath(const ConversionOptions& options);
 
-// --force and --dry-run as BNQ_WRITE_*.
+// --force and IsDryRun as BNQ_WRITE_*.
 int32_t WriteFlags(const ConversionOptions& options);
 
 // The table by `print_table` and a line that says what was written; or one

@@ -15,7 +15,7 @@ ExitCode CodeOf(bnq_status status) {
     case BNQ_ERROR_NO_DATA:
       return kBadInput;
     case BNQ_ERROR_IO:
-    // What the file functions do not find is a file.
+    // From the file functions: a file is missing.
     case BNQ_ERROR_NOT_FOUND:
     case BNQ_ERROR_EXISTS:
       return kInputOutput;
@@ -49,15 +49,19 @@ void Check(bnq_status status) {
   if (status == BNQ_ERROR_CANCELLED) {
     throw Failure(kCancelled, "cancelled by a signal");
   }
-  throw Failure(CodeOf(status), LastError(status));
+  std::string what = LastError(status);
+  // Every command that writes has the option.
+  if (status == BNQ_ERROR_EXISTS) what += " (--force replaces it)";
+  throw Failure(CodeOf(status), what);
 }
 
-void CheckUsage(bnq_status status, const std::string& where) {
+void CheckUsage(bnq_status status, const std::string& where,
+                const std::string& hint) {
   if (status == BNQ_OK) return;
   const bool machine =
       status == BNQ_ERROR_OUT_OF_MEMORY || status == BNQ_ERROR_INTERNAL;
   throw Failure(machine ? kOtherFailure : kUsage,
-                where + ": " + LastError(status));
+                where + ": " + LastError(status) + hint);
 }
 
 }  // namespace bnq::cli

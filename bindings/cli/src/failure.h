@@ -38,7 +38,9 @@ void Check(bnq_status status);
 
 // The same for a call whose only input is the command line: whatever the
 // library objects to is then wrong usage. `where` names the option.
-void CheckUsage(bnq_status status, const std::string& where);
+// `hint` is added to what the library says.
+void CheckUsage(bnq_status status, const std::string& where,
+                const std::string& hint = "");
 
 }  // namespace bnq::cli
 

@@ -34,13 +34,13 @@ struct Axis {
   }
 };
 
-// What values and range take, and a little air.
+// Values and range, with some room at both ends.
 Axis AxisOf(const HistogramPicture& p) {
   double low = std::min(p.low, p.first);
   double high =
       std::max(p.high, p.first + p.width * static_cast<double>(p.kept.size()));
   const double greatest = std::max(std::fabs(low), std::fabs(high));
-  // A constant is shown among values that differ from it.
+  // A constant needs an axis of some width, too.
   double least_span = 1e-3 * greatest;
   if (greatest < 1e-37) least_span = 2;
   if (high - low < least_span) {
@@ -56,7 +56,7 @@ Axis AxisOf(const HistogramPicture& p) {
 double NiceStep(double step) {
   const double power = std::pow(kBase, std::floor(std::log10(step)));
   for (const double factor : {1.0, 2.0, 5.0}) {
-    // What rounding takes from the quotient must not cost a step.
+    // Rounding of the quotient must not lead to the next larger step.
     if (power * factor >= step * (1 - 1e-9)) return power * factor;
   }
   return power * kBase;
@@ -74,7 +74,7 @@ struct Tick {
   std::string text;
 };
 
-// As many as there is room for.
+// As many labels as there is room for.
 std::vector<Tick> Ticks(const Axis& axis) {
   std::vector<Tick> ticks;
   const double greatest = std::max(std::fabs(axis.low), std::fabs(axis.high));

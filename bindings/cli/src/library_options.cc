@@ -3,6 +3,7 @@
 #include <bnq/bnq.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 
 #include "failure.h"
@@ -101,6 +102,20 @@ void AddNamedOptions(
                             : option.integer       ? "N"
                                                    : "X");
   }
+}
+
+std::string ShareHint(double percentage) {
+  // Nobody asks for the range of one percent of the values, or less.
+  if (!(percentage > 0 && percentage <= 1)) return "";
+  return ", did you mean " + GeneralText(100 * percentage, 9) + "?";
+}
+
+std::string ShareHint(const std::string& option, const std::string& value) {
+  const std::string ending = "percentile";
+  const bool percentage =
+      option.size() >= ending.size() &&
+      option.compare(option.size() - ending.size(), ending.size(), ending) == 0;
+  return percentage ? ShareHint(std::strtod(value.c_str(), nullptr)) : "";
 }
 
 std::string Joined(const std::vector<std::string>& words, const char* between) {

@@ -52,6 +52,12 @@ void AddNamedOptions(
     const std::function<std::string(const LibraryOption&)>& initial,
     NamedOptions& named);
 
+// ", did you mean 99.9?" where a percentage of values looks like a share:
+// 0.999. Else "".
+std::string ShareHint(double percentage);
+// The same for the value of an option, if it is a percentage.
+std::string ShareHint(const std::string& option, const std::string& value);
+
 std::string Joined(const std::vector<std::string>& words, const char* between);
 
 }  // namespace bnq::cli

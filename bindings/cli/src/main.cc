@@ -4,12 +4,13 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
-#include <iostream>
 #include <new>
 #include <string>
 
 #include "commands.h"
 #include "failure.h"
+#include "standard_output.h"
+#include "suggestion.h"
 #include "text.h"
 
 namespace bnq::cli {
@@ -29,6 +30,7 @@ void RequireAbi() {
 }
 
 int Run(int argc, char** argv) {
+  const StandardOutput output;
   RequireAbi();
   CLI::App app("Low-bit quantization of neural-network model files.", "bnq");
   app.set_help_flag("-h,--help", "Print this help and exit");
@@ -46,24 +48,19 @@ int Run(int argc, char** argv) {
   AddInfo(app);
   app.footer(ExitCodeHelp());
   for (CLI::App* command : app.get_subcommands({})) {
-    command->footer(ExitCodeHelp());
+    command->footer(command->get_footer() + ExitCodeHelp());
   }
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version
     app.exit(request);
+    StandardOutput::Flush();
+    return kOk;
   } catch (const CLI::ParseError& error) {
-    std::string help = "bnq";
-    for (const CLI::App* command : app.get_subcommands()) {
-      help += " " + command->get_name();
-    }
-    return Fail(kUsage,
-                std::string(error.what()) + " (see '" + help + " --help')");
+    return Fail(kUsage, UsageMessage(app, error));
   }
-  if (!std::cout.flush()) {
-    return Fail(kInputOutput, "cannot write to standard output");
-  }
+  StandardOutput::Flush();
   return kOk;
 }
 

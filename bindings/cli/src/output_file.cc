@@ -1,10 +1,9 @@
 #include "output_file.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <system_error>
+#include <utility>
 
 #include "failure.h"
 
@@ -27,17 +26,14 @@ bool IsInput(const fs::path& output, const fs::path& input) {
   return false;
 }
 
-[[noreturn]] void FailToWrite(const fs::path& path, const std::string& why) {
-  throw Failure(kInputOutput, "cannot write '" + path.u8string() + "': " + why);
-}
-
 }  // namespace
 
 void CheckOutput(const std::string& path, bool force,
                  const std::vector<std::string>& inputs) {
   const fs::path output = fs::u8path(path);
   std::error_code ignored;
-  if (!fs::exists(output, ignored)) return;
+  // A link is there even where it leads nowhere.
+  if (!fs::exists(fs::symlink_status(output, ignored))) return;
   for (const std::string& input : inputs) {
     if (IsInput(output, fs::u8path(input))) {
       throw Failure(kInputOutput, "'" + path + "' is also an input");
@@ -48,36 +44,34 @@ void CheckOutput(const std::string& path, bool force,
   }
 }
 
-void WriteTextFile(const std::string& path, const std::string& text) {
-  const fs::path output = fs::u8path(path);
-  fs::path temporary = output;
-  temporary += ".part";
-  std::error_code error;
-  {
-    std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
-    file << text;
-    if (!file.flush()) {
-      const std::string why = std::generic_category().message(errno);
-      file.close();
-      fs::remove(temporary, error);
-      FailToWrite(output, why);
-    }
-  }
-  fs::rename(temporary, output, error);
-  if (error) {
-    const std::string why = error.message();
-    fs::remove(temporary, error);
-    FailToWrite(output, why);
-  }
+bool IsNullDevice(const std::string& path) {
+#if defined(_WIN32)
+  return path == "NUL" || path == "nul";
+#else
+  std::error_code ignored;
+  return fs::canonical(fs::u8path(path), ignored) == "/dev/null";
+#endif
 }
 
-void MakeDirectory(const std::string& path) {
+void NewDirectory::Make(const std::string& path) {
+  fs::path missing = fs::u8path(path);
   std::error_code error;
+  std::vector<fs::path> made;
+  while (!missing.empty() && !fs::exists(missing, error)) {
+    made.push_back(missing);
+    missing = missing.parent_path();
+  }
   fs::create_directories(fs::u8path(path), error);
   if (error || !fs::is_directory(fs::u8path(path), error)) {
     throw Failure(kInputOutput, "cannot make the directory '" + path + "'" +
                                     (error ? ": " + error.message() : ""));
   }
+  made_ = std::move(made);
+}
+
+NewDirectory::~NewDirectory() {
+  std::error_code ignored;
+  for (const fs::path& path : made_) fs::remove(path, ignored);
 }
 
 std::string FileNameFor(const std::string& name, const std::string& ending,

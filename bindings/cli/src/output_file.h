@@ -1,8 +1,9 @@
-// What the command line itself writes, and looking before a long run whether a
-// file may be written at all.
+// Where outputs go, and looking before a long run whether a file may be written
+// at all. Writing is the library's.
 #ifndef BNQ_CLI_OUTPUT_FILE_H_
 #define BNQ_CLI_OUTPUT_FILE_H_
 
+#include <filesystem>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,11 +15,26 @@ namespace bnq::cli {
 void CheckOutput(const std::string& path, bool force,
                  const std::vector<std::string>& inputs);
 
-// To a temporary file beside it, which takes its place when it is complete.
-void WriteTextFile(const std::string& path, const std::string& text);
+// Whether what is written to `path` is gone: /dev/null. It cannot be replaced
+// by a finished file, as outputs are, so writing to it is a dry run.
+bool IsNullDevice(const std::string& path);
 
-// Fails with kInputOutput if it cannot be made.
-void MakeDirectory(const std::string& path);
+// A directory for outputs, which goes again, if it is empty, unless they are
+// kept.
+class NewDirectory {
+ public:
+  NewDirectory() = default;
+  ~NewDirectory();
+  NewDirectory(const NewDirectory&) = delete;
+  NewDirectory& operator=(const NewDirectory&) = delete;
+
+  // Where there is none, and those above it. Fails with kInputOutput.
+  void Make(const std::string& path);
+  void Keep() { made_.clear(); }
+
+ private:
+  std::vector<std::filesystem::path> made_;  // the deepest first
+};
 
 // A file name that any system accepts and that no earlier call with this set
 // has returned, not even in other case: the name with other characters than

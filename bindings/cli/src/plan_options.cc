@@ -6,8 +6,8 @@
 namespace bnq::cli {
 namespace {
 
-// Without --include: matrices and up. Vectors (biases, norms) are small and
-// sensitive; who names one means it.
+// Without --include only matrices and tensors of higher rank are quantized:
+// vectors (biases, norms) are small and sensitive. Whoever names one means it.
 constexpr int32_t kDefaultMinRank = 2;
 constexpr int32_t kNamedMinRank = 1;
 
@@ -95,7 +95,12 @@ Plan MakePlan(const std::vector<Rule>& rules) {
 
 void CheckRules(const std::vector<Rule>& rules, const bnq_plan* plan,
                 const std::string& input, Session& session) {
-  // The rule that is nobody's option may well match nothing.
+  for (const Rule& rule : rules) {
+    if (rule.option != kTensor) continue;
+    WarnOfShare(rule.config.get(),
+                rule.option + " '" + rule.glob + "': ", session);
+  }
+  // The default rule, which nobody has given, may well match nothing.
   if (rules.size() == 1 && rules[0].option.empty()) return;
   bnq_file* opened = nullptr;
   Check(bnq_file_open(session.context(), input.c_str(), 0, &opened));

@@ -56,10 +56,16 @@ Progress::Progress(bool wanted) : shown_(wanted && StderrIsTerminal()) {
       std::signal(signal, SIG_IGN);
     }
   }
+#if defined(SIGPIPE)
+  pipe_handler_ = std::signal(SIGPIPE, SIG_IGN);
+#endif
 }
 
 Progress::~Progress() {
   Erase();
+#if defined(SIGPIPE)
+  std::signal(SIGPIPE, pipe_handler_);
+#endif
   for (const int signal : kSignals) {
     if (std::signal(signal, SIG_DFL) == SIG_IGN) {
       std::signal(signal, SIG_IGN);
@@ -72,6 +78,17 @@ int32_t Progress::Callback(void* opaque, uint64_t done, uint64_t total,
   auto* self = static_cast<Progress*>(opaque);
   if (self->shown_) self->Draw(done, total, item);
   return g_stop;
+}
+
+void Progress::LetSignalsInterrupt() {
+#if !defined(_WIN32)
+  for (const int signal : kSignals) {
+    struct sigaction action;
+    if (sigaction(signal, nullptr, &action) != 0) continue;
+    action.sa_flags &= ~SA_RESTART;
+    sigaction(signal, &action, nullptr);
+  }
+#endif
 }
 
 bool Progress::Stopped() { return g_stop != 0; }
@@ -89,10 +106,11 @@ void Progress::Draw(uint64_t done, uint64_t total, const char* item) {
   drawn_at_ = now;
 
   constexpr std::size_t kBar = 24;
-  const double part = total == 0
-                          ? 1.0
-                          : std::min(1.0, static_cast<double>(done) /
-                                              static_cast<double>(total));
+  const double reported = total == 0
+                              ? 1.0
+                              : std::min(1.0, static_cast<double>(done) /
+                                                  static_cast<double>(total));
+  const double part = (part_ + reported) / parts_;
   const auto filled = static_cast<std::size_t>(part * kBar);
   char percent[8];
   std::snprintf(percent, sizeof percent, "%3d%%", static_cast<int>(part * 100));

@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include "failure.h"
+#include "standard_output.h"
 #include "text.h"
 
 namespace bnq::cli {
@@ -25,18 +26,33 @@ Session::Session(const SessionOptions& options)
   context_.reset(context);
   CheckUsage(bnq_context_set_threads(context, options.threads), "--threads");
   Check(bnq_context_set_mapping(context, options.no_mmap ? 0 : 1));
-  const bnq_log_fn log = [](void* opaque, int32_t, const char* message) {
-    static_cast<Session*>(opaque)->Warn(message);
+  Check(bnq_context_hold_outputs(context));
+  const bnq_log_fn log = [](void* opaque, int32_t level, const char* message) {
+    auto* session = static_cast<Session*>(opaque);
+    level == BNQ_LOG_WARNING ? session->Warn(message) : session->Note(message);
   };
-  Check(bnq_context_set_log(context, log, this, BNQ_LOG_WARNING));
+  Check(bnq_context_set_log(context, log, this, BNQ_LOG_INFO));
+}
+
+void Session::Finish() {
+  progress_.Erase();
+  StandardOutput::Flush();
+  CheckCancelled();
+  Check(bnq_context_place_outputs(context()));
 }
 
 void Session::CheckCancelled() {
   if (Progress::Stopped()) Check(BNQ_ERROR_CANCELLED);
 }
 
-void Session::Warn(const std::string& message) {
-  if (!quiet_) progress_.PrintLine("bnq: warning: " + Printable(message));
+void Session::Report(uint64_t done, uint64_t total, const std::string& item) {
+  Progress::Callback(&progress_, done, total, item.c_str());
+  CheckCancelled();
+}
+
+void Session::PrintLine(const char* kind, const std::string& message) {
+  if (quiet_) return;
+  progress_.PrintLine(std::string("bnq: ") + kind + ": " + Printable(message));
 }
 
 }  // namespace bnq::cli

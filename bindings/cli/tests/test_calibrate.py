@@ -155,6 +155,74 @@ def test_pieces_in_any_order_give_the_same_bytes(activations, data, tmp_path):
         run_json("calibrate", "--merge", tmp_path / "data.bnq", "--dry-run"), "layers.1")
 
 
+def test_batches_of_one_name(activations, data, tmp_path):
+    """--name: files need not be named as what they are batches of."""
+    x = activations["layers.1"]
+    paths = []
+    for i, part in enumerate(np.array_split(x, 3)):
+        paths.append(tmp_path / f"batch{i}.npy")
+        np.save(paths[-1], part)
+    value = run_json("calibrate", *paths, "--dry-run", "--name", "layers.1")
+    assert [(t["name"], t["batches"]) for t in value["tensors"]] == [("layers.1", 3)]
+    whole = run_json("calibrate", data, "--dry-run")
+    assert range_of(value, "layers.1") == range_of(whole, "layers.1")
+    averaged = run_json("calibrate", *paths, "--dry-run", "--name", "x", "--method",
+                        "moving_average")
+    assert by_name(averaged)["x"]["batches"] == 3
+    assert "--name" in run("calibrate", *paths, "--dry-run", "--name", "", code=2).stderr
+    run("calibrate", data, "-o", tmp_path / "c.bnq")
+    assert "--name" in run("calibrate", "--merge", tmp_path / "c.bnq", "--dry-run", "--name", "x",
+                           code=2).stderr
+
+
+def test_a_percentile_that_looks_like_a_share(data, tmp_path):
+    saved = tmp_path / "c.bnq"
+    run("calibrate", data, "-o", saved)
+    hint = ", did you mean 99.9?"
+    for arguments in (["calibrate", data, "--method", "percentile", "--percentile", "0.999"],
+                      ["calibrate", data, "--outliers=percentile", "--outlier-percentile=0.999"],
+                      ["calibrate", "--merge", saved, "--percentile", ".999"]):
+        assert run(*arguments, "--dry-run", code=2).stderr.endswith(hint + "\n")
+    for arguments in (["--scale-rule", "percentile", "--percentile", ".999"],
+                      ["--config", "percentile=0.999"],
+                      ["--tensor", "layers.0.weight=int8_symmetric,percentile=0.999"]):
+        warning = run("quantize", DEMO, *arguments, "--dry-run").stderr
+        assert warning.startswith("bnq: warning: ") and warning.endswith(hint + "\n")
+        assert warning.count("\n") == 1
+        assert run("quantize", DEMO, *arguments, "--dry-run", "--quiet").stderr == ""
+    assert "mean" not in run("calibrate", data, "--dry-run", "--percentile=9", code=2).stderr
+    assert run("quantize", DEMO, "--dry-run", "--percentile", "1.5").stderr == ""
+
+
+def test_hidden_files_are_skipped_aloud(activations, tmp_path):
+    """macOS leaves ._x.npy beside x.npy. What the library logs is seen."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    np.save(folder / "x.npy", activations["layers.0"])
+    (folder / "._x.npy").write_bytes(b"\0\5\x16\7 not an array")
+    result = run("calibrate", folder, "--dry-run")
+    assert result.stderr.startswith("bnq: ") and "._x.npy" in result.stderr
+    assert result.stderr.count("\n") == 1 and re.search(r"^x +1 ", result.stdout, re.MULTILINE)
+    assert run("calibrate", folder, "--dry-run", "--quiet").stderr == ""
+
+
+def test_zeros_have_a_note(tmp_path):
+    path = write_safetensors(tmp_path / "a.safetensors", {
+        "some": np.eye(3, 4, dtype=np.float32), "x": np.ones(3, np.float32),
+        "zeros": np.zeros((3, 4), np.float32)})
+    tensors = by_name(run_json("calibrate", path, "--dry-run"))
+    assert "zero" in tensors["zeros"]["note"] and tensors["zeros"]["high"] == [0]
+    assert "note" not in tensors["some"] and "note" not in tensors["x"]
+    channels = by_name(run_json("calibrate", path, "--dry-run", "--granularity", "channel",
+                                "--axis", "-1"))
+    assert "1 of 4 channels" in channels["some"]["note"]
+    assert "note" not in channels["x"]
+    run("calibrate", path, "-o", tmp_path / "c.bnq")
+    value = by_name(run_json("quantize", DEMO, "--dry-run", "--calibration", tmp_path / "c.bnq"))
+    assert "zeros" in value["zeros.input_scale"]["note"]
+    assert "note" not in value["x.input_scale"]
+
+
 def test_what_cannot_be_merged(data, tmp_path):
     a, b, average = (tmp_path / f"{name}.bnq" for name in ("a", "b", "average"))
     run("calibrate", data, "-o", a)
@@ -305,7 +373,28 @@ def test_existing_outputs(data, tmp_path):
     assert picture.read_bytes() != b"precious"
 
 
-def test_disk_full(data, tmp_path):
+def test_pictures_do_not_go_through_other_files(data, tmp_path):
+    """Nobody can put something in the way of a temporary file, or at its place."""
+    folder, target = tmp_path / "svg", tmp_path / "target"
+    folder.mkdir()
+    (folder / "layers.0.svg.part").write_bytes(b"precious")
+    (folder / "layers.1.svg.part").symlink_to(target)
+    (folder / "layers.2.svg").symlink_to(target)  # which is not there
+    before = listing(folder)
+    out = tmp_path / "out.bnq"
+    arguments = ["calibrate", data, "-o", out, "--svg", folder]
+    assert "layers.2.svg' exists (--force" in run(*arguments, code=4).stderr
+    assert listing(folder) == before and not out.exists() and not target.exists()
+    target.write_bytes(b"precious")
+    run(*arguments, "--force")
+    assert not (folder / "layers.2.svg").is_symlink()
+    assert (folder / "layers.2.svg").read_bytes().startswith(b"<?xml")
+    assert target.read_bytes() == (folder / "layers.0.svg.part").read_bytes() == b"precious"
+    assert len(list(folder.iterdir())) == 5
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL])
+def test_disk_full(data, tmp_path, handler):
     """A limit on the size of files stands for a full disk."""
     out = tmp_path / "out.bnq"
     picture = tmp_path / "svg" / "layers.0.svg"
@@ -314,13 +403,19 @@ def test_disk_full(data, tmp_path):
     picture.write_bytes(b"precious")
 
     def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        signal.signal(signal.SIGXFSZ, handler)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
     limited = {"preexec_fn": limit, "restore_signals": False, "code": 4}
     assert str(out) in run("calibrate", data, "-o", out, "--force", **limited).stderr
     error = run("calibrate", data, "--dry-run", "--force", "--svg", picture.parent, **limited)
-    assert "layers.0.svg': File too large" in error.stderr
+    assert 'layers.0.svg": File too large' in error.stderr
+    # All or nothing: the pictures are larger than the calibration.
+    small = ["-o", out, "--histogram", "on", "--bins", "2", "--moments", "off"]
+    limited["preexec_fn"] = lambda: (signal.signal(signal.SIGXFSZ, handler),
+                                     resource.setrlimit(resource.RLIMIT_FSIZE, (2500, 2500)))
+    error = run("calibrate", data, *small, "--force", "--svg", picture.parent, **limited)
+    assert 'layers.0.svg": File too large' in error.stderr
     assert listing(picture.parent) == {"layers.0.svg": b"precious"}
     assert listing(tmp_path) == {"data.safetensors": data.read_bytes(), "out.bnq": b"precious"}
 

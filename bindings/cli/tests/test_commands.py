@@ -3,11 +3,14 @@
 import json
 import os
 import re
+import subprocess
 
 import numpy as np
 import pytest
 from conftest import (
+    BNQ,
     LONG_NAME,
+    MODELS,
     by_name,
     model_tensors,
     read_safetensors,
@@ -33,6 +36,61 @@ def test_help():
         text = run(*command, "--help").stdout
         for code in range(6):
             assert re.search(rf"^  {code}  \w", text, re.MULTILINE)
+        if command not in ([], ["info"]):
+            assert re.search(rf"\nExamples:\n  bnq {command[0]}\b", text)
+
+
+def test_the_examples_of_the_help_work(model, quantized, tmp_path):
+    """All but those with loops and pipes, on the files that they name."""
+    rng = np.random.default_rng(3)
+    files = {name: rng.standard_normal((4, 8)).astype(np.float32)
+             for name in ("batch1.npy", "batch2.npy")}
+    tried = 0
+    for command in COMMANDS:
+        lines = run(command, "--help").stdout.replace("\\\n", " ").splitlines()
+        for line in lines:
+            if not line.startswith("  bnq ") or "|" in line:
+                continue
+            place = tmp_path / str(tried)
+            (place / "activations").mkdir(parents=True)
+            for name, array in files.items():
+                np.save(place / name, array)
+                np.save(place / "activations" / name, array)
+            write_safetensors(place / "model.safetensors", {
+                **model_tensors(), "lm_head.weight": files["batch1.npy"],
+                "embed.weight": files["batch2.npy"]})
+            words = line.split()[1:]
+            if "-o model.bnq" not in line:
+                run("quantize", "model.safetensors", "-o", "model.bnq", cwd=place)
+            inputs = [word for word in words if word.endswith(".bnq")]
+            if command == "calibrate":
+                inputs.remove(words[words.index("-o") + 1])
+            else:
+                inputs = ["calibration.bnq"]
+            for name in inputs:
+                run("calibrate", "activations", "-o", name, cwd=place)
+            shell = subprocess.run(["sh", "-c", f'"$0" {" ".join(words)}', BNQ], cwd=place,
+                                   capture_output=True, text=True)
+            assert (shell.returncode, shell.stderr) == (0, ""), line
+            tried += 1
+    assert tried > 10
+
+
+@pytest.mark.parametrize("typed, meant", [
+    (["quantise", "m"], "quantize"), (["calibrat"], "calibrate"), (["Verify", "x"], "verify"),
+    (["preset"], "presets"), (["nonsense"], None), (["--versoin"], "--version"),
+    (["quantize", "m", "--fromat", "int8"], "--format"), (["quantize", "--ouput=x"], "--output"),
+    (["quantize", "m", "--group_size", "8"], "--group-size"), (["diff", "a", "b", "--hist"],
+                                                               "--histogram"),
+    (["calibrate", "x", "--methd=kl", "-o", "c"], "--method"), (["inspect", "m", "--zzz"], None)])
+def test_a_mistyped_word_gets_a_suggestion(typed, meant):
+    error = run(*typed, code=2).stderr
+    options = [word.split("=")[0] for word in typed if word.startswith("--")]
+    unknown = f"option '{options[0]}'" if options else f"command '{typed[0]}'"
+    assert f"unknown {unknown}" in error
+    assert ("did you mean" in error) == (meant is not None)
+    assert meant is None or f"did you mean '{meant}'?" in error
+    assert error.count("\n") == 1 and "--help'" in error
 
 
 @pytest.mark.parametrize("arguments", [[], ["no-such"], ["inspect"], ["diff", "a"],
@@ -233,6 +291,29 @@ def test_diff_of_different_models(tmp_path):
     assert "2 of 6" in lines[-1]
 
 
+@pytest.mark.parametrize("preset", [None, "f16", "bf16"])
+def test_diff_of_a_file_with_itself(tmp_path, preset):
+    """Equal is equal, also where there are no errors to sum."""
+    odd = np.array([[1, np.nan, np.inf], [-np.inf, 0, -2]], np.float32)
+    path = write_safetensors(tmp_path / "a.safetensors", {
+        "odd": odd, "fine": np.ones((2, 3), np.float32)})
+    if preset:
+        run("quantize", path, "-o", tmp_path / "a.bnq", "--format", preset, "--non-finite",
+            "keep")
+        path = tmp_path / "a.bnq"
+    tensors = by_name(run_json("diff", path, path))
+    for tensor in tensors.values():
+        assert tensor["mse"] == tensor["mae"] == tensor["max_error"] == 0
+        assert tensor["sqnr_db"] is None and tensor["cosine"] == 1
+    assert "same in both" in tensors["odd"]["note"] and "note" not in tensors["fine"]
+    assert "2 of 2" in run("diff", path, path).stdout
+    odd[0, 0] = 2
+    other = write_safetensors(tmp_path / "b.safetensors", {
+        "odd": odd, "fine": np.ones((2, 3), np.float32)})
+    tensor = by_name(run_json("diff", path, other))["odd"]
+    assert tensor["mse"] is None and "not finite" in tensor["note"]
+
+
 def error_histogram(original, other, bins):
     """By the definition in bnq.h: the counts of errors, and the KL divergence."""
     errors = (original - other).ravel()
@@ -343,3 +424,16 @@ def test_full_standard_output(model):
         for arguments in (["inspect", model], ["inspect", model, "--json"], ["info"],
                           ["presets"]):
             assert "standard output" in run(*arguments, code=4, stdout=full).stderr
+
+
+def test_reports_of_released_versions_keep_their_keys():
+    """A script that reads what a release printed reads what this version prints."""
+    for release in sorted((MODELS.parent / "golden").glob("*/report.json")):
+        old = json.loads(release.read_text("utf-8"))
+        new = run_json("inspect", release.parent / "model.bnq")
+        assert set(old) <= set(new)
+        tensors = by_name(new)
+        for tensor in old["tensors"]:
+            kept = {key: value for key, value in tensors[tensor["name"]].items()
+                    if key in tensor}
+            assert kept == tensor

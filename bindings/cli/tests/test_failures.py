@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import BNQ, run, write_safetensors
+from conftest import BNQ, read_safetensors, run, run_json, write_safetensors
 
 
 def listing(directory):
@@ -36,8 +36,39 @@ def test_missing_input(tmp_path):
     assert listing(tmp_path) == {}
 
 
-def test_directory_as_input(tmp_path):
-    run("inspect", tmp_path, code=4)
+def test_directory_as_input(model, tmp_path):
+    """That of one model stands for it, as a folder from Hugging Face."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for command in ("inspect", "verify"):
+        assert str(folder) in run(command, folder, code=4).stderr
+    alone = folder / "model.safetensors"
+    alone.write_bytes(model.read_bytes())
+    (folder / "config.json").write_text("{}")
+    assert run_json("inspect", folder)["tensors"] == run_json("inspect", alone)["tensors"]
+    assert all(t["mse"] in (0, None) for t in run_json("diff", folder, model)["tensors"])
+    run("quantize", folder, "-o", tmp_path / "out.bnq")
+    run("quantize", model, "-o", tmp_path / "same.bnq")
+    assert (tmp_path / "out.bnq").read_bytes() == (tmp_path / "same.bnq").read_bytes()
+    alone.with_name("other.safetensors").write_bytes(model.read_bytes())
+    assert "other.safetensors" in run("inspect", folder, code=3).stderr
+
+
+@pytest.mark.parametrize("content, name", [
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "Git LFS"),
+    (b"<!DOCTYPE html>\n<html>Not found</html>", "HTML"), (b"GGUF\3\0\0\0" + bytes(64), "GGUF"),
+    (b"PK\3\4" + bytes(64), "zip"), (b"\x80\2}q\0." + bytes(64), "pickle"),
+    (b'{"architectures": ["LlamaForCausalLM"]}', "JSON")])
+def test_a_file_of_another_kind_is_named(model, tmp_path, content, name):
+    path = tmp_path / "model.bin"
+    path.write_bytes(content)
+    for arguments in (["inspect", path], ["verify", path], ["diff", model, path],
+                      ["quantize", path, "-o", tmp_path / "out"],
+                      ["dequantize", path, "-o", tmp_path / "out"],
+                      ["calibrate", path, "-o", tmp_path / "out"]):
+        error = run(*arguments, code=3).stderr
+        assert name in error and str(path) in error
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -85,18 +116,49 @@ def test_non_finite_weights(tmp_path, value):
     run("quantize", path, "-o", out, "--force", "--exclude", "layer.w")
 
 
+def test_dequantized_values_that_overflow(tmp_path):
+    path = write_safetensors(tmp_path / "a.safetensors", {
+        "layer.w": np.array([[0, 1e6]], np.float32)})
+    quantized, out = tmp_path / "a.bnq", tmp_path / "out.safetensors"
+    run("quantize", path, "-o", quantized, "--format", "int8")
+    for extra in ([], ["--overflow", "error"]):
+        error = run("dequantize", quantized, "-o", out, "--dtype", "f16", *extra, code=3).stderr
+        assert "layer.w" in error
+        assert sorted(listing(tmp_path)) == ["a.bnq", "a.safetensors"]
+    for choice, expected in (("saturate", 65504), ("keep", np.inf)):
+        run("dequantize", quantized, "-o", out, "--dtype", "f16", "--overflow", choice, "--force")
+        assert np.frombuffer(read_safetensors(out)["layer.w"][2], "<f2").tolist() == [0, expected]
+    error = run("dequantize", quantized, "-o", tmp_path / "b", "--overflow", "wrap", code=2).stderr
+    assert "--overflow" in error and "saturate" in error
+
+
 def test_existing_output(model, tmp_path):
     out = tmp_path / "out.bnq"
     out.write_bytes(b"precious")
     for extra in ([], ["--dry-run"]):
         error = run("quantize", model, "-o", out, *extra, code=4).stderr
-        assert str(out) in error
+        assert str(out) in error and "--force" in error
         assert out.read_bytes() == b"precious"
     run("quantize", model, "-o", out, "--force", "--dry-run")
     assert out.read_bytes() == b"precious"
     run("quantize", model, "-o", out, "--force")
     run("verify", out)
     assert len(listing(tmp_path)) == 2
+
+
+def test_the_null_device(model, quantized, tmp_path):
+    """Writing to it is a dry run; any other device is refused."""
+    np.save(tmp_path / "x.npy", np.ones(3, np.float32))
+    (tmp_path / "link").symlink_to("/dev/null")
+    before = listing(tmp_path)
+    for command, path in (("quantize", model), ("dequantize", quantized),
+                          ("calibrate", tmp_path / "x.npy")):
+        for output in ("/dev/null", tmp_path / "link"):
+            value = run_json(command, path, "-o", output)
+            assert value["dry_run"] is True and value["output"] == str(output)
+            assert "wrote" not in run(command, path, "-o", output).stdout
+        assert "device" in run(command, path, "-o", "/dev/zero", "--force", code=4).stderr
+    assert listing(tmp_path) == before and os.path.exists("/dev/null")
 
 
 @pytest.mark.parametrize("force", [[], ["--force"]])
@@ -133,13 +195,15 @@ def test_broken_output_path(model, tmp_path, output):
     assert sorted(listing(tmp_path)) == ["file", "model.safetensors"]
 
 
-def test_disk_full(model, tmp_path):
-    """A limit on the size of files stands for a full disk."""
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL])
+def test_disk_full(model, tmp_path, handler):
+    """A limit on the size of files stands for a full disk. Its signal, which would
+    end the program, does not."""
     out = tmp_path / "out.bnq"
     out.write_bytes(b"precious")
 
     def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        signal.signal(signal.SIGXFSZ, handler)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 
     error = run("quantize", model, "-o", out, "--force", code=4,
@@ -147,6 +211,60 @@ def test_disk_full(model, tmp_path):
     assert str(out) in error
     assert sorted(listing(tmp_path)) == ["model.safetensors", "out.bnq"]
     assert out.read_bytes() == b"precious"
+
+
+def closed_pipe():
+    reader, writer = os.pipe()
+    os.close(reader)
+    return open(writer, "w")
+
+
+def writing_commands(model, quantized, tmp_path):
+    """Command lines that write, and where."""
+    np.save(tmp_path / "x.npy", np.arange(8, dtype=np.float32))
+    return [(["quantize", model], tmp_path / "q"), (["dequantize", quantized], tmp_path / "d"),
+            (["calibrate", tmp_path / "x.npy", "--svg", tmp_path / "new" / "svg"],
+             tmp_path / "c")]
+
+
+@pytest.mark.parametrize("target", [lambda: open("/dev/full", "w"), closed_pipe])
+@pytest.mark.parametrize("old", [None, b"precious"])
+def test_a_report_that_cannot_be_written(model, quantized, tmp_path, target, old):
+    """It comes before the old output is replaced, not after."""
+    for arguments, out in writing_commands(model, quantized, tmp_path):
+        if old is not None:
+            out.write_bytes(old)
+        before = listing(tmp_path)
+        for extra in ([], ["--json"]):
+            with target() as stdout:
+                error = run(*arguments, "-o", out, "--force", *extra, code=4, stdout=stdout).stderr
+            assert "standard output: " in error and error.count("\n") == 1
+            assert listing(tmp_path) == before and not (tmp_path / "new").exists()
+        with target() as stdout:  # which is not needed
+            run(*arguments, "-o", out, "--force", "--quiet", stdout=stdout)
+        assert out.read_bytes() not in (b"", old)
+
+
+def test_a_signal_while_nobody_reads_the_report(tmp_path):
+    path = write_safetensors(tmp_path / "a.safetensors", {
+        f"layers.{i}.weight": np.zeros(1, np.float32) for i in range(600)})
+    before = listing(tmp_path)
+    process = subprocess.Popen(
+        [BNQ, "quantize", path, "-o", tmp_path / "out.bnq", "--json"], stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    full = 1 << 16
+    while struct.unpack("i", fcntl.ioctl(process.stdout, termios.FIONREAD, b"\0" * 4))[0] < full:
+        assert process.poll() is None
+        time.sleep(0.01)
+    while process.poll() is None:  # whether it has begun to wait, nobody can see
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    assert process.returncode == 5
+    assert process.stderr.read() == "bnq: error: cancelled by a signal\n"
+    process.stdout.close()
+    process.stderr.close()
+    assert listing(tmp_path) == before
 
 
 # A terminal for standard error, and signals.

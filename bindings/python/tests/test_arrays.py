@@ -1,6 +1,7 @@
 """Which arrays are taken as they are, which are refused, and how."""
 import array
 import tracemalloc
+import warnings
 
 import bitnet_quant as bq
 import numpy as np
@@ -133,3 +134,63 @@ def test_rank_above_8():
     assert bq.quantize(np.ones((1,) * 8, np.float32)).ndim == 8
     with pytest.raises(bq.InvalidArgumentError, match="9"):
         bq.quantize(np.ones((1,) * 9, np.float32))
+
+
+class bfloat(np.void):
+    """With its 16 bits numpy calls the type of it bfloat16, as it does that of ml_dtypes."""
+
+
+STAND_IN = np.dtype((bfloat, 2))
+
+
+def bfloat16_types():
+    yield STAND_IN
+    try:
+        import ml_dtypes
+    except ImportError:
+        warnings.warn("ml_dtypes is not installed: a stand-in takes its place")
+    else:
+        yield np.dtype(ml_dtypes.bfloat16)
+
+
+@pytest.mark.parametrize("bfloat16", bfloat16_types(), ids=repr)
+def test_bfloat16_of_other_packages(bfloat16, tmp_path):
+    words = np.arange(0x3F00, 0x3F20, dtype=np.uint16).reshape(4, 8)
+    array = words.view(bfloat16)
+    expected = bq.quantize(words, "int8_per_channel", dtype="bf16")
+    for tensor in (bq.quantize(array, "int8_per_channel"),
+                   bq.quantize(array, "int8_per_channel", dtype="bf16"),
+                   bq.quantize(array, "int8_per_channel", dtype=bfloat16)):
+        assert np.array_equal(tensor.codes, expected.codes)
+        assert np.array_equal(tensor.scales, expected.scales)
+    found = expected.dequantize(bfloat16)
+    assert found.dtype == bfloat16
+    assert np.array_equal(found.view(np.uint16), expected.dequantize("bf16"))
+    (batched,) = bq.dequantize_batch([expected], bfloat16)
+    assert batched.dtype == bfloat16 and batched.tobytes() == found.tobytes()
+    with bq.Writer(tmp_path / "m.safetensors") as writer:
+        writer.add("w", array)
+    with bq.open_file(tmp_path / "m.safetensors") as file:
+        assert file.info("w").dtype == "BF16" and np.array_equal(file["w"], words)
+    for held in (words, array):
+        assert np.array_equal(bq.bfloat16_to_float32(held),
+                              (words.astype(np.uint32) << 16).view(np.float32))
+
+
+def test_what_bfloat16_to_float32_refuses():
+    assert np.isnan(bq.bfloat16_to_float32(np.array([0x7FC0], np.uint16)))
+    for other in (np.ones(3, np.int16), np.ones(3, np.float32)):
+        with pytest.raises(TypeError, match="uint16 is needed"):
+            bq.bfloat16_to_float32(other)
+
+
+def test_masked_arrays_are_refused():
+    """What lies under a mask would count."""
+    masked = np.ma.masked_greater(np.float32([[1, 2, 1e30]]), 10)
+    for call in (lambda: bq.quantize(masked, "int8_symmetric"),
+                 lambda: bq.quantize(masked, "int8_symmetric", copy=True),
+                 lambda: bq.Calibrator().observe(masked),
+                 lambda: bq.compare(masked, masked.data)):
+        with pytest.raises(TypeError, match="masked array.*filled"):
+            call()
+    assert bq.quantize(masked.filled(0), "int8_symmetric").scales == np.float32(2) / np.float32(127)

@@ -299,6 +299,10 @@ def test_merge_sets(calibration):
 def test_save_and_load(calibration, tmp_path):
     path = tmp_path / "set.bnq"
     calibration.save(path)
+    assert calibration.to_bytes() == path.read_bytes()
+    assert bq.Calibration.from_bytes(path.read_bytes()).to_bytes() == path.read_bytes()
+    with pytest.raises(bq.CorruptFileError):
+        bq.Calibration.from_bytes(b"")
     loaded = bq.Calibration.load(path)
     for again in (loaded, pickle.loads(pickle.dumps(calibration)), copy.deepcopy(calibration)):
         assert {n: c.to_bytes() for n, c in again.items()} == {

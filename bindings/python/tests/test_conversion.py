@@ -1,5 +1,7 @@
 """Converting and comparing whole files; progress and cancelling."""
+import copy
 import ctypes
+import pickle
 import signal
 import threading
 import traceback
@@ -291,3 +293,34 @@ def test_progress_on_another_thread(model, output):
     thread.start()
     thread.join()
     assert calls and output.exists()
+
+
+def test_plans_can_be_pickled_and_copied():
+    plan = bq.Plan()
+    plan.add("lm_head.*", None)
+    plan.add("*.attn.*", "int8_per_channel", min_rank=2)
+    plan.add("*", bq.Config(format="int4", group_size=64), min_rank=1)
+    for other in (pickle.loads(pickle.dumps(plan)), copy.deepcopy(plan), copy.copy(plan)):
+        for name in ("lm_head.weight", "a.attn.q", "b.weight"):
+            for rank in range(4):
+                assert other.match(name, rank) == plan.match(name, rank)
+        other.add("*", None)
+        assert plan.match("b.weight", 0).rule is None and other.match("b.weight", 0).rule == 3
+
+
+@pytest.mark.parametrize("no", [False, np.bool_(False), np.array(False), np.int64(0)], ids=repr)
+def test_a_progress_that_returns_false_cancels(tmp_path, no):
+    path = tmp_path / "m.safetensors"
+    with bq.Writer(path) as writer:
+        writer.add("w", np.ones((4, 8), np.float32))
+    with pytest.raises(bq.CancelledError):
+        bq.quantize_file(path, tmp_path / "out.bnq", progress=lambda *_: no)
+    assert not (tmp_path / "out.bnq").exists()
+
+
+@pytest.mark.parametrize("go_on", [None, True, np.bool_(True), 0, "", np.float32(1)], ids=repr)
+def test_whatever_else_a_progress_returns_goes_on(tmp_path, go_on):
+    path = tmp_path / "m.safetensors"
+    with bq.Writer(path) as writer:
+        writer.add("w", np.ones((4, 8), np.float32))
+    bq.quantize_file(path, tmp_path / "out.bnq", progress=lambda *_: go_on)

@@ -87,6 +87,18 @@ def test_hidden_files_are_no_data(folder):
         calibrator.observe_file(folder)
 
 
+def test_observe_files_under_one_name(folder):
+    """Batches of one activation that lie in files of different names."""
+    calibration = bq.Calibration()
+    calibration.observe_file(folder, as_name="layer")
+    whole = bq.Calibrator()
+    whole.observe_file(folder)
+    assert list(calibration) == ["layer"]
+    assert calibration["layer"].to_bytes() == whole.to_bytes()
+    with pytest.raises(ValueError, match="as_name"):
+        calibration.observe_file(folder, as_name="")
+
+
 def test_compressed_bnq(tmp_path):
     with bq.Writer(tmp_path / "a.bnq", compress=True) as writer:
         writer.add("zeros", np.zeros(4000, np.float32))

@@ -340,6 +340,32 @@ def test_calibration_datasets(case, tmp_path):
         assert calibrator.to_bytes() == expected
 
 
+@by_name("post_training.json")
+def test_post_training(case, context):
+    """From batches to parameters, and from these to codes, with the calibrator that the
+    library chooses."""
+    config = bq.Config.from_dict(case["config"])
+    calibrator = bq.Calibrator.for_config(config, method=case["method"])
+    assert {name: str(calibrator.options[name]) for name in case["calibrator"]
+            } == case["calibrator"]
+    weights = np.ones(3, np.float32)
+    params = bq.post_training_quantization(
+        weights, batches(case), method=case["method"], activation_config=config,
+        context=context).activations
+    for batch in batches(case):
+        calibrator.observe(batch, context=context)
+    for found in (params, calibrator.params(config)):
+        assert found.scales.view(np.uint32).tolist() == bits(case["scales"]).tolist()
+        assert found.zero_points.tolist() == case["zero_points"]
+    array = floats(case["input"]).reshape(case["shape"])
+    for found in (bq.quantize_static(array, *params, context=context),
+                  bq.quantize_calibrated(array, calibrator, config)):
+        assert found.tensor.unpack().ravel().tolist() == case["codes"]
+        assert (found.tensor.dequantize().ravel().view(np.uint32).tolist()
+                == bits(case["dequantized"]).tolist())
+        assert found.clamped == case["clamped"]
+
+
 def test_calibration_cases_cover_every_method_and_statistic():
     found = cases("calibration.json")
     methods = {case["options"].get("method", "minmax") for case in found}

@@ -326,7 +326,8 @@ BNQ_API bnq_status bnq_context_create(const bnq_allocator* allocator,
 BNQ_API void bnq_context_destroy(bnq_context* context);
 /* Threads of the built-in pool, 1 to 256; 0 takes one for each processor the
  * process may use. The result never depends on it. The pool starts on first
- * use, and in the child of a fork on the first use there. Not while an operation of this context runs. Since 0.1. */
+ * use, and in the child of a fork on the first use there. Not while an
+ * operation of this context runs. Since 0.1. */
 BNQ_API bnq_status bnq_context_set_threads(bnq_context* context,
                                            int32_t threads);
 /* The number of threads operations of this context use (a runner's workers
@@ -346,6 +347,17 @@ BNQ_API bnq_status bnq_context_set_log(bnq_context* context, bnq_log_fn log,
  * the files. Since 0.1. */
 BNQ_API bnq_status bnq_context_set_mapping(bnq_context* context,
                                            int32_t mapping);
+
+/* From now on what operations of this context write is complete and synced, but
+ * stays in temporary files until bnq_context_place_outputs puts all of it in its
+ * places. So a program can write several files as one, or report on its work
+ * first, and old files are still there if that fails. Destroying the context
+ * removes what has not been placed. Since 0.1. */
+BNQ_API bnq_status bnq_context_hold_outputs(bnq_context* context);
+/* EXISTS where an output has appeared meanwhile that may not be overwritten, IO:
+ * none of them is there, what was there before is there again, and nothing is
+ * held any more. Since 0.1. */
+BNQ_API bnq_status bnq_context_place_outputs(bnq_context* context);
 
 /* ------------------------------------------------------------------------ */
 /* 5. Options and config                                                     */
@@ -455,7 +467,9 @@ enum {
   BNQ_OPT_AXIS = 4,
   /* int: BNQ_SCHEME_*; default symmetric. */
   BNQ_OPT_SCHEME = 5,
-  /* float: values beyond +-clip count as +-clip; 0 (default) for none. */
+  /* float: values beyond +-clip count as +-clip; 0 (default) for none. One that
+   * float32 would round to 0 is refused. float64 is clipped before it is
+   * rounded to float32. */
   BNQ_OPT_CLIP = 6,
   /* int: BNQ_NON_FINITE_*; default error. */
   BNQ_OPT_NON_FINITE = 7,
@@ -527,12 +541,14 @@ enum {
   /* ternary: mean |x|; int8, int4: 2 mean|x| / sqrt(greatest code), the start
    * of LSQ (arXiv:1902.08153). Symmetric integer formats. */
   BNQ_SCALE_RULE_ABSMEAN = 2,
-  /* The value that BNQ_OPT_PERCENTILE percent of |x| do not exceed (nearest
-   * rank) in place of the greatest; asymmetric: half of the rest is cut at
-   * each end. */
+  /* The value that BNQ_OPT_PERCENTILE percent of |x| do not exceed in
+   * place of the greatest: that of rank ceil(percentile * n / 100) of n, computed
+   * exactly (99.9 percent of 1000 are 999); asymmetric: half of the rest is cut
+   * at each end. */
   BNQ_SCALE_RULE_PERCENTILE = 3,
-  /* The least squared error found by a search that starts at the rules absmax
-   * and default, and so is never worse than them. */
+  /* The least squared error found by a search among ranges to both sides of that
+   * of absmax: never worse than absmax, the default rule, or the best of 0.8,
+   * 0.804, .. 1.2 times absmax; mostly better. */
   BNQ_SCALE_RULE_MSE = 4
 };
 /* The codes and scale of symmetric integers, for q = 127 (int8) or 7 (int4). */
@@ -584,7 +600,8 @@ BNQ_API bnq_status bnq_config_to_text(const bnq_config* config, char* text,
 /* The reverse, from option=value items (as bnq_options_set_text) between commas;
  * blanks around them do not count. The first item may be a name that
  * bnq_config_from_preset takes, to which the others are then applied:
- * "nf4_double_quant,group_size=128", "int8,granularity=channel". NOT_FOUND, INVALID_ARGUMENT. Since 0.1. */
+ * "nf4_double_quant,group_size=128", "int8,granularity=channel". NOT_FOUND,
+ * INVALID_ARGUMENT. Since 0.1. */
 BNQ_API bnq_status bnq_config_from_text(const char* text,
                                         bnq_config** out_config);
 
@@ -965,7 +982,11 @@ enum {
   /* DEFLATE the chunks of a .bnq file. */
   BNQ_WRITE_COMPRESS = 2,
   /* Do everything but write. */
-  BNQ_WRITE_DRY_RUN = 4
+  BNQ_WRITE_DRY_RUN = 4,
+  /* (bnq_write_file) Where the output is a symbolic link, take its place instead
+   * of that of the file it leads to: for names that others may foresee. It exists
+   * even if it leads nowhere. */
+  BNQ_WRITE_REPLACE_LINK = 8
 };
 /* kind: BNQ_FILE_SAFETENSORS or BNQ_FILE_BNQ. flags: OVERWRITE, COMPRESS.
  * EXISTS, IO.
@@ -1007,10 +1028,11 @@ BNQ_API bnq_status bnq_writer_bytes(const bnq_writer* writer,
                                     const void** out_data, uint64_t* out_bytes);
 
 /* Writes any bytes to a file, as whole or not at all as a writer does. flags:
- * OVERWRITE, DRY_RUN (which only checks the path). data may be NULL where bytes
+ * OVERWRITE, DRY_RUN (which only checks the path), REPLACE_LINK. data may be NULL where bytes
  * is 0. EXISTS, IO. Since 0.1. */
-BNQ_API bnq_status bnq_write_file(const char* path, const void* data,
-                                  uint64_t bytes, int32_t flags);
+BNQ_API bnq_status bnq_write_file(bnq_context* context, const char* path,
+                                  const void* data, uint64_t bytes,
+                                  int32_t flags);
 
 /* ------------------------------------------------------------------------ */
 /* 9. Plans, conversion, comparison                                          */
@@ -1048,7 +1070,9 @@ typedef struct bnq_report bnq_report;
 /* Quantizes the model file at `input` (safetensors, its sharded index or .npy)
  * into a .bnq file at `output`, one tensor, or one slice of a large one, at a
  * time: memory does not grow with the model. flags: BNQ_WRITE_*; output may be
- * NULL with BNQ_WRITE_DRY_RUN. max_shard_bytes as in bnq_writer_create. report (may be NULL) receives the table with the metrics of each quantized tensor. If the
+ * NULL with BNQ_WRITE_DRY_RUN. max_shard_bytes as in bnq_writer_create. report
+ * (may be NULL) receives the table with the metrics of each quantized tensor.
+ * If the
  * call fails or is cancelled, an existing output is left as it was, and
  * nothing is left behind. EXISTS where the output exists (unless OVERWRITE) or
  * is also the input, NON_FINITE (names tensor and index), and all others.
@@ -1128,6 +1152,8 @@ BNQ_API const char* bnq_report_note(const bnq_report* report, uint64_t index);
  * same bytes. For this, the bins of a histogram are [k, k + 1) x 2^e for whole
  * k; e is the least for which those from the minimum to the maximum are at most
  * 2 x bins (and all |x| below 2^22 x 2^e), so `bins` or more cover the range.
+ * For percentiles a histogram is also kept of the bins next to 0, in 64 bins to
+ * each octave of |x|, which outliers cannot make coarser.
  *
  * If bnq_calibrator_observe fails the calibrator is as it was, unless values
  * were being counted into a histogram already (which takes a runner that fails
@@ -1136,7 +1162,7 @@ BNQ_API const char* bnq_report_note(const bnq_report* report, uint64_t index);
 typedef struct bnq_calibrator bnq_calibrator;
 
 /* Options. Ids are never reused. Once there are data only method, scheme, bits,
- * levels, percentile, kl_variant and last_bin can be changed, to look for the
+ * levels, percentile, kl_variant and mse_variant can be changed, to look for the
  * range in another way: not to moving_average or adaptive, and to percentile, kl
  * or mse only where a histogram was kept (INVALID_ARGUMENT: reset first). */
 enum {
@@ -1170,8 +1196,8 @@ enum {
   BNQ_CALIBRATION_PERCENTILE = 11,
   /* int: BNQ_KL_*; default TensorRT's. */
   BNQ_CALIBRATION_KL_VARIANT = 12,
-  /* int: BNQ_LAST_BIN_*, for mse; default keep. */
-  BNQ_CALIBRATION_LAST_BIN = 13,
+  /* int: BNQ_MSE_*, for mse; default exhaustive. */
+  BNQ_CALIBRATION_MSE_VARIANT = 13,
   /* int: BNQ_OBSERVE_*, what NaN and infinity do; default error. */
   BNQ_CALIBRATION_NON_FINITE = 14,
   /* int: BNQ_OUTLIERS_*; default none. */
@@ -1184,7 +1210,9 @@ enum {
   /* int: 1 keeps what mean, variance, absmean, skewness and kurtosis are made
    * of, which about halves the speed; default 0. */
   BNQ_CALIBRATION_MOMENTS = 18,
-  /* int: 1 keeps a histogram even where the method needs none; default 0. */
+  /* int: 1 keeps a histogram even where the method needs none, fine enough for
+   * percentiles; default 0. Without it kl and mse keep none that fine: after a
+   * change to percentile the range is wider than need be by up to a bin. */
   BNQ_CALIBRATION_HISTOGRAM = 19
 };
 
@@ -1195,11 +1223,14 @@ enum {
   /* Those of each batch, averaged: m += c (current - m), as PyTorch's moving
    * average observer. Depends on the order of batches. */
   BNQ_METHOD_MOVING_AVERAGE = 1,
-  /* the range of a percentile of the values, as TensorRT's and ONNX Runtime's */
+  /* The range that holds `percentile` percent of the values, ceil(p n / 100) of
+   * n; asymmetric: half of the others at most are cut off at each end. It never
+   * holds fewer, and is wider than need be by one bin at most, or by 1/64 of
+   * itself where that is less. */
   BNQ_METHOD_PERCENTILE = 2,
   /* the least Kullback-Leibler divergence of the quantized values */
   BNQ_METHOD_KL = 3,
-  /* the least mean squared error, as PyTorch's histogram observer */
+  /* the least mean squared error, of values spread evenly within their bins */
   BNQ_METHOD_MSE = 4,
   /* An online follower: an average whose steps are bounded (max_growth,
    * max_shrink); observe a batch, ask for the range, quantize the batch. Depends
@@ -1207,9 +1238,11 @@ enum {
   BNQ_METHOD_ADAPTIVE = 5
 };
 enum { BNQ_KL_TENSORRT = 0, BNQ_KL_ONNXRUNTIME = 1 };
-/* PyTorch's search never returns the whole range: it drops the last bin even
- * where that makes the error greater. keep: the whole range is a candidate. */
-enum { BNQ_LAST_BIN_KEEP = 0, BNQ_LAST_BIN_DROP = 1 };
+/* exhaustive: ends of the range in all bins, never worse than minimum and
+ * maximum by the error that is searched. pytorch: its histogram observer's
+ * search, which narrows the range step by step, may stop early, and never
+ * returns the whole range. */
+enum { BNQ_MSE_EXHAUSTIVE = 0, BNQ_MSE_PYTORCH = 1 };
 /* Values that count as the limit nearest to them when the range is found, as far
  * as bins tell: none; half of 100 - outlier_percentile percent on each side at
  * most; those more than outlier_deviations standard deviations from the mean.
@@ -1554,11 +1587,15 @@ BNQ_API bnq_status bnq_calibrator_params(bnq_context* context,
 
 /* Quantizes source with parameters that are given instead of found (static
  * quantization): scale_count scales, one for each segment that config's
- * granularity makes of the array, finite and not negative unless config's
- * symmetric range is extreme, rounded to config's scale dtype first; as many
+ * granularity makes of the array, each 0 or at least 1.17549435e-38, the
+ * least normal float32 (the reciprocal of a smaller one may be infinite, and
+ * where subnormal numbers count as 0 it would mean something else), small enough
+ * that the greatest code is finite, and not negative unless config's symmetric
+ * range is extreme; rounded to config's scale dtype first; as many
  * zero points where config is asymmetric, else none. What lies outside what the
  * codes reach is clamped; *out_clamped (may be NULL) receives the number of
- * values that a code beyond the last one would be nearer to. INVALID_ARGUMENT names the index; otherwise as
+ * values that a code beyond the last one would be nearer to. INVALID_ARGUMENT
+ * names the index; otherwise as
  * bnq_tensor_quantize. Since 0.1. */
 BNQ_API bnq_status bnq_tensor_quantize_static(
     bnq_context* context, const bnq_config* config, const bnq_array* source,
@@ -1609,12 +1646,14 @@ BNQ_API bnq_status bnq_calibration_observe(bnq_context* context,
                                            const char* name,
                                            const bnq_array* array);
 /* Observes the arrays of a .npy, .safetensors or .bnq file or of a directory,
- * as bnq_calibrator_observe_file does, each with the calibrator of its name. If
- * it fails or is cancelled, no calibrator has observed anything of it. Since
- * 0.1. */
+ * as bnq_calibrator_observe_file does, each with the calibrator of its name; or,
+ * where as_name is not NULL, all with that of as_name: batches of one activation
+ * that lie in several files. If it fails or is cancelled, no calibrator has
+ * observed anything of it. INVALID_ARGUMENT for an empty as_name. Since 0.1. */
 BNQ_API bnq_status bnq_calibration_observe_file(bnq_context* context,
                                                 bnq_calibration* calibration,
                                                 const char* path,
+                                                const char* as_name,
                                                 bnq_progress_fn progress,
                                                 void* opaque);
 /* The names, sorted: their number (0 for NULL), each (NULL for another index),
@@ -1639,6 +1678,15 @@ BNQ_API bnq_status bnq_calibration_save(bnq_context* context,
                                         const char* path, int32_t flags);
 BNQ_API bnq_status bnq_calibration_load(bnq_context* context, const char* path,
                                         bnq_calibration** out_calibration);
+/* The bytes of that file in memory: as bnq_calibrator_serialize and
+ * bnq_calibrator_deserialize. Since 0.1. */
+BNQ_API bnq_status bnq_calibration_serialize(bnq_context* context,
+                                             const bnq_calibration* calibration,
+                                             void* out, uint64_t out_bytes,
+                                             uint64_t* out_size);
+BNQ_API bnq_status bnq_calibration_deserialize(
+    bnq_context* context, const void* data, uint64_t bytes,
+    bnq_calibration** out_calibration);
 
 /* Quantizes a model file as bnq_quantize_file does, and adds the static
  * parameters of its activations: for each name N of the calibration, made as

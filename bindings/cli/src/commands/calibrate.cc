@@ -1,5 +1,6 @@
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -20,6 +21,7 @@ constexpr char kPictureEnding[] = ".svg";
 struct Options {
   std::vector<std::string> inputs;
   std::string output, svg;
+  std::optional<std::string> name;
   bool merge = false, dry_run = false, json = false, force = false;
   NamedOptions calibration;
   SessionOptions session;
@@ -34,13 +36,21 @@ bool EndsWith(const std::string& text, const std::string& ending) {
          text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
 }
 
+// Whether no calibration file is to be written.
+bool IsDryRun(const Options& options) {
+  return options.dry_run || IsNullDevice(options.output);
+}
+
 Calibration Observed(const Options& options, Session& session) {
   Calibration set = MakeCalibration(options.calibration, !options.svg.empty());
-  for (const std::string& path : options.inputs) {
+  const char* name = options.name ? options.name->c_str() : nullptr;
+  for (std::size_t i = 0; i < options.inputs.size(); ++i) {
+    session.BeginPart(i, options.inputs.size());
     Check(bnq_calibration_observe_file(session.context(), set.get(),
-                                       path.c_str(), session.progress(),
-                                       session.opaque()));
+                                       options.inputs[i].c_str(), name,
+                                       session.progress(), session.opaque()));
   }
+  session.BeginPart(0, 1);
   return set;
 }
 
@@ -48,8 +58,8 @@ Calibration Merged(const Options& options, Session& session) {
   Calibration set = LoadCalibration(options.inputs.front(), session);
   for (std::size_t i = 1; i < options.inputs.size(); ++i) {
     const std::string& path = options.inputs[i];
+    session.Report(i, options.inputs.size(), path);
     const Calibration other = LoadCalibration(path, session);
-    session.CheckCancelled();
     const bnq_status status =
         bnq_calibration_merge(session.context(), set.get(), other.get());
     // Files that do not fit together are bad input, whoever chose them.
@@ -68,7 +78,8 @@ Calibration Merged(const Options& options, Session& session) {
   return set;
 }
 
-// The pictures, which nothing is in the way of. Rows without a range have none.
+// The pictures to be written; fails where something is in the way of one. Rows
+// without a range have none.
 std::vector<Picture> PicturesOf(const Options& options,
                                 const bnq_calibration* set,
                                 const std::vector<CalibrationRow>& rows) {
@@ -180,56 +191,80 @@ void PrintJsonReport(const Options& options, const bnq_calibration* set,
   PrintJson({{"inputs", options.inputs},
              {"output",
               options.output.empty() ? Json(nullptr) : Json(options.output)},
-             {"dry_run", options.dry_run},
+             {"dry_run", IsDryRun(options)},
              {"options", JsonOptions(set)},
              {"pictures", std::move(files)},
              {"tensors", std::move(tensors)}});
 }
 
-void Calibrate(const Options& options) {
+int32_t Overwrite(const Options& options) {
+  return options.force ? BNQ_WRITE_OVERWRITE : 0;
+}
+
+void CheckOptions(const Options& options) {
   if (options.output.empty() && !options.dry_run) {
     throw Failure(kUsage, "--output is required, unless --dry-run is given");
   }
-  if (!options.output.empty()) {
+  if (options.name && options.name->empty()) {
+    throw Failure(kUsage, "--name is empty");
+  }
+  if (options.name && options.merge) {
+    throw Failure(kUsage,
+                  "--name is of batches; --merge takes the names from the "
+                  "calibration files");
+  }
+  if (!options.output.empty() && !IsNullDevice(options.output)) {
     CheckOutput(options.output, options.force, options.inputs);
   }
   if (!options.output.empty() && options.output == options.svg) {
     throw Failure(kUsage, "--svg and --output are the same file");
   }
-  Calibration set;
-  std::vector<CalibrationRow> rows;
-  std::vector<Picture> pictures;
-  {
-    Session session(options.session);
-    set = options.merge ? Merged(options, session) : Observed(options, session);
-    rows = RowsOf(set.get(), session);
-    if (!options.svg.empty()) pictures = PicturesOf(options, set.get(), rows);
-    session.CheckCancelled();
-    if (!options.dry_run) {
-      Check(bnq_calibration_save(session.context(), set.get(),
-                                 options.output.c_str(),
-                                 options.force ? BNQ_WRITE_OVERWRITE : 0));
-    }
-    if (!options.svg.empty() && !EndsWith(options.svg, kPictureEnding)) {
-      MakeDirectory(options.svg);
-    }
-    for (const Picture& picture : pictures) {
-      WriteTextFile(picture.path, picture.text);
-    }
-  }
+}
+
+void PrintReport(const Options& options, const bnq_calibration* set,
+                 const std::vector<CalibrationRow>& rows,
+                 const std::vector<Picture>& pictures) {
   if (options.json) {
-    PrintJsonReport(options, set.get(), rows, pictures);
-  } else if (!options.session.quiet) {
-    PrintTable(rows);
-    if (!options.dry_run) {
-      std::cout << "wrote " << Printable(options.output) << '\n';
-    }
-    if (!pictures.empty()) {
-      std::cout << "wrote " << pictures.size()
-                << (pictures.size() == 1 ? " picture: " : " pictures: ")
-                << Printable(options.svg) << '\n';
-    }
+    PrintJsonReport(options, set, rows, pictures);
+    return;
   }
+  if (options.session.quiet) return;
+  PrintTable(rows);
+  if (!IsDryRun(options)) {
+    std::cout << "wrote " << Printable(options.output) << '\n';
+  }
+  if (pictures.empty()) return;
+  std::cout << "wrote " << pictures.size()
+            << (pictures.size() == 1 ? " picture: " : " pictures: ")
+            << Printable(options.svg) << '\n';
+}
+
+void Calibrate(const Options& options) {
+  CheckOptions(options);
+  NewDirectory directory;  // outlives the outputs in it
+  Session session(options.session);
+  const Calibration set =
+      options.merge ? Merged(options, session) : Observed(options, session);
+  const std::vector<CalibrationRow> rows = RowsOf(set.get(), session);
+  std::vector<Picture> pictures;
+  if (!options.svg.empty()) pictures = PicturesOf(options, set.get(), rows);
+  session.CheckCancelled();
+  if (!IsDryRun(options)) {
+    Check(bnq_calibration_save(session.context(), set.get(),
+                               options.output.c_str(), Overwrite(options)));
+  }
+  if (!options.svg.empty() && !EndsWith(options.svg, kPictureEnding)) {
+    directory.Make(options.svg);
+  }
+  for (const Picture& picture : pictures) {
+    // Others may foresee the names in a directory.
+    Check(bnq_write_file(session.context(), picture.path.c_str(),
+                         picture.text.data(), picture.text.size(),
+                         BNQ_WRITE_REPLACE_LINK | Overwrite(options)));
+  }
+  PrintReport(options, set.get(), rows, pictures);
+  session.Finish();
+  directory.Keep();
 }
 
 }  // namespace
@@ -249,6 +284,11 @@ void AddCalibrate(CLI::App& app) {
                    "The calibration file to write, for quantize --calibration; "
                    "required, except with --dry-run")
       ->option_text("FILE");
+  command
+      ->add_option("--name", options->name,
+                   "Take every array as a batch of NAME, whatever the arrays "
+                   "and files are named")
+      ->option_text("NAME");
   command->add_flag("--merge", options->merge,
                     "Put calibration files together, or look at one again with "
                     "another --method");
@@ -265,6 +305,13 @@ void AddCalibrate(CLI::App& app) {
                     "Print one JSON object instead of the table");
   AddSessionOptions(*command, options->session);
   AddCalibrationOptions(*command, options->calibration);
+  command->footer(
+      "Examples:\n"
+      "  bnq calibrate activations/ -o calibration.bnq\n"
+      "  bnq calibrate batch*.npy --name layers.0 -o layers.0.bnq --method kl\n"
+      "  bnq calibrate --merge a.bnq b.bnq -o all.bnq --svg pictures\n"
+      "  bnq quantize model.safetensors -o model.bnq --calibration "
+      "calibration.bnq\n\n");
   command->callback([options] { Calibrate(*options); });
 }
 

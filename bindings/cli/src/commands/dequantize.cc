@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
+#include <utility>
 
 #include "../commands.h"
 #include "../conversion.h"
@@ -13,7 +14,7 @@ namespace {
 
 struct Options {
   ConversionOptions conversion;
-  std::string dtype;
+  std::string dtype, overflow;
 };
 
 // What bnq_dequantize_file accepts.
@@ -45,6 +46,28 @@ int32_t ParseDtype(const std::string& name) {
   return dtype;
 }
 
+constexpr std::pair<const char*, int32_t> kOverflows[] = {
+    {"error", BNQ_OVERFLOW_ERROR},
+    {"saturate", BNQ_OVERFLOW_SATURATE},
+    {"keep", BNQ_OVERFLOW_KEEP}};
+
+std::string OverflowChoices(const char* between) {
+  std::string out;
+  for (const auto& [name, value] : kOverflows) {
+    if (!out.empty()) out += between;
+    out += name;
+  }
+  return out;
+}
+
+int32_t ParseOverflow(const std::string& text) {
+  for (const auto& [name, value] : kOverflows) {
+    if (text == name) return value;
+  }
+  throw Failure(kUsage, "--overflow: expected one of " + OverflowChoices(", ") +
+                            ", got '" + text + "'");
+}
+
 void PrintTable(const std::vector<Row>& rows) {
   Table table({{"name", Table::kLeft},
                {"shape", Table::kRight},
@@ -67,18 +90,17 @@ void PrintTable(const std::vector<Row>& rows) {
 void Dequantize(const Options& options) {
   const char* output = OutputPath(options.conversion);
   const int32_t dtype = ParseDtype(options.dtype);
+  const int32_t overflow = ParseOverflow(options.overflow);
+  const ConversionOptions& conversion = options.conversion;
+  Session session(conversion.session);
   bnq_report* created = nullptr;
-  {
-    const ConversionOptions& conversion = options.conversion;
-    Session session(conversion.session);
-    Check(bnq_dequantize_file(session.context(), conversion.input.c_str(),
-                              output, dtype, BNQ_OVERFLOW_ERROR,
-                              WriteFlags(conversion),
-                              conversion.max_shard_bytes, session.progress(),
-                              session.opaque(), &created));
-  }
+  Check(bnq_dequantize_file(session.context(), conversion.input.c_str(), output,
+                            dtype, overflow, WriteFlags(conversion),
+                            conversion.max_shard_bytes, session.progress(),
+                            session.opaque(), &created));
   const Report report(created);
-  PrintConversion(options.conversion, RowsOf(created), PrintTable);
+  PrintConversion(conversion, RowsOf(created), PrintTable);
+  session.Finish();
 }
 
 }  // namespace
@@ -86,6 +108,7 @@ void Dequantize(const Options& options) {
 void AddDequantize(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   options->dtype = LowerName(kDtypes[0]);
+  options->overflow = kOverflows[0].first;
   CLI::App* command = app.add_subcommand(
       "dequantize", "Turn a .bnq file back into a .safetensors file");
   AddConversionOptions(*command, options->conversion, "The .bnq file",
@@ -95,6 +118,16 @@ void AddDequantize(CLI::App& app) {
           "--dtype", options->dtype,
           "Type that quantized tensors become (default " + options->dtype + ")")
       ->option_text(DtypeChoices("|"));
+  command
+      ->add_option("--overflow", options->overflow,
+                   "What becomes of values that the type does not hold "
+                   "(default " +
+                       options->overflow + ")")
+      ->option_text(OverflowChoices("|"));
+  command->footer(
+      "Examples:\n"
+      "  bnq dequantize model.bnq -o restored.safetensors\n"
+      "  bnq dequantize model.bnq -o half.safetensors --dtype f16\n\n");
   command->callback([options] { Dequantize(*options); });
 }
 

@@ -57,7 +57,7 @@ std::vector<ErrorHistogram> Histograms(const Options& options,
   ErrorHistograms source(options.original, options.other, session);
   for (const std::size_t i : WorstFirst(rows)) {
     if (histograms.size() == options.histograms) break;
-    session.CheckCancelled();
+    session.Report(histograms.size(), options.histograms, rows[i].name);
     if (std::isnan(rows[i].metrics.at(BNQ_METRIC_MSE))) continue;
     ErrorHistogram histogram;
     if (source.Compare(rows[i].name, options.bins, histogram)) {
@@ -162,6 +162,11 @@ void AddDiff(CLI::App& app) {
                        std::to_string(options->bins) + ")")
       ->type_name("N");
   AddSessionOptions(*command, options->session);
+  command->footer(
+      "Examples:\n"
+      "  bnq diff model.safetensors model.bnq\n"
+      "  bnq diff model.safetensors model.bnq --histogram 3\n"
+      "  bnq diff int8.bnq nf4.bnq --json | jq .totals\n\n");
   command->callback([options] { Diff(*options); });
 }
 

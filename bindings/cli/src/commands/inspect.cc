@@ -6,6 +6,7 @@
 #include "../failure.h"
 #include "../handles.h"
 #include "../json.h"
+#include "../session.h"
 #include "../table.h"
 #include "../text.h"
 
@@ -15,6 +16,7 @@ namespace {
 struct Options {
   std::string input;
   bool json = false;
+  SessionOptions session;
 };
 
 const char* KindName(const bnq_file* file) {
@@ -36,9 +38,11 @@ const char* KindName(const bnq_file* file) {
 
 // Outliers and saturated scales are known only from the data, so tensors whose
 // config rules both out are not read.
-void AddDetails(const bnq_file* file, std::vector<Row>& rows) {
+void AddDetails(const bnq_file* file, Session& session,
+                std::vector<Row>& rows) {
   for (uint64_t i = 0; i < rows.size(); ++i) {
     Row& row = rows[i];
+    session.Report(i, rows.size(), row.name);
     if (!row.quantized()) continue;
     bnq_config* created = nullptr;
     Check(bnq_file_config(file, i, &created));
@@ -53,7 +57,7 @@ void AddDetails(const bnq_file* file, std::vector<Row>& rows) {
                                 BNQ_OPT_OUTLIER_THRESHOLD, &outlier_threshold));
     if (scale_dtype == BNQ_SCALE_DTYPE_F32 && outlier_threshold == 0) continue;
     bnq_tensor* read = nullptr;
-    Check(bnq_file_tensor(nullptr, file, i, &read));
+    Check(bnq_file_tensor(session.context(), file, i, &read));
     const Tensor tensor(read);
     row.saturated_scales = bnq_tensor_saturated_scales(read);
     bnq_part columns;
@@ -100,12 +104,17 @@ void PrintReport(const Options& options, const bnq_file* file,
 
 void Inspect(const Options& options) {
   bnq_file* opened = nullptr;
-  Check(bnq_file_open(nullptr, options.input.c_str(), 0, &opened));
-  const File file(opened);
-  std::vector<Row> rows = RowsOf(opened);
-  AddDetails(opened, rows);
+  File file;
+  std::vector<Row> rows;
+  {
+    Session session(options.session);
+    Check(bnq_file_open(session.context(), options.input.c_str(), 0, &opened));
+    file.reset(opened);
+    rows = RowsOf(opened);
+    AddDetails(opened, session, rows);
+  }
   if (!options.json) {
-    PrintReport(options, opened, rows);
+    if (!options.session.quiet) PrintReport(options, opened, rows);
     return;
   }
   Json metadata = Json::object();
@@ -133,6 +142,11 @@ void AddInspect(CLI::App& app) {
       ->option_text("FILE");
   command->add_flag("--json", options->json,
                     "Print one JSON object instead of the table");
+  AddSessionOptions(*command, options->session);
+  command->footer(
+      "Examples:\n"
+      "  bnq inspect model.bnq\n"
+      "  bnq inspect model.safetensors.index.json --json | jq .totals\n\n");
   command->callback([options] { Inspect(*options); });
 }
 

@@ -41,6 +41,10 @@ void AddPresets(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "presets", "List the presets, the config each stands for and its use");
   command->add_flag("--json", *json, "Print one JSON object");
+  command->footer(
+      "Examples:\n"
+      "  bnq presets\n"
+      "  bnq quantize model.safetensors -o model.bnq --preset nf4\n\n");
   command->callback(
       [json] { *json ? PrintJsonPresets() : PrintPresetTable(); });
 }

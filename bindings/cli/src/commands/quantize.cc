@@ -1,5 +1,6 @@
 #include <iostream>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "../calibration_options.h"
@@ -96,12 +97,33 @@ void WarnOfScheme(const bnq_calibration* calibration,
   }
 }
 
+// Zeros make a scale of 0: right for them, but rarely what was meant to be
+// observed.
+void AddNotes(const bnq_calibration* calibration, std::vector<Row>& rows) {
+  std::set<std::string> zeros;
+  for (uint64_t i = 0; i < bnq_calibration_count(calibration); ++i) {
+    double statistics[BNQ_NUM_STATISTICS];
+    Check(bnq_calibrator_statistics(bnq_calibration_at(calibration, i),
+                                    BNQ_ALL_CHANNELS, statistics,
+                                    BNQ_NUM_STATISTICS));
+    if (statistics[BNQ_STATISTIC_ABSMAX] != 0) continue;
+    zeros.insert(std::string(bnq_calibration_name(calibration, i)) +
+                 ".input_scale");
+  }
+  for (Row& row : rows) {
+    if (row.note.empty() && zeros.count(row.name) != 0) {
+      row.note = "0: only zeros were observed";
+    }
+  }
+}
+
 bnq_report* QuantizeWithCalibration(const Options& options,
                                     const bnq_plan* plan,
                                     const bnq_config* activations,
                                     const char* output, int32_t flags,
-                                    Session& session) {
-  const Calibration calibration = LoadCalibration(options.calibration, session);
+                                    Session& session,
+                                    Calibration& calibration) {
+  calibration = LoadCalibration(options.calibration, session);
   if (!options.method.empty()) {
     Reinterpret(calibration.get(),
                 bnq_option_name(BNQ_OPTIONS_CALIBRATOR, BNQ_CALIBRATION_METHOD),
@@ -126,30 +148,32 @@ void Quantize(const Options& options) {
       kActivations);
   const std::vector<Rule> rules = RulesOf(options.plan, config.get());
   const Plan plan = MakePlan(rules);
+  const ConversionOptions& conversion = options.conversion;
+  Session session(conversion.session);
+  CheckRules(rules, plan.get(), conversion.input, session);
+  WarnOfShare(config.get(), "", session);
+  const int32_t flags =
+      WriteFlags(conversion) | (options.compress ? BNQ_WRITE_COMPRESS : 0);
   bnq_report* created = nullptr;
-  {
-    const ConversionOptions& conversion = options.conversion;
-    Session session(conversion.session);
-    CheckRules(rules, plan.get(), conversion.input, session);
-    const int32_t flags =
-        WriteFlags(conversion) | (options.compress ? BNQ_WRITE_COMPRESS : 0);
-    if (options.calibration.empty()) {
-      Check(bnq_quantize_file(session.context(), plan.get(),
-                              conversion.input.c_str(), output, flags,
-                              conversion.max_shard_bytes, session.progress(),
-                              session.opaque(), &created));
-    } else {
-      if (output != nullptr) {
-        CheckOutput(output, conversion.force, {options.calibration});
-      }
-      created = QuantizeWithCalibration(options, plan.get(), activations.get(),
-                                        output, flags, session);
+  Calibration calibration;
+  if (options.calibration.empty()) {
+    Check(bnq_quantize_file(session.context(), plan.get(),
+                            conversion.input.c_str(), output, flags,
+                            conversion.max_shard_bytes, session.progress(),
+                            session.opaque(), &created));
+  } else {
+    if (output != nullptr) {
+      CheckOutput(output, conversion.force, {options.calibration});
     }
+    created = QuantizeWithCalibration(options, plan.get(), activations.get(),
+                                      output, flags, session, calibration);
   }
   const Report report(created);
   std::vector<Row> rows = RowsOf(created);
   AddConfigs(plan.get(), rows);
-  PrintConversion(options.conversion, rows, PrintTable);
+  AddNotes(calibration.get(), rows);
+  PrintConversion(conversion, rows, PrintTable);
+  session.Finish();
 }
 
 }  // namespace
@@ -182,6 +206,14 @@ void AddQuantize(CLI::App& app) {
                        std::string(kDefaultActivations) + ")")
       ->option_text("CONFIG");
   AddConfigOptions(*command, options->config);
+  command->footer(
+      "Examples:\n"
+      "  bnq quantize model.safetensors -o model.bnq --preset nf4\n"
+      "  bnq quantize model.safetensors -o model.bnq --format int8 "
+      "--granularity channel\n"
+      "  bnq quantize model.safetensors --dry-run --preset int4_per_group_128\n"
+      "  bnq quantize model.safetensors -o model.bnq --preset nf4 \\\n"
+      "      --exclude '*embed*' --tensor 'lm_head*=int8_per_channel'\n\n");
   command->callback([options] { Quantize(*options); });
 }
 

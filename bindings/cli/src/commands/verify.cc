@@ -43,6 +43,11 @@ void AddVerify(CLI::App& app) {
       ->required()
       ->option_text("FILE");
   AddSessionOptions(*command, options->session);
+  command->footer(
+      "Examples:\n"
+      "  bnq verify model.bnq\n"
+      "  for file in *.bnq; do bnq verify -q \"$file\" || echo \"$file\"; "
+      "done\n\n");
   command->callback([options] { Verify(*options); });
 }
 

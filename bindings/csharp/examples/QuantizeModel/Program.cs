@@ -53,7 +53,7 @@ try
     Console.WriteLine($"libbnq {Library.Version}, {Library.ActiveTarget}, {context.Threads} threads: {config}");
 
     Report report = Model.Quantize(
-        args[0], args[1], plan, WriteOptions.Overwrite, new Bar(), context, cancel.Token);
+        args[0], args[1], plan, WriteOptions.Overwrite, new Bar(), context, cancellationToken: cancel.Token);
 
     Console.WriteLine($"{"tensor",-32} {"shape",-16} {"format",-9} {"bits",6} {"before",12} {"after",12} {"SQNR dB",8}");
     foreach (ReportRow row in report.Rows)

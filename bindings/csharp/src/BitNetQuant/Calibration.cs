@@ -118,6 +118,7 @@ public sealed unsafe class Calibration : IDisposable, IReadOnlyCollection<KeyVal
     /// cancelled, no calibrator has observed anything of it.
     /// </summary>
     /// <param name="path">The path of the file or directory.</param>
+    /// <param name="asName">What all arrays are batches of, whatever their own names are; null for those.</param>
     /// <param name="progress">Hears of it on the calling thread; may be null. What it throws is thrown
     /// again.</param>
     /// <param name="context">Where to run; null for one thread.</param>
@@ -130,12 +131,13 @@ public sealed unsafe class Calibration : IDisposable, IReadOnlyCollection<KeyVal
     /// <exception cref="InvalidArgumentException">As <see cref="Observe(string, SourceArray, Context?)"/>.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public void ObserveFile(
-        string path, IProgress<ModelProgress>? progress = null, Context? context = null,
+        string path, string? asName = null, IProgress<ModelProgress>? progress = null, Context? context = null,
         CancellationToken cancellationToken = default)
     {
         using var watch = new ProgressWatch(progress, cancellationToken);
         watch.Check(NativeMethods.bnq_calibration_observe_file(
-            ContextHandle.Of(context), Handle, Native.Argument(path), watch.Callback, watch.Opaque));
+            ContextHandle.Of(context), Handle, Native.Argument(path),
+            asName is null ? null : Native.Argument(asName), watch.Callback, watch.Opaque));
     }
 
     /// <summary>Adds what another set has observed, name by name.</summary>
@@ -171,6 +173,38 @@ public sealed unsafe class Calibration : IDisposable, IReadOnlyCollection<KeyVal
         Native.Check(NativeMethods.bnq_calibration_load(
             ContextHandle.Of(context), Native.Argument(path), out CalibrationHandle handle));
         return new Calibration(handle);
+    }
+
+    /// <summary>The bytes of the file that <see cref="Save"/> writes.</summary>
+    /// <param name="context">Where memory comes from; null for the default.</param>
+    public byte[] ToBytes(Context? context = null)
+    {
+        Native.Check(NativeMethods.bnq_calibration_serialize(
+            ContextHandle.Of(context), Handle, null, 0, out ulong size));
+        var bytes = new byte[Native.Length(size, "The result")];
+        fixed (byte* pointer = bytes)
+        {
+            Native.Check(NativeMethods.bnq_calibration_serialize(
+                ContextHandle.Of(context), Handle, pointer, size, out _));
+        }
+
+        return bytes;
+    }
+
+    /// <summary>The set of <see cref="ToBytes"/>.</summary>
+    /// <param name="bytes">What that gave, or the contents of a file that <see cref="Save"/> wrote.</param>
+    /// <param name="context">Where memory comes from; null for the default.</param>
+    /// <exception cref="CorruptFileException">They are no set, or damaged.</exception>
+    public static Calibration FromBytes(ReadOnlySpan<byte> bytes, Context? context = null)
+    {
+        byte none; // what an empty span points to is NULL
+        fixed (byte* pointer = bytes)
+        {
+            Native.Check(NativeMethods.bnq_calibration_deserialize(
+                ContextHandle.Of(context), bytes.IsEmpty ? &none : pointer, (ulong)bytes.Length,
+                out CalibrationHandle handle));
+            return new Calibration(handle);
+        }
     }
 
     /// <summary>The names with their calibrators; the set should not change meanwhile.</summary>

@@ -215,7 +215,8 @@ public sealed partial class CalibrationDataset : IEnumerable<CalibrationBatch>
             {
                 if (name is null)
                 {
-                    meter.File(receiver => calibration.ObserveFile(file.Path, receiver, context, cancellationToken));
+                    meter.File(
+                        receiver => calibration.ObserveFile(file.Path, null, receiver, context, cancellationToken));
                     continue;
                 }
 

@@ -12,13 +12,13 @@ public enum CalibrationMethod
     /// batches.</summary>
     MovingAverage = NativeMethods.BNQ_METHOD_MOVING_AVERAGE,
 
-    /// <summary>The range of a percentile of the values, as TensorRT's and ONNX Runtime's.</summary>
+    /// <summary>The range that holds a percentage of the values.</summary>
     Percentile = NativeMethods.BNQ_METHOD_PERCENTILE,
 
     /// <summary>The least Kullback-Leibler divergence of the quantized values.</summary>
     KL = NativeMethods.BNQ_METHOD_KL,
 
-    /// <summary>The least mean squared error, as PyTorch's histogram observer.</summary>
+    /// <summary>The least mean squared error.</summary>
     Mse = NativeMethods.BNQ_METHOD_MSE,
 
     /// <summary>An online follower: an average whose steps are bounded (<see cref="Calibrator.MaxGrowth"/>,
@@ -37,15 +37,14 @@ public enum KLVariant
     OnnxRuntime = NativeMethods.BNQ_KL_ONNXRUNTIME,
 }
 
-/// <summary>What the method <see cref="CalibrationMethod.Mse"/> does with the last bin.</summary>
-public enum LastBin
+/// <summary>Whose search the method <see cref="CalibrationMethod.Mse"/> is.</summary>
+public enum MseVariant
 {
-    /// <summary>The whole range is a candidate.</summary>
-    Keep = NativeMethods.BNQ_LAST_BIN_KEEP,
+    /// <summary>Ends of the range in all bins.</summary>
+    Exhaustive = NativeMethods.BNQ_MSE_EXHAUSTIVE,
 
-    /// <summary>The last bin is always dropped, as PyTorch's search does, even where that makes the error
-    /// greater.</summary>
-    Drop = NativeMethods.BNQ_LAST_BIN_DROP,
+    /// <summary>PyTorch's, step by step: it may stop early, and never finds the whole range.</summary>
+    PyTorch = NativeMethods.BNQ_MSE_PYTORCH,
 }
 
 /// <summary>What NaN and infinity in a batch do.</summary>

@@ -13,7 +13,7 @@ namespace BitNetQuant;
 /// </summary>
 /// <remarks>
 /// <para>Once there are data, only <see cref="Method"/>, <see cref="Scheme"/>, <see cref="Bits"/>,
-/// <see cref="Levels"/>, <see cref="Percentile"/>, <see cref="KLVariant"/> and <see cref="LastBin"/> can be changed, to
+/// <see cref="Levels"/>, <see cref="Percentile"/>, <see cref="KLVariant"/> and <see cref="MseVariant"/> can be changed, to
 /// look for the range in another way: not to a method that follows the order of batches, and to one that takes a
 /// histogram only where that was kept. <see cref="Reset"/> frees from that.</para>
 /// <para>For one thread at a time; methods that only read may run on several at once.</para>
@@ -177,12 +177,12 @@ public sealed partial class Calibrator : IDisposable
         set => SetInteger(NativeMethods.BNQ_CALIBRATION_KL_VARIANT, (long)value);
     }
 
-    /// <summary>For <see cref="CalibrationMethod.Mse"/>; default <see cref="LastBin.Keep"/>.</summary>
+    /// <summary>For <see cref="CalibrationMethod.Mse"/>; default <see cref="MseVariant.Exhaustive"/>.</summary>
     /// <exception cref="InvalidArgumentException">The value is not one of the enumeration.</exception>
-    public LastBin LastBin
+    public MseVariant MseVariant
     {
-        get => (LastBin)GetInteger(NativeMethods.BNQ_CALIBRATION_LAST_BIN);
-        set => SetInteger(NativeMethods.BNQ_CALIBRATION_LAST_BIN, (long)value);
+        get => (MseVariant)GetInteger(NativeMethods.BNQ_CALIBRATION_MSE_VARIANT);
+        set => SetInteger(NativeMethods.BNQ_CALIBRATION_MSE_VARIANT, (long)value);
     }
 
     /// <summary>What NaN and infinity do; default <see cref="NonFiniteObservation.Error"/>.</summary>

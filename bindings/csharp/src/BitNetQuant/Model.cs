@@ -22,9 +22,9 @@ public static unsafe class Model
     /// <param name="options">How the output is written.</param>
     /// <param name="progress">Hears of it on the calling thread; may be null.</param>
     /// <param name="context">Where to run; null for one thread.</param>
-    /// <param name="cancellationToken">Cancels it.</param>
     /// <param name="maxShardBytes">The most bytes of tensors in one file; more become model-00001-of-00002.bnq and
     /// so on, with the index model.bnq.index.json. 0 for one file.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
     /// <returns>A row for each tensor, with the metrics of those that were quantized.</returns>
     /// <exception cref="NotFoundException">There is no such input.</exception>
     /// <exception cref="AlreadyExistsException">The output exists, without
@@ -38,7 +38,7 @@ public static unsafe class Model
     public static Report Quantize(
         string input, string output, Plan plan, WriteOptions options = WriteOptions.None,
         IProgress<ModelProgress>? progress = null, Context? context = null,
-        CancellationToken cancellationToken = default, ulong maxShardBytes = 0)
+        ulong maxShardBytes = 0, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(plan);
         using var watch = new ProgressWatch(progress, cancellationToken);
@@ -62,9 +62,9 @@ public static unsafe class Model
     /// <param name="options">How the output is written.</param>
     /// <param name="progress">Hears of it on the calling thread; may be null.</param>
     /// <param name="context">Where to run; null for one thread.</param>
-    /// <param name="cancellationToken">Cancels it.</param>
     /// <param name="maxShardBytes">The most bytes of tensors in one file; more become model-00001-of-00002.bnq and
     /// so on, with the index model.bnq.index.json. 0 for one file.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
     /// <returns>A row for each tensor, with the metrics of those that were quantized.</returns>
     /// <exception cref="NoDataException">There are no data for a name.</exception>
     /// <exception cref="InvalidArgumentException">The model has an array of one of those names.</exception>
@@ -80,7 +80,7 @@ public static unsafe class Model
     public static Report PostTrainingQuantize(
         string input, string output, Plan plan, Calibration calibration, Config? activationConfig = null,
         WriteOptions options = WriteOptions.None, IProgress<ModelProgress>? progress = null, Context? context = null,
-        CancellationToken cancellationToken = default, ulong maxShardBytes = 0)
+        ulong maxShardBytes = 0, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(calibration);
@@ -101,9 +101,9 @@ public static unsafe class Model
     /// <param name="progress">Hears of it on the calling thread; may be null.</param>
     /// <param name="context">Where to run; null for one thread.</param>
     /// <param name="overflow">What becomes of values that the type does not hold.</param>
-    /// <param name="cancellationToken">Cancels it.</param>
     /// <param name="maxShardBytes">The most bytes of tensors in one file; more become model-00001-of-00002.bnq and
     /// so on, with the index model.bnq.index.json. 0 for one file.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
     /// <returns>A row for each tensor.</returns>
     /// <exception cref="NotFoundException">There is no such input.</exception>
     /// <exception cref="AlreadyExistsException">The output exists, without
@@ -115,7 +115,7 @@ public static unsafe class Model
     public static Report Dequantize(
         string input, string output, DataType type = DataType.Float32, WriteOptions options = WriteOptions.None,
         IProgress<ModelProgress>? progress = null, Context? context = null, Overflow overflow = Overflow.Error,
-        CancellationToken cancellationToken = default, ulong maxShardBytes = 0)
+        ulong maxShardBytes = 0, CancellationToken cancellationToken = default)
     {
         using var watch = new ProgressWatch(progress, cancellationToken);
         int status = NativeMethods.bnq_dequantize_file(

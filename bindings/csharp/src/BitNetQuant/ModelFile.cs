@@ -85,15 +85,15 @@ public sealed unsafe class ModelFile : IDisposable
 
     /// <summary>A view of a plain array's bytes within the file, not checked against their checksum.</summary>
     /// <param name="name">The tensor's name.</param>
-    /// <returns>Bytes in little-endian order, not necessarily aligned to their type; valid until the file is
-    /// disposed or collected.</returns>
+    /// <returns>Bytes in little-endian order, not necessarily aligned to their type; the file stays open for
+    /// as long as they are referred to.</returns>
     /// <exception cref="NotFoundException">There is no such tensor.</exception>
     /// <exception cref="UnsupportedException">It is quantized or compressed.</exception>
-    /// <exception cref="InvalidOperationException">It is longer than a span can be (2 GiB).</exception>
-    public ReadOnlySpan<byte> GetData(string name)
+    /// <exception cref="InvalidOperationException">It is longer than one memory can be (2 GiB).</exception>
+    public ReadOnlyMemory<byte> GetData(string name)
     {
         Native.Check(NativeMethods.bnq_file_data(_handle, Find(name), out void* data, out ulong bytes));
-        return new ReadOnlySpan<byte>(data, Native.Length(bytes, name));
+        return NativeView<byte>.Of(_handle, data, Native.Length(bytes, name));
     }
 
     /// <summary>Reads a plain array into the caller's memory, checking its checksum.</summary>

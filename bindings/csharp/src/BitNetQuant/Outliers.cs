@@ -3,17 +3,17 @@ using System;
 namespace BitNetQuant;
 
 /// <summary>
-/// Columns of the last dimension that a tensor keeps out of its codes, in 16 bits. Those of a tensor are a view of
-/// native memory: valid until the tensor is disposed or collected.
+/// Columns of the last dimension that a tensor keeps out of its codes, in 16 bits. Those of a tensor are views of its
+/// memory, which they keep.
 /// </summary>
-public readonly ref struct Outliers
+public readonly struct Outliers
 {
     /// <summary>Outliers to make a tensor of (<see cref="QuantizedTensor.FromData(ReadOnlySpan{byte},
     /// ReadOnlySpan{byte}, ReadOnlySpan{sbyte}, Outliers, ReadOnlySpan{long}, Config, Context?)"/>).</summary>
     /// <param name="columns">The indices of the columns, ascending.</param>
     /// <param name="values">The bits of their values, in the layout of <see cref="Values"/>.</param>
     /// <param name="type">Float16 or BFloat16.</param>
-    public Outliers(ReadOnlySpan<uint> columns, ReadOnlySpan<ushort> values, DataType type)
+    public Outliers(ReadOnlyMemory<uint> columns, ReadOnlyMemory<ushort> values, DataType type)
     {
         Columns = columns;
         Values = values;
@@ -24,12 +24,12 @@ public readonly ref struct Outliers
     public bool IsEmpty => Columns.IsEmpty;
 
     /// <summary>The indices of the columns, ascending.</summary>
-    public ReadOnlySpan<uint> Columns { get; }
+    public ReadOnlyMemory<uint> Columns { get; }
 
     /// <summary>
     /// The bits of their values: for each of the other dimensions' positions, row-major, one for each column.
     /// </summary>
-    public ReadOnlySpan<ushort> Values { get; }
+    public ReadOnlyMemory<ushort> Values { get; }
 
     /// <summary>
     /// The type of the values: <see cref="DataType.Float16"/> (<see cref="BitConverter.UInt16BitsToHalf"/>), or

@@ -85,7 +85,8 @@ public sealed unsafe partial class QuantizedTensor
     /// <param name="config">The options the codes were made with.</param>
     /// <param name="context">Where to run; null for one thread.</param>
     /// <exception cref="ArgumentException">The config stores its scales in another way than as single-precision
-    /// numbers: see <see cref="FromData"/>.</exception>
+    /// numbers: see <see cref="FromData(ReadOnlySpan{byte}, ReadOnlySpan{byte}, ReadOnlySpan{sbyte}, ReadOnlySpan{long},
+    /// Config, Context?)"/>.</exception>
     /// <exception cref="InvalidArgumentException">A length is not that of <see cref="Config.GetSizes"/>, or a
     /// value is not legal; the message names its index.</exception>
     public static QuantizedTensor FromCodes(
@@ -137,8 +138,8 @@ public sealed unsafe partial class QuantizedTensor
         fixed (byte* codes = packedCodes)
         fixed (byte* scales = alignedScales)
         fixed (sbyte* zeroPoint = zeroPoints)
-        fixed (uint* columns = outliers.Columns)
-        fixed (ushort* values = outliers.Values)
+        fixed (uint* columns = outliers.Columns.Span)
+        fixed (ushort* values = outliers.Values.Span)
         fixed (ulong* pointer = dimensions)
         {
             BnqPart* parts = stackalloc BnqPart[]

@@ -13,8 +13,9 @@ namespace BitNetQuant;
 /// for groups an array is a matrix of <see cref="Rows"/> and <see cref="Columns"/>: rank 0 and 1 are one row,
 /// and from rank 2 on the rows are the first dimension, the columns the product of the rest.</para>
 /// <para><see cref="Codes"/>, <see cref="Scales"/>, <see cref="ScaleData"/>, <see cref="ZeroPoints"/> and
-/// <see cref="Outliers"/> are views of native memory: they are valid until the tensor is disposed or collected, so
-/// hold it (best with <c>using</c>) for as long as you use them.</para>
+/// <see cref="Outliers"/> are views of its memory, which stays for as long as a view is referred to, even if the tensor
+/// is disposed or collected. A <see cref="Span{T}"/> of a view is no such reference: hold the view (or the tensor, with
+/// <c>using</c>) while you use one.</para>
 /// </remarks>
 public sealed unsafe partial class QuantizedTensor : IDisposable
 {
@@ -97,13 +98,13 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     /// </list>
     /// and what is left of a row's last byte is 0 (NF4, FP4: the code of value 0).
     /// </remarks>
-    /// <exception cref="InvalidOperationException">They are longer than a span can be (2 GiB).</exception>
-    public ReadOnlySpan<byte> Codes
+    /// <exception cref="InvalidOperationException">They are longer than one memory can be (2 GiB).</exception>
+    public ReadOnlyMemory<byte> Codes
     {
         get
         {
             BnqPart part = Part(NativeMethods.BNQ_PART_CODES);
-            return new ReadOnlySpan<byte>(part.Data, Native.Length(part.Bytes, nameof(Codes)));
+            return NativeView<byte>.Of(_handle, part.Data, Native.Length(part.Bytes, nameof(Codes)));
         }
     }
 
@@ -112,15 +113,15 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     /// those of its groups, in order. A view where they are stored in single precision; otherwise a new array each
     /// time (<see cref="ReadScales"/> fills one of your own).
     /// </summary>
-    /// <exception cref="InvalidOperationException">They are more than a span can hold.</exception>
-    public ReadOnlySpan<float> Scales
+    /// <exception cref="InvalidOperationException">They are more than one memory can hold.</exception>
+    public ReadOnlyMemory<float> Scales
     {
         get
         {
             int count = Native.Length((ulong)ScaleCount, nameof(Scales));
             if (ScaleDataType == ScaleDataType.Float32 && !DoubleQuant)
             {
-                return new ReadOnlySpan<float>(Part(NativeMethods.BNQ_PART_SCALES).Data, count);
+                return NativeView<float>.Of(_handle, Part(NativeMethods.BNQ_PART_SCALES).Data, count);
             }
 
             var scales = new float[count];
@@ -135,13 +136,13 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     /// each 256 scales and the offset; scale i = <see cref="Library.DynamicMap"/>[code i] * greatest[i / 256] +
     /// offset.
     /// </summary>
-    /// <exception cref="InvalidOperationException">They are longer than a span can be (2 GiB).</exception>
-    public ReadOnlySpan<byte> ScaleData
+    /// <exception cref="InvalidOperationException">They are longer than one memory can be (2 GiB).</exception>
+    public ReadOnlyMemory<byte> ScaleData
     {
         get
         {
             BnqPart part = Part(NativeMethods.BNQ_PART_SCALES);
-            return new ReadOnlySpan<byte>(part.Data, Native.Length(part.Bytes, nameof(ScaleData)));
+            return NativeView<byte>.Of(_handle, part.Data, Native.Length(part.Bytes, nameof(ScaleData)));
         }
     }
 
@@ -152,18 +153,18 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     public long SaturatedScaleCount => checked((long)NativeMethods.bnq_tensor_saturated_scales(_handle));
 
     /// <summary>The zero points, one for each scale; empty where the scheme is symmetric.</summary>
-    /// <exception cref="InvalidOperationException">They are more than a span can hold.</exception>
-    public ReadOnlySpan<sbyte> ZeroPoints
+    /// <exception cref="InvalidOperationException">They are more than one memory can hold.</exception>
+    public ReadOnlyMemory<sbyte> ZeroPoints
     {
         get
         {
             BnqPart part = Part(NativeMethods.BNQ_PART_ZERO_POINTS);
-            return new ReadOnlySpan<sbyte>(part.Data, Native.Length(part.Count, nameof(ZeroPoints)));
+            return NativeView<sbyte>.Of(_handle, part.Data, Native.Length(part.Count, nameof(ZeroPoints)));
         }
     }
 
     /// <summary>The columns kept out of the codes (<see cref="Config.OutlierThreshold"/>); often none.</summary>
-    /// <exception cref="InvalidOperationException">They are more than a span can hold.</exception>
+    /// <exception cref="InvalidOperationException">They are more than one memory can hold.</exception>
     public Outliers Outliers
     {
         get
@@ -176,8 +177,8 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
 
             BnqPart values = Part(NativeMethods.BNQ_PART_OUTLIER_VALUES);
             return new Outliers(
-                new ReadOnlySpan<uint>(columns.Data, Native.Length(columns.Count, nameof(Outliers))),
-                new ReadOnlySpan<ushort>(values.Data, Native.Length(values.Count, nameof(Outliers))),
+                NativeView<uint>.Of(_handle, columns.Data, Native.Length(columns.Count, nameof(Outliers))),
+                NativeView<ushort>.Of(_handle, values.Data, Native.Length(values.Count, nameof(Outliers))),
                 (DataType)values.Dtype);
         }
     }
@@ -228,7 +229,7 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
         return new QuantizedTensor(repacked);
     }
 
-    /// <summary>Frees the tensor, and ends the validity of its spans.</summary>
+    /// <summary>Frees the tensor; its memory stays for as long as views of it do.</summary>
     public void Dispose() => _handle.Dispose();
 
     private OptionsHandle Options => OptionsHandle.Of(_handle, NativeMethods.bnq_tensor_options);

@@ -175,7 +175,7 @@ public sealed class CalibrationDatasetTests
         dataset.Feed(calibrator);
         Assert.Equal(6, calibrator.BatchCount);
 
-        // So are those of a directory, one after the other: one gets data meanwhile, another goes.
+        // So are those of a directory, one after the other: one goes meanwhile.
         using var partial = new Calibration();
         Assert.Throws<NotFoundException>(() => new CalibrationDataset().AddPath(folder).Feed(
             partial,
@@ -183,11 +183,10 @@ public sealed class CalibrationDatasetTests
             {
                 if (progress.Item == "B")
                 {
-                    WriteArray(directory["integers.safetensors"], Exact);
                     File.Delete(directory["\U0001F600.npy"]);
                 }
             })));
-        Assert.Equal(["B", "array", "later", "layer.bias", "layer.weight", "\uFF5E"], partial.Names);
+        Assert.Equal(["B", "later", "layer.bias", "layer.weight", "\uFF5E"], partial.Names);
 
         using IEnumerator<CalibrationBatch> batches = new CalibrationDataset()
             .Add(Exact, [6]).AddPath(directory["model.safetensors"]).GetEnumerator();

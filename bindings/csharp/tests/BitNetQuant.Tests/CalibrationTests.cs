@@ -161,6 +161,10 @@ public sealed class CalibrationTests
         Assert.Equal((CalibrationMethod.Mse, 128), (loaded["layer.2"].Method, loaded["layer.2"].Bins));
 
         byte[] before = File.ReadAllBytes(path);
+        Assert.Equal(before, calibration.ToBytes());
+        using Calibration read = Calibration.FromBytes(before);
+        Assert.Equal(before, read.ToBytes());
+        Assert.Throws<CorruptFileException>(() => Calibration.FromBytes([]));
         Assert.Throws<AlreadyExistsException>(() => loaded.Save(path));
         Assert.Equal(before, File.ReadAllBytes(path));
         loaded.Save(path, WriteOptions.Overwrite);
@@ -181,13 +185,16 @@ public sealed class CalibrationTests
         var seen = new List<ModelProgress>();
         using var calibration = new Calibration();
 
-        calibration.ObserveFile(Path.GetDirectoryName(directory["x"])!, new Receiver(seen.Add));
+        calibration.ObserveFile(Path.GetDirectoryName(directory["x"])!, progress: new Receiver(seen.Add));
 
         Assert.Equal(["batch", "layer.bias", "layer.weight"], calibration.Names);
         Assert.Equal(new ValueRange(-4, 4), calibration["batch"].GetRange());
         Assert.Equal(240, calibration["layer.weight"].GetStatistics().Count);
         Assert.Equal(seen[^1].Total, seen[^1].Done);
         Assert.Throws<NotFoundException>(() => calibration.ObserveFile(directory["missing"]));
+
+        calibration.ObserveFile(directory["batch.npy"], asName: "layer.bias");
+        Assert.Equal(2ul, calibration["layer.bias"].Batches);
     }
 
     [Fact]
@@ -202,9 +209,9 @@ public sealed class CalibrationTests
 
         Assert.Throws<NonFiniteException>(() => calibration.ObserveFile(Path.GetDirectoryName(model)!));
         Assert.Same(thrown, Assert.Throws<TimeoutException>(
-            () => calibration.ObserveFile(model, new Receiver(_ => throw thrown))));
+            () => calibration.ObserveFile(model, progress: new Receiver(_ => throw thrown))));
         Assert.Throws<OperationCanceledException>(() => calibration.ObserveFile(
-            model, new Receiver(_ => source.Cancel()), cancellationToken: source.Token));
+            model, progress: new Receiver(_ => source.Cancel()), cancellationToken: source.Token));
 
         Assert.Empty(calibration);
     }

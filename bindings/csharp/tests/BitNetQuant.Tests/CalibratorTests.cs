@@ -27,7 +27,7 @@ public sealed class CalibratorTests
         Assert.Equal((2048, 8, 0), (calibrator.Bins, calibrator.Bits, calibrator.Levels));
         Assert.Equal((0.01, 0.5, 0.1), (calibrator.Averaging, calibrator.MaxGrowth, calibrator.MaxShrink));
         Assert.Equal(99.99, calibrator.Percentile);
-        Assert.Equal((KLVariant.TensorRT, LastBin.Keep), (calibrator.KLVariant, calibrator.LastBin));
+        Assert.Equal((KLVariant.TensorRT, MseVariant.Exhaustive), (calibrator.KLVariant, calibrator.MseVariant));
         Assert.Equal((NonFiniteObservation.Error, OutlierRule.None), (calibrator.NonFinite, calibrator.Outliers));
         Assert.Equal((99.9, 6.0), (calibrator.OutlierPercentile, calibrator.OutlierDeviations));
         Assert.Equal((false, false), (calibrator.KeepMoments, calibrator.KeepHistogram));
@@ -41,7 +41,7 @@ public sealed class CalibratorTests
         {
             Method = CalibrationMethod.KL, Granularity = Granularity.Channel, Axis = -1, Scheme = Scheme.Asymmetric,
             Bins = 128, Bits = 4, Levels = 10, Averaging = 0.5, MaxGrowth = 2, MaxShrink = 0.25, Percentile = 99,
-            KLVariant = KLVariant.OnnxRuntime, LastBin = LastBin.Drop, NonFinite = NonFiniteObservation.Skip,
+            KLVariant = KLVariant.OnnxRuntime, MseVariant = MseVariant.PyTorch, NonFinite = NonFiniteObservation.Skip,
             Outliers = OutlierRule.Deviations, OutlierPercentile = 98, OutlierDeviations = 3, KeepMoments = true,
             KeepHistogram = true,
         };
@@ -53,7 +53,7 @@ public sealed class CalibratorTests
             {
                 ["method"] = "kl", ["granularity"] = "channel", ["axis"] = "-1", ["scheme"] = "asymmetric",
                 ["bins"] = "128", ["bits"] = "4", ["levels"] = "10", ["averaging"] = "0.5", ["max_growth"] = "2",
-                ["max_shrink"] = "0.25", ["percentile"] = "99", ["kl_variant"] = "onnxruntime", ["last_bin"] = "drop",
+                ["max_shrink"] = "0.25", ["percentile"] = "99", ["kl_variant"] = "onnxruntime", ["mse_variant"] = "pytorch",
                 ["non_finite"] = "skip", ["outliers"] = "deviations", ["outlier_percentile"] = "98",
                 ["outlier_deviations"] = "3", ["moments"] = "on", ["histogram"] = "on",
             },
@@ -68,8 +68,8 @@ public sealed class CalibratorTests
             (named.Averaging, named.MaxGrowth, named.MaxShrink, named.Percentile, named.OutlierPercentile,
                 named.OutlierDeviations));
         Assert.Equal(
-            (KLVariant.OnnxRuntime, LastBin.Drop, NonFiniteObservation.Skip, OutlierRule.Deviations, true, true),
-            (named.KLVariant, named.LastBin, named.NonFinite, named.Outliers, named.KeepMoments,
+            (KLVariant.OnnxRuntime, MseVariant.PyTorch, NonFiniteObservation.Skip, OutlierRule.Deviations, true, true),
+            (named.KLVariant, named.MseVariant, named.NonFinite, named.Outliers, named.KeepMoments,
                 named.KeepHistogram));
     }
 

@@ -33,6 +33,7 @@ public sealed class HeaderTests
         ["bnq_tensor"] = typeof(TensorHandle), ["bnq_file"] = typeof(FileHandle),
         ["bnq_writer"] = typeof(WriterHandle), ["bnq_plan"] = typeof(PlanHandle),
         ["bnq_report"] = typeof(ReportHandle), ["bnq_calibrator"] = typeof(CalibratorHandle),
+        ["bnq_batches"] = typeof(BatchesHandle),
         ["bnq_calibration"] = typeof(CalibrationHandle), ["bnq_optimizer"] = typeof(OptimizerHandle),
         ["bnq_options"] = typeof(OptionsHandle),
     };
@@ -108,7 +109,7 @@ public sealed class HeaderTests
     [InlineData(typeof(LogLevel), "BNQ_LOG_WARNING")]
     [InlineData(typeof(CalibrationMethod), "BNQ_METHOD_MINMAX")]
     [InlineData(typeof(KLVariant), "BNQ_KL_TENSORRT")]
-    [InlineData(typeof(LastBin), "BNQ_LAST_BIN_KEEP")]
+    [InlineData(typeof(MseVariant), "BNQ_MSE_EXHAUSTIVE")]
     [InlineData(typeof(NonFiniteObservation), "BNQ_OBSERVE_ERROR")]
     [InlineData(typeof(OutlierRule), "BNQ_OUTLIERS_NONE")]
     [InlineData(typeof(OptimizationMethod), "BNQ_OPTIMIZE_GRID")]

@@ -37,7 +37,7 @@ public sealed class PostTrainingTests
         float[] values = Samples.Values(6 * 40);
         using var config = new Config { Format = Format.Int4, GroupSize = 16, Scheme = Scheme.Asymmetric };
         using QuantizedTensor expected = QuantizedTensor.Quantize(values, [6, 40], config);
-        var parameters = new QuantizationParameters([.. expected.Scales], [.. expected.ZeroPoints]);
+        var parameters = new QuantizationParameters([.. expected.Scales.Span], [.. expected.ZeroPoints.Span]);
 
         using QuantizedTensor tensor = QuantizedTensor.QuantizeStatic(
             SourceArray.Of(values, [6, 40]), parameters, config, out long clamped);

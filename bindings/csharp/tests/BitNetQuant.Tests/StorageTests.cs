@@ -33,12 +33,12 @@ public sealed class StorageTests
         {
             case ScaleDataType.Float16:
                 Assert.Equal(
-                    scales, MemoryMarshal.Cast<byte, Half>(tensor.ScaleData).ToArray().Select(half => (float)half));
+                    scales, MemoryMarshal.Cast<byte, Half>(tensor.ScaleData.Span).ToArray().Select(half => (float)half));
                 break;
             case ScaleDataType.BFloat16:
                 Assert.Equal(
                     scales.Select(BitConverter.SingleToUInt32Bits),
-                    MemoryMarshal.Cast<byte, ushort>(tensor.ScaleData).ToArray().Select(bits => (uint)bits << 16));
+                    MemoryMarshal.Cast<byte, ushort>(tensor.ScaleData.Span).ToArray().Select(bits => (uint)bits << 16));
                 break;
         }
     }
@@ -50,8 +50,8 @@ public sealed class StorageTests
         using Config config = Config.Parse("format=int8,granularity=channel,double_quant=on");
         float[] values = Samples.Values(Count * 4, 9);
         using QuantizedTensor tensor = QuantizedTensor.Quantize(values, [Count, 4], config);
-        ReadOnlySpan<byte> codes = tensor.ScaleData[..Count];
-        ReadOnlySpan<float> rest = MemoryMarshal.Cast<byte, float>(tensor.ScaleData[Count..]);
+        ReadOnlySpan<byte> codes = tensor.ScaleData.Span[..Count];
+        ReadOnlySpan<float> rest = MemoryMarshal.Cast<byte, float>(tensor.ScaleData.Span[Count..]);
 
         Assert.True(tensor.DoubleQuant);
         Assert.Equal(3, rest.Length); // of 256 and of 44 scales, and the offset
@@ -73,7 +73,7 @@ public sealed class StorageTests
             Samples.Floats(1e20f, 1f, 1e-20f, 1f), [4, 1], config);
 
         Assert.Equal(2, tensor.SaturatedScaleCount);
-        Assert.Equal((65504f, MathF.Pow(2, -24)), (tensor.Scales[0], tensor.Scales[2]));
+        Assert.Equal((65504f, MathF.Pow(2, -24)), (tensor.Scales.Span[0], tensor.Scales.Span[2]));
     }
 
     [Fact]
@@ -83,9 +83,9 @@ public sealed class StorageTests
         using QuantizedTensor tensor = QuantizedTensor.Quantize(Samples.Values(48), [48], config);
         for (int offset = 0; offset < 4; offset++)
         {
-            byte[] shifted = [.. new byte[offset], .. tensor.ScaleData];
+            byte[] shifted = [.. new byte[offset], .. tensor.ScaleData.Span];
             using QuantizedTensor copy = QuantizedTensor.FromData(
-                tensor.Codes, shifted.AsSpan(offset), tensor.ZeroPoints, [48], config);
+                tensor.Codes.Span, shifted.AsSpan(offset), tensor.ZeroPoints.Span, [48], config);
             Assert.Equal(tensor.Scales.ToArray(), copy.Scales.ToArray());
         }
     }
@@ -134,9 +134,9 @@ public sealed class StorageTests
         {
             for (int k = 0; k < 2; k++)
             {
-                var expected = (Half)values[(token * Features) + (int)outliers.Columns[k]];
-                Assert.Equal(expected, BitConverter.UInt16BitsToHalf(outliers.Values[(token * 2) + k]));
-                Assert.Equal((float)expected, restored[(token * Features) + (int)outliers.Columns[k]]);
+                var expected = (Half)values[(token * Features) + (int)outliers.Columns.Span[k]];
+                Assert.Equal(expected, BitConverter.UInt16BitsToHalf(outliers.Values.Span[(token * 2) + k]));
+                Assert.Equal((float)expected, restored[(token * Features) + (int)outliers.Columns.Span[k]]);
             }
         }
 
@@ -146,7 +146,7 @@ public sealed class StorageTests
         using QuantizedTensor wide = QuantizedTensor.Quantize(values, [2, 3, Features], config);
         Assert.Equal(DataType.BFloat16, wide.Outliers.DataType);
         Assert.Equal(
-            (ushort)(BitConverter.SingleToUInt32Bits(wide.ToArray()[0]) >> 16), wide.Outliers.Values[0]);
+            (ushort)(BitConverter.SingleToUInt32Bits(wide.ToArray()[0]) >> 16), wide.Outliers.Values.Span[0]);
 
         using QuantizedTensor scalar = QuantizedTensor.Quantize(Samples.Floats(8f), [], config);
         Assert.Equal<uint>([0], scalar.Outliers.Columns.ToArray());

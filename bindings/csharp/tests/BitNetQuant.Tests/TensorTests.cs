@@ -1,6 +1,8 @@
 using System;
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Linq;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Threading;
 using System.Threading.Tasks;
@@ -31,7 +33,7 @@ public sealed class TensorTests
         Assert.Equal(30 + (9 * 4) + 9, tensor.ByteCount);
         Assert.Equal((ScaleDataType.Float32, false, Packing.Default),
             (tensor.ScaleDataType, tensor.DoubleQuant, tensor.Packing));
-        Assert.Equal(MemoryMarshal.AsBytes(tensor.Scales).ToArray(), tensor.ScaleData.ToArray());
+        Assert.Equal(MemoryMarshal.AsBytes(tensor.Scales.Span).ToArray(), tensor.ScaleData.ToArray());
         Assert.Equal(0, tensor.SaturatedScaleCount);
         Assert.True(tensor.Outliers.IsEmpty);
         Assert.Null(tensor.Outliers.DataType);
@@ -253,5 +255,66 @@ public sealed class TensorTests
     {
         uint bits = BitConverter.SingleToUInt32Bits(value);
         return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+    }
+
+    /// <summary>A view of each kind, of a tensor and a file that nobody refers to any more.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ViewsKeepTheMemoryThatTheyShow(bool dispose)
+    {
+        using var directory = new TemporaryDirectory();
+        float[] values = Samples.Values(64 * 256);
+        using Config config = Config.Parse("int8_asymmetric");
+        using QuantizedTensor expected = QuantizedTensor.Quantize(values, [64, 256], config);
+        byte[] codes = expected.Codes.ToArray();
+        byte[] scales = expected.ScaleData.ToArray();
+        sbyte[] zeroPoints = expected.ZeroPoints.ToArray();
+
+        (ReadOnlyMemory<byte> Codes, ReadOnlyMemory<byte> Scales, ReadOnlyMemory<sbyte> ZeroPoints,
+            ReadOnlyMemory<byte> Data) views = Views(directory[$"{dispose}.safetensors"], values, config, dispose);
+        for (int i = 0; i < 3; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        // Memory that has been given back is soon used for something else.
+        using QuantizedTensor other = QuantizedTensor.Quantize(Samples.Values(64 * 256, 9), [64, 256], config);
+        Assert.Equal(codes, views.Codes.ToArray());
+        Assert.Equal(scales, views.Scales.ToArray());
+        Assert.Equal(zeroPoints, views.ZeroPoints.ToArray());
+        Assert.Equal(MemoryMarshal.AsBytes<float>(values).ToArray(), views.Data.ToArray());
+        using (MemoryHandle pinned = views.Codes[3..].Pin())
+        {
+            unsafe
+            {
+                Assert.Equal(codes[3], *(byte*)pinned.Pointer);
+            }
+        }
+
+        GC.KeepAlive(views);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static (ReadOnlyMemory<byte>, ReadOnlyMemory<byte>, ReadOnlyMemory<sbyte>, ReadOnlyMemory<byte>) Views(
+        string path, float[] values, Config config, bool dispose)
+    {
+        using (var writer = new ModelWriter(path, ModelFileKind.Safetensors))
+        {
+            writer.Add("array", values, [64, 256]);
+            writer.Finish();
+        }
+
+        ModelFile file = ModelFile.Open(path);
+        QuantizedTensor tensor = QuantizedTensor.Quantize(values, [64, 256], config);
+        var views = (tensor.Codes, tensor.ScaleData, tensor.ZeroPoints, file.GetData("array"));
+        if (dispose)
+        {
+            tensor.Dispose();
+            file.Dispose();
+        }
+
+        return views;
     }
 }

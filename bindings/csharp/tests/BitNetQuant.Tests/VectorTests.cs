@@ -67,7 +67,7 @@ public sealed class VectorTests
         RequireVector(test, fromParts);
         using Config stored = tensor.GetConfig();
         using QuantizedTensor fromStored = QuantizedTensor.FromData(
-            tensor.Codes, tensor.ScaleData, tensor.ZeroPoints, shape, stored);
+            tensor.Codes.Span, tensor.ScaleData.Span, tensor.ZeroPoints.Span, shape, stored);
         RequireVector(test, fromStored, config: stored);
         foreach (QuantizedTensor one in QuantizedTensor.QuantizeBatch([source, source], config))
         {
@@ -179,7 +179,7 @@ public sealed class VectorTests
         }
 
         Assert.Equal(columns.EnumerateArray().Select(column => column.GetUInt32()), outliers.Columns.ToArray());
-        Assert.Equal(Hex(test, "outlier_values"), MemoryMarshal.AsBytes(outliers.Values).ToArray());
+        Assert.Equal(Hex(test, "outlier_values"), MemoryMarshal.AsBytes(outliers.Values.Span).ToArray());
         if (columns.GetArrayLength() > 0)
         {
             Assert.Equal(

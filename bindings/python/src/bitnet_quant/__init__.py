@@ -16,6 +16,7 @@ Everything here may be used from several threads at once, except a Plan, Writer,
 Calibrator or Calibration that is being changed. Long calls release the
 interpreter's lock.
 """
+from ._arrays import bfloat16_to_float32
 from ._loader import library_path
 from .batch import dequantize_batch, quantize_batch
 from .calibration import (Calibration, CalibrationMethod, Calibrator, Histogram,
@@ -56,7 +57,7 @@ __all__ = [
     "PlanMatch", "PostTrainingQuantization", "Preset", "Progress", "QuantizationMetrics",
     "QuantizationParams", "QuantizedTensor", "Range", "Report", "ReportRow", "Sizes",
     "StaticQuantization", "Statistics", "Target", "TensorInfo", "UnsupportedError", "Writer",
-    "calibration_options", "compare", "compare_files", "compare_histogram", "dequantize_batch",
+    "bfloat16_to_float32", "calibration_options", "compare", "compare_files", "compare_histogram", "dequantize_batch",
     "dequantize_file", "dynamic_map", "figures", "formats", "library_path", "metrics",
     "open_file", "optimization_options", "options", "pack", "post_training_quantization",
     "post_training_quantize_file", "presets", "quantize", "quantize_batch", "quantize_calibrated",

@@ -73,6 +73,7 @@ OPEN_READ = 1
 WRITE_OVERWRITE = 1
 WRITE_COMPRESS = 2
 WRITE_DRY_RUN = 4
+WRITE_REPLACE_LINK = 8
 ALL_CHANNELS = 2**64 - 1
 ROLE_WEIGHTS = 0
 ROLE_ACTIVATIONS = 1
@@ -213,6 +214,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_context_set_runner": (status, [_context, POINTER(bnq_runner)]),
     "bnq_context_set_log": (status, [_context, bnq_log_fn, address, i32]),
     "bnq_context_set_mapping": (status, [_context, i32]),
+    "bnq_context_hold_outputs": (status, [_context]),
+    "bnq_context_place_outputs": (status, [_context]),
     # Options and config
     "bnq_options_kind": (i32, [_options]),
     "bnq_options_set_int": (status, [_options, i32, i64]),
@@ -305,7 +308,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_writer_add_tensor": (status, [_writer, text, _tensor]),
     "bnq_writer_finish": (status, [_writer]),
     "bnq_writer_bytes": (status, [_writer, POINTER(address), _u64p]),
-    "bnq_write_file": (status, [text, address, u64, i32]),
+    "bnq_write_file": (status, [_context, text, address, u64, i32]),
     # Plans, conversion, comparison
     "bnq_plan_create": (status, [POINTER(_plan)]),
     "bnq_plan_destroy": (None, [_plan]),
@@ -380,14 +383,16 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_calibration_destroy": (None, [_calibration]),
     "bnq_calibration_set_text": (status, [_context, _calibration, text, text]),
     "bnq_calibration_observe": (status, [_context, _calibration, text, _array]),
-    "bnq_calibration_observe_file": (status, [_context, _calibration, text, bnq_progress_fn,
-                                              address]),
+    "bnq_calibration_observe_file": (status, [_context, _calibration, text, text,
+                                              bnq_progress_fn, address]),
     "bnq_calibration_count": (u64, [_calibration]),
     "bnq_calibration_name": (text, [_calibration, u64]),
     "bnq_calibration_at": (_calibrator, [_calibration, u64]),
     "bnq_calibration_merge": (status, [_context, _calibration, _calibration]),
     "bnq_calibration_save": (status, [_context, _calibration, text, i32]),
     "bnq_calibration_load": (status, [_context, text, POINTER(_calibration)]),
+    "bnq_calibration_serialize": (status, [_context, _calibration, address, u64, _u64p]),
+    "bnq_calibration_deserialize": (status, [_context, address, u64, POINTER(_calibration)]),
     "bnq_post_training_quantize_file": (status, [_context, _plan, _calibration, _config, text,
                                                  text, i32, u64,
                                                  bnq_progress_fn, address,

@@ -23,6 +23,14 @@ _NUMPY = {
 }
 _NATIVE = {np.dtype(numpy): name for name, numpy in _NUMPY.items()}
 
+#: Types that other packages (ml_dtypes) add to numpy, by the names they have there.
+_FOREIGN = {"bfloat16": "BF16"}
+
+
+def _known(native: Optional[np.dtype[Any]]) -> Optional[str]:
+    """The library's name of numpy's type; None where it has none."""
+    return None if native is None else _NATIVE.get(native) or _FOREIGN.get(native.name)
+
 
 def dtype_name(dtype: DTypeLike) -> str:
     """The library's name of a data type.
@@ -39,7 +47,7 @@ def dtype_name(dtype: DTypeLike) -> str:
         native = np.dtype(dtype)
     except TypeError:
         native = None
-    name = _NATIVE.get(native, known)
+    name = _known(native) or known
     if name is None:
         raise TypeError(f"dtype {dtype!r} is not a data type of libbnq; known are "
                         f"{', '.join(_NUMPY)}, 'BF16' and the other types of safetensors")
@@ -65,6 +73,14 @@ def _dtype_id(name: str) -> int:
     return number.value
 
 
+def holder_of(dtype: DTypeLike) -> np.dtype[Any]:
+    """The numpy type for results of a data type: the one that was asked for, where it is
+    such as ml_dtypes has, else the holder."""
+    if not isinstance(dtype, str) and np.dtype(dtype).name in _FOREIGN:
+        return np.dtype(dtype)
+    return holder(dtype_name(dtype))
+
+
 def holder(name: str) -> np.dtype[Any]:
     """The numpy type that holds elements of the library's type `name`."""
     if name in _NUMPY:
@@ -87,14 +103,15 @@ class ArrayArgument:
                  copy: bool = False, shape: Optional[tuple[int, ...]] = None) -> None:
         self.array = borrow(value, what, copy=copy)
         native = self.array.dtype
+        known = _known(native)
         if dtype is None:
-            if native not in _NATIVE:
+            if known is None:
                 raise TypeError(f"{what} has dtype {native}, which libbnq does not know; say "
                                 "what its elements are with dtype=, such as dtype='bf16'")
-            self.dtype = _NATIVE[native]
+            self.dtype = known
         else:
             self.dtype = dtype_name(dtype)
-            if native != holder(self.dtype):
+            if native != holder(self.dtype) and known != self.dtype:
                 raise TypeError(f"{what} has dtype {native}, but {self.dtype} elements are held "
                                 f"in an array of {holder(self.dtype)}")
         self.shape = self.array.shape if shape is None else check_shape(shape)
@@ -117,6 +134,9 @@ def borrow(value: Any, what: str, *, copy: bool = False, native: Any = None
     """`value` as a C-contiguous array in native byte order, without copying it
     unless `copy` allows that where it is needed. With `native`, of that dtype and
     aligned to it; otherwise of any, as a bnq_array need not be aligned."""
+    if isinstance(value, np.ma.MaskedArray):
+        # Its data under the mask are anything, and would count.
+        raise TypeError(f"{what} is a masked array; pass {what}.filled(value), or its .data")
     # Objects that lend their memory (arrays, CPU tensors of other packages,
     # buffers) become arrays as they are; lists and numbers would be converted.
     if not hasattr(value, "__array_interface__") and not hasattr(value, "__array__"):
@@ -195,6 +215,15 @@ def check_shape(shape: Any) -> tuple[int, ...]:
 def shape_argument(shape: tuple[int, ...]) -> Any:
     """A shape as uint64_t[]."""
     return (ctypes.c_uint64 * len(shape))(*shape)
+
+
+def bfloat16_to_float32(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The float32 values, exactly, of bfloat16 elements: of a uint16 array that holds
+    their bits, as `File` and `dequantize("bf16")` give them, or of ml_dtypes' bfloat16."""
+    bits = np.asarray(values)
+    if bits.dtype != np.uint16 and bits.dtype.name != "bfloat16":
+        raise TypeError(f"values has dtype {bits.dtype}; uint16 is needed, or ml_dtypes' bfloat16")
+    return (bits.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
 
 
 class _Memory:

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import _abi, errors
 from . import context as contexts
-from ._arrays import ArrayArgument, DTypeLike, dtype_id, dtype_name, holder, new_or, pointer
+from ._arrays import ArrayArgument, DTypeLike, dtype_id, dtype_name, holder_of, new_or, pointer
 from ._loader import library
 from ._options import OptionValue
 from .config import Config, ConfigLike, as_config
@@ -62,8 +62,8 @@ def dequantize_batch(tensors: Iterable[QuantizedTensor], dtype: DTypeLike = "F32
                             f"{type(tensor).__name__}")
     if out is not None and len(out) != len(given):
         raise ValueError(f"out has {len(out)} arrays; {len(given)} are needed")
-    name, count = dtype_name(dtype), len(given)
-    values = [new_or(None if out is None else out[index], tensor.shape, holder(name),
+    name, native, count = dtype_name(dtype), holder_of(dtype), len(given)
+    values = [new_or(None if out is None else out[index], tensor.shape, native,
                      f"out[{index}]") for index, tensor in enumerate(given)]
     library().bnq_dequantize_batch(
         contexts.handle(context), count,

@@ -3,9 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
-import pathlib
-import tempfile
-from typing import TYPE_CHECKING, Any, Iterator, Mapping, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -171,7 +169,7 @@ class Calibrator(Optioned):
     def set(self, **options: OptionValue) -> None:
         """Changes options, one after the other. Once there are data only those can be that
         look for the range in another way: method, scheme, bits, levels, percentile,
-        kl_variant and last_bin; not to a method that follows the order of batches, and to
+        kl_variant and mse_variant; not to a method that follows the order of batches, and to
         one that needs a histogram only where one was kept (InvalidArgumentError)."""
         self._set(options)
 
@@ -277,12 +275,7 @@ class Calibrator(Optioned):
 
     def to_bytes(self) -> bytes:
         """Options and data, as the same bytes on every machine."""
-        size = ctypes.c_uint64()
-        library().bnq_calibrator_serialize(self._handle, None, 0, ctypes.byref(size))
-        data = np.empty(size.value, np.uint8)
-        library().bnq_calibrator_serialize(self._handle, data.ctypes.data, data.size,
-                                           ctypes.byref(size))
-        return data.tobytes()
+        return _bytes(library().bnq_calibrator_serialize, self._handle)
 
     @classmethod
     def from_bytes(cls, data: Union[bytes, bytearray, memoryview], *,
@@ -318,19 +311,19 @@ class Calibration(Mapping[str, Calibrator]):
     _handle: Handle
 
     def __init__(self, **options: OptionValue) -> None:
-        self._start(Calibrator(**options))
+        self._handle = _empty_set(Calibrator(**options))
 
     @classmethod
     def for_config(cls, config: Optional[ConfigLike] = None, **options: OptionValue
                    ) -> Calibration:
         """A set whose calibrators are each Calibrator.for_config(config, **options)."""
-        calibration = object.__new__(cls)
-        calibration._start(Calibrator.for_config(config, **options))
-        return calibration
+        return cls._own(_empty_set(Calibrator.for_config(config, **options)))
 
-    def _start(self, prototype: Calibrator) -> None:
-        self._handle = create(_abi.bnq_calibration, library().bnq_calibration_create,
-                              prototype._handle, destroy="bnq_calibration_destroy")
+    @classmethod
+    def _own(cls, handle: Handle) -> Calibration:
+        calibration = object.__new__(cls)
+        calibration._handle = handle
+        return calibration
 
     def set(self, *, context: Optional[contexts.Context] = None, **options: OptionValue) -> None:
         """Changes options of every calibrator, as Calibrator.set, and of those to come:
@@ -350,14 +343,17 @@ class Calibration(Mapping[str, Calibrator]):
         library().bnq_calibration_observe(contexts.handle(context), self._handle,
                                           encode(name, "name"), array)
 
-    def observe_file(self, path: StrPath, *, progress: Optional[Progress] = None,
+    def observe_file(self, path: StrPath, *, as_name: Optional[str] = None,
+                     progress: Optional[Progress] = None,
                      context: Optional[contexts.Context] = None) -> None:
         """Observes the arrays of a file or directory, as Calibrator.observe_file, each
-        with the calibrator of its name. If it fails or is cancelled, no calibrator has
+        with the calibrator of its name, or all with that of `as_name`: batches of one
+        activation in several files. If it fails or is cancelled, no calibrator has
         observed anything of it."""
         where, location = contexts.handle(context), encode_path(path, "path")
+        given = None if as_name is None else encode(as_name, "as_name")
         reporting(progress, lambda callback: library().bnq_calibration_observe_file(
-            where, self._handle, location, callback, None))
+            where, self._handle, location, given, callback, None))
 
     def params(self, config: Optional[ConfigLike] = None, *,
                context: Optional[contexts.Context] = None, **options: OptionValue
@@ -382,11 +378,9 @@ class Calibration(Mapping[str, Calibrator]):
     @classmethod
     def load(cls, path: StrPath, *, context: Optional[contexts.Context] = None) -> Calibration:
         """A set that was saved. MissingFileError, CorruptFileError."""
-        calibration = object.__new__(cls)
-        calibration._handle = create(
+        return cls._own(create(
             _abi.bnq_calibration, library().bnq_calibration_load, contexts.handle(context),
-            encode_path(path, "path"), destroy="bnq_calibration_destroy")
-        return calibration
+            encode_path(path, "path"), destroy="bnq_calibration_destroy"))
 
     def __getitem__(self, name: str) -> Calibrator:
         # Names are sorted as bytes.
@@ -416,21 +410,38 @@ class Calibration(Mapping[str, Calibrator]):
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
+    def to_bytes(self, *, context: Optional[contexts.Context] = None) -> bytes:
+        """The bytes of the file that `save` writes."""
+        return _bytes(library().bnq_calibration_serialize, contexts.handle(context), self._handle)
+
+    @classmethod
+    def from_bytes(cls, data: Union[bytes, bytearray, memoryview], *,
+                   context: Optional[contexts.Context] = None) -> Calibration:
+        """The reverse of to_bytes. CorruptFileError for bytes that are no set."""
+        buffer = borrow(data, "data", native=np.uint8)
+        return cls._own(create(_abi.bnq_calibration, library().bnq_calibration_deserialize,
+                               contexts.handle(context), buffer.ctypes.data, buffer.size,
+                               destroy="bnq_calibration_destroy"))
+
     def __reduce__(self) -> tuple[Any, ...]:
-        with tempfile.TemporaryDirectory() as folder:
-            path = pathlib.Path(folder, "calibration.bnq")
-            self.save(path)
-            return _load_bytes, (path.read_bytes(),)
+        return Calibration.from_bytes, (self.to_bytes(),)
 
     def __repr__(self) -> str:
         return f"<Calibration: {', '.join(self) or 'empty'}>"
 
 
-def _load_bytes(data: bytes) -> Calibration:
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, "calibration.bnq")
-        path.write_bytes(data)
-        return Calibration.load(path)
+def _empty_set(prototype: Calibrator) -> Handle:
+    return create(_abi.bnq_calibration, library().bnq_calibration_create, prototype._handle,
+                  destroy="bnq_calibration_destroy")
+
+
+def _bytes(serialize: Callable[..., int], *arguments: Any) -> bytes:
+    """What a function writes that is first asked for the size."""
+    size = ctypes.c_uint64()
+    serialize(*arguments, None, 0, ctypes.byref(size))
+    data = np.empty(size.value, np.uint8)
+    serialize(*arguments, data.ctypes.data, data.size, ctypes.byref(size))
+    return data.tobytes()
 
 
 def as_activations(config: Optional[ConfigLike], options: Mapping[str, OptionValue]) -> Config:

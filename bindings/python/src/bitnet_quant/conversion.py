@@ -37,22 +37,27 @@ class Plan:
         plan.add("lm_head.*", None)
         plan.add("*.attn.*", "int8_per_channel", min_rank=2)
         plan.add("*.weight", Config(format="int4", group_size=64), min_rank=2)
+
+    It can be pickled, and copied.
     """
 
-    __slots__ = ("_handle", "__weakref__")
+    __slots__ = ("_handle", "_rules", "__weakref__")
 
     def __init__(self) -> None:
         self._handle = create(_abi.bnq_plan, library().bnq_plan_create,
                               destroy="bnq_plan_destroy")
+        self._rules: list[tuple[str, Optional[Config], int]] = []
 
     def add(self, glob: str, config: Optional[ConfigLike], *, min_rank: int = 0) -> None:
         """Adds a rule behind the others, for tensors of rank `min_rank` (0 to 8) or
         more whose whole name matches `glob`: * is any characters, ? any one, [a-z]
         and [!a-z] sets, and \\ quotes the next. `config` is a Config or its text;
         None, or the format "none", leaves them unquantized."""
-        library().bnq_plan_add(self._handle, encode(glob, "glob"),
-                               integer(min_rank, "min_rank", 32),
-                               None if config is None else as_config(config, {})._handle)
+        given = None if config is None else as_config(config, {})
+        rank = integer(min_rank, "min_rank", 32)
+        library().bnq_plan_add(self._handle, encode(glob, "glob"), rank,
+                               None if given is None else given._handle)
+        self._rules.append((glob, given, rank))
 
     def match(self, name: str, rank: int) -> PlanMatch:
         """What becomes of a tensor of that name and rank."""
@@ -62,6 +67,17 @@ class Plan:
         return PlanMatch(
             None if rule.value < 0 else rule.value,
             Config._own(Handle(config, library().bnq_config_destroy)) if config else None)
+
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _plan_of, (self._rules,)
+
+
+def _plan_of(rules: Sequence[tuple[str, Optional[Config], int]]) -> Plan:
+    plan = Plan()
+    for glob, config, min_rank in rules:
+        plan.add(glob, config, min_rank=min_rank)
+    return plan
 
 
 def as_plan(plan: Union[Plan, ConfigLike, None], options: Mapping[str, OptionValue]) -> Plan:

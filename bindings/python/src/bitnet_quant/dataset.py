@@ -16,7 +16,7 @@ from ._loader import library
 from .calibration import Calibration, Calibrator
 from .errors import CancelledError
 from .files import File
-from .progress import Progress
+from .progress import Progress, cancels
 from .tensor import QuantizedTensor
 
 #: An array is a batch; a path stands for the arrays of a file or directory.
@@ -174,7 +174,7 @@ def _observe_array(target: Union[Calibrator, Calibration], name: Optional[str],
 
 
 def _tell(progress: Optional[Progress], done: int, name: Optional[str]) -> None:
-    if progress is not None and progress(done, 0, name or "") is False:
+    if progress is not None and cancels(progress(done, 0, name or "")):
         raise CancelledError("the operation was cancelled by its progress callback")
 
 

@@ -6,12 +6,23 @@ import threading
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator, Optional
 
+import numpy as np
+
 from . import _abi
 from .errors import BitNetQuantError
 
 #: Called with units done, units in all (bytes of input), and the name of the
-#: tensor being worked on. Returning False cancels, and so does raising.
+#: tensor being worked on. Returning False (or what NumPy has of that kind) cancels,
+#: and so does raising.
 Progress = Callable[[int, int, str], object]
+
+
+def cancels(result: object) -> bool:
+    """Whether a progress callback has returned False. None and Python's numbers go on:
+    many a callback ends in a call that happens to return 0."""
+    if isinstance(result, (np.generic, np.ndarray)):
+        return not np.any(result)
+    return result is False
 
 
 def reporting(progress: Optional[Progress], call: Callable[[object], object],
@@ -25,7 +36,7 @@ def reporting(progress: Optional[Progress], call: Callable[[object], object],
     def forward(_: object, done: int, total: int, item: bytes | None) -> int:
         try:
             if progress is not None and not errors:
-                if progress(done, total, (item or b"").decode("utf-8", "replace")) is False:
+                if cancels(progress(done, total, (item or b"").decode("utf-8", "replace"))):
                     return 1
         except BaseException as error:
             errors.append(error)

@@ -10,7 +10,8 @@ import numpy as np
 from . import _abi, registry
 from . import context as contexts
 from ._arrays import (ArrayArgument, DTypeLike, borrow, check_shape, dtype_id, dtype_name,
-                      holder, new_or, output, pointer, read_only, shape_argument, view)
+                      holder, holder_of, new_or, output, pointer, read_only, shape_argument,
+                      view)
 from ._handles import Handle, create, decode, read_shape
 from ._loader import library
 from ._options import OptionValue
@@ -262,8 +263,8 @@ class QuantizedTensor:
     def dequantize(self, dtype: DTypeLike = "F32", *, out: Optional[np.ndarray[Any, Any]] = None,
                    rows: Optional[slice] = None, overflow: str = "error",
                    context: Optional[contexts.Context] = None) -> np.ndarray[Any, Any]:
-        """The values, as float32, float16 or bfloat16 ("bf16", in a uint16 array),
-        rounded to nearest even.
+        """The values, as float32, float16 or bfloat16 ("bf16", in a uint16 array, or
+        ml_dtypes.bfloat16), rounded to nearest even.
 
         rows: a slice without step of the first dimension (of the only row, for
             rank 0 and 1) instead of all of it.
@@ -280,7 +281,7 @@ class QuantizedTensor:
             begin, end, _ = rows.indices(self.rows)
             count = max(end - begin, 0)
             shape = (count, *shape[1:]) if len(shape) > 1 else (count * self.columns,)
-        values = new_or(out, shape, holder(name))
+        values = new_or(out, shape, holder_of(dtype))
         library().bnq_tensor_dequantize_rows(
             contexts.handle(context), self._handle, begin, count, dtype_id(name),
             on_overflow, values.ctypes.data, values.nbytes)

@@ -169,10 +169,10 @@ extern "C" {
         context: *mut bnq_context, calibration: *mut bnq_calibration, name: *const c_char,
         array: *const bnq_array,
     ) -> bnq_status;
-    /// Observes the arrays of a file or directory, each by its name.
+    /// Observes the arrays of a file or directory, each by its name, or all by `as_name`.
     pub fn bnq_calibration_observe_file(
         context: *mut bnq_context, calibration: *mut bnq_calibration, path: *const c_char,
-        progress: bnq_progress_fn, opaque: *mut c_void,
+        as_name: *const c_char, progress: bnq_progress_fn, opaque: *mut c_void,
     ) -> bnq_status;
     /// Number of names, which are sorted; 0 for NULL.
     pub fn bnq_calibration_count(calibration: *const bnq_calibration) -> u64;
@@ -194,6 +194,16 @@ extern "C" {
     /// Reads a set from a file.
     pub fn bnq_calibration_load(
         context: *mut bnq_context, path: *const c_char, out_calibration: *mut *mut bnq_calibration,
+    ) -> bnq_status;
+    /// The bytes of that file in memory; NULL and 0 to ask for their number.
+    pub fn bnq_calibration_serialize(
+        context: *mut bnq_context, calibration: *const bnq_calibration, out: *mut c_void,
+        out_bytes: u64, out_size: *mut u64,
+    ) -> bnq_status;
+    /// The set that was serialized.
+    pub fn bnq_calibration_deserialize(
+        context: *mut bnq_context, data: *const c_void, bytes: u64,
+        out_calibration: *mut *mut bnq_calibration,
     ) -> bnq_status;
     /// Quantizes a model file and adds the parameters of its activations.
     pub fn bnq_post_training_quantize_file(

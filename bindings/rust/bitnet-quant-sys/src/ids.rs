@@ -291,6 +291,7 @@ pub const BNQ_WRITE_OVERWRITE: i32 = 1;
 pub const BNQ_WRITE_COMPRESS: i32 = 2;
 /// Do everything but write.
 pub const BNQ_WRITE_DRY_RUN: i32 = 4;
+pub const BNQ_WRITE_REPLACE_LINK: i32 = 8;
 
 // 10. Calibration ------------------------------------------------------------
 
@@ -318,8 +319,8 @@ pub const BNQ_CALIBRATION_MAX_SHRINK: i32 = 10;
 pub const BNQ_CALIBRATION_PERCENTILE: i32 = 11;
 /// int: `BNQ_KL_*`.
 pub const BNQ_CALIBRATION_KL_VARIANT: i32 = 12;
-/// int: `BNQ_LAST_BIN_*`, for mse.
-pub const BNQ_CALIBRATION_LAST_BIN: i32 = 13;
+/// int: `BNQ_MSE_*`, for mse.
+pub const BNQ_CALIBRATION_MSE_VARIANT: i32 = 13;
 /// int: `BNQ_OBSERVE_*`.
 pub const BNQ_CALIBRATION_NON_FINITE: i32 = 14;
 /// int: `BNQ_OUTLIERS_*`.
@@ -349,10 +350,10 @@ pub const BNQ_METHOD_ADAPTIVE: i32 = 5;
 pub const BNQ_KL_TENSORRT: i32 = 0;
 /// ONNX Runtime's search.
 pub const BNQ_KL_ONNXRUNTIME: i32 = 1;
-/// The whole range is a candidate.
-pub const BNQ_LAST_BIN_KEEP: i32 = 0;
-/// It is not, as in PyTorch.
-pub const BNQ_LAST_BIN_DROP: i32 = 1;
+/// Ends of the range in all bins.
+pub const BNQ_MSE_EXHAUSTIVE: i32 = 0;
+/// PyTorch's search, step by step.
+pub const BNQ_MSE_PYTORCH: i32 = 1;
 /// No limits.
 pub const BNQ_OUTLIERS_NONE: i32 = 0;
 /// Limits by [`BNQ_CALIBRATION_OUTLIER_PERCENTILE`].

@@ -233,6 +233,10 @@ extern "C" {
     ) -> bnq_status;
     /// Whether files are mapped (1, the default) or read (0).
     pub fn bnq_context_set_mapping(context: *mut bnq_context, mapping: i32) -> bnq_status;
+    /// Keeps outputs in temporary files until they are placed.
+    pub fn bnq_context_hold_outputs(context: *mut bnq_context) -> bnq_status;
+    /// Puts the outputs that have been held back in their places.
+    pub fn bnq_context_place_outputs(context: *mut bnq_context) -> bnq_status;
 
     // 5. Options and config
 
@@ -524,7 +528,8 @@ extern "C" {
     ) -> bnq_status;
     /// Writes any bytes to a file, as whole or not at all.
     pub fn bnq_write_file(
-        path: *const c_char, data: *const c_void, bytes: u64, flags: i32,
+        context: *mut bnq_context, path: *const c_char, data: *const c_void, bytes: u64,
+        flags: i32,
     ) -> bnq_status;
 
     // 9. Plans, conversion, comparison

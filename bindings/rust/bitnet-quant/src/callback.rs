@@ -1,7 +1,7 @@
 //! Closures called from native code: what they panic with is kept on the way
 //! through the native frames and goes on behind them.
 
-use crate::ffi;
+use crate::cstr;
 use bitnet_quant_sys as sys;
 use std::any::Any;
 use std::cell::RefCell;
@@ -78,7 +78,7 @@ where
             // library calls it on this thread, one call at a time.
             let closure = unsafe { &mut *opaque.cast::<F>() };
             // SAFETY: NULL or a C string that is valid for this call.
-            let item = unsafe { ffi::lossy(item) };
+            let item = unsafe { cstr::lossy(item) };
             closure(&Progress {
                 done,
                 total,

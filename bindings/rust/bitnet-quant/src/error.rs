@@ -1,6 +1,6 @@
 //! Status codes as an error type.
 
-use crate::ffi;
+use crate::cstr;
 use bitnet_quant_sys as sys;
 use std::fmt;
 
@@ -124,7 +124,7 @@ pub(crate) fn check(status: sys::bnq_status) -> Result<()> {
         return Ok(());
     }
     // SAFETY: never NULL, and valid until the next failing call of this thread.
-    let message = unsafe { ffi::lossy(sys::bnq_last_error()) }.into_owned();
+    let message = unsafe { cstr::lossy(sys::bnq_last_error()) }.into_owned();
     Err(Error::from_status(status, message))
 }
 
@@ -145,7 +145,7 @@ mod tests {
             assert_eq!(error.status(), Some(status));
             assert_eq!(error.message(), "text");
             // SAFETY: any number is accepted; the name lives for ever.
-            let name = unsafe { ffi::lossy(sys::bnq_status_name(status)) };
+            let name = unsafe { cstr::lossy(sys::bnq_status_name(status)) };
             assert_eq!(error.kind(), name);
             assert_eq!(error.to_string(), format!("{}: text", name));
         }
@@ -156,7 +156,7 @@ mod tests {
         let next = sys::BNQ_ERROR_EXISTS + 1;
         // SAFETY: as above.
         assert_eq!(
-            unsafe { ffi::lossy(sys::bnq_status_name(next)) },
+            unsafe { cstr::lossy(sys::bnq_status_name(next)) },
             "unknown status"
         );
         let error = Error::from_status(next, String::new());

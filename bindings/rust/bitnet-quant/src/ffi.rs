@@ -1,12 +1,12 @@
 //! What every module needs at the boundary: owned handles, strings, shapes.
 
+pub(crate) use crate::cstr::{lossy, text};
+
 use crate::error::{check, Error, Result};
 use crate::library::check_library;
 use bitnet_quant_sys as sys;
-use std::borrow::Cow;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::mem::{align_of, ManuallyDrop};
-use std::os::raw::c_char;
 use std::path::Path;
 use std::ptr::{self, NonNull};
 
@@ -127,35 +127,6 @@ pub(crate) fn c_path(parameter: &str, path: &Path) -> Result<CString> {
             parameter, path
         ))
     })
-}
-
-/// A string of the library, `None` for NULL.
-///
-/// # Safety
-/// `raw` is NULL or a C string that lives for `'a`.
-pub(crate) unsafe fn text<'a>(raw: *const c_char) -> Option<&'a str> {
-    if raw.is_null() {
-        return None;
-    }
-    // SAFETY: as the caller promises.
-    let text = unsafe { CStr::from_ptr(raw) };
-    // bnq.h: strings are UTF-8. Anything else is a defect no caller can handle.
-    Some(
-        text.to_str()
-            .expect("libbnq returned text that is not UTF-8"),
-    )
-}
-
-/// Text that may quote what the system or a file said; "" for NULL.
-///
-/// # Safety
-/// As [`text`].
-pub(crate) unsafe fn lossy<'a>(raw: *const c_char) -> Cow<'a, str> {
-    if raw.is_null() {
-        return Cow::Borrowed("");
-    }
-    // SAFETY: as the caller promises.
-    unsafe { CStr::from_ptr(raw) }.to_string_lossy()
 }
 
 /// A slice of the library; empty for NULL or a count of 0.

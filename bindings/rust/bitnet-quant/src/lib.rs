@@ -10,6 +10,7 @@ mod choice;
 mod config;
 mod context;
 mod convert;
+mod cstr;
 mod error;
 mod ffi;
 mod file;
@@ -30,7 +31,7 @@ pub use batch::{dequantize_batch, dequantize_batch_into, quantize_batch, quantiz
 pub use calibration::{
     calibration_options, AdaptiveActivationQuantizer, Calibration, CalibrationDataset,
     CalibrationMethod, CalibrationOption, Calibrator, CalibratorBuilder, CalibratorRef, Histogram,
-    KlVariant, LastBin, ObserveNonFinite, OutlierRule, QuantParams, Statistics, ValueRange,
+    KlVariant, MseVariant, ObserveNonFinite, OutlierRule, QuantParams, Statistics, ValueRange,
 };
 pub use callback::{no_progress, Progress};
 pub use choice::{

@@ -1,7 +1,7 @@
 //! The loaded library: its version, whether it fits, its SIMD targets.
 
+use crate::cstr;
 use crate::error::{Error, Result};
-use crate::ffi;
 use bitnet_quant_sys as sys;
 use std::env;
 use std::fmt;
@@ -140,10 +140,10 @@ pub fn targets() -> Vec<Target> {
     expect_library();
     // SAFETY: names of the registry live for ever; any index is accepted.
     unsafe {
-        let active = ffi::text(sys::bnq_target_active());
+        let active = cstr::text(sys::bnq_target_active());
         (0..sys::bnq_target_count())
             .filter_map(|index| {
-                let name = ffi::text(sys::bnq_target_name(index))?;
+                let name = cstr::text(sys::bnq_target_name(index))?;
                 let supported = sys::bnq_target_supported(index) != 0;
                 Some(Target {
                     name,

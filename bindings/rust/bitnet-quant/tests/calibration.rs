@@ -5,7 +5,7 @@ mod common;
 use bitnet_quant::{
     calibration_options, no_progress, ArrayView, Calibration, CalibrationDataset,
     CalibrationMethod, CalibrationOption, Calibrator, Context, DType, Error, FileKind, Granularity,
-    KlVariant, LastBin, ObserveNonFinite, OptionValue, OutlierRule, Scheme, ValueRange,
+    KlVariant, MseVariant, ObserveNonFinite, OptionValue, OutlierRule, Scheme, ValueRange,
     WriteOptions, Writer,
 };
 use common::{refused, weights, TempDir};
@@ -69,7 +69,7 @@ fn options_and_their_bounds() {
         CalibrationOption::MAX_SHRINK,
         CalibrationOption::PERCENTILE,
         CalibrationOption::KL_VARIANT,
-        CalibrationOption::LAST_BIN,
+        CalibrationOption::MSE_VARIANT,
         CalibrationOption::NON_FINITE,
         CalibrationOption::OUTLIERS,
         CalibrationOption::OUTLIER_PERCENTILE,
@@ -117,7 +117,7 @@ fn every_setter_sets_its_option() {
         .max_shrink(0.125)
         .percentile(99.0)
         .kl_variant(KlVariant::OnnxRuntime)
-        .last_bin(LastBin::Drop)
+        .mse_variant(MseVariant::PyTorch)
         .non_finite(ObserveNonFinite::Skip)
         .outliers(OutlierRule::Deviations)
         .outlier_percentile(98.0)
@@ -139,7 +139,7 @@ fn every_setter_sets_its_option() {
         ("max_shrink", OptionValue::Float(0.125)),
         ("percentile", OptionValue::Float(99.0)),
         ("kl_variant", KlVariant::OnnxRuntime.into()),
-        ("last_bin", LastBin::Drop.into()),
+        ("mse_variant", MseVariant::PyTorch.into()),
         ("non_finite", ObserveNonFinite::Skip.into()),
         ("outliers", OutlierRule::Deviations.into()),
         ("outlier_percentile", OptionValue::Float(98.0)),
@@ -177,7 +177,7 @@ fn values_have_the_names_of_the_library() {
     }
     assert_eq!(CalibrationMethod::MinMax.to_string(), "minmax");
     assert_eq!(KlVariant::TensorRt.to_string(), "tensorrt");
-    assert_eq!("drop".parse::<LastBin>().unwrap(), LastBin::Drop);
+    assert_eq!("pytorch".parse::<MseVariant>().unwrap(), MseVariant::PyTorch);
     assert_eq!("1".parse::<OutlierRule>().unwrap(), OutlierRule::Percentile);
     refused(
         "best".parse::<CalibrationMethod>(),
@@ -444,6 +444,12 @@ fn a_set_by_name() {
     refused(set.observe(&context, "", &more), &["name"]);
     refused(set.observe(&context, "a\0b", &more), &["NUL"]);
 
+    let mut named = Calibration::with_prototype(&prototype).unwrap();
+    named
+        .observe_file_as(&context, "layer", directory.path(""), no_progress)
+        .unwrap();
+    assert_eq!((named.len(), named.get("layer").unwrap().batches()), (1, 3));
+
     let list = |set: &Calibration| -> Vec<(String, u64, f64)> {
         let entry = |(name, calibrator): (&str, bitnet_quant::CalibratorRef<'_>)| {
             (name.to_string(), calibrator.batches(), absmax(&calibrator))
@@ -499,6 +505,17 @@ fn a_set_by_name() {
         .save(&context, &path, WriteOptions::new().overwrite(true))
         .unwrap();
     assert_eq!(fs::read(&path).unwrap(), bytes);
+    assert_eq!(set.to_bytes(&context).unwrap(), bytes);
+    let read = Calibration::from_bytes(&context, &bytes).unwrap();
+    assert_eq!(list(&read), expected);
+    for damaged in [&bytes[..bytes.len() / 2], &[]] {
+        let damaged = Calibration::from_bytes(&context, damaged);
+        assert!(
+            matches!(damaged, Err(Error::CorruptFile(_))),
+            "{:?}",
+            damaged
+        );
+    }
 
     // Merged, name by name.
     let mut other = Calibration::load(&context, &path).unwrap();

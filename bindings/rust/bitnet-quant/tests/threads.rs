@@ -28,7 +28,8 @@ fn send_and_sync() {
     both! {
         QuantizedTensor, File, Entry<'static>, Report, Row<'static>,
         Config, ConfigBuilder, Plan, PlanMatch, Context, Outliers<'static>,
-        ArrayView<'static>, Output<'static>, QuantizedOutput<'static>, DType, Format, Metrics, Progress<'static>,
+        ArrayView<'static>, Output<'static>, QuantizedOutput<'static>, DType, Format, Metrics,
+        Progress<'static>,
         WriteOptions, Error, Calibrator, CalibratorBuilder, Calibration, CalibratorRef<'static>,
         CalibrationDataset<'static>, CalibrationMethod, CalibrationOption, Statistics, Histogram,
         QuantParams, ValueRange, AdaptiveActivationQuantizer, PostTrainingQuantization,

@@ -22,7 +22,7 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_CALIBRATION_MAX_SHRINK = 10;
     internal const int BNQ_CALIBRATION_PERCENTILE = 11;
     internal const int BNQ_CALIBRATION_KL_VARIANT = 12;
-    internal const int BNQ_CALIBRATION_LAST_BIN = 13;
+    internal const int BNQ_CALIBRATION_MSE_VARIANT = 13;
     internal const int BNQ_CALIBRATION_NON_FINITE = 14;
     internal const int BNQ_CALIBRATION_OUTLIERS = 15;
     internal const int BNQ_CALIBRATION_OUTLIER_PERCENTILE = 16;
@@ -37,8 +37,8 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_METHOD_ADAPTIVE = 5;
     internal const int BNQ_KL_TENSORRT = 0;
     internal const int BNQ_KL_ONNXRUNTIME = 1;
-    internal const int BNQ_LAST_BIN_KEEP = 0;
-    internal const int BNQ_LAST_BIN_DROP = 1;
+    internal const int BNQ_MSE_EXHAUSTIVE = 0;
+    internal const int BNQ_MSE_PYTORCH = 1;
     internal const int BNQ_OUTLIERS_NONE = 0;
     internal const int BNQ_OUTLIERS_PERCENTILE = 1;
     internal const int BNQ_OUTLIERS_DEVIATIONS = 2;

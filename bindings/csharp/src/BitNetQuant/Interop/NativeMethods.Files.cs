@@ -19,6 +19,7 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_WRITE_OVERWRITE = 1;
     internal const int BNQ_WRITE_COMPRESS = 2;
     internal const int BNQ_WRITE_DRY_RUN = 4;
+    internal const int BNQ_WRITE_REPLACE_LINK = 8;
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_file_open(
@@ -110,10 +111,11 @@ internal static unsafe partial class NativeMethods
     internal static partial int bnq_writer_finish(WriterHandle writer);
 
     [LibraryImport(LibraryName)]
-    internal static partial int bnq_writer_bytes(WriterHandle writer, out nint data, out ulong bytes);
+    internal static partial int bnq_writer_bytes(WriterHandle writer, out void* data, out ulong bytes);
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial int bnq_write_file(string path, void* data, ulong bytes, int flags);
+    internal static partial int bnq_write_file(
+        ContextHandle context, string path, void* data, ulong bytes, int flags);
 
     // 9. Plans, conversion, comparison
 

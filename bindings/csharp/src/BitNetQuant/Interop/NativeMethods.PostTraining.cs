@@ -58,7 +58,8 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_calibration_observe_file(
-        ContextHandle context, CalibrationHandle calibration, string path, ProgressFn progress, void* opaque);
+        ContextHandle context, CalibrationHandle calibration, string path, string? asName, ProgressFn progress,
+        void* opaque);
 
     [LibraryImport(LibraryName)]
     internal static partial ulong bnq_calibration_count(CalibrationHandle calibration);
@@ -81,6 +82,14 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_calibration_load(
         ContextHandle context, string path, out CalibrationHandle calibration);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_calibration_serialize(
+        ContextHandle context, CalibrationHandle calibration, void* output, ulong outputBytes, out ulong size);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_calibration_deserialize(
+        ContextHandle context, void* data, ulong bytes, out CalibrationHandle calibration);
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_post_training_quantize_file(

@@ -207,4 +207,10 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_context_set_mapping(ContextHandle context, int mapping);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_context_hold_outputs(ContextHandle context);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_context_place_outputs(ContextHandle context);
 }

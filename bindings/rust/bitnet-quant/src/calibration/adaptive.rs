@@ -16,7 +16,8 @@ use crate::tensor::QuantizedTensor;
 /// not spoil those after it: what lies outside is clamped.
 ///
 /// ```
-/// use bitnet_quant::{AdaptiveActivationQuantizer, ArrayView, Config, Context, Format, Granularity};
+/// use bitnet_quant::{AdaptiveActivationQuantizer, ArrayView, Config, Context};
+/// use bitnet_quant::{Format, Granularity};
 ///
 /// let context = Context::new();
 /// let config = Config::builder()

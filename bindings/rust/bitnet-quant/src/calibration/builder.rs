@@ -1,7 +1,7 @@
 //! Setting the options of a calibrator.
 
 use crate::calibration::{
-    CalibrationMethod, CalibrationOption, Calibrator, KlVariant, LastBin, ObserveNonFinite,
+    CalibrationMethod, CalibrationOption, Calibrator, KlVariant, MseVariant, ObserveNonFinite,
     OutlierRule,
 };
 use crate::choice::{Granularity, Scheme};
@@ -111,9 +111,9 @@ impl CalibratorBuilder {
         self.int(CalibrationOption::KL_VARIANT, variant as i64)
     }
 
-    /// Whether mse may find the whole range; it may by default.
-    pub fn last_bin(self, policy: LastBin) -> CalibratorBuilder {
-        self.int(CalibrationOption::LAST_BIN, policy as i64)
+    /// Whose search mse is; exhaustive by default.
+    pub fn mse_variant(self, variant: MseVariant) -> CalibratorBuilder {
+        self.int(CalibrationOption::MSE_VARIANT, variant as i64)
     }
 
     /// What NaN and infinity in a batch do; they are an error by default.

@@ -135,7 +135,7 @@ impl Calibrator {
 
     /// Sets any option by its name, and its value by name or number, as
     /// [`CalibratorBuilder::set`]. Once there are data only method, scheme, bits, levels,
-    /// percentile, kl_variant and last_bin can be changed, to look for the range in
+    /// percentile, kl_variant and mse_variant can be changed, to look for the range in
     /// another way.
     ///
     /// # Errors

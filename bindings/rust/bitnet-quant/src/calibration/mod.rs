@@ -13,7 +13,7 @@ pub use builder::CalibratorBuilder;
 pub use calibrator::{Calibrator, QuantParams, ValueRange};
 pub use dataset::CalibrationDataset;
 pub use option::{
-    calibration_options, CalibrationMethod, CalibrationOption, KlVariant, LastBin,
+    calibration_options, CalibrationMethod, CalibrationOption, KlVariant, MseVariant,
     ObserveNonFinite, OutlierRule,
 };
 pub use set::{Calibration, CalibratorRef};

@@ -32,8 +32,8 @@ option_type! {
         PERCENTILE = BNQ_CALIBRATION_PERCENTILE;
         /// The [`KlVariant`].
         KL_VARIANT = BNQ_CALIBRATION_KL_VARIANT;
-        /// The policy for the [`LastBin`].
-        LAST_BIN = BNQ_CALIBRATION_LAST_BIN;
+        /// The [`MseVariant`].
+        MSE_VARIANT = BNQ_CALIBRATION_MSE_VARIANT;
         /// The policy for NaN and infinity, [`ObserveNonFinite`].
         NON_FINITE = BNQ_CALIBRATION_NON_FINITE;
         /// The [`OutlierRule`].
@@ -62,11 +62,11 @@ choices! {
         /// Those of each batch, averaged: m += c (current - m), as PyTorch's moving
         /// average observer. Depends on the order of batches.
         MovingAverage = BNQ_METHOD_MOVING_AVERAGE,
-        /// The range of a percentile of the values, as TensorRT's and ONNX Runtime's.
+        /// The range that holds a percentage of the values.
         Percentile = BNQ_METHOD_PERCENTILE,
         /// The least Kullback-Leibler divergence of the quantized values.
         Kl = BNQ_METHOD_KL,
-        /// The least mean squared error, as PyTorch's histogram observer.
+        /// The least mean squared error.
         Mse = BNQ_METHOD_MSE,
         /// An online follower: an average whose steps are bounded. Depends on the order
         /// of batches. See
@@ -80,13 +80,12 @@ choices! {
         /// ONNX Runtime's.
         OnnxRuntime = BNQ_KL_ONNXRUNTIME,
     }
-    /// Whether [`CalibrationMethod::Mse`] may find the whole range.
-    LastBin: CalibrationOption::LAST_BIN {
-        /// It may.
-        Keep = BNQ_LAST_BIN_KEEP,
-        /// It may not, even where that makes the error greater: PyTorch's search drops
-        /// the last bin.
-        Drop = BNQ_LAST_BIN_DROP,
+    /// Whose search [`CalibrationMethod::Mse`] is.
+    MseVariant: CalibrationOption::MSE_VARIANT {
+        /// Ends of the range in all bins.
+        Exhaustive = BNQ_MSE_EXHAUSTIVE,
+        /// PyTorch's, step by step: it may stop early, and never finds the whole range.
+        PyTorch = BNQ_MSE_PYTORCH,
     }
     /// What NaN and infinity in a batch do.
     ObserveNonFinite: CalibrationOption::NON_FINITE {

@@ -103,20 +103,42 @@ impl Calibration {
     /// [`Calibrator::observe_file`]; if it fails, no calibrator has observed anything of
     /// it.
     pub fn observe_file<F>(
-        &mut self, context: &Context, path: impl AsRef<Path>, mut progress: F,
+        &mut self, context: &Context, path: impl AsRef<Path>, progress: F,
     ) -> Result<()>
     where
         F: FnMut(&Progress<'_>) -> ControlFlow<()>,
     {
-        let path = ffi::c_path("path", path.as_ref())?;
+        self.observe_path(context, path.as_ref(), None, progress)
+    }
+
+    /// As [`observe_file`](Self::observe_file), but all arrays are batches of the
+    /// activations `name`, whatever their own names are.
+    pub fn observe_file_as<F>(
+        &mut self, context: &Context, name: &str, path: impl AsRef<Path>, progress: F,
+    ) -> Result<()>
+    where
+        F: FnMut(&Progress<'_>) -> ControlFlow<()>,
+    {
+        self.observe_path(context, path.as_ref(), Some(name), progress)
+    }
+
+    fn observe_path<F>(
+        &mut self, context: &Context, path: &Path, name: Option<&str>, mut progress: F,
+    ) -> Result<()>
+    where
+        F: FnMut(&Progress<'_>) -> ControlFlow<()>,
+    {
+        let path = ffi::c_path("path", path)?;
+        let name = name.map(|name| ffi::c_string("name", name)).transpose()?;
         let (call, opaque) = callback::progress(&mut progress);
-        // SAFETY: live handles, the set borrowed mutably, a C string, and a closure that
-        // lives for the call.
+        // SAFETY: live handles, the set borrowed mutably, C strings or NULL, and a closure
+        // that lives for the call.
         check(unsafe {
             sys::bnq_calibration_observe_file(
                 context.raw(),
                 self.handle.as_ptr(),
                 path.as_ptr(),
+                name.as_ref().map_or(std::ptr::null(), |name| name.as_ptr()),
                 call,
                 opaque,
             )
@@ -198,6 +220,44 @@ impl Calibration {
         // SAFETY: a live context, a C string, and a place for the handle.
         let handle = Handle::create(|out| unsafe {
             sys::bnq_calibration_load(context.raw(), path.as_ptr(), out)
+        })?;
+        Ok(Calibration { handle })
+    }
+
+    /// The bytes of the file that [`save`](Calibration::save) writes.
+    pub fn to_bytes(&self, context: &Context) -> Result<Vec<u8>> {
+        let mut size = 0;
+        let mut bytes = Vec::new();
+        // Asks for the size, and then for as many bytes.
+        for _ in 0..2 {
+            bytes.resize(ffi::length(size), 0u8);
+            // SAFETY: live handles, a buffer of that size or NULL, and a place for the size.
+            check(unsafe {
+                sys::bnq_calibration_serialize(
+                    context.raw(),
+                    self.raw(),
+                    ffi::pointer_mut(&mut bytes).cast(),
+                    bytes.len() as u64,
+                    &mut size,
+                )
+            })?;
+        }
+        Ok(bytes)
+    }
+
+    /// The set that [`to_bytes`](Calibration::to_bytes) was of.
+    ///
+    /// # Errors
+    /// [`CorruptFile`](crate::Error::CorruptFile) for bytes that are no set.
+    pub fn from_bytes(context: &Context, bytes: &[u8]) -> Result<Calibration> {
+        // SAFETY: a live context, a slice, and a place for the handle.
+        let handle = Handle::create(|out| unsafe {
+            sys::bnq_calibration_deserialize(
+                context.raw(),
+                bytes.as_ptr().cast(),
+                bytes.len() as u64,
+                out,
+            )
         })?;
         Ok(Calibration { handle })
     }

@@ -1,0 +1,65 @@
+#include "standard_output.h"
+
+#include <cerrno>
+#include <cstring>
+#include <iostream>
+#include <string>
+
+#if defined(_WIN32)
+#include <io.h>
+#else
+#include <unistd.h>
+#endif
+
+#include "failure.h"
+#include "progress.h"
+
+namespace bnq::cli {
+namespace {
+
+std::stringbuf* g_text = nullptr;
+
+// As write(2).
+long Write(const char* data, std::size_t bytes) {
+  constexpr int kStandardOutput = 1;
+  // Some systems refuse 2 GiB and more at once.
+  constexpr std::size_t kMost = std::size_t{1} << 30;
+  if (bytes > kMost) bytes = kMost;
+#if defined(_WIN32)
+  return _write(kStandardOutput, data, static_cast<unsigned>(bytes));
+#else
+  return static_cast<long>(write(kStandardOutput, data, bytes));
+#endif
+}
+
+}  // namespace
+
+StandardOutput::StandardOutput() : usual_(std::cout.rdbuf(&text_)) {
+  g_text = &text_;
+}
+
+StandardOutput::~StandardOutput() {
+  g_text = nullptr;
+  std::cout.rdbuf(usual_);
+}
+
+void StandardOutput::Flush() {
+  const std::string text = g_text->str();
+  g_text->str("");
+  Progress::LetSignalsInterrupt();
+  std::size_t written = 0;
+  while (written < text.size()) {
+    const long n = Write(text.data() + written, text.size() - written);
+    if (n > 0) {
+      written += static_cast<std::size_t>(n);
+    } else if (n < 0 && errno == EINTR) {
+      if (Progress::Stopped()) Check(BNQ_ERROR_CANCELLED);
+    } else {
+      throw Failure(kInputOutput,
+                    std::string("cannot write to standard output: ") +
+                        std::strerror(errno));
+    }
+  }
+}
+
+}  // namespace bnq::cli

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""The tests mirror the core: core/DIR/FILE.cc is tested by tests/DIR/FILE_test.cc, or
+stands in ELSEWHERE with the test that has it, and why.
+
+An entry whose sources or test are not there, or whose test does not speak of what it is
+said to test, is an error; one that is no longer needed is said.
+"""
+import fnmatch
+import sys
+
+from common import ROOT, project_files, report
+
+# The test that has the sources instead, a word of that test, the sources, why there.
+ELSEWHERE = [
+    ("conformance/formats_test.cc", "ForEachTarget", "kernels/*",
+     "kernels run below the formats, on every target, against a reference of their own"),
+    ("conformance/formats_test.cc", "NumFormats", "formats/*",
+     "every row of the registry is walked"),
+    ("conformance/formats_test.cc", "Quantizer", "tensor/quantize", "bytes of every config"),
+    ("conformance/formats_test.cc", "Dequantizer", "tensor/dequantize", "likewise"),
+    ("conformance/formats_test.cc", "tensor.Validate", "tensor/tensor", "likewise"),
+    ("conformance/formats_test.cc", "outlier_threshold", "tensor/outliers", "likewise"),
+    ("conformance/calibration_test.cc", "Observe", "calibration/batch",
+     "sums and histograms of every target, axis and type"),
+    ("conformance/calibration_test.cc", "Statistics", "calibration/stats", "likewise"),
+    ("support/targets.h", "ForceTarget", "base/targets", "every test of all targets uses it"),
+    ("capi/vectors_test.cc", "config", "scheme/config", "vectors/config.json"),
+    ("capi/options_test.cc", "calibrator", "base/options", "options of every kind in one sweep"),
+    ("capi/options_test.cc", "calibrator", "calibration/options", "likewise"),
+    ("capi/options_test.cc", "optimizer", "optimize/options", "likewise"),
+    ("capi/context_test.cc", "fork", "base/process", "a child that works is what it is for"),
+    ("calibration/methods_test.cc", "TEST(KlTensorRt,", "calibration/kl", "rows of methods.h"),
+    ("calibration/methods_test.cc", "TEST(Mse,", "calibration/mse", "rows of methods.h"),
+    ("calibration/methods_test.cc", "TEST(Percentile,", "calibration/percentile",
+     "rows of methods.h"),
+    ("calibration/methods_test.cc", "TEST(MovingAverage,", "calibration/moving_average",
+     "rows of methods.h"),
+    ("calibration/methods_test.cc", "TEST(Adaptive,", "calibration/adaptive", "rows of methods.h"),
+    ("calibration/calibrator_test.cc", "minmax", "calibration/min_max",
+     "the method that the others are compared with"),
+    ("calibration/histogram_test.cc", "ExactSum", "calibration/exact_sum",
+     "what histograms add up with"),
+    ("capi/post_training_test.cc", "bnq_calibration_create", "calibration/calibration_set",
+     "with the files that it reads and writes"),
+    ("capi/post_training_test.cc", "compare_histogram", "calibration/compare",
+     "its results are the ABI's"),
+    ("capi/post_training_test.cc", "bnq_tensor_quantize_static", "tensor/static",
+     "with the calibrated ranges"),
+    ("conformance/formats_test.cc", "percentile=90", "tensor/percentile", "bytes of every config"),
+    ("conformance/formats_test.cc", "scale_rule=absmean", "tensor/segment", "likewise"),
+    ("calibration/methods_test.cc", "PyTorch", "calibration/mse_pytorch", "rows of methods.h"),
+    ("optimize/optimize_test.cc", "NeverWorse", "optimize/segments", "what all of them share"),
+    ("optimize/optimize_test.cc", "NeverWorse", "optimize/subject", "likewise"),
+    ("capi/post_training_test.cc", "post_training", "model/post_training", "whole models"),
+    ("io/bnq_reader_test.cc", "Entries", "io/bnq_format", "what a reader may accept"),
+    ("io/model_file_test.cc", "npy", "io/*container", "rows, found by what a file begins with"),
+    ("io/model_file_test.cc", "GGUF", "io/foreign", "what is no row is named"),
+    ("io/output_test.cc", "TEST", "io/temporary_file", "what every output is written to"),
+    ("capi/file_test.cc", "bnq_writer_create_memory", "model/model_writer",
+     "every kind of output through the ABI"),
+    ("capi/api.c", "bnq_quantize_file", "model/convert", "the C program goes the whole way"),
+    ("capi/api.c", "bnq_compare_files", "model/compare", "likewise"),
+    ("capi/golden_test.cc", "bnq_file_tensor", "model/load", "what released versions wrote"),
+    ("../bindings/python/tests/test_post_training.py", "for_config",
+     "calibration/for_config", "whole models, through a binding"),
+    ("optimize/methods_test.cc", "TEST(Gptq,", "optimize/gptq", "rows of methods.h"),
+    ("optimize/methods_test.cc", "TEST(Awq,", "optimize/awq", "rows of methods.h"),
+    ("optimize/methods_test.cc", "TEST(Hqq,", "optimize/hqq", "rows of methods.h"),
+    ("optimize/methods_test.cc", "TEST(Gradient,", "optimize/gradient", "rows of methods.h"),
+    ("optimize/methods_test.cc", "TEST(Layer,", "optimize/layer", "what the methods share"),
+    ("optimize/optimize_test.cc", "GridIsAsGood", "optimize/grid", "rows of methods.h"),
+    ("optimize/optimize_test.cc", "NeverWorse", "optimize/objective", "what all of them keep to"),
+    ("optimize/optimize_test.cc", "NeverWorse", "optimize/params", "likewise"),
+    ("optimize/optimize_test.cc", "RefusesWhatDoesNotGoTogether", "optimize/request",
+     "what is refused"),
+]
+
+
+def main():
+    problems = []
+    tests = set(project_files("tests/**/*_test.cc"))
+    used = set()
+    for source in project_files("core/**/*.cc"):
+        stem = source[len("core/"):-len(".cc")]
+        own = f"tests/{stem}_test.cc"
+        entries = [entry for entry in ELSEWHERE if fnmatch.fnmatch(stem, entry[2])]
+        used.update(entry[2] for entry in entries)
+        if own not in tests and not entries:
+            problems.append(f"{source}: there is no {own}, and mirror.py names no other test")
+        if own in tests and any("*" not in entry[2] for entry in entries):
+            print(f"note: {own} is there; mirror.py need not name another test of {source}")
+    for test, word, stems, _ in ELSEWHERE:
+        if stems not in used:
+            problems.append(f"mirror.py: there is no core/{stems}.cc")
+        path = ROOT / "tests" / test
+        if not path.exists() or word not in path.read_text("utf-8"):
+            problems.append(f"mirror.py: tests/{test} does not test {stems}: it lacks '{word}'")
+    sys.exit(report(problems))
+
+
+if __name__ == "__main__":
+    main()
