@@ -200,8 +200,10 @@ def add_percentile():
                  {**half, "percentile": "99", **scheme},
                  flat([v / 64 for v in noise(199, 244)], [float(F32(outlier)), 0, -0.0]))
     case("percentile_extremes", {**half, "percentile": "80", **ASYMMETRIC},
-         flat([float(-FLT_MAX), float(FLT_TRUE_MIN), float(-FLT_TRUE_MIN), 0, 0, 1, float(F32(-2e-12))],
-              [float(FLT_MIN), float(F32(1e-40)), float(F32(-1e-40)), float(FLT_MAX), float(F32(-1e-30)), float(F32(1e19))]))
+         flat([float(-FLT_MAX), float(FLT_TRUE_MIN), float(-FLT_TRUE_MIN), 0, 0, 1,
+               float(F32(-2e-12))],
+              [float(FLT_MIN), float(F32(1e-40)), float(F32(-1e-40)), float(FLT_MAX),
+               float(F32(-1e-30)), float(F32(1e19))]))
     case("percentile_channels", {**half, "percentile": "87.5", **channel(0), **ASYMMETRIC},
          [([3, 16], noise(48, 242)), ([3, 5], [4 * v for v in noise(15, 243)])])
     case("percentile_of_a_constant", {**half, "percentile": "50", **ASYMMETRIC}, flat([3, 3, 3]),

@@ -193,7 +193,8 @@ def test_exclude_without_match_warns(model):
 
 def test_every_format_and_granularity(model, tmp_path):
     info = run_json("info")
-    (granularities,) = [o["values"] for o in info["options"]["config"] if o["name"] == "granularity"]
+    (granularities,) = [option["values"] for option in info["options"]["config"]
+                        if option["name"] == "granularity"]
     assert set(granularities) == {"tensor", "channel", "group", "token", "block"}
     for format_ in info["formats"]:
         sizes = {}

@@ -120,8 +120,8 @@ def test_dtype_must_fit_the_array():
     (np.dtype("i8"), np.int64), (np.dtype("f4"), np.float32), (np.float16, np.float16),
     ("float64", np.float64), ("int8", np.int8), (float, np.float64),
     # ... the spelling of safetensors what that means.
-    ("I8", np.int8), ("F32", np.float32), ("f32", np.float32), ("i64", np.int64), ("F16", np.float16),
-    ("f16", np.float16)])
+    ("I8", np.int8), ("F32", np.float32), ("f32", np.float32), ("i64", np.int64),
+    ("F16", np.float16), ("f16", np.float16)])
 def test_dtypes_are_numpys_and_those_of_safetensors(tmp_path, dtype, native):
     array = np.arange(8).astype(native)
     with bq.Writer(tmp_path / "m.safetensors") as writer:

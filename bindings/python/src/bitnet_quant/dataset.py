@@ -51,9 +51,10 @@ class CalibrationDataset(Iterable[Batch]):
 
     An array is one batch. The path of a .npy, .safetensors or .bnq file, or of a
     directory of *.npy and *.safetensors files (hidden ones are skipped), stands for its
-    floating-point arrays, a batch each, in the order of their names. Sources under a name of a mapping are
-    batches of that name; otherwise those of files have the name of the array (that of
-    a .npy file has the file's, without the suffix), and arrays have none.
+    floating-point arrays, a batch each, in the order of their names. Sources under a
+    name of a mapping are batches of that name; otherwise those of files have the name
+    of the array (that of a .npy file has the file's, without the suffix), and arrays
+    have none.
 
     Arrays are not copied, and must not change while the dataset is in use; files are
     opened when their turn comes. An iterator is read to its end at once: a stream too

@@ -187,7 +187,9 @@ macro_rules! option_type {
                 let name = $crate::ffi::c_string("name", name)?;
                 let mut id = 0;
                 // SAFETY: a C string and a place for the id.
-                $crate::error::check(unsafe { sys::bnq_option_id(sys::$kind, name.as_ptr(), &mut id) })?;
+                $crate::error::check(unsafe {
+                    sys::bnq_option_id(sys::$kind, name.as_ptr(), &mut id)
+                })?;
                 Ok($type(id))
             }
         }
