@@ -25,6 +25,7 @@ inline float F32OfBits(uint32_t bits) {
 constexpr float kGreatestF16 = 65504.0f;
 constexpr float kLeastF16 = 5.9604644775390625e-8f;  // 2^-24, a subnormal
 constexpr float kGreatestBF16 = 3.3895313892515355e38f;
+constexpr float kLeastBF16 = 9.183549615799121e-41f;  // 2^-133, a subnormal
 // Bits of the least float32 that rounds to infinity, 65520 and the middle
 // between the greatest bfloat16 and 2^128; and of 2^-14, the least normal
 // float16.

@@ -20,6 +20,7 @@
 // of granularities other than groups that end with their row.
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <numeric>
 #include <utility>
@@ -30,6 +31,7 @@
 #include "core/kernels/product.h"
 #include "core/optimize/methods.h"
 #include "core/parallel/runner.h"
+#include "core/scheme/scales.h"
 
 namespace bnq {
 namespace {
@@ -273,8 +275,49 @@ class RowTile {
   std::vector<float> values_;
 };
 
+// Codes for all rows, and parameters of groups of `group` columns (0: they stay
+// as they are), in waves of tiles, so that the caller hears how far they are:
+// `done` of `passes` passes have gone before.
+void CodeRows(const LayerTask& task, const Hessian& hessian, uint64_t group,
+              uint64_t done, uint64_t passes, ParamSet* params,
+              std::vector<int8_t>* codes) {
+  constexpr uint64_t kWave = 16;
+  const uint64_t block =
+      task.subject.options().As<uint64_t>(OptimizeOption::kBlock);
+  const uint64_t tiles = DivCeil(task.rows, kTileRows);
+  for (uint64_t wave = 0; wave < tiles; wave += kWave) {
+    ParallelFor(task.context(), std::min(kWave, tiles - wave), [&](uint64_t i) {
+      const uint64_t first = (wave + i) * kTileRows;
+      RowTile(task, hessian, group, first,
+              std::min(kTileRows, task.rows - first), params, codes->data())
+          .Run(block);
+    });
+    task.subject.Report(done * tiles + std::min(tiles, wave + kWave),
+                        passes * tiles);
+  }
+}
+
+// Parameters with double quantized scales as they are read back.
+ParamSet AsStored(const Config& config, const ParamSet& params) {
+  const uint64_t count = params.scales.size();
+  std::vector<float> bytes(DivCeil(StoredScaleBytes(config, count), 4));
+  StoreScales(config, params.scales.data(), count,
+              reinterpret_cast<uint8_t*>(bytes.data()));
+  StoredScales stored;
+  stored.double_quant = true;
+  stored.count = count;
+  stored.data = reinterpret_cast<const uint8_t*>(bytes.data());
+  ParamSet result = params;
+  stored.Read(0, count, result.scales.data());
+  for (float& scale : result.scales) {
+    if (std::fabs(scale) < FLT_MIN) scale = 0.0f;
+  }
+  return result;
+}
+
 // Codes for all elements, and parameters, which start as those of the plain
-// rule.
+// rule. Integer codes are those of the scales as they are stored, which are
+// known when all have been found.
 void QuantizeRows(const LayerTask& task, ParamSet* params,
                   std::vector<int8_t>* codes) {
   const OptimizeOptions& options = task.subject.options();
@@ -287,18 +330,12 @@ void QuantizeRows(const LayerTask& task, ParamSet* params,
                       task.columns % group == 0));
   const Hessian hessian(task, act_order);
   codes->resize(task.rows * task.columns);
-  const uint64_t tiles = DivCeil(task.rows, kTileRows);
-  // Waves of tiles, so that the caller hears how far they are.
-  constexpr uint64_t kWave = 16;
-  for (uint64_t wave = 0; wave < tiles; wave += kWave) {
-    ParallelFor(task.context(), std::min(kWave, tiles - wave), [&](uint64_t i) {
-      const uint64_t first = (wave + i) * kTileRows;
-      RowTile(task, hessian, moving ? group : 0, first,
-              std::min(kTileRows, task.rows - first), params, codes->data())
-          .Run(options.As<uint64_t>(OptimizeOption::kBlock));
-    });
-    task.subject.Report(std::min(tiles, wave + kWave), tiles);
-  }
+  const bool twice =
+      config.double_quant() && task.subject.format().Has(kInteger);
+  CodeRows(task, hessian, moving ? group : 0, 0, twice ? 2 : 1, params, codes);
+  if (!twice) return;
+  ParamSet stored = AsStored(config, *params);
+  CodeRows(task, hessian, 0, 1, 2, &stored, codes);
 }
 
 // Where a row is no better than it was, the start's codes and parameters.

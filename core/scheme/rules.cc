@@ -180,7 +180,9 @@ float RoundScale(float scale, ScaleDType dtype) {
               : a < kLeastF16   ? kLeastF16
                                 : F32FromF16(F16FromF32(a));
   } else {
-    rounded = a >= kGreatestBF16 ? kGreatestBF16 : F32FromBF16(BF16FromF32(a));
+    rounded = a >= kGreatestBF16 ? kGreatestBF16
+              : a < kLeastBF16   ? kLeastBF16
+                                 : F32FromBF16(BF16FromF32(a));
   }
   return scale < 0.0f ? -rounded : rounded;
 }
