@@ -30,6 +30,7 @@ _bnq() {
   done
   case $command:$prev in
     quantize:-o|quantize:--output) _bnq_files; return ;;
+    quantize:--max-shard-size) return ;;
     quantize:--threads) return ;;
     quantize:--include) return ;;
     quantize:--exclude) return ;;
@@ -72,7 +73,7 @@ _bnq() {
     calibrate:--max-shrink) return ;;
     calibrate:--percentile) return ;;
     calibrate:--kl-variant) _bnq_words "tensorrt onnxruntime"; return ;;
-    calibrate:--last-bin) _bnq_words "keep drop"; return ;;
+    calibrate:--mse-variant) _bnq_words "exhaustive pytorch"; return ;;
     calibrate:--non-finite) _bnq_words "error skip"; return ;;
     calibrate:--outliers) _bnq_words "none percentile deviations"; return ;;
     calibrate:--outlier-percentile) return ;;
@@ -80,6 +81,7 @@ _bnq() {
     calibrate:--moments) _bnq_words "off on"; return ;;
     calibrate:--histogram) _bnq_words "off on"; return ;;
     dequantize:-o|dequantize:--output) _bnq_files; return ;;
+    dequantize:--max-shard-size) return ;;
     dequantize:--threads) return ;;
     dequantize:--dtype) _bnq_words "f32 f16 bf16"; return ;;
     dequantize:--overflow) _bnq_words "error saturate keep"; return ;;
@@ -91,11 +93,11 @@ _bnq() {
   esac
   case $command:$cur in
     :*) _bnq_words "quantize calibrate dequantize inspect verify diff presets info -h --help --version" ;;
-    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --json --threads --no-mmap -q --quiet --include --exclude --tensor --compress --calibration --method --activations --preset --config --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold" ;;
+    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --max-shard-size --json --threads --no-mmap -q --quiet --include --exclude --tensor --compress --calibration --method --activations --preset --config --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold" ;;
     quantize:*) _bnq_files ;;
-    calibrate:-*) _bnq_words "-h --help -o --output --name --merge --svg --dry-run --force --json --threads --no-mmap -q --quiet --method --granularity --axis --scheme --bins --bits --levels --averaging --max-growth --max-shrink --percentile --kl-variant --last-bin --non-finite --outliers --outlier-percentile --outlier-deviations --moments --histogram" ;;
+    calibrate:-*) _bnq_words "-h --help -o --output --name --merge --svg --dry-run --force --json --threads --no-mmap -q --quiet --method --granularity --axis --scheme --bins --bits --levels --averaging --max-growth --max-shrink --percentile --kl-variant --mse-variant --non-finite --outliers --outlier-percentile --outlier-deviations --moments --histogram" ;;
     calibrate:*) _bnq_files ;;
-    dequantize:-*) _bnq_words "-h --help -o --output --dry-run --force --json --threads --no-mmap -q --quiet --dtype --overflow" ;;
+    dequantize:-*) _bnq_words "-h --help -o --output --dry-run --force --max-shard-size --json --threads --no-mmap -q --quiet --dtype --overflow" ;;
     dequantize:*) _bnq_files ;;
     inspect:-*) _bnq_words "-h --help --json --threads --no-mmap -q --quiet" ;;
     inspect:*) _bnq_files ;;

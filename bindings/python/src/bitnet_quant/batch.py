@@ -9,6 +9,7 @@ import numpy as np
 from . import _abi, errors
 from . import context as contexts
 from ._arrays import ArrayArgument, DTypeLike, dtype_id, dtype_name, holder_of, new_or, pointer
+from ._handles import Handle
 from ._loader import library
 from ._options import OptionValue
 from .config import Config, ConfigLike, as_config
@@ -40,7 +41,7 @@ def quantize_batch(arrays: Iterable[np.ndarray[Any, Any]], config: Optional[Conf
         (_abi.bnq_array * count)(*(source.struct for source in sources)),
         _pointers(codes, ctypes.c_uint8), _sizes_of(codes), _pointers(scales), _sizes_of(scales),
         _pointers(zero_points, ctypes.c_int8), _sizes_of(zero_points), tensors)
-    return [QuantizedTensor._own(Handle(tensor, "bnq_tensor_destroy", keep=parts))
+    return [QuantizedTensor._own(Handle(tensor, library().bnq_tensor_destroy, keep=parts))
             for tensor, *parts in zip(tensors, codes, scales, zero_points)]
 
 
