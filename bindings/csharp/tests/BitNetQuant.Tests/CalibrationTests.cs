@@ -194,7 +194,7 @@ public sealed class CalibrationTests
         Assert.Throws<NotFoundException>(() => calibration.ObserveFile(directory["missing"]));
 
         calibration.ObserveFile(directory["batch.npy"], asName: "layer.bias");
-        Assert.Equal(2ul, calibration["layer.bias"].Batches);
+        Assert.Equal(2, calibration["layer.bias"].BatchCount);
     }
 
     [Fact]

@@ -291,6 +291,8 @@ pub const BNQ_WRITE_OVERWRITE: i32 = 1;
 pub const BNQ_WRITE_COMPRESS: i32 = 2;
 /// Do everything but write.
 pub const BNQ_WRITE_DRY_RUN: i32 = 4;
+/// (`bnq_write_file`) Where the output is a symbolic link, take its place instead of that of
+/// the file it leads to.
 pub const BNQ_WRITE_REPLACE_LINK: i32 = 8;
 
 // 10. Calibration ------------------------------------------------------------

@@ -39,6 +39,15 @@ impl Choice for Format {
     }
 }
 
+impl TryFrom<OptionValue> for Format {
+    type Error = Error;
+
+    /// [`Error::Unsupported`] for what no id can be.
+    fn try_from(value: OptionValue) -> Result<Format> {
+        Format::from_option(value)
+    }
+}
+
 macro_rules! choices {
     ($($(#[$doc:meta])* $name:ident: $of:ident::$option:ident {
         $($(#[$value_doc:meta])* $value:ident = $code:ident,)*

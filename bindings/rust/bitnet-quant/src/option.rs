@@ -1,9 +1,8 @@
 //! Options as the library lists them: those of a config here, those of a calibrator in
 //! `calibration/option.rs`, those of an optimizer in `optimization/option.rs`.
 
-use crate::config::Config;
 use crate::error::{check, Result};
-use crate::ffi;
+use crate::ffi::{self, Handle};
 use bitnet_quant_sys as sys;
 use std::fmt;
 
@@ -267,7 +266,14 @@ option_type! {
     /// The options of a config that the library has.
     fn options() of BNQ_OPTIONS_CONFIG;
     parse(option, text) {
-        Config::builder().set(option.name(), text).build()?.get(option)
+        // SAFETY: a place for the handle.
+        let config = Handle::create(|out| unsafe { sys::bnq_config_create(out) })?;
+        // SAFETY: the options of a live config that nobody else has.
+        unsafe {
+            let options = sys::bnq_config_settings(config.as_ptr());
+            set_text(options, option.name(), &text)?;
+            option.read(options)
+        }
     }
 }
 

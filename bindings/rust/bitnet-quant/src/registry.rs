@@ -1,6 +1,5 @@
 //! Data types and formats: ids that the library gives a meaning to.
 
-use crate::choice::Choice;
 use crate::error::{check, Error, Result};
 use crate::ffi;
 use crate::library::{check_library, expect_library};
@@ -237,15 +236,6 @@ impl Format {
 impl From<Format> for OptionValue {
     fn from(format: Format) -> OptionValue {
         OptionValue::Int(format.0.into())
-    }
-}
-
-impl TryFrom<OptionValue> for Format {
-    type Error = Error;
-
-    /// [`Error::Unsupported`] for what no id can be.
-    fn try_from(value: OptionValue) -> Result<Format> {
-        Format::from_option(value)
     }
 }
 
