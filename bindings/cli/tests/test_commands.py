@@ -132,7 +132,7 @@ def test_info():
         assert line.endswith(" active") == (name == active["name"])
     for format_ in value["formats"]:
         assert format_["description"] in text
-    assert list(value["options"]) == ["calibrator", "config", "optimizer"]
+    assert list(value["options"]) == ["config", "calibrator", "optimizer"]
     for option in sum(value["options"].values(), []):
         assert re.search(rf"^{option['name']} +{option['default']} .*"
                          + re.escape(option["description"]), text, re.MULTILINE)

@@ -101,7 +101,7 @@ def test_the_order_of_preset_config_and_options(model, tmp_path):
 @pytest.mark.parametrize(
     "options, messages",
     [
-        (["--preset", "nf5"], ["--preset", "'nf5'", "nf4_double_quant", "aggressive"]),
+        (["--preset", "nf5"], ["--preset", '"nf5"', "nf4_double_quant", "aggressive"]),
         (["--preset", ""], ["--preset", "nf4"]),
         (["--preset", "format=int8"], ["--preset", "nf4"]),
         (["--preset", "nf4", "--preset", "fp4"], ["--preset"]),

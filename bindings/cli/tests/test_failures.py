@@ -50,8 +50,13 @@ def test_directory_as_input(model, tmp_path):
     run("quantize", folder, "-o", tmp_path / "out.bnq")
     run("quantize", model, "-o", tmp_path / "same.bnq")
     assert (tmp_path / "out.bnq").read_bytes() == (tmp_path / "same.bnq").read_bytes()
-    alone.with_name("other.safetensors").write_bytes(model.read_bytes())
-    assert "other.safetensors" in run("inspect", folder, code=3).stderr
+    # One of the usual name goes first; else it is not known which is meant.
+    other = alone.with_name("other.safetensors")
+    other.write_bytes(model.read_bytes())
+    assert run_json("inspect", folder)["tensors"] == run_json("inspect", alone)["tensors"]
+    alone.rename(folder / "one.safetensors")
+    error = run("inspect", folder, code=3).stderr
+    assert "one.safetensors" in error and "other.safetensors" in error
 
 
 @pytest.mark.parametrize("content, name", [

@@ -93,8 +93,6 @@ def test_errors_name_the_array():
         bq.quantize_batch([ARRAYS[3], ARRAYS[3].T])
     with pytest.raises(TypeError, match=r"arrays\[0\] must be a numpy array, got list"):
         bq.quantize_batch([[1.0]])
-    with pytest.raises(bq.UnsupportedError, match="outlier"):
-        bq.quantize_batch(ARRAYS, "int8_outliers")
 
 
 def test_dequantize_refuses():

@@ -80,7 +80,7 @@ def cancelled(tmp_path):
      lambda _: bq.quantize(VALUES, format="ternary", scheme="asymmetric")),
     (bq.OutOfMemoryError, "", out_of_memory),
     (bq.CorruptFileError, "", lambda _: bq.open_file(b"\xff" * 100)),
-    (bq.InputOutputError, "", lambda tmp_path: bq.open_file(tmp_path)),
+    (bq.InputOutputError, "", lambda tmp_path: bq.Writer(tmp_path / "none" / "a.bnq").close()),
     (bq.NoDataError, "", lambda _: bq.compare(VALUES[:0], VALUES[:0])),
     (bq.CancelledError, "", cancelled),
     (bq.InternalError, "runner", internal),

@@ -107,7 +107,7 @@ def test_quantize_into(case):
         bq.quantize_into(source(case), codes, scales, zero_points, dtype=case["dtype"], **config)
 
     if keeps_outliers(case):
-        with pytest.raises(bq.UnsupportedError, match="outlier"):
+        with pytest.raises(bq.InvalidArgumentError, match="outlier"):
             quantize()
         return
     assert bq.quantized_sizes(case["shape"], **config) == (
@@ -122,8 +122,7 @@ def test_batches(context):
     """All cases of one config and dtype in one call."""
     batches = {}
     for case in cases("quantize.json"):
-        if not keeps_outliers(case):
-            batches.setdefault((case["dtype"], *case["config"].items()), []).append(case)
+        batches.setdefault((case["dtype"], *case["config"].items()), []).append(case)
     assert max(map(len, batches.values())) > 1
     for (dtype, *config), batch in batches.items():
         tensors = bq.quantize_batch(map(source, batch), bq.Config.from_dict(dict(config)),
@@ -136,19 +135,22 @@ def test_batches(context):
 
 
 @by_name("quantize.json")
-def test_from_packed(case):
+def test_from_parts(case):
     zero_points = np.array(case["zero_points"], np.int8)
     packed = np.frombuffer(bytes.fromhex(case["packed"]), np.uint8)
 
-    def make():
-        return bq.QuantizedTensor.from_packed(packed, stored_scales(case), zero_points,
-                                              shape=case["shape"], **case["config"])
-
-    if keeps_outliers(case):
-        with pytest.raises(bq.UnsupportedError, match="outlier"):
-            make()
-    else:
-        check(make(), case)
+    outliers = {}
+    if case.get("outlier_columns"):
+        values = np.frombuffer(bytes.fromhex(case["outlier_values"]),
+                               np.float16 if case["outlier_dtype"] == "F16" else np.uint16)
+        outliers = {"outlier_columns": np.array(case["outlier_columns"], np.uint32),
+                    "outlier_values": values}
+    parts = {"codes": packed, "scales": stored_scales(case), "zero_points": zero_points}
+    check(bq.QuantizedTensor.from_parts({**parts, **outliers}, shape=case["shape"],
+                                        **case["config"]), case)
+    if not outliers:
+        check(bq.QuantizedTensor.from_packed(*parts.values(), shape=case["shape"],
+                                             **case["config"]), case)
 
 
 @by_name("quantize.json")

@@ -111,9 +111,9 @@ void AddNotes(const bnq_calibration* calibration, std::vector<Row>& rows) {
                  ".input_scale");
   }
   for (Row& row : rows) {
-    if (row.note.empty() && zeros.count(row.name) != 0) {
-      row.note = "0: only zeros were observed";
-    }
+    if (zeros.count(row.name) == 0) continue;
+    row.note += row.note.empty() ? "" : "; ";
+    row.note += "0: only zeros were observed";
   }
 }
 
