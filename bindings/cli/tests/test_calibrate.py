@@ -220,7 +220,7 @@ def test_zeros_have_a_note(tmp_path):
     run("calibrate", path, "-o", tmp_path / "c.bnq")
     value = by_name(run_json("quantize", DEMO, "--dry-run", "--calibration", tmp_path / "c.bnq"))
     assert "zeros" in value["zeros.input_scale"]["note"]
-    assert "note" not in value["x.input_scale"]
+    assert value["x.input_scale"]["note"] == "added"
 
 
 def test_what_cannot_be_merged(data, tmp_path):
@@ -410,11 +410,12 @@ def test_disk_full(data, tmp_path, handler):
     assert str(out) in run("calibrate", data, "-o", out, "--force", **limited).stderr
     error = run("calibrate", data, "--dry-run", "--force", "--svg", picture.parent, **limited)
     assert 'layers.0.svg": File too large' in error.stderr
-    # All or nothing: the pictures are larger than the calibration.
-    small = ["-o", out, "--histogram", "on", "--bins", "2", "--moments", "off"]
+    # All or nothing: the picture is larger than the calibration.
+    few = write_safetensors(data, {"layers.0": np.linspace(0, 1, 64, dtype=np.float32)})
+    small = ["-o", out, "--histogram", "on", "--bins", "64", "--moments", "off"]
     limited["preexec_fn"] = lambda: (signal.signal(signal.SIGXFSZ, handler),
                                      resource.setrlimit(resource.RLIMIT_FSIZE, (2500, 2500)))
-    error = run("calibrate", data, *small, "--force", "--svg", picture.parent, **limited)
+    error = run("calibrate", few, *small, "--force", "--svg", picture.parent, **limited)
     assert 'layers.0.svg": File too large' in error.stderr
     assert listing(picture.parent) == {"layers.0.svg": b"precious"}
     assert listing(tmp_path) == {"data.safetensors": data.read_bytes(), "out.bnq": b"precious"}
