@@ -24,7 +24,7 @@ public sealed class HeaderTests
         ["float"] = typeof(float), ["double"] = typeof(double), ["bnq_status"] = typeof(int),
         ["char"] = typeof(byte), ["void"] = typeof(void),
         ["bnq_array"] = typeof(BnqArray), ["bnq_allocator"] = typeof(BnqAllocator),
-        ["bnq_runner"] = typeof(BnqRunner),
+        ["bnq_runner"] = typeof(BnqRunner), ["bnq_part"] = typeof(BnqPart),
     };
 
     private static readonly Dictionary<string, Type> Handles = new()
@@ -125,10 +125,11 @@ public sealed class HeaderTests
     [Fact]
     public void StructuresHaveTheLayoutOfTheHeader()
     {
-        Assert.Equal(["bnq_allocator", "bnq_array", "bnq_runner"], Abi.Structs.Select(structure => structure.Name).Order());
+        Assert.Equal(["bnq_allocator", "bnq_array", "bnq_part", "bnq_runner"], Abi.Structs.Select(structure => structure.Name).Order());
         Assert.Equal(Layout("bnq_array"), ManagedLayout<BnqArray>());
         Assert.Equal(Layout("bnq_allocator"), ManagedLayout<BnqAllocator>());
         Assert.Equal(Layout("bnq_runner"), ManagedLayout<BnqRunner>());
+        Assert.Equal(Layout("bnq_part"), ManagedLayout<BnqPart>());
     }
 
     [Fact]
@@ -154,7 +155,8 @@ public sealed class HeaderTests
 
             // What a function returns is borrowed: a handle would free it.
             bool bare = frees || returned;
-            bool list = Regex.IsMatch(native, @"\* *const *\*");
+            // Lists of handles, and the place of one that is optional.
+            bool list = Regex.IsMatch(native, @"\* *const *\*") || type == typeof(nint).MakePointerType();
             return list ? type == typeof(nint).MakePointerType()
                 : stars == 2 ? type == handle.MakeByRefType()
                 : type == (bare ? typeof(nint) : handle);
@@ -183,7 +185,7 @@ public sealed class HeaderTests
         return stars == 0 ? type == expected : type == expected.MakePointerType() || type == expected.MakeByRefType();
     }
 
-    /// <summary>Size and offsets that C gives a structure of pointers and 32-bit integers.</summary>
+    /// <summary>Size and offsets that C gives a structure of pointers and 32-bit or 64-bit integers.</summary>
     private static List<int> Layout(string structure)
     {
         var result = new List<int>();
@@ -191,7 +193,8 @@ public sealed class HeaderTests
         foreach (Named field in Abi.Structs.Single(candidate => candidate.Name == structure).Fields)
         {
             // A callback has parameters and no type.
-            int size = field.Type is null || field.Type.EndsWith('*') ? IntPtr.Size : sizeof(int);
+            int size = field.Type is null || field.Type.EndsWith('*') ? IntPtr.Size
+                : field.Type.EndsWith("64_t", StringComparison.Ordinal) ? sizeof(long) : sizeof(int);
             offset = (offset + size - 1) / size * size;
             result.Add(offset);
             offset += size;
@@ -212,6 +215,7 @@ public sealed class HeaderTests
             bool pointer = field.FieldType.IsPointer || field.FieldType.IsFunctionPointer;
             object one = field.FieldType.IsPointer ? Pointer.Box((void*)-1, field.FieldType)
                 : pointer ? (nint)(-1)
+                : field.FieldType == typeof(ulong) ? ulong.MaxValue
                 : field.FieldType == typeof(uint) ? uint.MaxValue : -1;
             field.SetValue(boxed, one);
             T value = (T)boxed;

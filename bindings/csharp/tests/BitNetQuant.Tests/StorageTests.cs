@@ -152,8 +152,14 @@ public sealed class StorageTests
         Assert.Equal<uint>([0], scalar.Outliers.Columns.ToArray());
         Assert.Equal([8f], scalar.ToArray());
 
-        Assert.Throws<UnsupportedException>(
-            () => QuantizedTensor.FromCodes(new byte[60], new float[6], [], [6, 10], config));
+        // All parts make the same tensor, and those without the outliers one that has none.
+        using QuantizedTensor made = QuantizedTensor.FromData(
+            tensor.Codes.Span, tensor.ScaleData.Span, [], tensor.Outliers, [2, 3, Features], config);
+        Assert.Equal(outliers.Columns.ToArray(), made.Outliers.Columns.ToArray());
+        Assert.Equal(outliers.Values.ToArray(), made.Outliers.Values.ToArray());
+        Assert.Equal(restored, made.ToArray());
+        using QuantizedTensor without = QuantizedTensor.FromCodes(new byte[60], new float[6], [], [6, 10], config);
+        Assert.True(without.Outliers.IsEmpty);
     }
 
     [Fact]

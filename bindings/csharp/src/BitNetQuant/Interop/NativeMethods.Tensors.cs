@@ -30,7 +30,7 @@ internal static unsafe partial class NativeMethods
         void** scales, ulong* scaleBytes, sbyte** zeroPoints, ulong* zeroPointCounts, nint* tensors);
 
     [LibraryImport(LibraryName)]
-    internal static partial nint bnq_part_name(int part);
+    internal static partial byte* bnq_part_name(int part);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_tensor_create(
