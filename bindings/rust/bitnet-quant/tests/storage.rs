@@ -5,7 +5,7 @@ mod common;
 
 use bitnet_quant::{
     dynamic_map, no_progress, quantize_batch, ArrayView, Config, Context, DType, Error, File,
-    FileKind, Packing, QuantizedTensor, ScaleDType, WriteOptions, Writer,
+    FileKind, Packing, Part, QuantizedTensor, ScaleDType, WriteOptions, Writer,
 };
 use common::{weights, TempDir};
 use std::borrow::Cow;
@@ -132,8 +132,14 @@ fn outliers_are_kept_in_16_bits() {
     let outliers = tensor.outliers().unwrap();
     assert_eq!(outliers.values.dtype(), DType::BF16);
 
-    // They cannot be given from elsewhere.
+    // All parts make the same tensor, and those without the outliers one that has none.
     let config = tensor.config().unwrap();
+    let parts: Vec<_> = Part::ALL.iter().map(|&part| tensor.part(part)).collect();
+    let made = QuantizedTensor::from_parts(&context, &config, &[6, 10], &parts).unwrap();
+    let found = made.outliers().unwrap();
+    assert_eq!(found.columns, outliers.columns);
+    assert_eq!(found.values.as_bytes(), outliers.values.as_bytes());
+    assert_eq!(made.dequantize(&context), tensor.dequantize(&context));
     let made = QuantizedTensor::from_codes(
         &context,
         &config,
@@ -142,7 +148,7 @@ fn outliers_are_kept_in_16_bits() {
         &tensor.scales(),
         &[],
     );
-    assert!(matches!(made, Err(Error::Unsupported(_))), "{:?}", made);
+    assert!(made.unwrap().outliers().is_none());
 }
 
 #[test]
