@@ -75,7 +75,7 @@ class ClampCounter {
 
   // Of elements [begin, end).
   uint64_t Count(uint64_t begin, uint64_t end) const {
-      std::vector<float> x(kChunk + kLanes);
+    std::vector<float> x(kChunk + kLanes);
     uint64_t count = 0;
     for (uint64_t at = begin; at < end; at += kChunk) {
       const size_t m =

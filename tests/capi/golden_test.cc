@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/capi/capi_test_util.h"
+#include "capi_test_util.h"
 
 namespace bnq_test {
 namespace {

@@ -27,8 +27,8 @@ int main(void) {
   if (bnq_config_create(&config) != BNQ_OK) return fail("config");
   if (bnq_tensor_quantize(NULL, config, &array, &tensor) != BNQ_OK)
     return fail("quantize");
-  if (bnq_tensor_dequantize(NULL, tensor, BNQ_DTYPE_F32, BNQ_OVERFLOW_ERROR, back, sizeof back) !=
-      BNQ_OK)
+  if (bnq_tensor_dequantize(NULL, tensor, BNQ_DTYPE_F32, BNQ_OVERFLOW_ERROR,
+                            back, sizeof back) != BNQ_OK)
     return fail("dequantize");
   bnq_tensor_destroy(tensor);
   bnq_config_destroy(config);

@@ -311,6 +311,7 @@ TEST(Optimize, ReadsEveryTypeAndPolicy) {
     request.activations = method[1] == 'p' ? &inputs : nullptr;
     OptimizeRequest plain = request;
     plain.source = seen.View();
+    plain.source.shape = request.source.shape;
     plain.config.SetText("clip", "0");
     const OptimizeResult a = Optimize(Context(), request);
     const OptimizeResult b = Optimize(Context(), plain);

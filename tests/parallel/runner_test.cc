@@ -96,7 +96,8 @@ TEST(Pool, ItsThreadsHaveTheLibrarysFloatingPointEnvironment) {
       std::this_thread::yield();
     }
     if (std::this_thread::get_id() == caller) return;
-    others += std::fegetround() == FE_TONEAREST;
+    const volatile float one = 1.0f, tiny = 1e-10f;
+    others += one + tiny == one;
   });
   std::fesetround(FE_TONEAREST);
   EXPECT_EQ(others, 2);

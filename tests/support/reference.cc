@@ -380,14 +380,16 @@ std::string WorseThanGrid(const Format& format, const Config& config,
       greatest = std::fmax(greatest, std::fabs(static_cast<double>(x[i])));
     }
     // Squares of float32 vanish below this, and sums are rounded.
-    const double slack = 1e-36 * greatest * greatest *
-                         static_cast<double>(segments[s].elements.size());
+    const double n = static_cast<double>(segments[s].elements.size());
+    const double vanishing = 1e-36 * greatest * greatest * n;
     const double error = SquaredError(format, variant, segments[s], x, params);
     if (segments[s].elements.empty() || greatest == 0.0) continue;
     for (const Range range : GridOf(format, variant, segments[s], x)) {
       const Params other = bnq::ParamsOf(format, variant, range);
       const double least = SquaredError(format, variant, segments[s], x, other);
-      if (error <= least * (1.0 + 1e-5) + slack) continue;
+      // Each difference is rounded like the value, 2^-24 of the greatest.
+      const double rounding = 2.4e-7 * greatest * std::sqrt(least * n);
+      if (error <= least * (1.0 + 1e-5) + rounding + vanishing) continue;
       return "segment " + std::to_string(s) + ": " + std::to_string(error) +
              " with scale " + std::to_string(params.scale) + ", " +
              std::to_string(least) + " with " + std::to_string(other.scale);
