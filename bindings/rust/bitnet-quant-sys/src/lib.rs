@@ -357,8 +357,7 @@ extern "C" {
     /// A tensor of parts made elsewhere.
     pub fn bnq_tensor_create(
         context: *mut bnq_context, config: *const bnq_config, rank: i32, shape: *const u64,
-        parts: *const bnq_part, part_count: u32, flags: i32,
-        out_tensor: *mut *mut bnq_tensor,
+        parts: *const bnq_part, part_count: u32, flags: i32, out_tensor: *mut *mut bnq_tensor,
     ) -> bnq_status;
     /// Frees a tensor; NULL is fine.
     pub fn bnq_tensor_destroy(tensor: *mut bnq_tensor);
@@ -439,8 +438,7 @@ extern "C" {
 
     /// Opens a model file for reading.
     pub fn bnq_file_open(
-        context: *mut bnq_context, path: *const c_char, flags: i32,
-        out_file: *mut *mut bnq_file,
+        context: *mut bnq_context, path: *const c_char, flags: i32, out_file: *mut *mut bnq_file,
     ) -> bnq_status;
     /// Opens a model file in memory, which must outlive the handle and its tensors.
     pub fn bnq_file_open_memory(
@@ -528,8 +526,7 @@ extern "C" {
     ) -> bnq_status;
     /// Writes any bytes to a file, as whole or not at all.
     pub fn bnq_write_file(
-        context: *mut bnq_context, path: *const c_char, data: *const c_void, bytes: u64,
-        flags: i32,
+        context: *mut bnq_context, path: *const c_char, data: *const c_void, bytes: u64, flags: i32,
     ) -> bnq_status;
 
     // 9. Plans, conversion, comparison
@@ -558,8 +555,7 @@ extern "C" {
     pub fn bnq_dequantize_file(
         context: *mut bnq_context, input: *const c_char, output: *const c_char, dtype: i32,
         overflow: i32, flags: i32, max_shard_bytes: u64, progress: bnq_progress_fn,
-        opaque: *mut c_void,
-        out_report: *mut *mut bnq_report,
+        opaque: *mut c_void, out_report: *mut *mut bnq_report,
     ) -> bnq_status;
     /// Compares the tensors of two model files.
     pub fn bnq_compare_files(

@@ -6,8 +6,8 @@ use crate::context::Context;
 use crate::error::{check, Result};
 use crate::ffi::{expect_bytes, expect_length, pointer_mut, Shape};
 use bitnet_quant_sys as sys;
-use std::ptr;
 use std::fmt;
+use std::ptr;
 
 /// The sizes of what quantizing an array of some shape gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

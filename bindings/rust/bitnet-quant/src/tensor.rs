@@ -429,7 +429,11 @@ fn create(
 ) -> Result<Handle<sys::bnq_tensor>> {
     let (codes, scales, zero_points) = parts;
     QuantizedSizes::of(config, shape)?.check(codes.len(), scales.len(), zero_points.len())?;
-    let part = |part, bytes| PartData { part, dtype: None, bytes };
+    let part = |part, bytes| PartData {
+        part,
+        dtype: None,
+        bytes,
+    };
     // SAFETY: i8 has the layout of u8.
     let zero_points = unsafe { ffi::slice(zero_points.as_ptr().cast(), zero_points.len() as u64) };
     let parts = [

@@ -177,7 +177,10 @@ fn values_have_the_names_of_the_library() {
     }
     assert_eq!(CalibrationMethod::MinMax.to_string(), "minmax");
     assert_eq!(KlVariant::TensorRt.to_string(), "tensorrt");
-    assert_eq!("pytorch".parse::<MseVariant>().unwrap(), MseVariant::PyTorch);
+    assert_eq!(
+        "pytorch".parse::<MseVariant>().unwrap(),
+        MseVariant::PyTorch
+    );
     assert_eq!("1".parse::<OutlierRule>().unwrap(), OutlierRule::Percentile);
     refused(
         "best".parse::<CalibrationMethod>(),
