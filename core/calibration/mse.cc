@@ -45,17 +45,17 @@ bool SearchEnd(int64_t last, const ErrorOf& error_of, double* least,
     return better = true;
   };
   const std::vector<int64_t> edges = Edges(last, 64);
-  size_t best = 0;
+  // Where none is better, what is next to the whole range may yet be.
+  size_t best = edges.size() - 1;
   for (size_t i = 0; i < edges.size(); ++i) {
     if (attempt(edges[i])) best = i;
   }
-  if (!better) return false;
   const int64_t from = edges[best == 0 ? 0 : best - 1];
   const int64_t to = edges[std::min(best + 1, edges.size() - 1)];
   // Of values far from 0 and close together there are more than are of use.
   const int64_t step = 1 + (to - from) / 256;
   for (int64_t k = from + step; k < to; k += step) attempt(k);
-  return true;
+  return better;
 }
 
 // The best pair of ends, below and above 0; the objective looks at `levels`
