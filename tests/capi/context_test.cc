@@ -108,6 +108,9 @@ TEST_F(ForkTest, BeforeThePoolHasStarted) {
 }
 
 TEST_F(ForkTest, WhileOtherThreadsAreInsideOperations) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizer's own allocator does not survive such a fork";
+#endif
   std::atomic<bool> stop{false};
   std::atomic<int> rounds{0};
   std::vector<std::thread> threads;
