@@ -159,23 +159,36 @@ Params SegmentParams(const Format& format, const Config& config,
                        RangeOf(bnq::StatisticOf(format, variant), segment, x));
 }
 
-// Ranges that a search must not be worse than.
-std::vector<Range> GridOf(const Format& format, const Variant& variant,
-                          const Segment& segment, const std::vector<float>& x) {
+// Parameters that a search must not be worse than. Where scales are float32 and
+// in proportion to ranges a factor is that of the scale, else of the range.
+std::vector<Params> GridOf(const Format& format, const Variant& variant,
+                           const Segment& segment,
+                           const std::vector<float>& x) {
   Variant plain = variant, absmax = variant;
   plain.scale_rule = ScaleRule::kDefault;
   absmax.scale_rule = ScaleRule::kAbsMax;
   const Range widest = RangeOf(bnq::StatisticOf(format, absmax), segment, x);
-  std::vector<Range> ranges = {
-      RangeOf(bnq::StatisticOf(format, plain), segment, x)};
+  std::vector<Params> grid = {bnq::ParamsOf(
+      format, variant, RangeOf(bnq::StatisticOf(format, plain), segment, x))};
+  const Params whole = bnq::ParamsOf(format, variant, widest);
+  const bool proportional = variant.scheme == Scheme::kSymmetric &&
+                            variant.scale_dtype == bnq::ScaleDType::kF32;
   const int step = segment.elements.size() > 5000 ? 25 : 1;
   for (int k = 0; k <= 100; k += step) {
-    const double factor = 0.8 + 0.4 * k / 100.0;
-    ranges.push_back(
+    const double factor = 0.8 + 0.004 * k;
+    Params params = bnq::ParamsOf(
+        format, variant,
         {static_cast<float>(std::fmax(widest.lo * factor, -FLT_MAX)),
          static_cast<float>(std::fmin(widest.hi * factor, FLT_MAX))});
+    const float scale = whole.scale * static_cast<float>(factor);
+    // Not where the range's was brought within what a scale may be.
+    if (proportional && std::fabs(scale - params.scale) <=
+                            4 * FLT_EPSILON * std::fabs(params.scale)) {
+      params.scale = scale;
+    }
+    grid.push_back(params);
   }
-  return ranges;
+  return grid;
 }
 
 double SquaredError(const Format& format, Variant variant,
@@ -379,17 +392,21 @@ std::string WorseThanGrid(const Format& format, const Config& config,
     for (uint64_t i : segments[s].elements) {
       greatest = std::fmax(greatest, std::fabs(static_cast<double>(x[i])));
     }
-    // Squares of float32 vanish below this, and sums are rounded.
+    // What the library compares is float32. Of a chunk of 4096 values each
+    // error (exact but for its rounding), its square, and every addition are
+    // off by 2^-24 of themselves at most: a sum of the grid's by 85 times that
+    // (64 additions of a block's quarter, 2 of quarters, 16 of blocks), one of
+    // the fit behind it by 265 (256 of a lane, 4 of lanes); sums of chunks are
+    // float64. Each comparison may err by twice as much. Squares are off by
+    // 2^-150, too, of values of which the greatest is 1e-6 at least.
     const double n = static_cast<double>(segments[s].elements.size());
-    const double vanishing = 1e-36 * greatest * greatest * n;
+    const double vanishing = 1e-33 * greatest * greatest * n;
+    constexpr double kRounding = 2 * (85 + 265) * 5.97e-8;
     const double error = SquaredError(format, variant, segments[s], x, params);
     if (segments[s].elements.empty() || greatest == 0.0) continue;
-    for (const Range range : GridOf(format, variant, segments[s], x)) {
-      const Params other = bnq::ParamsOf(format, variant, range);
+    for (const Params other : GridOf(format, variant, segments[s], x)) {
       const double least = SquaredError(format, variant, segments[s], x, other);
-      // Each difference is rounded like the value, 2^-24 of the greatest.
-      const double rounding = 2.4e-7 * greatest * std::sqrt(least * n);
-      if (error <= least * (1.0 + 1e-5) + rounding + vanishing) continue;
+      if (error <= least * (1.0 + kRounding) + vanishing) continue;
       return "segment " + std::to_string(s) + ": " + std::to_string(error) +
              " with scale " + std::to_string(params.scale) + ", " +
              std::to_string(least) + " with " + std::to_string(other.scale);
