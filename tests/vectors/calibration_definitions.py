@@ -14,7 +14,7 @@ from common import listed
 from definitions import F32, FLT_MAX
 
 DEFAULTS = {
-    "method": "minmax", "granularity": "tensor", "axis": "0", "scheme": "symmetric",
+    "method": "minmax", "granularity": "tensor", "axis": "-1", "scheme": "symmetric",
     "bins": "2048", "bits": "8", "levels": "0", "averaging": "0.01", "max_growth": "0.5",
     "max_shrink": "0.1", "percentile": "99.99", "kl_variant": "tensorrt",
     "mse_variant": "exhaustive", "non_finite": "error", "outliers": "none",

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes quantize.json, metrics.json, errors.json, config.json, calibration.json and
-post_training.json.
+"""Writes quantize.json, metrics.json, errors.json, config.json, calibration.json,
+post_training.json and optimization.json.
 
 They go beside this file. The expected values are derived from the definitions
 (definitions.py, calibration_definitions.py), with numpy, and never with libbnq:
@@ -24,6 +24,7 @@ import every_format
 import float_formats
 import integer_formats
 import metric_cases
+import optimization_cases
 import philox
 import post_training_cases
 import refusals
@@ -64,6 +65,9 @@ def main():
     write(target / "post_training.json",
           "Batches of activations, what they are to be quantized into, and what comes of it.",
           post_training_cases.cases())
+    write(target / "optimization.json",
+          "Arrays, what they are quantized into with which search, and what that finds.",
+          optimization_cases.cases())
 
 
 if __name__ == "__main__":

@@ -368,6 +368,31 @@ def test_post_training(case, context):
         assert found.clamped == case["clamped"]
 
 
+@by_name("optimization.json")
+def test_optimization(case, context):
+    """What each method finds, and what is gained by it."""
+    config = bq.Config.from_dict(case["config"])
+    given = case["activations"]
+    inputs = None if given is None else floats(given["input"]).reshape(given["shape"])
+    array = floats(case["input"]).reshape(case["shape"])
+    found = bq.Optimizer(**case["options"]).quantize(array, config, activations=inputs,
+                                                     context=context)
+    assert found.tensor.unpack().ravel().tolist() == case["codes"]
+    assert found.tensor.scales.view(np.uint32).tolist() == bits(case["scales"]).tolist()
+    zero_points = found.tensor.zero_points
+    assert ([] if zero_points is None else zero_points.tolist()) == case["zero_points"]
+    scales = found.input_scales
+    assert ([] if scales is None else scales.view(np.uint32).tolist()
+            ) == bits(case["input_scales"]).tolist()
+    for name, expected in case["figures"].items():
+        assert getattr(found.figures, name) == pytest.approx(expected, rel=1e-9), name
+
+
+def test_optimization_cases_cover_every_method():
+    methods = {case["options"]["method"] for case in cases("optimization.json")}
+    assert methods == {method.value for method in bq.OptimizationMethod}
+
+
 def test_calibration_cases_cover_every_method_and_statistic():
     found = cases("calibration.json")
     methods = {case["options"].get("method", "minmax") for case in found}
