@@ -1,7 +1,9 @@
+#include <chrono>
 #include <cstddef>
 
 #include "capi/guard.h"
 #include "core/base/fp_environment.h"
+#include "core/base/tick.h"
 #include "core/io/held_outputs.h"
 #include "core/parallel/runner.h"
 
@@ -112,6 +114,28 @@ bnq_status bnq_context_set_mapping(bnq_context* context, int32_t mapping) {
       Fail(Status::kInvalidArgument, "mapping = ", mapping, ", must be 0 or 1");
     }
     core.map_files = mapping == 1;
+  });
+}
+
+bnq_status bnq_context_set_interrupt(bnq_context* context,
+                                     bnq_interrupt_fn interrupt, void* opaque) {
+  return Guard([&] {
+    Context& core = Required(context, "context").core;
+    if (interrupt == nullptr) {
+      core.tick = nullptr;
+      return;
+    }
+    core.tick = [interrupt, opaque] {
+      // Of this thread, whatever operations it works for.
+      static thread_local std::chrono::steady_clock::time_point asked;
+      if (!CallScope::IsInCall()) return;
+      const auto now = std::chrono::steady_clock::now();
+      if (now - asked < kTickInterval) return;
+      asked = now;
+      if (CallOut([&] { return interrupt(opaque); }) != 0) {
+        Fail(Status::kCancelled, "cancelled by the context's interrupt");
+      }
+    };
   });
 }
 

@@ -58,6 +58,18 @@ bnq_status TranslateException() noexcept {
   }
 }
 
+namespace {
+
+thread_local uint32_t calls = 0;  // one within a callback of another
+
+}  // namespace
+
+CallScope::CallScope() noexcept { ++calls; }
+
+CallScope::~CallScope() { --calls; }
+
+bool CallScope::IsInCall() noexcept { return calls != 0; }
+
 const Context& ContextOf(const bnq_context* context) {
   static const Context defaults;
   return context != nullptr ? context->core : defaults;

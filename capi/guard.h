@@ -52,11 +52,22 @@ namespace capi {
 // Called while an exception is handled; sets the thread's last error.
 bnq_status TranslateException() noexcept;
 
+// A thread that is in a call of the ABI, unlike one that does tasks for it.
+class CallScope {
+ public:
+  CallScope() noexcept;
+  ~CallScope();
+  CallScope(const CallScope&) = delete;
+  CallScope& operator=(const CallScope&) = delete;
+  static bool IsInCall() noexcept;
+};
+
 // Runs f, which may throw anything, at the boundary, in the library's own
 // floating-point environment.
 template <class F>
 bnq_status Guard(F&& f) noexcept {
   const FpEnvironment environment;
+  const CallScope scope;
   try {
     f();
     return BNQ_OK;

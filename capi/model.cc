@@ -30,11 +30,14 @@ bnq_status bnq_plan_add(bnq_plan* plan, const char* glob, int32_t min_rank,
   return Guard([&] {
     Required(plan, "plan");
     Required(glob, "glob");
-    if (min_rank < 0 || min_rank > kMaxRank) {
+    if (min_rank < BNQ_MIN_RANK_NAMED || min_rank > kMaxRank) {
       Fail(Status::kInvalidArgument, "min_rank = ", min_rank, ", must be 0 to ",
-           kMaxRank);
+           kMaxRank, " or BNQ_MIN_RANK_*");
     }
-    plan->core.Add(glob, min_rank,
+    const int rank = min_rank == BNQ_MIN_RANK_ALL     ? Plan::kMinRankAll
+                     : min_rank == BNQ_MIN_RANK_NAMED ? Plan::kMinRankNamed
+                                                      : min_rank;
+    plan->core.Add(glob, rank,
                    config ? std::optional<Config>(config->core) : std::nullopt);
   });
 }

@@ -70,6 +70,11 @@ bnq_status bnq_dtype_id(const char* name, int32_t* out_dtype) {
   });
 }
 
+int32_t bnq_dtype_is_source(int32_t dtype) {
+  const DTypeInfo* info = FindDType(dtype);
+  return info != nullptr && IsSource(info->dtype);
+}
+
 uint32_t bnq_dtype_bits(int32_t dtype) {
   const DTypeInfo* info = FindDType(dtype);
   return info ? info->bits : 0;

@@ -368,17 +368,17 @@ double bnq_tensor_bits_per_weight(const bnq_tensor* tensor) {
   return tensor ? tensor->core->bits_per_weight() : 0.0;
 }
 
-bnq_status bnq_tensor_unpack(bnq_context* /*context*/, const bnq_tensor* tensor,
+bnq_status bnq_tensor_unpack(bnq_context* context, const bnq_tensor* tensor,
                              int8_t* codes, uint64_t count) {
   return Guard([&] {
     const QuantizedTensor& t = TensorOf(tensor);
     CheckCount(count, t.shape().elements(), "count");
     if (count != 0) Required(codes, "codes");
-    UnpackCodes(t, 0, count, codes);
+    UnpackCodes(ContextOf(context), t, 0, count, codes);
   });
 }
 
-bnq_status bnq_pack(bnq_context* /*context*/, const bnq_config* config,
+bnq_status bnq_pack(bnq_context* context, const bnq_config* config,
                     int32_t rank, const uint64_t* shape, const int8_t* codes,
                     uint64_t count, uint8_t* packed, uint64_t packed_bytes) {
   return Guard([&] {
@@ -391,7 +391,7 @@ bnq_status bnq_pack(bnq_context* /*context*/, const bnq_config* config,
       Required(codes, "codes");
       Required(packed, "packed");
     }
-    PackCodes(c, s, codes, packed);
+    PackCodes(ContextOf(context), c, s, codes, packed);
   });
 }
 

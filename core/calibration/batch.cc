@@ -84,6 +84,21 @@ class Batch::ScratchPool {
       free_.push_back(&item);
     }
   }
+  // Of a task, as long as it runs.
+  class Lease {
+   public:
+    explicit Lease(ScratchPool* pool) : pool_(pool), item_(pool->Take()) {}
+    ~Lease() { pool_->Give(item_); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    Scratch* get() const { return item_; }
+
+   private:
+    ScratchPool* const pool_;
+    Scratch* const item_;
+  };
+
+ private:
   Scratch* Take() {
     std::lock_guard<std::mutex> lock(mutex_);
     if (free_.empty()) {
@@ -99,7 +114,6 @@ class Batch::ScratchPool {
     free_.push_back(item);
   }
 
- private:
   std::mutex mutex_;
   std::vector<Scratch> items_;
   std::vector<Scratch*> free_;
@@ -227,6 +241,7 @@ void Batch::ForEachChunk(uint64_t group, uint64_t begin, uint64_t end,
     const size_t count =
         static_cast<size_t>(std::min<uint64_t>(end - at, kChunk));
     FetchTile(first, width, at, count, scratch);
+    context_.Tick();
     for (uint64_t c = 0; c < width; ++c) {
       f(first + c, scratch->tile.as<float>() + c * kTileStride, count);
     }
@@ -321,7 +336,8 @@ void Batch::SummarizeChunks(bool least, ChannelStats* stats,
   const auto run = [&](uint64_t task) {
     const uint64_t group = task / segments;
     const uint64_t begin = task % segments * kSegment;
-    Scratch* scratch = pool.Take();
+    const ScratchPool::Lease lease(&pool);
+    Scratch* const scratch = lease.get();
     SegmentStats segment[kMaxGroup];
     const uint64_t first = group * group_;
     ForEachChunk(group, begin, std::min(per_channel, begin + kSegment), scratch,
@@ -342,7 +358,6 @@ void Batch::SummarizeChunks(bool least, ChannelStats* stats,
                    if (least)
                      s.least = std::min(s.least, kernels.least(x, count));
                  });
-    pool.Give(scratch);
     const uint64_t width = std::min(group_, channels_ - first);
     std::lock_guard<std::mutex> lock(mutex);
     for (uint64_t c = 0; c < width; ++c) {
@@ -365,7 +380,9 @@ void Batch::PrepareTally(size_t counters) {
   counters_ = counters;
 }
 
-void Batch::Tally(const ChannelBins* bins, const ObserveHook& hook) {
+void Batch::Tally(const ChannelBins* bins, bool cancellable,
+                  const ObserveHook& hook) {
+  if (!cancellable) context_.tick = nullptr;
   const CalibrationKernels& kernels = GetCalibrationKernels();
   const uint64_t per_channel = outer_ * inner_;
   // A tiled group is one task: its channels have too many counters to hold
@@ -378,7 +395,8 @@ void Batch::Tally(const ChannelBins* bins, const ObserveHook& hook) {
     const uint64_t group = task / segments;
     const uint64_t begin = task % segments * segment;
     const uint64_t end = std::min(per_channel, begin + segment);
-    Scratch* scratch = pool_->Take();
+    const ScratchPool::Lease lease(pool_.get());
+    Scratch* const scratch = lease.get();
     float* const finite = scratch->chunk.as<float>() + kTileStride;
     // Worth the sub-histograms, or shared with other tasks.
     const bool tally =
@@ -425,7 +443,6 @@ void Batch::Tally(const ChannelBins* bins, const ObserveHook& hook) {
                    pending += count;
                  });
     if (pending != 0) add();
-    pool_->Give(scratch);
   };
   RunTasks(tasks, hook, run, [] { return true; });
 }

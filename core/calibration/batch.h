@@ -46,8 +46,10 @@ class Batch {
   void Summarize(bool least, ChannelStats* stats, const ObserveHook& hook);
   // Takes the memory that counting needs: no channel has more counters.
   void PrepareTally(size_t counters);
-  // Counts each channel's values, after Summarize and PrepareTally.
-  void Tally(const ChannelBins* bins, const ObserveHook& hook);
+  // Counts each channel's values, after Summarize and PrepareTally. Without
+  // `cancellable` only the hook can stop it.
+  void Tally(const ChannelBins* bins, bool cancellable,
+             const ObserveHook& hook);
 
  private:
   struct Scratch;
@@ -72,7 +74,7 @@ class Batch {
   void FetchTile(uint64_t channel, uint64_t width, uint64_t begin, size_t count,
                  Scratch* scratch) const;
 
-  const Context& context_;
+  Context context_;
   const CalibrationOptions& options_;
   const ArrayView array_;
   SourceView source_;

@@ -140,6 +140,13 @@ void Calibrator::Observe(const Context& context, const ArrayView& array,
                          growth[c].memory.size() / sizeof(uint64_t)});
   }
   if (histogram) batch.PrepareTally(counters);
+  // What is cancelled is taken back, unless a copy takes longer than counting,
+  // which then goes on to its end.
+  std::unique_ptr<Calibrator> before;
+  if (histogram && context.tick &&
+      counters * n * sizeof(uint64_t) <= batch.elements() * sizeof(float)) {
+    before = Clone(context);
+  }
 
   const Method& method = MethodOf(options_.method());
   for (size_t c = 0; c < channels.size(); ++c) {
@@ -164,7 +171,12 @@ void Calibrator::Observe(const Context& context, const ArrayView& array,
   ++batches_;
   if (!histogram) return;
   interrupted_ = true;
-  batch.Tally(bins.data(), hook);
+  try {
+    batch.Tally(bins.data(), before != nullptr, hook);
+  } catch (...) {
+    if (before != nullptr) *this = std::move(*before);
+    throw;
+  }
   interrupted_ = false;
 }
 
@@ -221,7 +233,7 @@ Calibrator::Limits Calibrator::LimitsOf(uint64_t index) const {
   return limits;
 }
 
-Range Calibrator::RangeOf(uint64_t index) const {
+Range Calibrator::RangeOf(const Context& context, uint64_t index) const {
   const Channel& channel = channels_[index];
   if (channel.stats.count == 0) {
     Fail(Status::kNoData, "channel ", index, " has not had any finite value");
@@ -247,12 +259,13 @@ Range Calibrator::RangeOf(uint64_t index) const {
       clipped[static_cast<size_t>(bin)] += counts[i];
     }
     range =
-        method.find({options_, limits.lo, limits.hi, channel.followed,
+        method.find({context, options_, limits.lo, limits.hi, channel.followed,
                      channel.stats.zeros, channel.histogram, clipped.data()});
   } else {
-    range = method.find({options_, channel.stats.min, channel.stats.max,
-                         channel.followed, channel.stats.zeros,
-                         channel.histogram, counts.data()});
+    range =
+        method.find({context, options_, channel.stats.min, channel.stats.max,
+                     channel.followed, channel.stats.zeros, channel.histogram,
+                     counts.data()});
     range.lo = std::min(std::max(range.lo, limits.lo), limits.hi);
     range.hi = std::min(std::max(range.hi, limits.lo), limits.hi);
   }
@@ -267,7 +280,7 @@ std::vector<Range> Calibrator::Ranges(const Context& context) const {
   ChannelAt(0);
   std::vector<Range> ranges(channels_.size());
   ParallelFor(context, ranges.size(),
-              [&](uint64_t c) { ranges[c] = RangeOf(c); });
+              [&](uint64_t c) { ranges[c] = RangeOf(context, c); });
   return ranges;
 }
 
@@ -321,6 +334,7 @@ std::unique_ptr<Calibrator> Calibrator::Clone(const Context& context) const {
     to.stats = from.stats;
     to.followed = from.followed;
     to.histogram = from.histogram.Clone(context);
+    context.Tick();
   }
   return clone;
 }
@@ -329,6 +343,10 @@ void Calibrator::Merge(const Context& context, const Calibrator& other) {
   CheckUsable();
   other.CheckUsable();
   for (const OptionInfo& info : CalibrationOptions::Table()) {
+    // Of tensors it says nothing.
+    const bool is_axis =
+        info.id == static_cast<int32_t>(CalibrationOption::kAxis);
+    if (is_axis && !options_.per_channel()) continue;
     const double ours = options_.Number(info);
     const double theirs = other.options_.Number(info);
     if (ours != theirs) {
@@ -364,6 +382,7 @@ void Calibrator::Merge(const Context& context, const Calibrator& other) {
   for (size_t c = 0; c < histograms; ++c) {
     growth[c] = PlanGrowth(context, channels_[c], others[c].stats,
                            others[c].histogram.least());
+    context.Tick();
   }
   fine_ = fine_ && others[0].histogram.fine();
   for (size_t c = 0; c < channels_.size(); ++c) {

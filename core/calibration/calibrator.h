@@ -36,9 +36,10 @@ class Calibrator {
   void SetFloat(int32_t option, double value);
   void SetText(const std::string& option, const std::string& value);
 
-  // A batch. If it fails nothing has changed, unless values were being counted
-  // already (out of memory, a failing runner, the hook): from then on all fails
-  // with INTERNAL until Reset.
+  // A batch. If it fails nothing has changed; so too if the context's tick
+  // cancels it. But where there is no tick, or the state is larger than the
+  // batch, and values were being counted already (a failing runner, the hook):
+  // from then on all fails with INTERNAL until Reset.
   void Observe(const Context& context, const ArrayView& array,
                const ObserveHook& hook);
   // How many times Observe reads each element.
@@ -100,7 +101,7 @@ class Calibrator {
   void ParseHistogram(const Context& context, Parser* parser, Channel* channel);
   const Channel& ChannelAt(uint64_t channel) const;
   Limits LimitsOf(uint64_t channel) const;
-  Range RangeOf(uint64_t channel) const;
+  Range RangeOf(const Context& context, uint64_t channel) const;
 
   CalibrationOptions options_;
   std::vector<Channel> channels_;

@@ -117,7 +117,9 @@ ErrorHistogram CompareSides(const Context& context, uint64_t elements,
     c.errors.resize(bins);
     c.a.resize(bins);
     c.b.resize(bins);
+    // On this thread, with the tick.
     Context serial;
+    serial.tick = context.tick;
     const uint64_t begin = tasks * share / shares * kTask;
     const uint64_t end =
         std::min(elements, tasks * (share + 1) / shares * kTask);

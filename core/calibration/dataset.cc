@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/tick.h"
 #include "core/io/model_file.h"
 
 namespace bnq {
@@ -95,7 +96,7 @@ void VisitArrays(const Context& context, const std::string& path,
 
 void ObserveItem(const Context& context, const std::string& path,
                  const Item& item, uint64_t done, uint64_t total,
-                 const Progress& progress, Calibrator* calibrator) {
+                 TickingProgress* progress, Calibrator* calibrator) {
   const uint64_t elements = item.array.shape.elements();
   const uint64_t passes = static_cast<uint64_t>(calibrator->passes());
   uint64_t read = 0;
@@ -106,11 +107,10 @@ void ObserveItem(const Context& context, const std::string& path,
     calibrator->Observe(context, item.array, [&](uint64_t begin, uint64_t end) {
       item.release(begin, end);
       read += end - begin;
-      if (!progress) return;
       const double share =
           static_cast<double>(read) /
           (static_cast<double>(elements) * static_cast<double>(passes));
-      progress(
+      progress->Report(
           done + static_cast<uint64_t>(share * static_cast<double>(item.bytes)),
           total, item.name);
     });
@@ -136,9 +136,11 @@ std::vector<DataArray> FindArrays(const Context& context,
   return arrays;
 }
 
-void ObserveArrays(const Context& context, const std::string& path,
+void ObserveArrays(const Context& caller, const std::string& path,
                    const std::string* name, const Progress& progress,
                    const CalibratorOf& calibrator_of) {
+  TickingProgress ticking(caller, progress);
+  const Context& context = ticking.context();
   uint64_t total = 0;
   std::vector<std::string> files;
   for (const DataArray& array : FindArrays(context, path, name)) {
@@ -150,11 +152,11 @@ void ObserveArrays(const Context& context, const std::string& path,
   uint64_t done = 0;
   for (const std::string& file : files) {
     VisitArrays(context, file, name, true, [&](const Item& item) {
-      if (progress) progress(done, total, item.name);
-      ObserveItem(context, file, item, done, total, progress,
+      ticking.Report(done, total, item.name);
+      ObserveItem(context, file, item, done, total, &ticking,
                   calibrator_of(item.name));
       done += item.bytes;
-      if (progress) progress(done, total, item.name);
+      ticking.Report(done, total, item.name);
     });
   }
 }

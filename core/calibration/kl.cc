@@ -97,13 +97,13 @@ Range Find(const Observed& o) {
   if (o.options.kl_variant() == KlVariant::kOnnxRuntime) {
     const HistogramView view =
         SymmetricViewOf(o.window(), o.counts, o.min, o.max);
-    const KlThreshold best = SearchKlOnnxRuntime(view, levels);
+    const KlThreshold best = SearchKlOnnxRuntime(view, levels, o.context);
     range.lo = std::max(o.min, static_cast<float>(view.Edge(best.begin)));
     range.hi = std::min(o.max, static_cast<float>(view.Edge(best.end)));
     return range;
   }
   const HistogramView view = AbsViewOf(o.window(), o.counts, o.min, o.max);
-  const KlThreshold best = SearchKlTensorRt(view, levels);
+  const KlThreshold best = SearchKlTensorRt(view, levels, o.context);
   const float amax =
       std::min(o.absmax(), static_cast<float>(view.Edge(best.end)));
   range.lo = std::max(o.min, -amax);
@@ -113,7 +113,8 @@ Range Find(const Observed& o) {
 
 }  // namespace
 
-KlThreshold SearchKlTensorRt(const HistogramView& histogram, size_t levels) {
+KlThreshold SearchKlTensorRt(const HistogramView& histogram, size_t levels,
+                             const Context& context) {
   std::vector<double> counts(histogram.counts.begin(), histogram.counts.end());
   const size_t n = counts.size();
   KlThreshold best;
@@ -126,6 +127,7 @@ KlThreshold SearchKlTensorRt(const HistogramView& histogram, size_t levels) {
   for (size_t i = 0; i < n; ++i) {
     inside += counts[i];
     if (i + 1 < levels) continue;
+    context.Tick();
     const double d = KlTensorRt(counts, i + 1, levels, inside, total - inside);
     if (d <= best.divergence) best = {0, i + 1, d};
   }
@@ -170,13 +172,15 @@ double KlOnnxRuntime(const HistogramView& histogram, size_t levels, size_t i) {
   return divergence.total();
 }
 
-KlThreshold SearchKlOnnxRuntime(const HistogramView& histogram, size_t levels) {
+KlThreshold SearchKlOnnxRuntime(const HistogramView& histogram, size_t levels,
+                                const Context& context) {
   const size_t n = histogram.counts.size(), middle = n / 2;
   KlThreshold best;
   best.end = n;
   best.divergence = kInfinity;
   if (n < levels || levels < 2) return best;
   for (size_t i = levels / 2; i <= middle; ++i) {
+    context.Tick();
     const double d = KlOnnxRuntime(histogram, levels, i);
     // Where all are infinite, the first of them is the reference's choice and
     // would be a bad one: the whole histogram stays.

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/context.h"
 #include "core/calibration/histogram.h"
 #include "core/calibration/options.h"
 #include "core/scheme/format.h"
@@ -17,6 +18,8 @@ namespace bnq {
 
 // What is known of a channel: of one value at least.
 struct Observed {
+  // Its tick is called within a long search.
+  const Context& context;
   const CalibrationOptions& options;
   float min, max;
   // What `follow` has made of its batches.
@@ -53,7 +56,8 @@ extern const Method kKlMethod;
 extern const Method kMseMethod;
 extern const Method kAdaptiveMethod;
 
-// The searches behind the methods, on any histogram.
+// The searches behind the methods, on any histogram. They call the context's
+// tick.
 
 // The upper edge of the bin of |x| up to which there are `count` values.
 double MagnitudeOf(const std::vector<Cell>& cells, uint64_t count);
@@ -67,9 +71,11 @@ struct KlThreshold {
   double divergence = 0.0;
 };
 // Of |x|, into `levels` levels (TensorRT): bins 0 .. end - 1.
-KlThreshold SearchKlTensorRt(const HistogramView& histogram, size_t levels);
+KlThreshold SearchKlTensorRt(const HistogramView& histogram, size_t levels,
+                             const Context& context = Context());
 // Of x, as many bins below 0 as above it (ONNX Runtime).
-KlThreshold SearchKlOnnxRuntime(const HistogramView& histogram, size_t levels);
+KlThreshold SearchKlOnnxRuntime(const HistogramView& histogram, size_t levels,
+                                const Context& context = Context());
 // The divergence of one candidate: half-width i.
 double KlOnnxRuntime(const HistogramView& histogram, size_t levels, size_t i);
 
@@ -105,7 +111,8 @@ struct MseBins {
   size_t first = 0, last = 0;  // inclusive
 };
 // Into `levels` levels (PyTorch's HistogramObserver).
-MseBins SearchMsePyTorch(const HistogramView& histogram, size_t levels);
+MseBins SearchMsePyTorch(const HistogramView& histogram, size_t levels,
+                         const Context& context = Context());
 
 }  // namespace bnq
 

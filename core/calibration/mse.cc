@@ -34,11 +34,12 @@ std::vector<int64_t> Edges(int64_t last, int64_t dense) {
 // The least error of ends at k bins from 0: error_of(k), for some k in 0 ..
 // last. True where it is below *least, which it becomes.
 template <class ErrorOf>
-bool SearchEnd(int64_t last, const ErrorOf& error_of, double* least,
-               int64_t* found) {
+bool SearchEnd(const Context& context, int64_t last, const ErrorOf& error_of,
+               double* least, int64_t* found) {
   bool better = false;
   const auto attempt = [&](int64_t k) {
     const double error = error_of(k);
+    context.Tick();
     if (!(error < *least)) return false;
     *least = error;
     *found = k;
@@ -61,8 +62,8 @@ bool SearchEnd(int64_t last, const ErrorOf& error_of, double* least,
 // The best pair of ends, below and above 0; the objective looks at `levels`
 // levels of each.
 template <class ErrorOf>
-bool SearchPairs(int64_t last_below, int64_t last_above, size_t levels,
-                 const ErrorOf& error_of, double* least,
+bool SearchPairs(const Context& context, int64_t last_below, int64_t last_above,
+                 size_t levels, const ErrorOf& error_of, double* least,
                  std::pair<int64_t, int64_t>* found) {
   constexpr size_t kMost = 1 << 20;
   std::vector<int64_t> below, above;
@@ -73,6 +74,7 @@ bool SearchPairs(int64_t last_below, int64_t last_above, size_t levels,
   }
   bool better = false;
   for (const int64_t lo : below) {
+    context.Tick();
     for (const int64_t hi : above) {
       const double error = error_of(lo, hi);
       if (!(error < *least)) continue;
@@ -100,7 +102,7 @@ Range Search(const MseObjective& objective, const HistogramView& view,
   std::pair<double, double> best = {min, max};
   double least = objective(min, max);
   if (SearchEnd(
-          last(std::max(-min, max)),
+          o.context, last(std::max(-min, max)),
           [&](int64_t k) {
             const auto range = narrowed(k);
             return objective(range.first, range.second);
@@ -112,7 +114,8 @@ Range Search(const MseObjective& objective, const HistogramView& view,
   bool moves = !o.options.symmetric() && min < 0 && max > 0;
   std::pair<int64_t, int64_t> ends;
   if (moves && SearchPairs(
-                   last(-min), last(max), std::min(levels, view.counts.size()),
+                   o.context, last(-min), last(max),
+                   std::min(levels, view.counts.size()),
                    [&](int64_t lo, int64_t hi) {
                      return objective(std::max(min, -edge(lo)),
                                       std::min(max, edge(hi)));
@@ -123,7 +126,7 @@ Range Search(const MseObjective& objective, const HistogramView& view,
   for (int round = 0; moves && round < 4; ++round) {
     moves = false;
     if (SearchEnd(
-            last(max),
+            o.context, last(max),
             [&](int64_t k) {
               return objective(best.first, std::min(max, edge(k)));
             },
@@ -132,7 +135,7 @@ Range Search(const MseObjective& objective, const HistogramView& view,
       moves = true;
     }
     if (SearchEnd(
-            last(-min),
+            o.context, last(-min),
             [&](int64_t k) {
               return objective(std::max(min, -edge(k)), best.second);
             },
@@ -162,7 +165,7 @@ Range Find(const Observed& o) {
                                o.options.symmetric()),
                   view, levels, o);
   }
-  const MseBins bins = SearchMsePyTorch(view, levels);
+  const MseBins bins = SearchMsePyTorch(view, levels, o.context);
   Range range;
   range.lo = std::max(o.min, static_cast<float>(view.Edge(bins.first)));
   range.hi = std::min(o.max, static_cast<float>(view.Edge(bins.last + 1)));

@@ -50,7 +50,8 @@ double ErrorOf(const HistogramView& histogram, size_t first, size_t last,
 
 }  // namespace
 
-MseBins SearchMsePyTorch(const HistogramView& histogram, size_t levels) {
+MseBins SearchMsePyTorch(const HistogramView& histogram, size_t levels,
+                         const Context& context) {
   const size_t n = histogram.counts.size();
   MseBins best;
   if (n == 0) return best;
@@ -66,6 +67,7 @@ MseBins SearchMsePyTorch(const HistogramView& histogram, size_t levels) {
   double alpha = 0.0, beta = 1.0;
   double least = std::numeric_limits<double>::infinity();
   while (alpha < beta) {
+    context.Tick();
     const double next_alpha = alpha + kStep, next_beta = beta - kStep;
     size_t l = best.first, r = best.last;
     while (l < best.last && cumulative[l] < next_alpha * total) ++l;

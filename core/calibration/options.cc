@@ -38,7 +38,8 @@ constexpr OptionInfo kOptions[kNumCalibrationOptions] = {
            "How the range is found"),
     Choice(Option::kGranularity, "granularity", kGranularities, 0,
            "Whether channels have ranges of their own"),
-    Integer(Option::kAxis, "axis", -8, 7, 0,
+    // Activations are [..., features]: of weights, [out, in], it is 0.
+    Integer(Option::kAxis, "axis", -8, 7, -1,
             "Dimension of the channels, negative from the end"),
     Choice(Option::kScheme, "scheme", kSchemes, 0,
            "Whether the range is around zero or that of the values"),

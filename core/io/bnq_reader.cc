@@ -436,10 +436,7 @@ BnqSectionReader::BnqSectionReader(const Context& context,
                                    const BnqReader& reader,
                                    const BnqEntry& entry,
                                    const BnqSection& section)
-    : allocator_(context.allocator),
-      reader_(reader),
-      entry_(entry),
-      section_(section) {}
+    : context_(context), reader_(reader), entry_(entry), section_(section) {}
 
 BnqSectionReader::~BnqSectionReader() = default;
 
@@ -449,8 +446,8 @@ void BnqSectionReader::LoadChunk() {
   const size_t raw = section_.ChunkRawBytes(i);
   chunk_ = reader_.file().data() + chunk.offset;
   if (chunk.compressed) {
-    if (buffer_.size() < raw) buffer_ = Buffer(allocator_, raw);
-    if (!inflater_) inflater_ = std::make_unique<Inflater>(allocator_);
+    if (buffer_.size() < raw) buffer_ = context_.Allocate(raw);
+    if (!inflater_) inflater_ = std::make_unique<Inflater>(context_.allocator);
     if (!inflater_->Expand(chunk_, chunk.stored_bytes, buffer_.data(), raw)) {
       FailChunk(reader_, entry_, section_, i,
                 "is not DEFLATE data of its size");
@@ -478,6 +475,7 @@ void BnqSectionReader::Read(void* out, uint64_t bytes) {
     }
     position_ += n;
     bytes -= n;
+    context_.Tick();
   }
 }
 

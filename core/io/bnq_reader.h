@@ -66,13 +66,14 @@ class BnqSectionReader final : public SectionReader {
 
   uint64_t remaining() const override { return section_.raw_bytes - position_; }
   // The next bytes, at most remaining() (INVALID_ARGUMENT); only checks them
-  // where out is NULL. CORRUPT_FILE names the tensor and the chunk.
+  // where out is NULL. CORRUPT_FILE names the tensor and the chunk. The
+  // context's tick is called behind each chunk.
   void Read(void* out, uint64_t bytes) override;
 
  private:
   void LoadChunk();
 
-  Allocator allocator_;
+  const Context context_;
   const BnqReader& reader_;
   const BnqEntry& entry_;
   const BnqSection& section_;

@@ -13,8 +13,8 @@ namespace {
 
 class MemoryReader final : public SectionReader {
  public:
-  MemoryReader(const uint8_t* data, uint64_t bytes)
-      : next_(data), remaining_(bytes) {}
+  MemoryReader(const Context& context, const uint8_t* data, uint64_t bytes)
+      : context_(context), next_(data), remaining_(bytes) {}
 
   uint64_t remaining() const override { return remaining_; }
   void Read(void* out, uint64_t bytes) override {
@@ -22,13 +22,25 @@ class MemoryReader final : public SectionReader {
       Fail(Status::kInvalidArgument, "reading ", bytes, " bytes, but only ",
            remaining_, " of the array are left");
     }
-    if (bytes == 0) return;
-    if (out != nullptr) std::memcpy(out, next_, static_cast<size_t>(bytes));
-    next_ += bytes;
-    remaining_ -= bytes;
+    uint8_t* to = static_cast<uint8_t*>(out);
+    while (bytes != 0) {
+      const uint64_t n = std::min(bytes, kPiece);
+      if (to != nullptr) {
+        std::memcpy(to, next_, static_cast<size_t>(n));
+        to += n;
+      }
+      next_ += n;
+      remaining_ -= n;
+      bytes -= n;
+      context_.Tick();
+    }
   }
 
  private:
+  // Bytes between two ticks; they may be on a slow disk.
+  static constexpr uint64_t kPiece = uint64_t{1} << 20;
+
+  const Context context_;
   const uint8_t* next_;
   uint64_t remaining_;
 };
@@ -99,8 +111,8 @@ void PlainContainerReader::Release(size_t index, size_t /*section*/,
 }
 
 std::unique_ptr<SectionReader> PlainContainerReader::Open(
-    const Context& /*context*/, size_t index, size_t section) const {
-  return std::make_unique<MemoryReader>(Mapped(index, section),
+    const Context& context, size_t index, size_t /*section*/) const {
+  return std::make_unique<MemoryReader>(context, Mapped(index, 0),
                                         entries_[index].raw_bytes);
 }
 

@@ -49,12 +49,15 @@ void CheckRegular(const std::string& label, const struct stat& status) {
   Fail(Status::kIo, label, " is ", kind, ", must be a regular file");
 }
 
+// Between two ticks.
+constexpr size_t kReadBytes = size_t{4} << 20;
+
 // Where the file cannot be mapped.
-void ReadAll(int fd, const std::string& label, Buffer* buffer) {
+void ReadAll(const Context& context, int fd, const std::string& label,
+             Buffer* buffer) {
   size_t done = 0;
   while (done < buffer->size()) {
-    // The most that Linux reads at once is just below 2 GiB.
-    const size_t want = std::min(buffer->size() - done, size_t{1} << 30);
+    const size_t want = std::min(buffer->size() - done, kReadBytes);
     const ssize_t n = read(fd, buffer->data() + done, want);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) FailSystem(label, "read", errno);
@@ -62,6 +65,7 @@ void ReadAll(int fd, const std::string& label, Buffer* buffer) {
       Fail(Status::kIo, "cannot read ", label, ": it became shorter meanwhile");
     }
     done += static_cast<size_t>(n);
+    context.Tick();
   }
 }
 
@@ -108,7 +112,7 @@ std::shared_ptr<const MappedFile> MappedFile::Open(const Context& context,
     file->mapped_ = true;
   } else {
     file->buffer_ = context.Allocate(size);
-    ReadAll(descriptor.fd, label, &file->buffer_);
+    ReadAll(context, descriptor.fd, label, &file->buffer_);
     file->data_ = file->buffer_.data();
   }
   return file;

@@ -148,6 +148,19 @@ void ModelOutput::BeginEntry(BnqEntry entry) {
   writer_->BeginEntry(std::move(entry));
 }
 
+void ModelOutput::Append(size_t section, const void* data, uint64_t bytes) {
+  // What takes some 50 ms to compress.
+  constexpr uint64_t kPiece = uint64_t{1} << 20;
+  const uint8_t* from = static_cast<const uint8_t*>(data);
+  do {
+    const uint64_t n = std::min(bytes, kPiece);
+    writer_->Append(section, from, n);
+    from += n;
+    bytes -= n;
+    context_.Tick();
+  } while (bytes != 0);
+}
+
 std::string ModelOutput::IndexText(
     const std::vector<std::string>& names) const {
   nlohmann::json index;

@@ -40,9 +40,8 @@ class ModelOutput final : public ContainerWriter {
   const std::vector<size_t>& order() const { return order_; }
 
   void BeginEntry(BnqEntry entry) override;
-  void Append(size_t section, const void* data, uint64_t bytes) override {
-    writer_->Append(section, data, bytes);
-  }
+  // The context's tick is called between pieces of it.
+  void Append(size_t section, const void* data, uint64_t bytes) override;
   uint64_t EndEntry() override { return writer_->EndEntry(); }
   void Finish() override;
 

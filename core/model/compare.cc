@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/base/error.h"
+#include "core/base/tick.h"
 #include "core/io/naming.h"
 #include "core/model/convert.h"
 #include "core/tensor/dequantize.h"
@@ -74,8 +75,8 @@ Metrics NoDifference() {
 
 // Whether the n values of the two are the same float32, bit for bit. Unlike
 // errors that holds of NaN and infinity too.
-bool SameValues(Values a, Values b, uint64_t n, uint64_t slice_elements,
-                const At& at_element) {
+bool SameValues(const Context& context, Values a, Values b, uint64_t n,
+                uint64_t slice_elements, const At& at_element) {
   std::vector<float> values_a(kChunk + kLanes), values_b(kChunk + kLanes);
   for (uint64_t begin = 0; begin < n; begin += slice_elements) {
     const uint64_t end = std::min(n, begin + slice_elements);
@@ -84,6 +85,7 @@ bool SameValues(Values a, Values b, uint64_t n, uint64_t slice_elements,
     const ErrorSums::Side side_b = b.Next(begin, end - begin);
     for (uint64_t at = begin; at < end; at += kChunk) {
       const size_t count = std::min<uint64_t>(kChunk, end - at);
+      context.Tick();
       side_a(at, count, values_a.data());
       side_b(at, count, values_b.data());
       const size_t bytes = count * sizeof(float);
@@ -137,7 +139,7 @@ void CompareEntries(const Context& context,
     }
     if (sums.finite()) {
       row->metrics = sums.Result();
-    } else if (SameValues(Values(context, file_a, a),
+    } else if (SameValues(context, Values(context, file_a, a),
                           Values(context, file_b, b), n, slice_elements,
                           at_element)) {
       row->metrics = NoDifference();
@@ -158,9 +160,11 @@ void CompareEntries(const Context& context,
 
 }  // namespace
 
-Report CompareFiles(const Context& context, const std::string& original,
+Report CompareFiles(const Context& caller, const std::string& original,
                     const std::string& other, const Progress& progress,
                     uint64_t slice_elements) {
+  TickingProgress ticking(caller, progress);
+  const Context& context = ticking.context();
   const auto file_a = ModelFile::Open(context, original);
   const auto file_b = ModelFile::Open(context, other);
   uint64_t total = 0, done = 0;
@@ -176,7 +180,7 @@ Report CompareFiles(const Context& context, const std::string& original,
         !only_a && (a == file_a->entries().end() || b->name < a->name);
     ReportRow row;
     const ModelEntry& shown = only_a ? *a : *b;
-    if (progress) progress(done, total, shown.name);
+    ticking.Report(done, total, shown.name);
     row.name = shown.name;
     row.shape = shown.shape;
     row.format = shown.format;
@@ -190,10 +194,9 @@ Report CompareFiles(const Context& context, const std::string& original,
     } else {
       const double elements = static_cast<double>(shown.shape.elements());
       const At at_element = [&](uint64_t element) {
-        if (!progress) return;
         const double share = static_cast<double>(element) / elements;
         const double bytes = share * static_cast<double>(a->raw_bytes);
-        progress(done + static_cast<uint64_t>(bytes), total, shown.name);
+        ticking.Report(done + static_cast<uint64_t>(bytes), total, shown.name);
       };
       InTensor(shown.name, [&] {
         CompareEntries(context, file_a, *a, file_b, *b, slice_elements,
@@ -207,7 +210,7 @@ Report CompareFiles(const Context& context, const std::string& original,
     }
     if (!only_a) ++b;
   }
-  if (progress) progress(done, total, "");
+  ticking.Report(done, total, "");
   return report;
 }
 

@@ -29,19 +29,19 @@ uint64_t TotalBytes(const ModelFile& file) {
 // Counts bytes of input over the tensors of a file.
 class Meter {
  public:
-  Meter(const Progress& progress, uint64_t total)
-      : progress_(progress), total_(total) {}
+  Meter(TickingProgress* progress, uint64_t total)
+      : progress_(*progress), total_(total) {}
   void Begin(const std::string& item) {
     item_ = item;
     Add(0);
   }
   void Add(uint64_t bytes) {
     done_ += bytes;
-    if (progress_) progress_(std::min(done_, total_), total_, item_);
+    progress_.Report(std::min(done_, total_), total_, item_);
   }
 
  private:
-  const Progress& progress_;
+  TickingProgress& progress_;
   uint64_t total_, done_ = 0;
   std::string item_;
 };
@@ -158,8 +158,8 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
                     const WriteOptions& options, const Progress& progress,
                     const std::vector<ExtraArray>& extra,
                     uint64_t slice_elements) {
-  // Its tick reports to the progress, which may cancel.
-  Context context = caller;
+  TickingProgress ticking(caller, progress);
+  const Context& context = ticking.context();
   const auto file = ModelFile::Open(context, input);
   for (const ExtraArray& array : extra) {
     if (file->Find(array.name) == nullptr) continue;
@@ -173,8 +173,7 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
   RefuseSameFile(*file, output);
   ModelOutput writer(context, output, FileKind::kBnq, options, file->metadata(),
                      {});
-  Meter meter(progress, TotalBytes(*file));
-  if (progress) context.tick = Ticking([&meter] { meter.Add(0); });
+  Meter meter(&ticking, TotalBytes(*file));
   Report report;
   for (const ModelEntry& entry : file->entries()) {
     meter.Begin(entry.name);
@@ -229,8 +228,8 @@ Report DequantizeFile(const Context& caller, const std::string& input,
                       const std::string& output, DType dtype, Overflow overflow,
                       const WriteOptions& options, const Progress& progress,
                       uint64_t slice_elements) {
-  // Its tick reports to the progress, which may cancel.
-  Context context = caller;
+  TickingProgress ticking(caller, progress);
+  const Context& context = ticking.context();
   const auto file = ModelFile::Open(context, input);
   if (!HoldsQuantized(file->kind())) {
     Fail(Status::kUnsupported, "input = ", Quoted(input),
@@ -247,8 +246,7 @@ Report DequantizeFile(const Context& caller, const std::string& input,
   }
   ModelOutput writer(context, output, FileKind::kSafetensors, options,
                      file->metadata(), tensors);
-  Meter meter(progress, TotalBytes(*file));
-  if (progress) context.tick = Ticking([&meter] { meter.Add(0); });
+  Meter meter(&ticking, TotalBytes(*file));
   const uint64_t size = Info(dtype).bits / 8;
   Buffer values;
   std::map<std::string, ReportRow> rows;

@@ -4,6 +4,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
+#include "core/base/tick.h"
 #include "core/io/naming.h"
 #include "core/model/convert.h"
 #include "core/scheme/registry.h"
@@ -105,7 +106,7 @@ std::unique_ptr<QuantizedTensor> Load(
   }
   auto tensor = std::make_unique<QuantizedTensor>(context, config, entry.shape,
                                                   parts, std::move(storage));
-  tensor->Validate();
+  tensor->Validate(context);
   return tensor;
 }
 
@@ -175,12 +176,14 @@ std::unique_ptr<QuantizedTensor> LoadTensor(
   });
 }
 
-void VerifyFile(const Context& context, std::shared_ptr<const ModelFile> file,
+void VerifyFile(const Context& caller, std::shared_ptr<const ModelFile> file,
                 const Progress& progress, uint64_t piece_bytes) {
+  TickingProgress ticking(caller, progress);
+  const Context& context = ticking.context();
   uint64_t total = 0, done = 0;
   for (const ModelEntry& entry : file->entries()) total += entry.stored_bytes;
   for (const ModelEntry& entry : file->entries()) {
-    if (progress) progress(done, total, entry.name);
+    ticking.Report(done, total, entry.name);
     if (entry.format != 0) {
       LoadTensor(context, file, entry);
       file->Release(entry);
@@ -191,7 +194,7 @@ void VerifyFile(const Context& context, std::shared_ptr<const ModelFile> file,
     done += entry.stored_bytes;
   }
   file->VerifyRest();
-  if (progress) progress(done, total, "");
+  ticking.Report(done, total, "");
 }
 
 }  // namespace bnq

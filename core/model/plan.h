@@ -16,6 +16,10 @@ bool GlobMatch(const std::string& glob, const std::string& name);
 
 class Plan {
  public:
+  // What suits a rule for all tensors (vectors such as biases and norms are
+  // small and sensitive), and one for tensors that somebody has named.
+  static constexpr int kMinRankAll = 2, kMinRankNamed = 1;
+
   // No config: matching tensors are left as they are.
   void Add(std::string glob, int min_rank, std::optional<Config> config);
   struct Decision {

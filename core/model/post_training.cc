@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/base/tick.h"
 #include "core/calibration/for_config.h"
 
 namespace bnq {
@@ -68,13 +69,15 @@ std::unique_ptr<QuantizedTensor> QuantizeAuto(const Context& context,
   return QuantizeCalibrated(context, config, calibrator, array, nullptr);
 }
 
-Report PostTrainingQuantizeFile(const Context& context, const Plan& plan,
+Report PostTrainingQuantizeFile(const Context& caller, const Plan& plan,
                                 const CalibrationSet& calibration,
                                 const Config& activations,
                                 const std::string& input,
                                 const std::string& output,
                                 const WriteOptions& options,
                                 const Progress& progress) {
+  TickingProgress ticking(caller, progress);
+  const Context& context = ticking.context();
   std::vector<ExtraArray> extra;
   for (const auto& item : calibration.calibrators()) {
     std::vector<Params> params;
@@ -96,7 +99,7 @@ Report PostTrainingQuantizeFile(const Context& context, const Plan& plan,
       extra.push_back(std::move(zeros));
     }
   }
-  return QuantizeFile(context, plan, input, output, options, progress, extra);
+  return QuantizeFile(caller, plan, input, output, options, progress, extra);
 }
 
 }  // namespace bnq

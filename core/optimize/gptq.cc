@@ -347,7 +347,7 @@ uint64_t KeepBetterRows(const LayerTask& task, const std::vector<double>& after,
       ++kept;
       continue;
     }
-    UnpackCodes(task.start, r * task.columns, task.columns,
+    UnpackCodes(task.context(), task.start, r * task.columns, task.columns,
                 codes->data() + r * task.columns);
     for (uint64_t k = 0; k < task.columns; ++k) {
       const uint64_t p = task.ParamOf(r, k);

@@ -21,7 +21,7 @@ Subject::Subject(const Context& context, const OptimizeRequest& request)
       elements_(quantizer_.elements()),
       bytes_(elements_ * source_.element_size()) {
   if (request_.progress) {
-    context_.tick = Ticking([this] { Report(0, 1); });
+    context_ = Ticking(context, [this] { Report(0, 1); });
   }
   start_ = ParamSet(quantizer_.layout().num_params,
                     config().scheme() == Scheme::kAsymmetric);
@@ -70,7 +70,7 @@ std::unique_ptr<QuantizedTensor> Subject::TensorOf(
 std::unique_ptr<QuantizedTensor> Subject::TensorOf(
     const ParamSet& params, const std::vector<int8_t>& codes) const {
   auto tensor = std::make_unique<QuantizedTensor>(context_, config(), shape());
-  PackCodes(config(), shape(), codes.data(), tensor->mutable_codes());
+  PackCodes(context_, config(), shape(), codes.data(), tensor->mutable_codes());
   StoreParams(params, tensor.get());
   return tensor;
 }

@@ -187,6 +187,8 @@ void ParallelFor(const Context& context, uint64_t count,
     }
   });
   if (error) std::rethrow_exception(error);
+  // This thread may have done none of them.
+  context.Tick();
 }
 
 }  // namespace bnq

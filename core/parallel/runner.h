@@ -32,7 +32,7 @@ uint32_t NumProcessors();
 // task(i) for i below count on the context's runner, or in order on this
 // thread. Rethrows what the task with the least index threw; tasks above it
 // that have not begun by then are skipped. The context's tick is called behind
-// each task.
+// each task, and on this thread at the end.
 void ParallelFor(const Context& context, uint64_t count,
                  const std::function<void(uint64_t)>& task);
 

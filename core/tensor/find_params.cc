@@ -17,6 +17,8 @@ namespace {
 
 // Elements of a task that searches.
 constexpr uint64_t kTaskElements = 65536;
+// Rows of a chunk's width or less between two ticks.
+constexpr uint64_t kTickRows = 1024;
 // Segments up to this length are searched in memory.
 constexpr uint64_t kMaxSegmentInMemory = uint64_t{1} << 20;
 // Chunks whose partial sums are held at a time.
@@ -182,6 +184,7 @@ void ParamFinder::ReduceChannels() {
           LoadElements(source_, at, width, scratch);
           x = scratch;
         }
+        if (o % kTickRows == 0) context_.Tick();
         AccumulateColumns(x, width, sums.as<double>(), mins.as<float>(),
                           maxs.as<float>(), bits.as<uint32_t>());
       }

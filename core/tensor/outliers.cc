@@ -54,6 +54,7 @@ OutlierColumns FindOutliers(const Context& context, const SourceView& source,
     most.assign(features, 0.0f);
     float scratch[kChunk + kLanes];
     for (uint64_t task = m; task < tasks; task += masks) {
+      context.Tick();
       const uint64_t last = std::min(rows, (task + 1) * task_rows);
       for (uint64_t row = task * task_rows; row < last; ++row) {
         for (uint64_t c = 0; c < features; c += kChunk) {

@@ -32,7 +32,10 @@ PartData CodesSize(const Config& config, const Shape& shape, const PartData&,
   return Sized(LayoutOf(config, shape).code_bytes, DType::kU8);
 }
 
-void ValidateCodes(const QuantizedTensor& tensor) {
+// Bytes of codes that are checked between two ticks.
+constexpr uint64_t kTickBytes = uint64_t{1} << 20;
+
+void ValidateCodes(const Context& context, const QuantizedTensor& tensor) {
   const Packing packing = tensor.packing();
   if (packing == Packing::kBits16) return;
   const Format& format = tensor.format();
@@ -59,6 +62,7 @@ void ValidateCodes(const QuantizedTensor& tensor) {
   }
   if (all) return;
   for (uint64_t at = 0; at < layout.code_bytes; ++at) {
+    if (at % kTickBytes == 0) context.Tick();
     if (valid[stored[at]]) continue;
     const uint64_t element = at / layout.row_bytes * layout.columns +
                              at % layout.row_bytes * unit.codes;
@@ -90,7 +94,7 @@ PartData ScalesSize(const Config& config, const Shape& shape, const PartData&,
 
 uint32_t ScalesRole(DType) { return 3; }
 
-void ValidateScales(const QuantizedTensor& tensor) {
+void ValidateScales(const Context&, const QuantizedTensor& tensor) {
   tensor.scales().Validate();
 }
 
@@ -100,7 +104,7 @@ PartData ZeroPointsSize(const Config& config, const Shape& shape,
   return Sized(has ? LayoutOf(config, shape).num_params : 0, DType::kI8);
 }
 
-void ValidateZeroPoints(const QuantizedTensor& tensor) {
+void ValidateZeroPoints(const Context&, const QuantizedTensor& tensor) {
   const CodeRange range = tensor.format().code_range(tensor.config().variant());
   const uint64_t count = tensor.part(Part::kZeroPoints).count;
   for (uint64_t i = 0; i < count; ++i) {
@@ -127,7 +131,7 @@ PartData OutlierColumnsSize(const Config& config, const Shape& shape,
   return Sized(count, DType::kU32);
 }
 
-void ValidateOutlierColumns(const QuantizedTensor& tensor) {
+void ValidateOutlierColumns(const Context&, const QuantizedTensor& tensor) {
   const Outliers outliers = tensor.outliers();
   const uint64_t features = tensor.shape().features();
   for (uint64_t i = 0; i < outliers.count; ++i) {
@@ -151,7 +155,7 @@ uint32_t OutlierValuesRole(DType dtype) {
   return dtype == DType::kF16 ? 6 : dtype == DType::kBF16 ? 7 : 0;
 }
 
-void AnythingGoes(const QuantizedTensor&) {}
+void AnythingGoes(const Context&, const QuantizedTensor&) {}
 
 const PartInfo kParts[kNumParts] = {
     {Part::kCodes, "codes", 1, true, RoleOf<DType::kU8, 2>, CodesSize,

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/base/context.h"
 #include "core/base/dtype.h"
 #include "core/base/shape.h"
 #include "core/scheme/config.h"
@@ -62,7 +63,7 @@ struct PartInfo {
   PartData (*size)(const Config& config, const Shape& shape,
                    const PartData& given, const Parts& before);
   // INVALID_ARGUMENT, naming the index, where its contents cannot be.
-  void (*validate)(const QuantizedTensor& tensor);
+  void (*validate)(const Context& context, const QuantizedTensor& tensor);
 };
 const PartInfo& PartAt(int index);  // below kNumParts, in the order of ids
 // nullptr for an id that is none.

@@ -40,8 +40,8 @@ uint32_t KthGreatest(const float* values, uint64_t n, uint64_t k,
 }
 
 // The value of rank `rank`, 0 the least.
-float ValueOfRank(const Segment& segment, const float* values, uint64_t rank,
-                  bool magnitude) {
+float ValueOfRank(const Context& context, const Segment& segment,
+                  const float* values, uint64_t rank, bool magnitude) {
   if (values != nullptr) {
     const uint64_t n = segment.count();
     if (n - rank <= kFew) {
@@ -69,6 +69,7 @@ float ValueOfRank(const Segment& segment, const float* values, uint64_t rank,
       const size_t count =
           static_cast<size_t>(std::min<uint64_t>(n - at, kChunk));
       segment.Read(at, count, scratch.data());
+      context.Tick();
       for (size_t i = 0; i < count; ++i) {
         const uint32_t key = KeyOf(scratch[i], magnitude);
         if (pass == 0) {
@@ -88,17 +89,17 @@ float ValueOfRank(const Segment& segment, const float* values, uint64_t rank,
 
 }  // namespace
 
-Range PercentileRange(const Config& config, const Segment& segment,
-                      const float* values) {
+Range PercentileRange(const Context& context, const Config& config,
+                      const Segment& segment, const float* values) {
   const uint64_t n = segment.count();
   const double p = config.percentile();
   if (config.scheme() == Scheme::kAsymmetric) {
     const uint64_t tail = std::min((n - PercentOf(p, n)) / 2, n - 1);
-    return {ValueOfRank(segment, values, tail, false),
-            ValueOfRank(segment, values, n - 1 - tail, false)};
+    return {ValueOfRank(context, segment, values, tail, false),
+            ValueOfRank(context, segment, values, n - 1 - tail, false)};
   }
   const uint64_t rank = std::max<uint64_t>(PercentOf(p, n), 1);
-  const float m = ValueOfRank(segment, values, rank - 1, true);
+  const float m = ValueOfRank(context, segment, values, rank - 1, true);
   return {-m, m};
 }
 

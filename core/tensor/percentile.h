@@ -3,6 +3,7 @@
 #ifndef BNQ_CORE_TENSOR_PERCENTILE_H_
 #define BNQ_CORE_TENSOR_PERCENTILE_H_
 
+#include "core/base/context.h"
 #include "core/scheme/config.h"
 #include "core/scheme/format.h"
 #include "core/tensor/segment.h"
@@ -14,8 +15,8 @@ namespace bnq {
 // (100 - p) / 2 percent, rounded down, have gone at each end. Ranks are exact
 // (base/portable_math.h). `values`: the segment's in memory, or nullptr to read
 // them, as often as it takes. segment.count() > 0; all values are finite.
-Range PercentileRange(const Config& config, const Segment& segment,
-                      const float* values);
+Range PercentileRange(const Context& context, const Config& config,
+                      const Segment& segment, const float* values);
 
 }  // namespace bnq
 

@@ -322,8 +322,8 @@ bool FindSegmentParams(const Context& context, const Format& format,
       });
   if (!both.wide.finite() || !both.own.finite()) return false;
   if (config.scale_rule() == ScaleRule::kPercentile) {
-    *params =
-        ParamsOf(format, variant, PercentileRange(config, segment, values));
+    *params = ParamsOf(format, variant,
+                       PercentileRange(context, config, segment, values));
     return true;
   }
   const Range widest = both.wide.ToRange(wide, segment.count());

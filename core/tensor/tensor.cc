@@ -73,8 +73,8 @@ Outliers QuantizedTensor::outliers() const {
           values.dtype, values.data};
 }
 
-void QuantizedTensor::Validate() const {
-  for (int i = 0; i < kNumParts; ++i) PartAt(i).validate(*this);
+void QuantizedTensor::Validate(const Context& context) const {
+  for (int i = 0; i < kNumParts; ++i) PartAt(i).validate(context, *this);
 }
 
 bool SameTensor(const QuantizedTensor& a, const QuantizedTensor& b) {
@@ -109,12 +109,12 @@ std::unique_ptr<QuantizedTensor> TensorOfParts(const Context& context,
     if (parts[id].bytes == 0) continue;
     std::memcpy(tensor->mutable_part(id), parts[id].data, parts[id].bytes);
   }
-  tensor->Validate();
+  tensor->Validate(context);
   return tensor;
 }
 
-void UnpackCodes(const QuantizedTensor& tensor, uint64_t begin, uint64_t count,
-                 int8_t* codes) {
+void UnpackCodes(const Context& context, const QuantizedTensor& tensor,
+                 uint64_t begin, uint64_t count, int8_t* codes) {
   const Layout& layout = tensor.layout();
   const Format& format = tensor.format();
   const Packing packing = tensor.packing();
@@ -134,11 +134,12 @@ void UnpackCodes(const QuantizedTensor& tensor, uint64_t begin, uint64_t count,
         skip + n, format.bias, scratch);
     std::memcpy(codes + done, scratch + skip, n);
     done += n;
+    context.Tick();
   }
 }
 
-void PackCodes(const Config& config, const Shape& shape, const int8_t* codes,
-               uint8_t* packed) {
+void PackCodes(const Context& context, const Config& config, const Shape& shape,
+               const int8_t* codes, uint8_t* packed) {
   const Format& format = FormatOf(config);
   RefuseWide(format);
   const Layout layout = MakeLayout(format, config, shape);
@@ -162,6 +163,7 @@ void PackCodes(const Config& config, const Shape& shape, const int8_t* codes,
       std::memset(scratch + n, format.padding, kMaxUnitCodes);
       kernels.pack(scratch, n, format.bias,
                    packed + row * layout.row_bytes + ByteOf(packing, column));
+      context.Tick();
     }
   }
 }
@@ -197,7 +199,7 @@ std::unique_ptr<QuantizedTensor> Repack(const Context& context,
   for (uint64_t row = 0; row < rows; ++row) {
     for (uint64_t column = 0; column < columns; column += kSpan) {
       const uint64_t n = std::min<uint64_t>(kSpan, columns - column);
-      UnpackCodes(tensor, row * columns + column, n, codes);
+      UnpackCodes(context, tensor, row * columns + column, n, codes);
       std::memset(codes + n, copy->format().padding, kMaxUnitCodes);
       kernels.pack(codes, n, copy->format().bias,
                    copy->mutable_codes() + row * row_bytes +

@@ -67,7 +67,7 @@ class QuantizedTensor {
   // INVALID_ARGUMENT, naming part and index, where the contents of a part
   // cannot be: a scale that is not finite, a zero point out of range, stored
   // codes that no encoder emits, outlier columns that do not ascend.
-  void Validate() const;
+  void Validate(const Context& context) const;
 
  private:
   Config config_;
@@ -94,11 +94,11 @@ const Format& FormatOf(const Config& config);
 
 // Codes one by one, in row-major order, and back. Counts are elements.
 // UNSUPPORTED for codes that are not of 8 bits or fewer.
-void UnpackCodes(const QuantizedTensor& tensor, uint64_t begin, uint64_t count,
-                 int8_t* codes);
+void UnpackCodes(const Context& context, const QuantizedTensor& tensor,
+                 uint64_t begin, uint64_t count, int8_t* codes);
 // INVALID_ARGUMENT names the first code out of the format's range.
-void PackCodes(const Config& config, const Shape& shape, const int8_t* codes,
-               uint8_t* packed);
+void PackCodes(const Context& context, const Config& config, const Shape& shape,
+               const int8_t* codes, uint8_t* packed);
 
 // The same codes in another packing.
 std::unique_ptr<QuantizedTensor> Repack(const Context& context,

@@ -400,15 +400,25 @@ TEST(Calibrator, MergingTheDifferentIsRefused) {
   EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "method",
                         [&] { a.Merge(Context(), b); }));
   Calibrator c = Make({{"granularity", "channel"}}),
-             d = Make({{"granularity", "channel"}});
-  Observe(&c, {1, 2}, {2, 1});
-  Observe(&d, {1, 2, 3}, {3, 1});
+             d = Make({{"granularity", "channel"}}),
+             e = Make({{"granularity", "channel"}, {"axis", "0"}});
+  Observe(&c, {1, 2}, {1, 2});
+  Observe(&d, {1, 2, 3}, {1, 3});
+  EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "axis",
+                        [&] { c.Merge(Context(), e); }));
+  // Of tensors, such as were saved when 0 was the default, the axis says
+  // nothing.
+  Calibrator f = Make({{"axis", "0"}}), g;
+  Observe(&f, {1, 2});
+  g.Merge(Context(), f);
+  EXPECT_EQ(g.Ranges(Context())[0].hi, 2.0f);
   EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "3 channels",
                         [&] { c.Merge(Context(), d); }));
 }
 
 TEST(Calibrator, ChannelsAreThoseOfTheFirstBatch) {
-  Calibrator c = Make({{"granularity", "channel"}, {"axis", "-1"}});
+  // By default features, as of [samples, features].
+  Calibrator c = Make({{"granularity", "channel"}});
   Observe(&c, {1, 2, 3, 4, 5, 6}, {2, 3});
   EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "must have 3", [&] {
     Observe(&c, {1, 2, 3, 4, 5, 6}, {3, 2});
@@ -459,7 +469,8 @@ TEST(Calibrator, NonFiniteValuesAreRefusedOrSkipped) {
     Calibrator s = Make({{"method", method},
                          {"non_finite", "skip"},
                          {"scheme", "asymmetric"},
-                         {"granularity", "channel"}});
+                         {"granularity", "channel"},
+                         {"axis", "0"}});
     Observe(&s, {1, nan, 3, inf, -inf, nan}, {2, 3});
     EXPECT_TRUE(
         FailsWith(Status::kNoData, "channel 1", [&] { s.Ranges(Context()); }));

@@ -30,6 +30,7 @@ Calibrator Sample(const char* method, bool channels, uint32_t batches = 3) {
   Calibrator calibrator;
   calibrator.SetText("method", method);
   calibrator.SetText("granularity", channels ? "channel" : "tensor");
+  calibrator.SetText("axis", "0");
   calibrator.SetText("moments", channels ? "on" : "off");
   calibrator.SetText("bins", "64");
   for (uint32_t i = 0; i < batches; ++i) {
@@ -95,6 +96,7 @@ TEST(CalibratorBytes, GoOnWithinTheSameRange) {
     original.SetText("method", "kl");
     original.SetText("bins", "64");
     original.SetText("granularity", channels ? "channel" : "tensor");
+    original.SetText("axis", "0");
     const std::vector<float> values = bnq_test::HardValues(600000, 0);
     const uint64_t dims[] = {2, values.size() / 2};
     const ArrayView array = {reinterpret_cast<const uint8_t*>(values.data()),

@@ -146,6 +146,8 @@ bnq_status RunSession(const Paths& paths, const std::vector<float>& values,
                            "64"));
   TRY(bnq_options_set_text(bnq_calibrator_settings(s->calibrator),
                            "granularity", "channel"));
+  TRY(bnq_options_set_text(bnq_calibrator_settings(s->calibrator), "axis",
+                           "0"));
   TRY(bnq_options_set_text(bnq_calibrator_settings(s->calibrator), "moments",
                            "on"));
   TRY(bnq_calibrator_observe(s->context, s->calibrator, &array));

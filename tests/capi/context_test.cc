@@ -1,5 +1,66 @@
-// Contexts: their pool before and after a fork.
+// Contexts: their interrupt; their pool before and after a fork.
 #include <gtest/gtest.h>
+
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "capi_test_util.h"
+
+namespace {
+
+struct Asked {
+  std::thread::id thread;
+  int times = 0;
+  int32_t answer = 0;
+};
+
+int32_t Ask(void* opaque) {
+  auto* asked = static_cast<Asked*>(opaque);
+  EXPECT_EQ(std::this_thread::get_id(), asked->thread);
+  ++asked->times;
+  return asked->answer;
+}
+
+// Each thread begins as one that has not been asked yet.
+void Interrupted(int32_t threads) {
+  Asked asked;
+  asked.thread = std::this_thread::get_id();
+  bnq_context* context = nullptr;
+  ASSERT_EQ(bnq_context_create(nullptr, &context), BNQ_OK);
+  ASSERT_EQ(bnq_context_set_threads(context, threads), BNQ_OK);
+  ASSERT_EQ(bnq_context_set_interrupt(context, Ask, &asked), BNQ_OK);
+  const std::vector<float> values(1 << 20, 1.0f);
+  const uint64_t shape[] = {values.size()};
+  const bnq_array array = {values.data(), shape, BNQ_DTYPE_F32, 1};
+  bnq_calibrator* calibrator = nullptr;
+  ASSERT_EQ(bnq_calibrator_create(&calibrator), BNQ_OK);
+  EXPECT_EQ(bnq_calibrator_observe(context, calibrator, &array), BNQ_OK);
+  EXPECT_GT(asked.times, 0);
+  asked.answer = 1;
+  bnq_status status = BNQ_OK;
+  while (status == BNQ_OK) {
+    status = bnq_calibrator_observe(context, calibrator, &array);
+  }
+  bnq_test::Expect(status, BNQ_ERROR_CANCELLED, "interrupt");
+  // The next one, without it, is none the worse.
+  const uint64_t batches = bnq_calibrator_batches(calibrator);
+  ASSERT_EQ(bnq_context_set_interrupt(context, nullptr, nullptr), BNQ_OK);
+  EXPECT_EQ(bnq_calibrator_observe(context, calibrator, &array), BNQ_OK);
+  EXPECT_EQ(bnq_calibrator_batches(calibrator), batches + 1);
+  bnq_calibrator_destroy(calibrator);
+  bnq_context_destroy(context);
+}
+
+TEST(Context, InterruptEndsWhatHasNoProgress) {
+  for (const int32_t threads : {1, 3}) {
+    std::thread(Interrupted, threads).join();
+  }
+  bnq_test::Expect(bnq_context_set_interrupt(nullptr, nullptr, nullptr),
+                   BNQ_ERROR_INVALID_ARGUMENT, "context is NULL");
+}
+
+}  // namespace
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/types.h>

@@ -207,6 +207,9 @@ TEST_F(PostTraining, CalibratedChannels) {
   ASSERT_EQ(bnq_options_set_text(bnq_calibrator_settings(calibrator_),
                                  "granularity", "channel"),
             BNQ_OK);
+  ASSERT_EQ(
+      bnq_options_set_text(bnq_calibrator_settings(calibrator_), "axis", "0"),
+      BNQ_OK);
   ASSERT_EQ(bnq_calibrator_observe(context_, calibrator_, &array), BNQ_OK);
   bnq_config* const config = Config("int8_per_channel");
   bnq_tensor *calibrated = nullptr, *found = nullptr;

@@ -223,12 +223,12 @@ std::string DecodeDifference(const Context& context, const Case& c,
   }
   if (format.packing == Packing::kBits16) return "";
   std::vector<int8_t> codes(n);
-  UnpackCodes(tensor, 0, n, codes.data());
+  UnpackCodes(Context(), tensor, 0, n, codes.data());
   for (uint64_t i = 0; i < n; ++i) {
     if (codes[i] != expected.codes[i]) return "code " + std::to_string(i);
   }
   std::vector<uint8_t> packed(expected.packed.size());
-  PackCodes(c.config, c.shape, codes.data(), packed.data());
+  PackCodes(Context(), c.config, c.shape, codes.data(), packed.data());
   return packed == expected.packed ? "" : "packed again";
 }
 

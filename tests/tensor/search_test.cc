@@ -89,7 +89,7 @@ TEST(Search, HoldsForTheGreatestAndTheLeastNumbers) {
       const uint64_t count = 5;
       array.shape = Shape::Make(1, &count);
       const auto tensor = Quantize(Context(), config, array);
-      EXPECT_NO_THROW(tensor->Validate()) << text << " " << unit;
+      EXPECT_NO_THROW(tensor->Validate(Context())) << text << " " << unit;
     }
   }
 }

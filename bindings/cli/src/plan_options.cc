@@ -6,11 +6,6 @@
 namespace bnq::cli {
 namespace {
 
-// Without --include only matrices and tensors of higher rank are quantized:
-// vectors (biases, norms) are small and sensitive. Whoever names one means it.
-constexpr int32_t kDefaultMinRank = 2;
-constexpr int32_t kNamedMinRank = 1;
-
 constexpr char kInclude[] = "--include";
 constexpr char kExclude[] = "--exclude";
 constexpr char kTensor[] = "--tensor";
@@ -30,7 +25,7 @@ Rule TensorRule(const std::string& text) {
                               ": expected GLOB=CONFIG, got '" + text + "'");
   }
   const std::string where = std::string(kTensor) + " '" + text + "'";
-  return {kTensor, text.substr(0, equals), kNamedMinRank,
+  return {kTensor, text.substr(0, equals), BNQ_MIN_RANK_NAMED,
           ConfigFromText(text.substr(equals + 1), where)};
 }
 
@@ -73,10 +68,10 @@ std::vector<Rule> RulesOf(const PlanOptions& options,
     rules.push_back(TensorRule(text));
   }
   for (const std::string& glob : options.include) {
-    rules.push_back({kInclude, glob, kNamedMinRank, Clone(config)});
+    rules.push_back({kInclude, glob, BNQ_MIN_RANK_NAMED, Clone(config)});
   }
   if (options.include.empty()) {
-    rules.push_back({"", "*", kDefaultMinRank, Clone(config)});
+    rules.push_back({"", "*", BNQ_MIN_RANK_ALL, Clone(config)});
   }
   return rules;
 }

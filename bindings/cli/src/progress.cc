@@ -106,8 +106,9 @@ void Progress::Draw(uint64_t done, uint64_t total, const char* item) {
   drawn_at_ = now;
 
   constexpr std::size_t kBar = 24;
+  // 0 of 0: it is not known yet.
   const double reported = total == 0
-                              ? 1.0
+                              ? 0.0
                               : std::min(1.0, static_cast<double>(done) /
                                                   static_cast<double>(total));
   const double part = (part_ + reported) / parts_;

@@ -27,6 +27,11 @@ Session::Session(const SessionOptions& options)
   CheckUsage(bnq_context_set_threads(context, options.threads), "--threads");
   Check(bnq_context_set_mapping(context, options.no_mmap ? 0 : 1));
   Check(bnq_context_hold_outputs(context));
+  // Also of what reports no progress.
+  const bnq_interrupt_fn stopped = [](void*) -> int32_t {
+    return Progress::Stopped();
+  };
+  Check(bnq_context_set_interrupt(context, stopped, nullptr));
   const bnq_log_fn log = [](void* opaque, int32_t level, const char* message) {
     auto* session = static_cast<Session*>(opaque);
     level == BNQ_LOG_WARNING ? session->Warn(message) : session->Note(message);

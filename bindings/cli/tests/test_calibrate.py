@@ -111,7 +111,7 @@ def test_histograms_of_channels_are_kept_only_for_pictures(data, tmp_path):
 
 
 def test_channels(activations, data):
-    value = run_json("calibrate", data, "--dry-run", "--granularity", "channel", "--axis", "-1",
+    value = run_json("calibrate", data, "--dry-run", "--granularity", "channel",
                      "--scheme", "asymmetric")
     for name, x in activations.items():
         assert by_name(value)[name]["channels"] == x.shape[1]

@@ -108,4 +108,5 @@ def test_bnq_array_layout():
 
 def test_loaded_library_has_every_function_declared():
     for name, (_, parameters) in _abi.PROTOTYPES.items():
-        assert getattr(library(), name).argtypes == parameters
+        function = getattr(library(), name)
+        assert getattr(function, "__wrapped__", function).argtypes == parameters

@@ -35,24 +35,23 @@
  *   writers and contexts may be shared only while nobody modifies them, and
  *   operations of one context may run at the same time.
  * Floating point. While it works the library has an environment of its own, in
- *   every thread: rounding to nearest, subnormal numbers kept, no traps. Whatever
- *   the caller has set (or a library built with -ffast-math, by being loaded)
- *   changes no result, and is there again afterwards, exception flags included.
- *   Callbacks (progress, metric, log, a runner) are called in the caller's
- *   environment, and what they change of it stays; an allocator's functions are
- *   called in the library's.
- * Fork. The child of a fork() may use and destroy what its parent has made. The
- *   built-in pool of a context starts anew in it; a host's own runner must see to
- *   itself. What another thread of the parent was modifying at that moment
- *   (observing with a calibrator, say) stays half done in the child and may only
- *   be destroyed there, as may a writer, whose output is the parent's.
- * Shapes. Arrays are row-major and contiguous, of rank 0 to 8. Rank 0 is one
- *   element. Empty arrays (a dimension of 0) are legal. For the layout of
- *   codes and for groups an array is a matrix: rank 0 and 1 are one row; from
- *   rank 2 on, rows = shape[0] and columns = the product of the rest.
- * Determinism. The same input and options give the same codes, scales and
- *   files, byte for byte, on every CPU, SIMD target and number of threads.
- *   (With DEFLATE the compressed bytes also depend on the zlib used.)
+ *   every thread: rounding to nearest, subnormal numbers kept, no traps.
+ * Whatever the caller has set (or a library built with -ffast-math, by being
+ * loaded) changes no result, and is there again afterwards, exception flags
+ * included. Callbacks (progress, metric, log, a runner) are called in the
+ * caller's environment, and what they change of it stays; an allocator's
+ * functions are called in the library's. Fork. The child of a fork() may use
+ * and destroy what its parent has made. The built-in pool of a context starts
+ * anew in it; a host's own runner must see to itself. What another thread of
+ * the parent was modifying at that moment (observing with a calibrator, say)
+ * stays half done in the child and may only be destroyed there, as may a
+ * writer, whose output is the parent's. Shapes. Arrays are row-major and
+ * contiguous, of rank 0 to 8. Rank 0 is one element. Empty arrays (a dimension
+ * of 0) are legal. For the layout of codes and for groups an array is a matrix:
+ * rank 0 and 1 are one row; from rank 2 on, rows = shape[0] and columns = the
+ * product of the rest. Determinism. The same input and options give the same
+ * codes, scales and files, byte for byte, on every CPU, SIMD target and number
+ * of threads. (With DEFLATE the compressed bytes also depend on the zlib used.)
  * Integers are of fixed width, sizes are uint64_t and are checked.
  * Strings are UTF-8 and NUL-terminated.
  * "Since" gives the release in which a function appeared; everything in this
@@ -177,6 +176,9 @@ BNQ_API const char* bnq_dtype_name(int32_t dtype);
 BNQ_API bnq_status bnq_dtype_id(const char* name, int32_t* out_dtype);
 /* Bits of one element (4 to 64), or 0 for an unknown id. Since 0.1. */
 BNQ_API uint32_t bnq_dtype_bits(int32_t dtype);
+/* 1 for a type whose arrays can be quantized, observed and compared (F64, F32,
+ * F16, BF16), else 0. Since 0.1. */
+BNQ_API int32_t bnq_dtype_is_source(int32_t dtype);
 
 /* Formats: how a quantized tensor is coded. Ids are never reused. */
 enum {
@@ -258,7 +260,8 @@ BNQ_API const char* bnq_metric_name(uint32_t index);
 
 /* The one of count names that somebody may have meant who wrote text: the
  * nearest, if few letters differ; else NULL, as for bad arguments. What the
- * library's own errors suggest for its names, for those of a host. Since 0.1. */
+ * library's own errors suggest for its names, for those of a host. Since 0.1.
+ */
 BNQ_API const char* bnq_suggest(const char* text, const char* const* names,
                                 uint64_t count);
 
@@ -342,6 +345,20 @@ BNQ_API bnq_status bnq_context_set_runner(bnq_context* context,
 BNQ_API bnq_status bnq_context_set_log(bnq_context* context, bnq_log_fn log,
                                        void* opaque, int32_t level);
 
+/* Asked between pieces of work whether to go on; non-zero: no. */
+typedef int32_t (*bnq_interrupt_fn)(void* opaque);
+
+/* Makes every operation of this context, also one without a progress parameter,
+ * ask `interrupt`, on the thread that called the library and at least every
+ * 100 ms of work (with a runner that leaves the work to other threads, between
+ * its runs). Where it says no the operation fails with CANCELLED and leaves
+ * what any failure leaves. For Ctrl-C, a deadline, a cancellation token. NULL
+ * for none. It must remain callable while the context, and writers made with
+ * it, live. INVALID_ARGUMENT for context = NULL. Since 0.1. */
+BNQ_API bnq_status bnq_context_set_interrupt(bnq_context* context,
+                                             bnq_interrupt_fn interrupt,
+                                             void* opaque);
+
 /* Whether files are mapped into memory (1, the default) or read into it (0) by
  * every function that takes a path: see bnq_file_open. With 0 memory grows with
  * the files. Since 0.1. */
@@ -349,14 +366,14 @@ BNQ_API bnq_status bnq_context_set_mapping(bnq_context* context,
                                            int32_t mapping);
 
 /* From now on what operations of this context write is complete and synced, but
- * stays in temporary files until bnq_context_place_outputs puts all of it in its
- * places. So a program can write several files as one, or report on its work
- * first, and old files are still there if that fails. Destroying the context
- * removes what has not been placed. Since 0.1. */
+ * stays in temporary files until bnq_context_place_outputs puts all of it in
+ * its places. So a program can write several files as one, or report on its
+ * work first, and old files are still there if that fails. Destroying the
+ * context removes what has not been placed. Since 0.1. */
 BNQ_API bnq_status bnq_context_hold_outputs(bnq_context* context);
-/* EXISTS where an output has appeared meanwhile that may not be overwritten, IO:
- * none of them is there, what was there before is there again, and nothing is
- * held any more. Since 0.1. */
+/* EXISTS where an output has appeared meanwhile that may not be overwritten,
+ * IO: none of them is there, what was there before is there again, and nothing
+ * is held any more. Since 0.1. */
 BNQ_API bnq_status bnq_context_place_outputs(bnq_context* context);
 
 /* ------------------------------------------------------------------------ */
@@ -542,13 +559,13 @@ enum {
    * of LSQ (arXiv:1902.08153). Symmetric integer formats. */
   BNQ_SCALE_RULE_ABSMEAN = 2,
   /* The value that BNQ_OPT_PERCENTILE percent of |x| do not exceed in
-   * place of the greatest: that of rank ceil(percentile * n / 100) of n, computed
-   * exactly (99.9 percent of 1000 are 999); asymmetric: half of the rest is cut
-   * at each end. */
+   * place of the greatest: that of rank ceil(percentile * n / 100) of n,
+   * computed exactly (99.9 percent of 1000 are 999); asymmetric: half of the
+   * rest is cut at each end. */
   BNQ_SCALE_RULE_PERCENTILE = 3,
-  /* The least squared error found by a search among ranges to both sides of that
-   * of absmax: never worse than absmax, the default rule, or the best of 0.8,
-   * 0.804, .. 1.2 times absmax; mostly better. */
+  /* The least squared error found by a search among ranges to both sides of
+   * that of absmax: never worse than absmax, the default rule, or the best of
+   * 0.8, 0.804, .. 1.2 times absmax; mostly better. */
   BNQ_SCALE_RULE_MSE = 4
 };
 /* The codes and scale of symmetric integers, for q = 127 (int8) or 7 (int4). */
@@ -597,8 +614,8 @@ BNQ_API bnq_status bnq_config_equal(const bnq_config* a, const bnq_config* b,
  * and out_size may be NULL. Since 0.1. */
 BNQ_API bnq_status bnq_config_to_text(const bnq_config* config, char* text,
                                       uint64_t size, uint64_t* out_size);
-/* The reverse, from option=value items (as bnq_options_set_text) between commas;
- * blanks around them do not count. The first item may be a name that
+/* The reverse, from option=value items (as bnq_options_set_text) between
+ * commas; blanks around them do not count. The first item may be a name that
  * bnq_config_from_preset takes, to which the others are then applied:
  * "nf4_double_quant,group_size=128", "int8,granularity=channel". NOT_FOUND,
  * INVALID_ARGUMENT. Since 0.1. */
@@ -873,15 +890,16 @@ BNQ_API bnq_status bnq_tensor_compare(bnq_context* context,
 /* 8. Files                                                                  */
 
 /* A model file opened for reading: .safetensors, .bnq, the index of a model in
- * several of these (*.safetensors.index.json, *.bnq.index.json), or a NumPy .npy
- * file (version 1 to 3, little-endian f2, f4 or f8 in C order), whose one array
- * has the file's name without its ending ("array" in memory). Told by content,
- * not by name. Everything is validated when it is opened, the data's checksums
+ * several of these (*.safetensors.index.json, *.bnq.index.json), or a NumPy
+ * .npy file (version 1 to 3, little-endian f2, f4 or f8 in C order), whose one
+ * array has the file's name without its ending ("array" in memory). Told by
+ * content, not by name. Everything is validated when it is opened, the data's
+ * checksums
  * (.bnq) when a tensor is read. Any number of threads may read from one.
  *
  * Names of tensors are UTF-8 without NUL and not empty: a file with others
- * (also a .npy file whose own name is no UTF-8) is UNSUPPORTED. Paths may be any
- * bytes but NUL. */
+ * (also a .npy file whose own name is no UTF-8) is UNSUPPORTED. Paths may be
+ * any bytes but NUL. */
 typedef struct bnq_file bnq_file;
 
 enum {
@@ -904,8 +922,8 @@ enum {
  * The file is mapped into memory where the system can. A mapped file must not
  * be cut short or written to while it, or a tensor read from it, is in use:
  * what is read then may be anything, and past the new end the system raises
- * SIGBUS, which ends the process. Where that cannot be ruled out, BNQ_OPEN_READ,
- * or bnq_context_set_mapping for all functions that take a path.
+ * SIGBUS, which ends the process. Where that cannot be ruled out,
+ * BNQ_OPEN_READ, or bnq_context_set_mapping for all functions that take a path.
  *
  * NOT_FOUND, IO, CORRUPT_FILE, UNSUPPORTED (a .npy file of another type, order
  * or version; a file recognized as something else: a Git LFS pointer, a page of
@@ -983,19 +1001,20 @@ enum {
   BNQ_WRITE_COMPRESS = 2,
   /* Do everything but write. */
   BNQ_WRITE_DRY_RUN = 4,
-  /* (bnq_write_file) Where the output is a symbolic link, take its place instead
-   * of that of the file it leads to: for names that others may foresee. It exists
-   * even if it leads nowhere. */
+  /* (bnq_write_file) Where the output is a symbolic link, take its place
+   * instead of that of the file it leads to: for names that others may foresee.
+   * It exists even if it leads nowhere. */
   BNQ_WRITE_REPLACE_LINK = 8
 };
 /* kind: BNQ_FILE_SAFETENSORS or BNQ_FILE_BNQ. flags: OVERWRITE, COMPRESS.
  * EXISTS, IO.
  *
  * max_shard_bytes: 0 for one file; else the most bytes of tensors (before
- * compression) that a file holds, unless one tensor alone has more. A model that
- * needs several is written, instead of to model.bnq, to model-00001-of-00003.bnq
- * and so on, with the index model.bnq.index.json beside them, as Hugging Face
- * names them. All appear at the end, the index last, or none does. Since 0.1. */
+ * compression) that a file holds, unless one tensor alone has more. A model
+ * that needs several is written, instead of to model.bnq, to
+ * model-00001-of-00003.bnq and so on, with the index model.bnq.index.json
+ * beside them, as Hugging Face names them. All appear at the end, the index
+ * last, or none does. Since 0.1. */
 BNQ_API bnq_status bnq_writer_create(bnq_context* context, const char* path,
                                      int32_t kind, int32_t flags,
                                      uint64_t max_shard_bytes,
@@ -1028,8 +1047,8 @@ BNQ_API bnq_status bnq_writer_bytes(const bnq_writer* writer,
                                     const void** out_data, uint64_t* out_bytes);
 
 /* Writes any bytes to a file, as whole or not at all as a writer does. flags:
- * OVERWRITE, DRY_RUN (which only checks the path), REPLACE_LINK. data may be NULL where bytes
- * is 0. EXISTS, IO. Since 0.1. */
+ * OVERWRITE, DRY_RUN (which only checks the path), REPLACE_LINK. data may be
+ * NULL where bytes is 0. EXISTS, IO. Since 0.1. */
 BNQ_API bnq_status bnq_write_file(bnq_context* context, const char* path,
                                   const void* data, uint64_t bytes,
                                   int32_t flags);
@@ -1043,15 +1062,23 @@ BNQ_API bnq_status bnq_write_file(bnq_context* context, const char* path,
  * BF16. */
 typedef struct bnq_plan bnq_plan;
 
+/* For min_rank of bnq_plan_add: what suits a rule. */
+enum {
+  /* for all tensors: 2, since vectors (biases, norms) are small and sensitive */
+  BNQ_MIN_RANK_ALL = -1,
+  /* for tensors that somebody has named: 1 */
+  BNQ_MIN_RANK_NAMED = -2
+};
+
 /* A plan without rules. Since 0.1. */
 BNQ_API bnq_status bnq_plan_create(bnq_plan** out_plan);
 BNQ_API void bnq_plan_destroy(bnq_plan* plan);
 /* Adds a rule behind the others: tensors whose name matches the glob and whose
- * rank is min_rank or more (0..8). In the glob * is any characters (of
+ * rank is min_rank (0..8, or BNQ_MIN_RANK_*) or more. In the glob * is any characters (of
  * UTF-8), ? any one, [a-z] one of a set and [!a-z] or [^a-z] one not of it
  * (where \ is itself), \ elsewhere quotes the next, a [ without ] is itself;
- * the whole name must match. config is copied; NULL, or a config of format NONE, leaves matching
- * tensors unquantized. Since 0.1. */
+ * the whole name must match. config is copied; NULL, or a config of format
+ * NONE, leaves matching tensors unquantized. Since 0.1. */
 BNQ_API bnq_status bnq_plan_add(bnq_plan* plan, const char* glob,
                                 int32_t min_rank, const bnq_config* config);
 
@@ -1162,16 +1189,18 @@ BNQ_API const char* bnq_report_note(const bnq_report* report, uint64_t index);
 typedef struct bnq_calibrator bnq_calibrator;
 
 /* Options. Ids are never reused. Once there are data only method, scheme, bits,
- * levels, percentile, kl_variant and mse_variant can be changed, to look for the
- * range in another way: not to moving_average or adaptive, and to percentile, kl
- * or mse only where a histogram was kept (INVALID_ARGUMENT: reset first). */
+ * levels, percentile, kl_variant and mse_variant can be changed, to look for
+ * the range in another way: not to moving_average or adaptive, and to
+ * percentile, kl or mse only where a histogram was kept (INVALID_ARGUMENT:
+ * reset first). */
 enum {
   /* int: BNQ_METHOD_*; default minmax. */
   BNQ_CALIBRATION_METHOD = 1,
   /* int: BNQ_GRANULARITY_TENSOR (default) or _CHANNEL. */
   BNQ_CALIBRATION_GRANULARITY = 2,
-  /* int: the dimension of channels, -8..7, negative from the end; default 0.
-   * The first batch decides how many there are. */
+  /* int: the dimension of channels, -8..7, negative from the end; default -1,
+   * the features of activations (of weights, [out, in], channels are 0). The
+   * first batch decides how many there are. */
   BNQ_CALIBRATION_AXIS = 3,
   /* int: BNQ_SCHEME_*; default symmetric: the range found is widened to one
    * about 0 (the percentile method looks for one from the outset). */
@@ -1233,8 +1262,8 @@ enum {
   /* the least mean squared error, of values spread evenly within their bins */
   BNQ_METHOD_MSE = 4,
   /* An online follower: an average whose steps are bounded (max_growth,
-   * max_shrink); observe a batch, ask for the range, quantize the batch. Depends
-   * on the order of batches. */
+   * max_shrink); observe a batch, ask for the range, quantize the batch.
+   * Depends on the order of batches. */
   BNQ_METHOD_ADAPTIVE = 5
 };
 enum { BNQ_KL_TENSORRT = 0, BNQ_KL_ONNXRUNTIME = 1 };
@@ -1243,10 +1272,11 @@ enum { BNQ_KL_TENSORRT = 0, BNQ_KL_ONNXRUNTIME = 1 };
  * search, which narrows the range step by step, may stop early, and never
  * returns the whole range. */
 enum { BNQ_MSE_EXHAUSTIVE = 0, BNQ_MSE_PYTORCH = 1 };
-/* Values that count as the limit nearest to them when the range is found, as far
- * as bins tell: none; half of 100 - outlier_percentile percent on each side at
- * most; those more than outlier_deviations standard deviations from the mean.
- * The moving averages follow the batches as they are, and end at the limits. */
+/* Values that count as the limit nearest to them when the range is found, as
+ * far as bins tell: none; half of 100 - outlier_percentile percent on each side
+ * at most; those more than outlier_deviations standard deviations from the
+ * mean. The moving averages follow the batches as they are, and end at the
+ * limits. */
 enum {
   BNQ_OUTLIERS_NONE = 0,
   BNQ_OUTLIERS_PERCENTILE = 1,
@@ -1275,17 +1305,19 @@ BNQ_API bnq_options* bnq_calibrator_settings(bnq_calibrator* calibrator);
 BNQ_API bnq_status bnq_calibrator_observe(bnq_context* context,
                                           bnq_calibrator* calibrator,
                                           const bnq_array* array);
-/* The batches at a path, listed: the floating-point arrays of a .npy, .safetensors
- * or .bnq file in the order of their names, or of all files *.npy and
+/* The batches at a path, listed: the floating-point arrays of a .npy,
+ * .safetensors or .bnq file in the order of their names, or of all files *.npy
+ * and
  * *.safetensors of a directory in the order of theirs (by their bytes). Hidden
  * files of a directory (._x.npy) are skipped, and the context's log is told.
  * Immutable, may be shared. */
 typedef struct bnq_batches bnq_batches;
 
-/* With `name` (may be NULL) only arrays of that name; the array of a .npy file has
- * the file's, without the ending. Looks into each file, without reading its data.
- * NOT_FOUND where there is no such path, data file or array; UNSUPPORTED where an
- * array of that name is no batch; otherwise as bnq_file_open. Since 0.1. */
+/* With `name` (may be NULL) only arrays of that name; the array of a .npy file
+ * has the file's, without the ending. Looks into each file, without reading its
+ * data. NOT_FOUND where there is no such path, data file or array; UNSUPPORTED
+ * where an array of that name is no batch; otherwise as bnq_file_open. Since
+ * 0.1. */
 BNQ_API bnq_status bnq_batches_find(bnq_context* context, const char* path,
                                     const char* name,
                                     bnq_batches** out_batches);
@@ -1294,19 +1326,18 @@ BNQ_API void bnq_batches_destroy(bnq_batches* batches);
 BNQ_API uint64_t bnq_batches_count(const bnq_batches* batches);
 /* The file that a batch lies in, as bnq_file_open takes it; the array's name in
  * it (NULL for another index); and its bytes, uncompressed (0). Since 0.1. */
-BNQ_API const char* bnq_batches_path(const bnq_batches* batches, uint64_t index);
-BNQ_API const char* bnq_batches_name(const bnq_batches* batches, uint64_t index);
+BNQ_API const char* bnq_batches_path(const bnq_batches* batches,
+                                     uint64_t index);
+BNQ_API const char* bnq_batches_name(const bnq_batches* batches,
+                                     uint64_t index);
 BNQ_API uint64_t bnq_batches_bytes(const bnq_batches* batches, uint64_t index);
 
 /* Observes the batches that bnq_batches_find finds. Files are mapped and given
  * back page by page. If it fails or is cancelled the calibrator is as it was.
  * Since 0.1. */
-BNQ_API bnq_status bnq_calibrator_observe_file(bnq_context* context,
-                                               bnq_calibrator* calibrator,
-                                               const char* path,
-                                               const char* name,
-                                               bnq_progress_fn progress,
-                                               void* opaque);
+BNQ_API bnq_status bnq_calibrator_observe_file(
+    bnq_context* context, bnq_calibrator* calibrator, const char* path,
+    const char* name, bnq_progress_fn progress, void* opaque);
 
 /* Channels (1 per tensor), and batches that had elements; 0 before there are
  * data, and for NULL. Since 0.1. */
@@ -1379,8 +1410,8 @@ BNQ_API bnq_status bnq_calibrator_histogram(const bnq_calibrator* calibrator,
 BNQ_API bnq_status bnq_calibrator_reset(bnq_calibrator* calibrator);
 /* Adds what `other` has observed. Both must have the same options and, where
  * both have data, the same number of channels (INVALID_ARGUMENT). UNSUPPORTED
- * for moving_average and adaptive, whose result depends on the order of batches.
- * Since 0.1. */
+ * for moving_average and adaptive, whose result depends on the order of
+ * batches. Since 0.1. */
 BNQ_API bnq_status bnq_calibrator_merge(bnq_context* context,
                                         bnq_calibrator* calibrator,
                                         const bnq_calibrator* other);
@@ -1422,9 +1453,9 @@ enum {
   /* int: BNQ_SCOPE_*, of grid; default segment. */
   BNQ_OPTIMIZATION_SCOPE = 3,
   /* grid. int: steps from the whole range of the values down to min_ratio
-   * (float) of it, 1..1000, default 32, and 0.0001..0.99, default 0.02; int: how
-   * often the neighbourhood of the best is then searched in half steps, 0..20,
-   * default 4; int: how far zero points are moved, 0..255, default 2. */
+   * (float) of it, 1..1000, default 32, and 0.0001..0.99, default 0.02; int:
+   * how often the neighbourhood of the best is then searched in half steps,
+   * 0..20, default 4; int: how far zero points are moved, 0..255, default 2. */
   BNQ_OPTIMIZATION_STEPS = 4,
   BNQ_OPTIMIZATION_MIN_RATIO = 5,
   BNQ_OPTIMIZATION_REFINEMENTS = 6,
@@ -1436,9 +1467,9 @@ enum {
   BNQ_OPTIMIZATION_ITERATIONS = 9,
   /* gradient. float: of Adam, in parts of a scale, 1e-6..1, default 0.01. */
   BNQ_OPTIMIZATION_LEARNING_RATE = 10,
-  /* hqq. float: the weight of the penalty (default 10), the norm p of the error,
-   * 0.05..1 (default 0.7), and what beta is multiplied by each iteration, 1..10
-   * (default 1.01). */
+  /* hqq. float: the weight of the penalty (default 10), the norm p of the
+   * error, 0.05..1 (default 0.7), and what beta is multiplied by each
+   * iteration, 1..10 (default 1.01). */
   BNQ_OPTIMIZATION_BETA = 11,
   BNQ_OPTIMIZATION_NORM = 12,
   BNQ_OPTIMIZATION_KAPPA = 13,
@@ -1449,7 +1480,8 @@ enum {
   BNQ_OPTIMIZATION_DAMPING = 14,
   BNQ_OPTIMIZATION_BLOCK = 15,
   BNQ_OPTIMIZATION_ACT_ORDER = 16,
-  /* awq. int: how many exponents r = 0, 1/n, .. are tried, 1..1000, default 20. */
+  /* awq. int: how many exponents r = 0, 1/n, .. are tried, 1..1000, default 20.
+   */
   BNQ_OPTIMIZATION_RATIOS = 17
 };
 
@@ -1489,10 +1521,10 @@ enum { BNQ_SCOPE_SEGMENT = 0, BNQ_SCOPE_TENSOR = 1 };
 /* A caller's metric: the error of `count` values of a segment (of the whole
  * array, in row-major order, with BNQ_SCOPE_TENSOR) into *out_error, which must
  * not be NaN (INVALID_ARGUMENT); least is best. original and dequantized are
- * valid for the call. Always called on the thread that called bnq_optimize, some
- * forty times for each segment. Returning non-zero stops: bnq_optimize then
- * fails with CANCELLED and leaves nothing behind, so that a binding can keep an
- * exception meanwhile, and raise it. */
+ * valid for the call. Always called on the thread that called bnq_optimize,
+ * some forty times for each segment. Returning non-zero stops: bnq_optimize
+ * then fails with CANCELLED and leaves nothing behind, so that a binding can
+ * keep an exception meanwhile, and raise it. */
 typedef int32_t (*bnq_metric_fn)(void* opaque, const float* original,
                                  const float* dequantized, uint64_t count,
                                  double* out_error);
@@ -1536,19 +1568,19 @@ BNQ_API uint32_t bnq_figure_count(void);
 BNQ_API const char* bnq_figure_name(uint32_t index);
 
 /* Quantizes source (F64, F32, F16 or BF16) as config says, with the optimizer's
- * parameters. activations ([samples, K], or more dimensions the last of which is
- * K, the columns of source as under "Shapes") are the inputs of the linear layer
- * y = x W^T whose weights W the source is; NULL for methods that need none. The
- * tensor is one like any other. input_scales[input_scale_count], K of them,
- * receives what the inputs must be divided by: 1 throughout but for awq, which
- * needs it; else it may be NULL with 0. figures[figure_count] receives the first
- * figures (NaN for an empty source); NULL with 0 for none. progress may be NULL.
- * Methods with activations hold the weights as float32 and the activations as
- * float64, and gptq and a gradient K x K float64; others the largest segment for
- * each thread.
- * UNSUPPORTED for formats without scales, outliers, stochastic rounding, and for
- * what a method does not do; INVALID_ARGUMENT, NON_FINITE, NO_DATA (activations
- * of no samples), OUT_OF_MEMORY, CANCELLED. Since 0.1. */
+ * parameters. activations ([samples, K], or more dimensions the last of which
+ * is K, the columns of source as under "Shapes") are the inputs of the linear
+ * layer y = x W^T whose weights W the source is; NULL for methods that need
+ * none. The tensor is one like any other. input_scales[input_scale_count], K of
+ * them, receives what the inputs must be divided by: 1 throughout but for awq,
+ * which needs it; else it may be NULL with 0. figures[figure_count] receives
+ * the first figures (NaN for an empty source); NULL with 0 for none. progress
+ * may be NULL. Methods with activations hold the weights as float32 and the
+ * activations as float64, and gptq and a gradient K x K float64; others the
+ * largest segment for each thread. UNSUPPORTED for formats without scales,
+ * outliers, stochastic rounding, and for what a method does not do;
+ * INVALID_ARGUMENT, NON_FINITE, NO_DATA (activations of no samples),
+ * OUT_OF_MEMORY, CANCELLED. Since 0.1. */
 BNQ_API bnq_status bnq_optimize(
     bnq_context* context, const bnq_optimizer* optimizer,
     const bnq_config* config, const bnq_array* source,
@@ -1560,16 +1592,16 @@ BNQ_API bnq_status bnq_optimize(
 /* 12. Post-training quantization                                            */
 
 /* What post-training quantization makes of weights (int8_per_channel) and of
- * activations (int8_symmetric) unless something else is asked for: a config, one
- * of BNQ_ROLE_*. Since 0.1. */
+ * activations (int8_symmetric) unless something else is asked for: a config,
+ * one of BNQ_ROLE_*. Since 0.1. */
 enum { BNQ_ROLE_WEIGHTS = 0, BNQ_ROLE_ACTIVATIONS = 1 };
 BNQ_API bnq_status bnq_post_training_config(int32_t role,
                                             bnq_config** out_config);
 
 /* A calibrator of values that are to be quantized as config says, without data:
  * config's scheme, the bits of its codes, and its channels and their axis; the
- * other options at their defaults. INVALID_ARGUMENT where config's granularity is
- * neither tensor nor channel. Since 0.1. */
+ * other options at their defaults. INVALID_ARGUMENT where config's granularity
+ * is neither tensor nor channel. Since 0.1. */
 BNQ_API bnq_status bnq_calibrator_create_for(const bnq_config* config,
                                              bnq_calibrator** out_calibrator);
 
@@ -1589,9 +1621,9 @@ BNQ_API bnq_status bnq_calibrator_params(bnq_context* context,
  * quantization): scale_count scales, one for each segment that config's
  * granularity makes of the array, each 0 or at least 1.17549435e-38, the
  * least normal float32 (the reciprocal of a smaller one may be infinite, and
- * where subnormal numbers count as 0 it would mean something else), small enough
- * that the greatest code is finite, and not negative unless config's symmetric
- * range is extreme; rounded to config's scale dtype first; as many
+ * where subnormal numbers count as 0 it would mean something else), small
+ * enough that the greatest code is finite, and not negative unless config's
+ * symmetric range is extreme; rounded to config's scale dtype first; as many
  * zero points where config is asymmetric, else none. What lies outside what the
  * codes reach is clamped; *out_clamped (may be NULL) receives the number of
  * values that a code beyond the last one would be nearer to. INVALID_ARGUMENT
@@ -1608,9 +1640,9 @@ BNQ_API bnq_status bnq_tensor_quantize_calibrated(
     bnq_context* context, const bnq_config* config,
     const bnq_calibrator* calibrator, const bnq_array* source,
     uint64_t* out_clamped, bnq_tensor** out_tensor);
-/* In one call: calibrates with a method (BNQ_METHOD_*; the calibrator is otherwise
- * that of bnq_calibrator_create_for) on the array itself, then quantizes it with
- * the result. Since 0.1. */
+/* In one call: calibrates with a method (BNQ_METHOD_*; the calibrator is
+ * otherwise that of bnq_calibrator_create_for) on the array itself, then
+ * quantizes it with the result. Since 0.1. */
 BNQ_API bnq_status bnq_quantize_tensor_auto(bnq_context* context,
                                             const bnq_config* config,
                                             int32_t method,
@@ -1646,16 +1678,14 @@ BNQ_API bnq_status bnq_calibration_observe(bnq_context* context,
                                            const char* name,
                                            const bnq_array* array);
 /* Observes the arrays of a .npy, .safetensors or .bnq file or of a directory,
- * as bnq_calibrator_observe_file does, each with the calibrator of its name; or,
- * where as_name is not NULL, all with that of as_name: batches of one activation
- * that lie in several files. If it fails or is cancelled, no calibrator has
- * observed anything of it. INVALID_ARGUMENT for an empty as_name. Since 0.1. */
-BNQ_API bnq_status bnq_calibration_observe_file(bnq_context* context,
-                                                bnq_calibration* calibration,
-                                                const char* path,
-                                                const char* as_name,
-                                                bnq_progress_fn progress,
-                                                void* opaque);
+ * as bnq_calibrator_observe_file does, each with the calibrator of its name;
+ * or, where as_name is not NULL, all with that of as_name: batches of one
+ * activation that lie in several files. If it fails or is cancelled, no
+ * calibrator has observed anything of it. INVALID_ARGUMENT for an empty
+ * as_name. Since 0.1. */
+BNQ_API bnq_status bnq_calibration_observe_file(
+    bnq_context* context, bnq_calibration* calibration, const char* path,
+    const char* as_name, bnq_progress_fn progress, void* opaque);
 /* The names, sorted: their number (0 for NULL), each (NULL for another index),
  * and its calibrator, which belongs to the set (NULL for another index). Since
  * 0.1. */
@@ -1669,10 +1699,10 @@ BNQ_API const bnq_calibrator* bnq_calibration_at(
 BNQ_API bnq_status bnq_calibration_merge(bnq_context* context,
                                          bnq_calibration* calibration,
                                          const bnq_calibration* other);
-/* Writes the set to a file (flags: BNQ_WRITE_OVERWRITE), the same bytes on every
- * machine, and reads it: a .bnq file of byte arrays, one for each name, as
- * bnq_calibrator_serialize makes them, and one for the prototype. EXISTS, IO;
- * NOT_FOUND, CORRUPT_FILE. Since 0.1. */
+/* Writes the set to a file (flags: BNQ_WRITE_OVERWRITE), the same bytes on
+ * every machine, and reads it: a .bnq file of byte arrays, one for each name,
+ * as bnq_calibrator_serialize makes them, and one for the prototype. EXISTS,
+ * IO; NOT_FOUND, CORRUPT_FILE. Since 0.1. */
 BNQ_API bnq_status bnq_calibration_save(bnq_context* context,
                                         const bnq_calibration* calibration,
                                         const char* path, int32_t flags);
@@ -1684,16 +1714,17 @@ BNQ_API bnq_status bnq_calibration_serialize(bnq_context* context,
                                              const bnq_calibration* calibration,
                                              void* out, uint64_t out_bytes,
                                              uint64_t* out_size);
-BNQ_API bnq_status bnq_calibration_deserialize(
-    bnq_context* context, const void* data, uint64_t bytes,
-    bnq_calibration** out_calibration);
+BNQ_API bnq_status
+bnq_calibration_deserialize(bnq_context* context, const void* data,
+                            uint64_t bytes, bnq_calibration** out_calibration);
 
 /* Quantizes a model file as bnq_quantize_file does, and adds the static
  * parameters of its activations: for each name N of the calibration, made as
  * activation_config says (NULL: as bnq_post_training_config), a float32 array
  * "N.input_scale", and an I8 array "N.input_zero_point" where that is
- * asymmetric, of one element or one for each channel. INVALID_ARGUMENT where the
- * model has an array of such a name; NO_DATA for a name without data. Since 0.1.
+ * asymmetric, of one element or one for each channel. INVALID_ARGUMENT where
+ * the model has an array of such a name; NO_DATA for a name without data. Since
+ * 0.1.
  */
 BNQ_API bnq_status bnq_post_training_quantize_file(
     bnq_context* context, const bnq_plan* plan,

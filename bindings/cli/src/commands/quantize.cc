@@ -19,7 +19,6 @@ namespace {
 
 constexpr char kMethod[] = "--method";
 constexpr char kActivations[] = "--activations";
-constexpr char kDefaultActivations[] = "int8_symmetric";
 
 struct Options {
   ConversionOptions conversion;
@@ -28,6 +27,12 @@ struct Options {
   bool compress = false;
   std::string calibration, method, activations;
 };
+
+Config DefaultActivations() {
+  bnq_config* config = nullptr;
+  Check(bnq_post_training_config(BNQ_ROLE_ACTIVATIONS, &config));
+  return Config(config);
+}
 
 // What the plan gave each quantized tensor.
 void AddConfigs(const bnq_plan* plan, std::vector<Row>& rows) {
@@ -143,9 +148,10 @@ void Quantize(const Options& options) {
   const char* output = OutputPath(options.conversion);
   CheckCalibrationOptions(options);
   const Config config = MakeConfig(options.config);
-  const Config activations = ConfigFromText(
-      options.activations.empty() ? kDefaultActivations : options.activations,
-      kActivations);
+  const Config activations =
+      options.activations.empty()
+          ? DefaultActivations()
+          : ConfigFromText(options.activations, kActivations);
   const std::vector<Rule> rules = RulesOf(options.plan, config.get());
   const Plan plan = MakePlan(rules);
   const ConversionOptions& conversion = options.conversion;
@@ -203,7 +209,7 @@ void AddQuantize(CLI::App& app) {
       ->add_option(kActivations, options->activations,
                    "Preset or config text that activations will be quantized "
                    "by (default " +
-                       std::string(kDefaultActivations) + ")")
+                       ConfigText(DefaultActivations().get()) + ")")
       ->option_text("CONFIG");
   AddConfigOptions(*command, options->config);
   command->footer(

@@ -9,9 +9,6 @@ namespace BitNetQuant;
 // What the files hold, and how far they are.
 public sealed partial class CalibrationDataset
 {
-    private static bool IsObservable(DataType type) =>
-        type is DataType.Float64 or DataType.Float32 or DataType.Float16 or DataType.BFloat16;
-
     /// <summary>The files at a path that have batches, in order, as the library finds them.</summary>
     private static unsafe List<DataFile> Files(string path)
     {

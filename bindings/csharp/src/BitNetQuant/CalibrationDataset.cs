@@ -54,7 +54,7 @@ public sealed partial class CalibrationDataset : IEnumerable<CalibrationBatch>
     public CalibrationDataset Add(SourceArray values, string? name = null)
     {
         ArgumentNullException.ThrowIfNull(values);
-        if (!IsObservable(values.DataType))
+        if (NativeMethods.bnq_dtype_is_source((int)values.DataType) == 0)
         {
             throw new UnsupportedException(
                 $"{nameof(values)} is an array of {values.DataType}; a batch is of Float64, Float32, Float16 or "

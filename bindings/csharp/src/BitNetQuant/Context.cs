@@ -1,6 +1,7 @@
 using System;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Threading;
 using BitNetQuant.Interop;
 
 namespace BitNetQuant;
@@ -54,6 +55,26 @@ public sealed class Context : IDisposable
     public void SetMapping(bool mapping) =>
         Native.Check(NativeMethods.bnq_context_set_mapping(Handle, mapping ? 1 : 0));
 
+    /// <summary>Makes every operation end with an <see cref="OperationCanceledException"/> soon after
+    /// <paramref name="token"/> is cancelled, also those that take no token of their own.</summary>
+    /// <param name="token">In place of the last one; <see cref="CancellationToken.None"/> for none.</param>
+    public unsafe void SetCancellation(CancellationToken token)
+    {
+        GCHandle asked = token.CanBeCanceled ? GCHandle.Alloc(token) : default;
+        try
+        {
+            Native.Check(NativeMethods.bnq_context_set_interrupt(
+                Handle, asked.IsAllocated ? &OnInterrupt : null, asked.IsAllocated ? (void*)GCHandle.ToIntPtr(asked) : null));
+        }
+        catch
+        {
+            Free(asked);
+            throw;
+        }
+
+        Handle.ReplaceInterrupt(asked);
+    }
+
     /// <summary>Sends messages to <paramref name="log"/>, in place of the last receiver.</summary>
     /// <param name="log">Called with each line by the thread that called the library; null for none. It should
     /// not throw: there is nobody to throw to, and what it throws is dropped.</param>
@@ -92,6 +113,10 @@ public sealed class Context : IDisposable
             handle.Free();
         }
     }
+
+    [UnmanagedCallersOnly(CallConvs = new[] { typeof(CallConvCdecl) })]
+    private static unsafe int OnInterrupt(void* opaque) =>
+        ((CancellationToken)GCHandle.FromIntPtr((nint)opaque).Target!).IsCancellationRequested ? 1 : 0;
 
     [UnmanagedCallersOnly(CallConvs = new[] { typeof(CallConvCdecl) })]
     private static unsafe void OnLog(void* opaque, int level, byte* message)

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Threading;
 using Xunit;
 using static BitNetQuant.Tests.Samples;
 
@@ -40,6 +41,27 @@ public sealed class ContextTests
             Assert.Equal(one.ToArray(), many.ToArray(context));
             Assert.Equal(one.Compare(values), many.Compare(values, context));
         }
+    }
+
+    [Fact]
+    public void CancellationEndsWhatHasNoTokenOfItsOwn()
+    {
+        float[] values = Samples.Values(1 << 20);
+        using var config = Config.Preset("int8_symmetric");
+        using var source = new CancellationTokenSource();
+        using var context = new Context(2);
+        context.SetCancellation(source.Token);
+        QuantizedTensor.Quantize(values, [values.Length], config, context).Dispose();
+        source.Cancel();
+        Assert.ThrowsAny<OperationCanceledException>(() =>
+        {
+            while (true)
+            {
+                QuantizedTensor.Quantize(values, [values.Length], config, context).Dispose();
+            }
+        });
+        context.SetCancellation(CancellationToken.None);
+        QuantizedTensor.Quantize(values, [values.Length], config, context).Dispose();
     }
 
     [Fact]

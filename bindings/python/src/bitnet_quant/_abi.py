@@ -23,6 +23,8 @@ from typing import Any, Callable, Optional
 ABI_VERSION = 1
 
 MAX_RANK = 8
+MIN_RANK_ALL = -1
+MIN_RANK_NAMED = -2
 
 # Statuses
 OK = 0
@@ -155,6 +157,7 @@ class bnq_part(ctypes.Structure):
 bnq_task_fn = CFUNCTYPE(None, address, u64, u32)
 bnq_log_fn = CFUNCTYPE(None, address, i32, text)
 bnq_progress_fn = CFUNCTYPE(i32, address, u64, u64, text)
+bnq_interrupt_fn = CFUNCTYPE(i32, address)
 bnq_metric_fn = CFUNCTYPE(i32, address, POINTER(f32), POINTER(f32), u64, POINTER(f64))
 _alloc_fn = CFUNCTYPE(address, address, u64)
 _free_fn = CFUNCTYPE(None, address, address)
@@ -193,6 +196,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_dtype_name": (text, [i32]),
     "bnq_dtype_id": (status, [text, _i32p]),
     "bnq_dtype_bits": (u32, [i32]),
+    "bnq_dtype_is_source": (i32, [i32]),
     "bnq_format_count": (u32, []),
     "bnq_format_at": (status, [u32, _i32p]),
     "bnq_format_name": (text, [i32]),
@@ -213,6 +217,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_context_threads": (i32, [_context]),
     "bnq_context_set_runner": (status, [_context, POINTER(bnq_runner)]),
     "bnq_context_set_log": (status, [_context, bnq_log_fn, address, i32]),
+    "bnq_context_set_interrupt": (status, [_context, bnq_interrupt_fn, address]),
     "bnq_context_set_mapping": (status, [_context, i32]),
     "bnq_context_hold_outputs": (status, [_context]),
     "bnq_context_place_outputs": (status, [_context]),
@@ -402,6 +407,14 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_tensor_compare_histogram": (status, [_context, _array, _tensor, u32, _u64p, _f64p,
                                               _f64p]),
 }
+
+
+def with_context() -> list[str]:
+    """The functions that work with a context, their own or that of a writer, and may
+    take long."""
+    return ["bnq_writer_finish"] + [
+        name for name, (_, parameters) in PROTOTYPES.items()
+        if parameters[:1] == [_context] and not name.startswith("bnq_context_")]
 
 
 def declare(library: ctypes.CDLL, on_status: Optional[Callable[..., Any]] = None) -> None:

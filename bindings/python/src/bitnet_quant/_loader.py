@@ -10,6 +10,7 @@ import threading
 from typing import Any, Iterator, Optional
 
 from . import _abi, errors
+from .interrupts import interruptible
 
 #: Names the library to use, and the only one: a choice that cannot be loaded is
 #: an error, never a reason to take another library silently.
@@ -59,12 +60,19 @@ def _open(path: str) -> ctypes.CDLL:
         raise OSError(f"has ABI version {abi}, but this package needs {_abi.ABI_VERSION}")
     try:
         _abi.declare(library, _raise_on_error)
+        _let_interrupt(library)
     except AttributeError as error:
         version = library.bnq_version_string
         version.restype = ctypes.c_char_p
         raise OSError(f"version {version().decode()} is too old for this package: "
                       f"{error}") from None
     return library
+
+
+def _let_interrupt(library: ctypes.CDLL) -> None:
+    """Ctrl-C ends what works with a context, which asks."""
+    for name in _abi.with_context():
+        setattr(library, name, interruptible(getattr(library, name)))
 
 
 def _raise_on_error(status: int, function: Any, arguments: Any) -> int:

@@ -103,7 +103,8 @@ class Statistics(Values):
 
 class Calibrator(Optioned):
     """Watches batches of values go by, and finds the range in which to quantize such
-    values: Calibrator(method="kl", granularity="channel", axis=-1).
+    values: Calibrator(method="kl", granularity="channel"), where channels are the last
+    dimension (`axis`).
 
         calibrator = Calibrator(method="mse", scheme="asymmetric")
         for batch in batches:

@@ -1,9 +1,11 @@
 """Where work runs."""
 from __future__ import annotations
 
+import threading
 from typing import Callable, Optional
 
 from . import _abi
+from . import interrupts
 from ._handles import create, integer
 from ._loader import library
 
@@ -23,6 +25,9 @@ class Context:
 
     A context does not change once made, and any number of threads may use one
     at the same time. Functions without one work on the calling thread.
+
+    Ctrl-C ends what runs in the main thread, wherever it runs: KeyboardInterrupt
+    comes within some 100 ms, and what was to be written is not there.
     """
 
     def __init__(self, threads: int = 1, log: Optional[Callable[[int, str], object]] = None,
@@ -34,6 +39,7 @@ class Context:
                               destroy="bnq_context_destroy", keep=callback)
         lib.bnq_context_set_threads(self._handle, integer(threads, "threads", 32))
         lib.bnq_context_set_mapping(self._handle, int(mmap))
+        lib.bnq_context_set_interrupt(self._handle, interrupts.ASK, None)
         if callback is not None:
             lib.bnq_context_set_log(self._handle, callback, None, _abi.LOG_INFO)
 
@@ -46,6 +52,10 @@ class Context:
         return f"Context(threads={self.threads})"
 
 
+_default: Optional[Context] = None
+_lock = threading.Lock()
+
+
 def _forwarding(log: Callable[[int, str], object]) -> Callable[[object, int, bytes], None]:
     def forward(_: object, level: int, message: bytes) -> None:
         log(_LEVELS.get(level, 20), message.decode("utf-8", "replace"))
@@ -54,9 +64,14 @@ def _forwarding(log: Callable[[int, str], object]) -> Callable[[object, int, byt
 
 
 def handle(context: Optional[Context]) -> object:
-    """The argument for a bnq_context* parameter; None is the library's default."""
+    """The argument for a bnq_context* parameter; None is one thread, as the library's
+    default, and Ctrl-C."""
+    global _default
     if context is None:
-        return None
+        if _default is None:
+            with _lock:
+                _default = _default or Context()
+        return _default._handle
     if not isinstance(context, Context):
         raise TypeError(f"context must be a Context or None, got {type(context).__name__}")
     return context._handle

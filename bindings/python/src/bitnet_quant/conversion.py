@@ -81,12 +81,12 @@ def _plan_of(rules: Sequence[tuple[str, Optional[Config], int]]) -> Plan:
 
 
 def as_plan(plan: Union[Plan, ConfigLike, None], options: Mapping[str, OptionValue]) -> Plan:
-    """`plan`; what is not one, with `options` changed, becomes one for all tensors of
-    rank 2 and more."""
+    """`plan`; what is not one, with `options` changed, becomes one for all tensors that
+    the library takes such a plan to mean: of rank 2 and more."""
     if not isinstance(plan, Plan):
         config = as_config(plan, options)
         plan = Plan()
-        plan.add("*", config, min_rank=2)
+        plan.add("*", config, min_rank=_abi.MIN_RANK_ALL)
     elif options:
         raise TypeError(f"options ({', '.join(options)}) and a Plan exclude each other")
     return plan

@@ -1,15 +1,13 @@
 """Progress callbacks of long operations."""
 from __future__ import annotations
 
-import signal
-import threading
-from contextlib import contextmanager
-from typing import Any, Callable, Iterator, Optional
+from typing import Callable, Optional
 
 import numpy as np
 
 from . import _abi
 from .errors import BitNetQuantError
+from .interrupts import interrupts_into
 
 #: Called with units done, units in all (bytes of input), and the name of the
 #: tensor being worked on. Returning False (or what NumPy has of that kind) cancels,
@@ -42,7 +40,7 @@ def reporting(progress: Optional[Progress], call: Callable[[object], object],
             errors.append(error)
         return int(bool(errors))
 
-    with _interrupts_into(errors):
+    with interrupts_into(errors):
         try:
             call(_abi.bnq_progress_fn(forward))
         except BitNetQuantError:
@@ -51,28 +49,3 @@ def reporting(progress: Optional[Progress], call: Callable[[object], object],
     # Here and not above, where Python would link it to the library's error.
     if errors:
         raise errors[0]
-
-
-@contextmanager
-def _interrupts_into(raised: list[BaseException]) -> Iterator[None]:
-    """Has Ctrl-C append its exception to `raised` instead of raising it.
-
-    Python runs signal handlers when it next runs Python code, which here is the
-    entry of a callback: before any try, where ctypes drops what is raised.
-    """
-    handler: Any = signal.getsignal(signal.SIGINT)
-    if not callable(handler) or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def remember(number: int, frame: Any) -> None:
-        try:
-            handler(number, frame)
-        except BaseException as error:
-            raised.append(error)
-
-    signal.signal(signal.SIGINT, remember)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)

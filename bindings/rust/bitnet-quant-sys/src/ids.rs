@@ -268,6 +268,10 @@ pub const BNQ_OPTION_FLOAT: i32 = 1;
 
 /// The greatest rank.
 pub const BNQ_MAX_RANK: usize = 8;
+/// The rank that suits a plan's rule for all tensors.
+pub const BNQ_MIN_RANK_ALL: i32 = -1;
+/// The rank that suits a plan's rule for tensors that are named.
+pub const BNQ_MIN_RANK_NAMED: i32 = -2;
 /// The tensor borrows the buffers instead of copying them.
 pub const BNQ_TENSOR_BORROW: i32 = 1;
 

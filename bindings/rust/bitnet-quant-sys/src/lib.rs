@@ -108,6 +108,8 @@ pub struct bnq_runner {
 /// library.
 pub type bnq_log_fn =
     Option<unsafe extern "C" fn(opaque: *mut c_void, level: i32, message: *const c_char)>;
+/// Asked on the calling thread whether an operation is to stop: non-zero.
+pub type bnq_interrupt_fn = Option<unsafe extern "C" fn(opaque: *mut c_void) -> i32>;
 /// Receives the state of a long operation, on the calling thread; non-zero
 /// cancels it.
 pub type bnq_progress_fn = Option<
@@ -182,6 +184,8 @@ extern "C" {
     pub fn bnq_dtype_id(name: *const c_char, out_dtype: *mut i32) -> bnq_status;
     /// Bits of one element; 0 for an unknown id.
     pub fn bnq_dtype_bits(dtype: i32) -> u32;
+    /// 1 for a type whose arrays can be quantized, else 0.
+    pub fn bnq_dtype_is_source(dtype: i32) -> i32;
     /// Number of formats, without [`BNQ_FORMAT_NONE`].
     pub fn bnq_format_count() -> u32;
     /// Id of the format at an index.
@@ -230,6 +234,10 @@ extern "C" {
     /// A receiver of messages up to `level`; NULL for none.
     pub fn bnq_context_set_log(
         context: *mut bnq_context, log: bnq_log_fn, opaque: *mut c_void, level: i32,
+    ) -> bnq_status;
+    /// Asked by every operation of the context, every 100 ms at least; NULL for none.
+    pub fn bnq_context_set_interrupt(
+        context: *mut bnq_context, interrupt: bnq_interrupt_fn, opaque: *mut c_void,
     ) -> bnq_status;
     /// Whether files are mapped (1, the default) or read (0).
     pub fn bnq_context_set_mapping(context: *mut bnq_context, mapping: i32) -> bnq_status;

@@ -5,6 +5,7 @@ use crate::error::{check, Result};
 use crate::ffi::{self, Handle};
 use bitnet_quant_sys as sys;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::os::raw::{c_char, c_void};
 use std::ptr;
 use std::sync::Arc;
@@ -20,23 +21,25 @@ pub enum LogLevel {
 }
 
 type Log = Box<dyn Fn(LogLevel, &str) + Send + Sync>;
+type Interrupt = Box<dyn Fn() -> ControlFlow<()> + Send + Sync>;
 
 /// Where work runs: the number of threads, and a log. Results never depend on it.
 ///
 /// Several threads may use one context at the same time.
 #[derive(Default)]
 pub struct Context {
-    // Dropped before the log that it calls.
+    // Dropped before what it calls.
     handle: Option<Handle<sys::bnq_context>>,
     // Behind an Arc because the library has a pointer to it, which moving a Box
     // would invalidate.
     log: Option<Arc<Log>>,
+    interrupt: Option<Arc<Interrupt>>,
 }
 
 // SAFETY: bnq.h lets any thread use a context, and several at once run operations
 // of it while nobody modifies it; what modifies it takes `&mut Context`.
 unsafe impl Send for Context {}
-// SAFETY: as above; the log is Sync.
+// SAFETY: as above; what it calls is Sync.
 unsafe impl Sync for Context {}
 
 impl Context {
@@ -106,6 +109,23 @@ impl Context {
         Ok(())
     }
 
+    /// Has every operation ask `interrupt` whether to go on, on the thread that
+    /// called this crate and at least every 100 ms of work: `Break` makes it fail
+    /// with [`Error::Cancelled`](crate::Error::Cancelled), and a panic goes
+    /// on when it has come to its end. For Ctrl-C or a deadline.
+    pub fn set_interrupt<F>(&mut self, interrupt: F) -> Result<()>
+    where
+        F: Fn() -> ControlFlow<()> + Send + Sync + 'static,
+    {
+        let interrupt: Arc<Interrupt> = Arc::new(Box::new(interrupt));
+        let opaque = Arc::as_ptr(&interrupt) as *mut c_void;
+        let raw = self.native()?;
+        // SAFETY: a live context that nobody uses; the closure lives longer than it.
+        check(unsafe { sys::bnq_context_set_interrupt(raw, Some(ask), opaque) })?;
+        self.interrupt = Some(interrupt);
+        Ok(())
+    }
+
     /// No log any more.
     pub fn clear_log(&mut self) -> Result<()> {
         let raw = self.native()?;
@@ -129,6 +149,14 @@ unsafe extern "C" fn write_log(opaque: *mut c_void, level: i32, message: *const 
         let (log, message) = unsafe { (&*(opaque as *const Log), ffi::lossy(message)) };
         log(level, &message);
     });
+}
+
+unsafe extern "C" fn ask(opaque: *mut c_void) -> i32 {
+    // SAFETY: the closure of a live context.
+    match callback::catch(|| unsafe { (*(opaque as *const Interrupt))() }) {
+        Some(ControlFlow::Continue(())) => 0,
+        Some(ControlFlow::Break(())) | None => 1,
+    }
 }
 
 impl fmt::Debug for Context {

@@ -12,6 +12,9 @@ use bitnet_quant::{
     PostTrainingQuantization, Progress, QuantParams, QuantizedOutput, QuantizedTensor, Report, Row,
     Statistics, ValueRange, WriteOptions, Writer,
 };
+use std::ops::ControlFlow;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::thread;
 
@@ -35,6 +38,36 @@ fn send_and_sync() {
         QuantParams, ValueRange, AdaptiveActivationQuantizer, PostTrainingQuantization,
         ErrorHistogram, Optimizer, OptimizerBuilder, OptimizationOption, Optimized, Figures,
     }
+}
+
+#[test]
+fn an_interrupt_ends_what_has_no_progress() {
+    let values = vec![1.0f32; 1 << 20];
+    let array = ArrayView::new(&values, &[1 << 20]).unwrap();
+    let config: Config = "int8_symmetric".parse().unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut context = Context::with_threads(2).unwrap();
+    let asked = stop.clone();
+    context
+        .set_interrupt(move || match asked.load(Ordering::Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        })
+        .unwrap();
+    QuantizedTensor::quantize(&context, &config, &array).unwrap();
+    stop.store(true, Ordering::Relaxed);
+    let error = loop {
+        if let Err(error) = QuantizedTensor::quantize(&context, &config, &array) {
+            break error;
+        }
+    };
+    assert!(matches!(error, Error::Cancelled(_)), "{}", error);
+    context.set_interrupt(|| panic!("mine")).unwrap();
+    let run = || loop {
+        let _ = QuantizedTensor::quantize(&context, &config, &array);
+    };
+    let payload = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
+    assert_eq!(payload.downcast_ref::<&str>(), Some(&"mine"));
 }
 
 #[test]

@@ -15,27 +15,33 @@ internal sealed class ContextHandle : SafeHandleZeroOrMinusOneIsInvalid
     /// <summary>The NULL that stands for the defaults.</summary>
     internal static readonly ContextHandle None = new();
 
-    private GCHandle _log;
+    private GCHandle _log, _interrupt;
 
     public ContextHandle() : base(ownsHandle: true) { }
 
     internal static ContextHandle Of(Context? context) => context?.Handle ?? None;
 
     /// <summary>Takes over the handle of the log callback that is now set, and frees the last one's.</summary>
-    internal void ReplaceLog(GCHandle log)
+    internal void ReplaceLog(GCHandle log) => Replace(ref _log, log);
+
+    /// <summary>The same of what its operations ask whether to go on.</summary>
+    internal void ReplaceInterrupt(GCHandle interrupt) => Replace(ref _interrupt, interrupt);
+
+    private static void Replace(ref GCHandle old, GCHandle handle)
     {
-        if (_log.IsAllocated)
+        if (old.IsAllocated)
         {
-            _log.Free();
+            old.Free();
         }
 
-        _log = log;
+        old = handle;
     }
 
     protected override bool ReleaseHandle()
     {
         NativeMethods.bnq_context_destroy(handle);
         ReplaceLog(default);
+        ReplaceInterrupt(default);
         return true;
     }
 }

@@ -5,6 +5,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
+using unsafe InterruptFn = delegate* unmanaged[Cdecl]<void*, int>;
 using unsafe LogFn = delegate* unmanaged[Cdecl]<void*, int, byte*, void>;
 
 [assembly: DisableRuntimeMarshalling]
@@ -143,6 +144,9 @@ internal static unsafe partial class NativeMethods
     internal static partial uint bnq_dtype_bits(int dtype);
 
     [LibraryImport(LibraryName)]
+    internal static partial int bnq_dtype_is_source(int dtype);
+
+    [LibraryImport(LibraryName)]
     internal static partial uint bnq_format_count();
 
     [LibraryImport(LibraryName)]
@@ -183,6 +187,9 @@ internal static unsafe partial class NativeMethods
 
     // 4. Context
 
+    internal const int BNQ_MIN_RANK_ALL = -1;
+    internal const int BNQ_MIN_RANK_NAMED = -2;
+
     internal const int BNQ_LOG_WARNING = 1;
     internal const int BNQ_LOG_INFO = 2;
 
@@ -204,6 +211,10 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName)]
     internal static partial int bnq_context_set_log(
         ContextHandle context, LogFn log, void* opaque, int level);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_context_set_interrupt(
+        ContextHandle context, InterruptFn interrupt, void* opaque);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_context_set_mapping(ContextHandle context, int mapping);
