@@ -84,8 +84,8 @@ public sealed partial class Calibrator : IDisposable
         set => SetInteger(NativeMethods.BNQ_CALIBRATION_GRANULARITY, (long)value);
     }
 
-    /// <summary>The dimension of channels, -8..7, negative from the end; default 0. The first batch decides how many
-    /// there are.</summary>
+    /// <summary>The dimension of channels, -8..7, negative from the end; default -1. The first batch decides how
+    /// many there are.</summary>
     /// <exception cref="InvalidArgumentException">The value is out of bounds, or there are data.</exception>
     public int Axis
     {

@@ -22,7 +22,7 @@ public sealed class CalibratorTests
         using var calibrator = new Calibrator();
 
         Assert.Equal(CalibrationMethod.MinMax, calibrator.Method);
-        Assert.Equal((Granularity.Tensor, 0), (calibrator.Granularity, calibrator.Axis));
+        Assert.Equal((Granularity.Tensor, -1), (calibrator.Granularity, calibrator.Axis));
         Assert.Equal(Scheme.Symmetric, calibrator.Scheme);
         Assert.Equal((2048, 8, 0), (calibrator.Bins, calibrator.Bits, calibrator.Levels));
         Assert.Equal((0.01, 0.5, 0.1), (calibrator.Averaging, calibrator.MaxGrowth, calibrator.MaxShrink));

@@ -53,13 +53,15 @@ public sealed class ContextTests
         context.SetCancellation(source.Token);
         QuantizedTensor.Quantize(values, [values.Length], config, context).Dispose();
         source.Cancel();
-        Assert.ThrowsAny<OperationCanceledException>(() =>
+        void UntilCancelled()
         {
             while (true)
             {
                 QuantizedTensor.Quantize(values, [values.Length], config, context).Dispose();
             }
-        });
+        }
+
+        Assert.ThrowsAny<OperationCanceledException>(UntilCancelled);
         context.SetCancellation(CancellationToken.None);
         QuantizedTensor.Quantize(values, [values.Length], config, context).Dispose();
     }

@@ -55,7 +55,7 @@ impl CalibratorBuilder {
         self.int(CalibrationOption::GRANULARITY, granularity as i64)
     }
 
-    /// The dimension of channels, -8 to 7, negative from the end; 0 by default. The first
+    /// The dimension of channels, -8 to 7, negative from the end; -1 by default. The first
     /// batch decides how many there are.
     pub fn axis(self, axis: i32) -> CalibratorBuilder {
         self.int(CalibrationOption::AXIS, axis.into())
