@@ -71,11 +71,9 @@ double Divergence(const std::vector<uint64_t>& p,
   return std::max(sum, 0.0);
 }
 
-ErrorHistogram CompareSides(const Context& context, uint64_t elements,
-                            const ErrorSums::Side& a, const ErrorSums::Side& b,
-                            uint32_t bins, bool* finite) {
-  const uint64_t tasks = DivCeil(elements, kTask);
-  std::vector<Extent> extents(tasks);
+Extent ExtentOf(const Context& context, uint64_t elements,
+                const ErrorSums::Side& a, const ErrorSums::Side& b) {
+  std::vector<Extent> extents(DivCeil(elements, kTask));
   OverChunks(context, elements, a, b,
              [&](uint64_t task, const float* x, const float* y, size_t n) {
                Extent& extent = extents[task];
@@ -96,27 +94,29 @@ ErrorHistogram CompareSides(const Context& context, uint64_t elements,
     all.hi = std::max(all.hi, extent.hi);
     all.finite = all.finite && extent.finite;
   }
-  *finite = all.finite;
-  ErrorHistogram out;
-  if (!all.finite) return out;
-  out.max_error = all.max_error;
+  return all;
+}
+
+// How many elements fall into each bin.
+struct Counts {
+  explicit Counts(uint32_t bins = 0) : errors(bins), a(bins), b(bins) {}
+  std::vector<uint64_t> errors, a, b;
+};
+
+// As many sets of counters as tasks run at once; whole numbers, so in any
+// order.
+std::vector<Counts> CountIn(const Context& context, uint64_t elements,
+                            const ErrorSums::Side& a, const ErrorSums::Side& b,
+                            uint32_t bins, const Extent& all) {
   const double lo = all.lo;
   const double width = (static_cast<double>(all.hi) - lo) / bins;
   const double error_width = 2.0 * all.max_error / bins;
-
-  // As many sets of counters as tasks run at once; whole numbers, so in any
-  // order.
+  const uint64_t tasks = DivCeil(elements, kTask);
   const uint64_t workers = context.runner ? context.runner->workers() : 1;
   const uint64_t shares = std::min(tasks, workers);
-  struct Counts {
-    std::vector<uint64_t> errors, a, b;
-  };
-  std::vector<Counts> counts(shares);
+  std::vector<Counts> counts(shares, Counts(bins));
   ParallelFor(context, shares, [&](uint64_t share) {
     Counts& c = counts[share];
-    c.errors.resize(bins);
-    c.a.resize(bins);
-    c.b.resize(bins);
     // On this thread, with the tick.
     Context serial;
     serial.tick = context.tick;
@@ -139,9 +139,20 @@ ErrorHistogram CompareSides(const Context& context, uint64_t elements,
           }
         });
   });
+  return counts;
+}
+
+ErrorHistogram CompareSides(const Context& context, uint64_t elements,
+                            const ErrorSums::Side& a, const ErrorSums::Side& b,
+                            uint32_t bins, bool* finite) {
+  const Extent all = ExtentOf(context, elements, a, b);
+  *finite = all.finite;
+  ErrorHistogram out;
+  if (!all.finite) return out;
+  out.max_error = all.max_error;
   out.counts.resize(bins);
   std::vector<uint64_t> p(bins), q(bins);
-  for (const Counts& c : counts) {
+  for (const Counts& c : CountIn(context, elements, a, b, bins, all)) {
     for (uint32_t i = 0; i < bins; ++i) {
       out.counts[i] += c.errors[i];
       p[i] += c.a[i];
