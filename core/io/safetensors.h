@@ -54,6 +54,11 @@ class SafetensorsReader {
   }
 
  private:
+  // Metadata by key and entries by name, none twice.
+  void SortAndCheckNames();
+  // Offsets are behind `begin`, without gaps, to the end of the file.
+  void PlaceEntries(uint64_t begin);
+
   std::shared_ptr<const MappedFile> file_;
   Metadata metadata_;
   std::vector<SafetensorsEntry> entries_;

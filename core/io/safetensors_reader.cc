@@ -279,6 +279,10 @@ uint64_t CheckTensor(const std::string& label, const SafetensorsEntry& entry,
   return end;
 }
 
+bool ByName(const SafetensorsEntry& a, const SafetensorsEntry& b) {
+  return a.name < b.name;
+}
+
 }  // namespace
 
 SafetensorsReader::SafetensorsReader(std::shared_ptr<const MappedFile> file)
@@ -308,7 +312,12 @@ SafetensorsReader::SafetensorsReader(std::shared_ptr<const MappedFile> file)
          " of the header is not UTF-8");
   }
   HeaderParser(label, &metadata_, &entries_).Parse(header, length);
+  SortAndCheckNames();
+  PlaceEntries(8 + n);
+}
 
+void SafetensorsReader::SortAndCheckNames() {
+  const std::string& label = file_->label();
   std::sort(metadata_.begin(), metadata_.end());
   const auto same_key = [](const auto& a, const auto& b) {
     return a.first == b.first;
@@ -320,10 +329,7 @@ SafetensorsReader::SafetensorsReader(std::shared_ptr<const MappedFile> file)
          ": InvalidHeaderDeserialization: __metadata__ has the key ",
          Quoted(key->first), " twice");
   }
-  const auto by_name = [](const auto& a, const auto& b) {
-    return a.name < b.name;
-  };
-  std::sort(entries_.begin(), entries_.end(), by_name);
+  std::sort(entries_.begin(), entries_.end(), ByName);
   const auto twice = std::adjacent_find(
       entries_.begin(), entries_.end(),
       [](const auto& a, const auto& b) { return a.name == b.name; });
@@ -331,7 +337,11 @@ SafetensorsReader::SafetensorsReader(std::shared_ptr<const MappedFile> file)
     FailTensor(label, "InvalidHeaderDeserialization", twice->name,
                "named twice");
   }
+}
 
+void SafetensorsReader::PlaceEntries(uint64_t begin) {
+  const std::string& label = file_->label();
+  const uint64_t bytes = file_->size() - begin;
   std::sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) {
     return std::tie(a.offset, a.bytes, a.name) <
            std::tie(b.offset, b.bytes, b.name);
@@ -340,16 +350,16 @@ SafetensorsReader::SafetensorsReader(std::shared_ptr<const MappedFile> file)
   for (SafetensorsEntry& entry : entries_) {
     position = CheckTensor(label, entry, position);
   }
-  if (position != size - 8 - n) {
+  if (position != bytes) {
     Fail(Status::kCorruptFile, label,
          ": MetadataIncompleteBuffer: the tensors have ", position,
-         " bytes, but ", size - 8 - n, " follow the header");
+         " bytes, but ", bytes, " follow the header");
   }
   for (SafetensorsEntry& entry : entries_) {
     entry.bytes -= entry.offset;
-    entry.offset += 8 + n;
+    entry.offset += begin;
   }
-  std::sort(entries_.begin(), entries_.end(), by_name);
+  std::sort(entries_.begin(), entries_.end(), ByName);
 }
 
 const SafetensorsEntry* SafetensorsReader::Find(const std::string& name) const {
