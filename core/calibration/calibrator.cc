@@ -106,6 +106,18 @@ BinCounts::Growth Calibrator::PlanGrowth(const Context& context,
                                       options_.capacity());
 }
 
+void Calibrator::Follow(const ChannelStats& seen, Channel* channel) const {
+  const Method& method = MethodOf(options_.method());
+  if (seen.count == 0 || method.follow == nullptr) return;
+  Range range;
+  range.lo = seen.min;
+  range.hi = seen.max;
+  method.follow(options_, channel->stats.count == 0, range, &channel->followed);
+  // Not -0, as in the statistics.
+  if (channel->followed.lo == 0.0f) channel->followed.lo = 0.0f;
+  if (channel->followed.hi == 0.0f) channel->followed.hi = 0.0f;
+}
+
 void Calibrator::Observe(const Context& context, const ArrayView& array,
                          const ObserveHook& hook) {
   CheckUsable();
@@ -148,19 +160,9 @@ void Calibrator::Observe(const Context& context, const ArrayView& array,
     before = Clone(context);
   }
 
-  const Method& method = MethodOf(options_.method());
   for (size_t c = 0; c < channels.size(); ++c) {
     Channel& channel = channels[c];
-    if (seen[c].count != 0 && method.follow != nullptr) {
-      Range range;
-      range.lo = seen[c].min;
-      range.hi = seen[c].max;
-      method.follow(options_, channel.stats.count == 0, range,
-                    &channel.followed);
-      // Not -0, as in the statistics.
-      if (channel.followed.lo == 0.0f) channel.followed.lo = 0.0f;
-      if (channel.followed.hi == 0.0f) channel.followed.hi = 0.0f;
-    }
+    Follow(seen[c], &channel);
     channel.stats.Merge(seen[c]);
     if (!histogram) continue;
     channel.histogram.Grow(&growth[c]);

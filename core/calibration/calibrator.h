@@ -90,6 +90,8 @@ class Calibrator {
   // Takes options that have just been set.
   void Change(const CalibrationOptions& changed, int32_t option);
   std::vector<Channel> MakeChannels(uint64_t count) const;
+  // What a method that follows batches makes of the range of one.
+  void Follow(const ChannelStats& seen, Channel* channel) const;
   // Of channels[c].histogram, for what `seen` has seen too.
   BinCounts::Growth PlanGrowth(const Context& context, const Channel& channel,
                                const ChannelStats& seen, uint32_t least) const;
