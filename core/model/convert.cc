@@ -75,16 +75,27 @@ ReportRow RowOf(const ModelEntry& entry) {
   return row;
 }
 
-// append(data, bytes) takes the array's bytes piece by piece.
-template <class F>
+// A plain array of an output.
+BnqEntry PlainEntry(const std::string& name, int32_t dtype, const Shape& shape,
+                    uint64_t bytes) {
+  BnqEntry plain;
+  plain.name = name;
+  plain.dtype = dtype;
+  plain.shape = shape;
+  plain.sections.emplace_back();
+  plain.sections[0].raw_bytes = bytes;
+  return plain;
+}
+
+// The array's bytes, piece by piece, into the entry that has begun.
 void CopyPlain(const Context& context, const ModelFile& file,
-               const ModelEntry& entry, Meter* meter, F append) {
+               const ModelEntry& entry, Meter* meter, ModelOutput* writer) {
   PlainReader reader(context, file, entry);
   Buffer buffer = context.Allocate(std::min(kCopy, reader.remaining()));
   for (uint64_t at = 0; reader.remaining() != 0;) {
     const uint64_t n = std::min(kCopy, reader.remaining());
     reader.Read(buffer.data(), n);
-    append(buffer.data(), n);
+    writer->Append(0, buffer.data(), n);
     file.Release(entry, at, n);
     at += n;
     meter->Add(n);
@@ -151,6 +162,32 @@ void QuantizeEntry(const Context& context, const Config& config,
   row->metrics = metrics.Result();
 }
 
+// Into the entry that has begun, slice by slice through `values`.
+void DequantizeEntry(const Context& context,
+                     const std::shared_ptr<const ModelFile>& file,
+                     const ModelEntry& entry, DType dtype, Overflow overflow,
+                     uint64_t slice_elements, Buffer* values,
+                     ModelOutput* writer, Meter* meter) {
+  const uint64_t size = Info(dtype).bits / 8;
+  const auto tensor = LoadTensor(context, file, entry);
+  const Dequantizer dequantizer(context, *tensor);
+  const uint64_t n = entry.shape.elements();
+  for (uint64_t begin = 0; begin < n; begin += slice_elements) {
+    const uint64_t count = std::min(slice_elements, n - begin);
+    if (values->size() < count * size) {
+      *values = context.Allocate(count * size);
+    }
+    InTensor(entry.name, [&] {
+      dequantizer.DecodeParallel(begin, count, dtype, values->data(), overflow);
+    });
+    writer->Append(0, values->data(), count * size);
+    meter->Add(static_cast<uint64_t>(
+        static_cast<double>(entry.raw_bytes) *
+        (static_cast<double>(count) / static_cast<double>(n))));
+  }
+  file->Release(entry);
+}
+
 }  // namespace
 
 Report QuantizeFile(const Context& caller, const Plan& plan,
@@ -186,16 +223,9 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
         return;
       }
       if (config != nullptr) row.note = "not floating-point";
-      BnqEntry plain;
-      plain.name = entry.name;
-      plain.dtype = entry.dtype;
-      plain.shape = entry.shape;
-      plain.sections.emplace_back();
-      plain.sections[0].raw_bytes = entry.raw_bytes;
-      writer.BeginEntry(std::move(plain));
-      CopyPlain(
-          context, *file, entry, &meter,
-          [&](const void* data, uint64_t n) { writer.Append(0, data, n); });
+      writer.BeginEntry(
+          PlainEntry(entry.name, entry.dtype, entry.shape, entry.raw_bytes));
+      CopyPlain(context, *file, entry, &meter, &writer);
       row.bytes_after = writer.EndEntry();
     });
     report.push_back(std::move(row));
@@ -206,13 +236,8 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
     row.shape = array.shape;
     row.dtype = static_cast<int32_t>(array.dtype);
     row.note = "added";
-    BnqEntry plain;
-    plain.name = array.name;
-    plain.dtype = row.dtype;
-    plain.shape = array.shape;
-    plain.sections.emplace_back();
-    plain.sections[0].raw_bytes = array.bytes.size();
-    writer.BeginEntry(std::move(plain));
+    writer.BeginEntry(
+        PlainEntry(array.name, row.dtype, array.shape, array.bytes.size()));
     writer.Append(0, array.bytes.data(), array.bytes.size());
     row.bytes_after = writer.EndEntry();
     report.push_back(std::move(row));
@@ -247,7 +272,6 @@ Report DequantizeFile(const Context& caller, const std::string& input,
   ModelOutput writer(context, output, FileKind::kSafetensors, options,
                      file->metadata(), tensors);
   Meter meter(&ticking, TotalBytes(*file));
-  const uint64_t size = Info(dtype).bits / 8;
   Buffer values;
   std::map<std::string, ReportRow> rows;
   for (const size_t i : writer.order()) {
@@ -257,38 +281,15 @@ Report DequantizeFile(const Context& caller, const std::string& input,
     ReportRow row = RowOf(entry);
     row.format = 0;
     row.dtype = static_cast<int32_t>(out.dtype);
-    BnqEntry plain;
-    plain.name = entry.name;
-    plain.dtype = row.dtype;
-    plain.shape = entry.shape;
-    plain.sections.emplace_back();
-    TryByteSize(out.shape, out.dtype, &plain.sections[0].raw_bytes);
-    writer.BeginEntry(std::move(plain));
+    uint64_t bytes = 0;
+    TryByteSize(out.shape, out.dtype, &bytes);
+    writer.BeginEntry(PlainEntry(entry.name, row.dtype, entry.shape, bytes));
     if (entry.format == 0) {
-      InTensor(entry.name, [&] {
-        CopyPlain(
-            context, *file, entry, &meter,
-            [&](const void* data, uint64_t n) { writer.Append(0, data, n); });
-      });
+      InTensor(entry.name,
+               [&] { CopyPlain(context, *file, entry, &meter, &writer); });
     } else {
-      const auto tensor = LoadTensor(context, file, entry);
-      const Dequantizer dequantizer(context, *tensor);
-      const uint64_t n = entry.shape.elements();
-      for (uint64_t begin = 0; begin < n; begin += slice_elements) {
-        const uint64_t count = std::min(slice_elements, n - begin);
-        if (values.size() < count * size) {
-          values = context.Allocate(count * size);
-        }
-        InTensor(entry.name, [&] {
-          dequantizer.DecodeParallel(begin, count, dtype, values.data(),
-                                     overflow);
-        });
-        writer.Append(0, values.data(), count * size);
-        meter.Add(static_cast<uint64_t>(
-            static_cast<double>(entry.raw_bytes) *
-            (static_cast<double>(count) / static_cast<double>(n))));
-      }
-      file->Release(entry);
+      DequantizeEntry(context, file, entry, dtype, overflow, slice_elements,
+                      &values, &writer, &meter);
     }
     row.bytes_after = writer.EndEntry();
     rows[entry.name] = std::move(row);
