@@ -86,6 +86,18 @@ bool SearchPairs(const Context& context, int64_t last_below, int64_t last_above,
   return better;
 }
 
+// Within what was seen, where that does not reach to 0.
+Range RangeOfEnds(const std::pair<double, double>& best, const Observed& o) {
+  Range range;
+  range.lo = std::max(o.min, static_cast<float>(best.first));
+  range.hi = std::min(o.max, static_cast<float>(best.second));
+  if (range.lo > range.hi) {
+    (o.min > 0 ? range.lo : range.hi) =
+        static_cast<float>(o.min > 0 ? best.second : best.first);
+  }
+  return range;
+}
+
 Range Search(const MseObjective& objective, const HistogramView& view,
              size_t levels, const Observed& o) {
   const double min = std::min(o.min, 0.0f), max = std::max(o.max, 0.0f);
@@ -144,15 +156,7 @@ Range Search(const MseObjective& objective, const HistogramView& view,
       moves = true;
     }
   }
-  // Within what was seen, where that does not reach to 0.
-  Range range;
-  range.lo = std::max(o.min, static_cast<float>(best.first));
-  range.hi = std::min(o.max, static_cast<float>(best.second));
-  if (range.lo > range.hi) {
-    (o.min > 0 ? range.lo : range.hi) =
-        static_cast<float>(o.min > 0 ? best.second : best.first);
-  }
-  return range;
+  return RangeOfEnds(best, o);
 }
 
 Range Find(const Observed& o) {
