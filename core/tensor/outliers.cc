@@ -28,6 +28,19 @@ void Narrow(DType dtype, float x, uint8_t* p) {
   std::memcpy(p, &h, sizeof h);
 }
 
+// The greatest |x| whose bits reach the limit, of each place.
+void KeepGreatest(const float* x, size_t n, uint32_t limit, float* most) {
+  // Most rows have none.
+  if (Reduce(x, n, n, Statistic::kAbsMax).abs_bits < limit) return;
+  for (size_t i = 0; i < n; ++i) {
+    const uint32_t bits = BitsOfF32(x[i]) & 0x7FFFFFFFu;
+    const float a = std::fabs(x[i]);
+    // NaN and infinity are errors, found later.
+    const bool is = bits >= limit && bits < 0x7F800000u;
+    most[i] = is && a > most[i] ? a : most[i];
+  }
+}
+
 }  // namespace
 
 OutlierColumns FindOutliers(const Context& context, const SourceView& source,
@@ -67,17 +80,7 @@ OutlierColumns FindOutliers(const Context& context, const SourceView& source,
           } else {
             LoadElements(source, at, n, scratch);
           }
-          // Most rows have none.
-          const uint32_t bits = Reduce(x, n, n, Statistic::kAbsMax).abs_bits;
-          if (bits < limit) continue;
-          float* const to = most.data() + c;
-          for (size_t i = 0; i < n; ++i) {
-            const uint32_t bits = BitsOfF32(x[i]) & 0x7FFFFFFFu;
-            const float a = std::fabs(x[i]);
-            // NaN and infinity are errors, found later.
-            const bool is = bits >= limit && bits < 0x7F800000u;
-            to[i] = is && a > to[i] ? a : to[i];
-          }
+          KeepGreatest(x, n, limit, most.data() + c);
         }
       }
     }
