@@ -29,6 +29,8 @@
 namespace bnq {
 namespace {
 
+// Between two ticks; one takes a millisecond with the most bins.
+constexpr size_t kTickCandidates = 8;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // Divergence of weights p from q, each divided by its sum. p_i > 0 where q_i =
@@ -127,7 +129,7 @@ KlThreshold SearchKlTensorRt(const HistogramView& histogram, size_t levels,
   for (size_t i = 0; i < n; ++i) {
     inside += counts[i];
     if (i + 1 < levels) continue;
-    context.Tick();
+    if (i % kTickCandidates == 0) context.Tick();
     const double d = KlTensorRt(counts, i + 1, levels, inside, total - inside);
     if (d <= best.divergence) best = {0, i + 1, d};
   }
@@ -180,7 +182,7 @@ KlThreshold SearchKlOnnxRuntime(const HistogramView& histogram, size_t levels,
   best.divergence = kInfinity;
   if (n < levels || levels < 2) return best;
   for (size_t i = levels / 2; i <= middle; ++i) {
-    context.Tick();
+    if (i % kTickCandidates == 0) context.Tick();
     const double d = KlOnnxRuntime(histogram, levels, i);
     // Where all are infinite, the first of them is the reference's choice and
     // would be a bad one: the whole histogram stays.

@@ -22,6 +22,9 @@
 namespace bnq {
 namespace {
 
+// Between two ticks.
+constexpr size_t kTickAttempts = 8;
+
 // Edges out to `last` bins from 0, in bins, ascending: all to `dense`, then as
 // many to each doubling.
 std::vector<int64_t> Edges(int64_t last, int64_t dense) {
@@ -37,9 +40,10 @@ template <class ErrorOf>
 bool SearchEnd(const Context& context, int64_t last, const ErrorOf& error_of,
                double* least, int64_t* found) {
   bool better = false;
+  size_t attempts = 0;
   const auto attempt = [&](int64_t k) {
     const double error = error_of(k);
-    context.Tick();
+    if (++attempts % kTickAttempts == 0) context.Tick();
     if (!(error < *least)) return false;
     *least = error;
     *found = k;

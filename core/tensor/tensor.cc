@@ -113,6 +113,9 @@ std::unique_ptr<QuantizedTensor> TensorOfParts(const Context& context,
   return tensor;
 }
 
+// Codes between two ticks.
+constexpr uint64_t kTickCodes = 65536;
+
 void UnpackCodes(const Context& context, const QuantizedTensor& tensor,
                  uint64_t begin, uint64_t count, int8_t* codes) {
   const Layout& layout = tensor.layout();
@@ -134,7 +137,7 @@ void UnpackCodes(const Context& context, const QuantizedTensor& tensor,
         skip + n, format.bias, scratch);
     std::memcpy(codes + done, scratch + skip, n);
     done += n;
-    context.Tick();
+    if (done % kTickCodes < n) context.Tick();
   }
 }
 
@@ -163,7 +166,7 @@ void PackCodes(const Context& context, const Config& config, const Shape& shape,
       std::memset(scratch + n, format.padding, kMaxUnitCodes);
       kernels.pack(scratch, n, format.bias,
                    packed + row * layout.row_bytes + ByteOf(packing, column));
-      context.Tick();
+      if (at % kTickCodes < n) context.Tick();
     }
   }
 }

@@ -166,9 +166,9 @@ TEST_F(OnePiece, Calibration) {
   const struct {
     const char *method, *option, *value;
     uint64_t least;
-  } kSearches[] = {{"kl", "kl_variant", "tensorrt", 1000},
-                   {"kl", "kl_variant", "onnxruntime", 500},
-                   {"mse", "mse_variant", "exhaustive", 200},
+  } kSearches[] = {{"kl", "kl_variant", "tensorrt", 200},
+                   {"kl", "kl_variant", "onnxruntime", 60},
+                   {"mse", "mse_variant", "exhaustive", 25},
                    {"mse", "mse_variant", "pytorch", 10}};
   for (const auto& search : kSearches) {
     const Calibrator seen = Seen(search.method, search.option, search.value);

@@ -1301,7 +1301,9 @@ BNQ_API bnq_options* bnq_calibrator_settings(bnq_calibrator* calibrator);
 /* Observes a batch (F64, F32, F16 or BF16; F64 is rounded to float32 first). An
  * empty one does nothing. NON_FINITE (names the index), INVALID_ARGUMENT (no
  * such axis, another number of channels than the first batch), UNSUPPORTED (the
- * type). Since 0.1. */
+ * type), CANCELLED (the context's interrupt): the calibrator is as it was. A
+ * runner that fails while values are counted leaves one that must be reset.
+ * Since 0.1. */
 BNQ_API bnq_status bnq_calibrator_observe(bnq_context* context,
                                           bnq_calibrator* calibrator,
                                           const bnq_array* array);
