@@ -276,20 +276,21 @@ def quantizing_error(pieces, lo, hi, levels, symmetric):
             first = np.where(step > 0, -np.floor(-lo / step + 0.5), 0)
         count = levels
     a, b, weight = (np.array(v, float) for v in zip(*pieces))
-    total = np.zeros(lo.shape)
-    for i in range(count):
-        level = (first + i) * step
-        below = np.full(lo.shape, -np.inf) if i == 0 else level - step / 2
-        above = np.full(lo.shape, np.inf) if i == count - 1 else level + step / 2
-        from_ = np.clip(a, below[:, None], above[:, None])
-        to = np.clip(b, below[:, None], above[:, None])
-        spread = b > a
-        share = np.where(spread, weight / np.where(spread, b - a, 1), 0)
-        total += (share * ((to - level[:, None])**3 - (from_ - level[:, None])**3) / 3).sum(axis=1)
-        # What lies on the edge of two levels is as far from either.
-        point = ~spread & (a >= below[:, None]) & ((a < above[:, None]) | (i == count - 1))
-        total += (point * weight * (a - level[:, None])**2).sum(axis=1)
-    return total
+    step, first = step[:, None], first[:, None]
+
+    def nearest(x):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            index = np.floor(x / step + 0.5) - first
+        return np.clip(np.where(step > 0, index, 0), 0, count - 1)
+
+    # A piece is of its first level, of its last one, and of whole ones between.
+    i, j = nearest(a), nearest(b)
+    from_, to, half = a - (first + i) * step, b - (first + j) * step, step / 2
+    cubes = np.where(i == j, to**3 - from_**3,
+                     half**3 - from_**3 + (j - i - 1) * 2 * half**3 + to**3 + half**3)
+    spread = b > a
+    share = weight / np.where(spread, b - a, 1)
+    return np.where(spread, share * cubes / 3, weight * from_**2).sum(axis=1)
 
 
 def search_mse(h, lo, hi, zeros, levels, symmetric):
