@@ -2,59 +2,24 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <cstring>
-#include <map>
 #include <string>
 #include <vector>
 
-#include "core/io/safetensors.h"
-#include "core/model/model_writer.h"
-#include "core/tensor/quantize.h"
-#include "tests/io/io_test_util.h"
+#include "core/tensor/dequantize.h"
+#include "tests/model/model_test_util.h"
 
 namespace bnq {
 namespace {
 
-class Convert : public TempDirTest {
+class Convert : public ModelTest {
  protected:
-  struct Weights {
-    std::vector<uint64_t> dims;
-    std::vector<float> values;
-  };
-  using Model = std::map<std::string, Weights>;
-
-  // A safetensors file of float32 arrays.
-  std::string Write(const Model& model) {
-    std::vector<SafetensorsTensor> tensors;
-    for (const auto& item : model) {
-      SafetensorsTensor tensor;
-      tensor.name = item.first;
-      tensor.dtype = DType::kF32;
-      tensor.shape = Shape::Make(static_cast<int32_t>(item.second.dims.size()),
-                                 item.second.dims.data());
-      tensors.push_back(tensor);
-    }
-    const std::string path = Path("in.safetensors");
-    WriteOptions options;
-    options.overwrite = true;
-    SafetensorsWriter writer(path, options, tensors, {});
-    for (size_t i = 0; i < writer.entries().size(); ++i) {
-      const std::vector<float>& values =
-          model.at(writer.entries()[i].name).values;
-      writer.Append(i, values.data(), 4 * values.size());
-    }
-    writer.Finish();
-    return path;
-  }
-  Report Quantized(const Model& model, const std::string& config,
+  Report Quantized(const TestModel& model, const std::string& config,
                    uint64_t slice_elements = kSliceElements) {
     Plan plan;
     plan.Add("*", 0, Config::FromText(config));
-    WriteOptions options;
-    options.overwrite = true;
-    return QuantizeFile(context_, plan, Write(model), Path("out.bnq"), options,
-                        nullptr, {}, slice_elements);
+    return QuantizeFile(context_, plan, Write(model), Path("out.bnq"),
+                        Overwrite(), nullptr, {}, slice_elements);
   }
   std::vector<float> Loaded(const std::string& name) {
     const auto file = ModelFile::Open(context_, Path("out.bnq"));
@@ -65,8 +30,6 @@ class Convert : public TempDirTest {
                         reinterpret_cast<uint8_t*>(values.data()));
     return values;
   }
-
-  const Context context_;
 };
 
 TEST_F(Convert, ScalarWithOutliers) {
@@ -80,12 +43,10 @@ TEST_F(Convert, OverflowNamesTensorAndIndex) {
   Quantized({{"a", {{2, 3}, {1, 2, 3, 4, 5, 6}}},
              {"b", {{2, 3}, {1, 2, 3, 4, 1e6f, 6}}}},
             "format=int8,granularity=tensor");
-  WriteOptions options;
-  options.overwrite = true;
   const std::string out = Path("back.safetensors");
   const auto dequantize = [&](Overflow overflow) {
     DequantizeFile(context_, Path("out.bnq"), out, DType::kF16, overflow,
-                   options, nullptr);
+                   Overwrite(), nullptr);
     const auto file = ModelFile::Open(context_, out);
     uint16_t half;
     std::memcpy(&half, file->Mapped(*file->Find("b")) + 2 * 4, 2);
@@ -119,9 +80,8 @@ TEST_F(Convert, SlicesDoNotMatter) {
   for (size_t i = 0; i < values.size(); ++i) {
     values[i] = static_cast<float>(static_cast<int>(i * 7919 % 2001) - 1000);
   }
-  const Model model = {{"empty", {{4, 0}, {}}}, {"w", {{3, 70001}, values}}};
-  WriteOptions options;
-  options.overwrite = true;
+  const TestModel model = {{"empty", {{4, 0}, {}}},
+                           {"w", {{3, 70001}, values}}};
   for (const char* config :
        {"format=int8,granularity=channel", "format=ternary,packing=base3",
         "format=int4,granularity=group,group_size=48,scale_dtype=f16",
@@ -135,7 +95,7 @@ TEST_F(Convert, SlicesDoNotMatter) {
 
     const auto back = [&](const std::string& name, uint64_t slice) {
       DequantizeFile(context_, Path("out.bnq"), Path(name), DType::kF32,
-                     Overflow::kError, options, nullptr, slice);
+                     Overflow::kError, Overwrite(), nullptr, slice);
       return ReadFile(Path(name));
     };
     const std::string restored = back("a.safetensors", kSliceElements);
@@ -149,48 +109,6 @@ TEST_F(Convert, SlicesDoNotMatter) {
     EXPECT_EQ(std::memcmp(once[1].metrics.values, whole[1].metrics.values,
                           sizeof once[1].metrics.values),
               0);
-  }
-}
-
-// What verification finds wherever a piece ends.
-TEST_F(Convert, VerifyNamesTheFirstValueThatIsNotFinite) {
-  std::vector<float> values(5000, 1.0f);
-  values[4097] = HUGE_VALF;
-  const auto file =
-      ModelFile::Open(context_, Write({{"w", {{50, 100}, values}}}));
-  for (uint64_t piece : {8u, 4096u, 1u << 20}) {
-    EXPECT_TRUE(FailsWith(Status::kNonFinite, "element 4097, at index [40, 97]",
-                          [&] { VerifyFile(context_, file, nullptr, piece); }))
-        << piece;
-  }
-}
-
-// A tensor written and read again is the same, whatever its parts.
-TEST_F(Convert, LoadsWhatWasWritten) {
-  const std::vector<float> values = {0.5f, -1, 90, 2, 3, -4, 5, 6, -7, 8, 9, 1};
-  ArrayView array;
-  array.data = reinterpret_cast<const uint8_t*>(values.data());
-  const uint64_t dims[2] = {3, 4};
-  array.shape = Shape::Make(2, dims);
-  for (const char* config :
-       {"format=int8,granularity=token,outlier_threshold=20,scheme=asymmetric",
-        "format=int4,double_quant=on", "format=f16", "format=fp4"}) {
-    const auto tensor = Quantize(context_, Config::FromText(config), array);
-    WriteOptions options;
-    options.overwrite = true;
-    {
-      ModelWriter writer(context_, Path("t.bnq"), FileKind::kBnq, options);
-      writer.AddTensor("t", *tensor);
-      writer.Finish();
-    }
-    const auto file = ModelFile::Open(context_, Path("t.bnq"));
-    const auto loaded = LoadTensor(context_, file, *file->Find("t"));
-    for (int i = 0; i < kNumParts; ++i) {
-      const PartData& a = tensor->part(PartAt(i).id);
-      const PartData& b = loaded->part(PartAt(i).id);
-      ASSERT_EQ(a.bytes, b.bytes) << config << " " << PartAt(i).name;
-      EXPECT_TRUE(a.bytes == 0 || std::memcmp(a.data, b.data, a.bytes) == 0);
-    }
   }
 }
 
