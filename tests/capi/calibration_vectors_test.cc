@@ -3,63 +3,23 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "bnq/bnq.h"
-#include "bnq/bnq_x.h"
+#include "tests/capi/vectors_test_util.h"
 
+namespace bnq_test {
 namespace {
 
-using nlohmann::json;
-
-double Number(const json& value) {
-  if (!value.is_string()) return value;
-  const std::string text = value;
-  return text == "nan" ? NAN : text == "inf" ? HUGE_VAL : -HUGE_VAL;
-}
-
-class CalibrationVectors : public testing::Test {
+class CalibrationVectors : public VectorsTest {
  protected:
-  void SetUp() override {
-    ASSERT_EQ(bnq_context_create(nullptr, &context_), BNQ_OK);
-    std::ifstream in(std::string(BNQ_TEST_VECTORS) + "/calibration.json");
-    cases_ = json::parse(in).at("cases");
-    ASSERT_GT(cases_.size(), 0u);
-  }
-  void TearDown() override {
-    EXPECT_EQ(bnq_x_force_target(nullptr), BNQ_OK);
-    bnq_context_destroy(context_);
-  }
-
   bnq_calibrator* Make(const json& options) {
     bnq_calibrator* calibrator = nullptr;
     EXPECT_EQ(bnq_calibrator_create(&calibrator), BNQ_OK);
-    for (const auto& option : options.items()) {
-      const std::string value = option.value();
-      EXPECT_EQ(bnq_options_set_text(bnq_calibrator_settings(calibrator),
-                                     option.key().c_str(), value.c_str()),
-                BNQ_OK)
-          << bnq_last_error();
-    }
-    return calibrator;
-  }
-
-  void Observe(bnq_calibrator* calibrator, const json& batch) {
-    const std::vector<uint64_t> shape = batch.at("shape");
-    std::vector<float> values;
-    for (const json& value : batch.at("input")) {
-      values.push_back(static_cast<float>(Number(value)));
-    }
-    const bnq_array array = {values.data(), shape.data(), BNQ_DTYPE_F32,
-                             static_cast<int32_t>(shape.size())};
-    ASSERT_EQ(bnq_calibrator_observe(context_, calibrator, &array), BNQ_OK)
+    EXPECT_EQ(Configure(options, bnq_calibrator_settings(calibrator)), BNQ_OK)
         << bnq_last_error();
+    return calibrator;
   }
 
   void CheckStatistics(const bnq_calibrator* calibrator, uint64_t channel,
@@ -113,13 +73,9 @@ class CalibrationVectors : public testing::Test {
                    const json& expected) {
     bnq_config* config = nullptr;
     ASSERT_EQ(bnq_config_create(&config), BNQ_OK);
-    for (const auto& option : expected.at("config").items()) {
-      const std::string value = option.value();
-      ASSERT_EQ(bnq_options_set_text(bnq_config_settings(config),
-                                     option.key().c_str(), value.c_str()),
-                BNQ_OK)
-          << bnq_last_error();
-    }
+    ASSERT_EQ(Configure(expected.at("config"), bnq_config_settings(config)),
+              BNQ_OK)
+        << bnq_last_error();
     const json& zeros = expected.at("zero_points");
     std::vector<float> scales(channels);
     std::vector<int8_t> zero_points(channels);
@@ -128,17 +84,11 @@ class CalibrationVectors : public testing::Test {
                   zeros.empty() ? nullptr : zero_points.data(), channels),
               BNQ_OK)
         << bnq_last_error();
-    for (uint64_t c = 0; c < channels; ++c) {
-      uint32_t bits = 0;
-      std::memcpy(&bits, &scales[c], sizeof bits);
-      EXPECT_EQ(bits, std::stoul(expected.at("scales")[c].get<std::string>(),
-                                 nullptr, 16))
-          << "scale " << c << " is " << scales[c] << " with "
-          << expected.at("config");
-      if (!zeros.empty()) {
-        EXPECT_EQ(zero_points[c], zeros[c].get<int>())
-            << "with " << expected.at("config");
-      }
+    EXPECT_EQ(BitsOf(scales), Bits(expected.at("scales")))
+        << "with " << expected.at("config");
+    if (!zeros.empty()) {
+      EXPECT_EQ(zero_points, zeros.get<std::vector<int8_t>>())
+          << "with " << expected.at("config");
     }
     bnq_config_destroy(config);
   }
@@ -163,32 +113,24 @@ class CalibrationVectors : public testing::Test {
       CheckParams(calibrator, channels, params);
     }
   }
-
-  bnq_context* context_ = nullptr;
-  json cases_;
 };
 
 TEST_F(CalibrationVectors, BatchByBatch) {
-  for (uint32_t t = 0; t < bnq_target_count(); ++t) {
-    if (!bnq_target_supported(t)) continue;
-    SCOPED_TRACE(bnq_target_name(t));
-    ASSERT_EQ(bnq_x_force_target(bnq_target_name(t)), BNQ_OK);
-    ASSERT_EQ(bnq_context_set_threads(context_, t % 2 == 0 ? 1 : 3), BNQ_OK);
-    for (const json& c : cases_) {
-      SCOPED_TRACE(c.at("name").get<std::string>());
-      bnq_calibrator* calibrator = Make(c.at("options"));
-      for (const json& batch : c.at("batches")) Observe(calibrator, batch);
-      CheckAll(c, calibrator);
-      bnq_calibrator_destroy(calibrator);
+  OnEveryTarget(Cases("calibration.json"), [&](const json& c) {
+    bnq_calibrator* calibrator = Make(c.at("options"));
+    for (const json& batch : c.at("batches")) {
+      Observe(context_, calibrator, batch);
     }
-  }
+    CheckAll(c, calibrator);
+    bnq_calibrator_destroy(calibrator);
+  });
 }
 
 // A calibrator for each batch, the last one first: where the order of batches
 // does not matter the result is the same.
 TEST_F(CalibrationVectors, Merged) {
   int merged = 0;
-  for (const json& c : cases_) {
+  for (const json& c : Cases("calibration.json")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     const std::string method = c.at("options").value("method", "minmax");
     if (method == "moving_average" || method == "adaptive") continue;
@@ -196,7 +138,7 @@ TEST_F(CalibrationVectors, Merged) {
     const json& batches = c.at("batches");
     for (auto batch = batches.rbegin(); batch != batches.rend(); ++batch) {
       bnq_calibrator* one = Make(c.at("options"));
-      Observe(one, *batch);
+      Observe(context_, one, *batch);
       ASSERT_EQ(bnq_calibrator_merge(context_, all, one), BNQ_OK)
           << bnq_last_error();
       bnq_calibrator_destroy(one);
@@ -209,3 +151,4 @@ TEST_F(CalibrationVectors, Merged) {
 }
 
 }  // namespace
+}  // namespace bnq_test

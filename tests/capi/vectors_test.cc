@@ -4,41 +4,13 @@
 
 #include <cmath>
 #include <cstring>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "bnq/bnq.h"
-#include "bnq/bnq_x.h"
+#include "tests/capi/vectors_test_util.h"
 
+namespace bnq_test {
 namespace {
-
-using nlohmann::json;
-
-json Cases(const char* file) {
-  std::ifstream in(std::string(BNQ_TEST_VECTORS) + "/" + file);
-  return json::parse(in).at("cases");
-}
-
-float FromBits(const std::string& hex) {
-  const uint32_t bits = static_cast<uint32_t>(std::stoul(hex, nullptr, 16));
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-float Number(const json& value) {
-  if (!value.is_string()) return static_cast<float>(value.get<double>());
-  const std::string text = value;
-  return text == "nan" ? NAN : text == "inf" ? HUGE_VALF : -HUGE_VALF;
-}
-
-std::vector<float> Numbers(const json& list) {
-  std::vector<float> out;
-  for (const json& value : list) out.push_back(Number(value));
-  return out;
-}
 
 std::string Hex(const uint8_t* bytes, uint64_t count) {
   std::string out;
@@ -55,46 +27,28 @@ std::string Lower(std::string s) {
   return s;
 }
 
-// Handles of one case.
+using Vectors = VectorsTest;
+
+// A case's array and config.
 struct CaseSetup {
-  explicit CaseSetup(const json& c, int32_t threads = 1)
-      : shape(c.at("shape").get<std::vector<uint64_t>>()),
-        values(Numbers(c.at("input"))) {
-    EXPECT_EQ(bnq_context_create(nullptr, &context), BNQ_OK);
-    EXPECT_EQ(bnq_context_set_threads(context, threads), BNQ_OK);
+  explicit CaseSetup(const json& c) : input(c), array(input.view()) {
     EXPECT_EQ(bnq_config_create(&config), BNQ_OK);
-    array = {values.data(), shape.data(), BNQ_DTYPE_F32,
-             static_cast<int32_t>(shape.size())};
+    status = Configure(c.at("config"), bnq_config_settings(config));
   }
-  ~CaseSetup() {
-    bnq_config_destroy(config);
-    bnq_context_destroy(context);
-  }
+  ~CaseSetup() { bnq_config_destroy(config); }
   CaseSetup(const CaseSetup&) = delete;
 
-  bnq_status Configure(const json& options) {
-    for (const auto& option : options.items()) {
-      const std::string value = option.value();
-      const bnq_status status = bnq_options_set_text(
-          bnq_config_settings(config), option.key().c_str(), value.c_str());
-      if (status != BNQ_OK) return status;
-    }
-    return BNQ_OK;
-  }
-
-  std::vector<uint64_t> shape;
-  std::vector<float> values;
-  bnq_context* context = nullptr;
+  const InputArray input;
+  const bnq_array array;
   bnq_config* config = nullptr;
-  bnq_array array;
+  bnq_status status;
 };
 
-void CheckCase(const json& c, int32_t threads) {
-  SCOPED_TRACE(c.at("name").get<std::string>());
-  CaseSetup s(c, threads);
-  ASSERT_EQ(s.Configure(c.at("config")), BNQ_OK) << bnq_last_error();
+void CheckCase(bnq_context* context, const json& c) {
+  CaseSetup s(c);
+  ASSERT_EQ(s.status, BNQ_OK) << bnq_last_error();
   bnq_tensor* tensor = nullptr;
-  ASSERT_EQ(bnq_tensor_quantize(s.context, s.config, &s.array, &tensor), BNQ_OK)
+  ASSERT_EQ(bnq_tensor_quantize(context, s.config, &s.array, &tensor), BNQ_OK)
       << bnq_last_error();
 
   // Each part.
@@ -115,7 +69,7 @@ void CheckCase(const json& c, int32_t threads) {
   const bool narrow = c.contains("codes");
   const size_t count = c.at("dequantized").size();
   std::vector<int8_t> codes(count);
-  ASSERT_EQ(bnq_tensor_unpack(s.context, tensor, codes.data(), codes.size()),
+  ASSERT_EQ(bnq_tensor_unpack(context, tensor, codes.data(), codes.size()),
             narrow ? BNQ_OK : BNQ_ERROR_UNSUPPORTED)
       << bnq_last_error();
   for (size_t i = 0; narrow && i < codes.size(); ++i) {
@@ -128,11 +82,7 @@ void CheckCase(const json& c, int32_t threads) {
   ASSERT_EQ(bnq_tensor_read_scales(tensor, scales.data(), scales.size()),
             BNQ_OK)
       << bnq_last_error();
-  for (size_t i = 0; i < scales.size(); ++i) {
-    const float expected = FromBits(c.at("scales")[i]);
-    ASSERT_EQ(std::memcmp(&scales[i], &expected, 4), 0)
-        << "scale " << i << " is " << scales[i] << ", not " << expected;
-  }
+  ASSERT_EQ(BitsOf(scales), Bits(c.at("scales")));
   if (c.contains("scale_bytes")) {
     ASSERT_EQ(Hex(static_cast<const uint8_t*>(stored), scale_bytes),
               Lower(c.at("scale_bytes").get<std::string>()));
@@ -163,25 +113,27 @@ void CheckCase(const json& c, int32_t threads) {
 
   std::vector<float> out(count);
   ASSERT_EQ(
-      bnq_tensor_dequantize(s.context, tensor, BNQ_DTYPE_F32,
-                            BNQ_OVERFLOW_ERROR, out.data(), 4 * out.size()),
+      bnq_tensor_dequantize(context, tensor, BNQ_DTYPE_F32, BNQ_OVERFLOW_ERROR,
+                            out.data(), 4 * out.size()),
       BNQ_OK)
       << bnq_last_error();
+  const std::vector<uint32_t> expected_bits = Bits(c.at("dequantized"));
   for (size_t i = 0; i < out.size(); ++i) {
-    const float expected = FromBits(c.at("dequantized")[i]);
+    float expected;
+    std::memcpy(&expected, &expected_bits[i], sizeof expected);
     if (std::isnan(expected) && std::isnan(out[i])) continue;
     ASSERT_EQ(std::memcmp(&out[i], &expected, 4), 0)
         << "value " << i << " is " << out[i] << ", not " << expected;
   }
   // The same tensor from its parts, and its codes packed again.
   bnq_tensor* copy = nullptr;
-  ASSERT_EQ(bnq_tensor_create(s.context, s.config, s.array.rank, s.array.shape,
+  ASSERT_EQ(bnq_tensor_create(context, s.config, s.array.rank, s.array.shape,
                               parts, BNQ_NUM_PARTS, 0, &copy),
             BNQ_OK)
       << bnq_last_error();
   if (narrow) {
     std::vector<uint8_t> again(bytes);
-    ASSERT_EQ(bnq_pack(s.context, s.config, s.array.rank, s.array.shape,
+    ASSERT_EQ(bnq_pack(context, s.config, s.array.rank, s.array.shape,
                        codes.data(), codes.size(), again.data(), bytes),
               BNQ_OK)
         << bnq_last_error();
@@ -192,7 +144,7 @@ void CheckCase(const json& c, int32_t threads) {
   std::vector<float> row(columns);
   for (uint64_t r = 0; r < bnq_tensor_rows(copy); ++r) {
     ASSERT_EQ(
-        bnq_tensor_dequantize_rows(s.context, copy, r, 1, BNQ_DTYPE_F32,
+        bnq_tensor_dequantize_rows(context, copy, r, 1, BNQ_DTYPE_F32,
                                    BNQ_OVERFLOW_ERROR, row.data(), 4 * columns),
         BNQ_OK)
         << bnq_last_error();
@@ -205,22 +157,13 @@ void CheckCase(const json& c, int32_t threads) {
   bnq_tensor_destroy(tensor);
 }
 
-TEST(Vectors, Quantize) {
-  const json cases = Cases("quantize.json");
-  ASSERT_GT(cases.size(), 0u);
-  for (uint32_t t = 0; t < bnq_target_count(); ++t) {
-    if (!bnq_target_supported(t)) continue;
-    SCOPED_TRACE(bnq_target_name(t));
-    ASSERT_EQ(bnq_x_force_target(bnq_target_name(t)), BNQ_OK);
-    for (const json& c : cases) CheckCase(c, t % 2 == 0 ? 1 : 3);
-  }
-  ASSERT_EQ(bnq_x_force_target(nullptr), BNQ_OK);
+TEST_F(Vectors, Quantize) {
+  OnEveryTarget(Cases("quantize.json"),
+                [&](const json& c) { CheckCase(context_, c); });
 }
 
-TEST(Vectors, Config) {
-  const json cases = Cases("config.json");
-  ASSERT_GT(cases.size(), 0u);
-  for (const json& c : cases) {
+TEST_F(Vectors, Config) {
+  for (const json& c : Cases("config.json")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     const std::string text = c.at("text");
     bnq_config* config = nullptr;
@@ -254,10 +197,8 @@ TEST(Vectors, Config) {
   }
 }
 
-TEST(Vectors, Metrics) {
-  const json cases = Cases("metrics.json");
-  ASSERT_GT(cases.size(), 0u);
-  for (const json& c : cases) {
+TEST_F(Vectors, Metrics) {
+  for (const json& c : Cases("metrics.json")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     const std::vector<float> a = Numbers(c.at("original"));
     const std::vector<float> b = Numbers(c.at("other"));
@@ -282,16 +223,14 @@ TEST(Vectors, Metrics) {
   }
 }
 
-TEST(Vectors, Errors) {
-  const json cases = Cases("errors.json");
-  ASSERT_GT(cases.size(), 0u);
-  for (const json& c : cases) {
+TEST_F(Vectors, Errors) {
+  for (const json& c : Cases("errors.json")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     CaseSetup s(c);
     bnq_tensor* tensor = nullptr;
-    bnq_status status = s.Configure(c.at("config"));
+    bnq_status status = s.status;
     if (status == BNQ_OK) {
-      status = bnq_tensor_quantize(s.context, s.config, &s.array, &tensor);
+      status = bnq_tensor_quantize(context_, s.config, &s.array, &tensor);
     }
     EXPECT_EQ(bnq_status_name(status), c.at("status").get<std::string>())
         << bnq_last_error();
@@ -304,3 +243,4 @@ TEST(Vectors, Errors) {
 }
 
 }  // namespace
+}  // namespace bnq_test
