@@ -234,7 +234,8 @@ TEST(CalibrationTargets, ChannelsOfAnyAxis) {
 }
 
 // Arrays larger than the largest piece of work there is (2^20 values), and how
-// their values are shared out.
+// their values are shared out: in channels of more and of fewer values than are
+// gathered from many channels at a time, and more of them than a task sums up.
 struct Large {
   std::vector<uint64_t> dims;
   const char* granularity;
@@ -266,13 +267,22 @@ TEST_P(CalibrationThreads, AndTargetsGiveTheSameBytes) {
 INSTANTIATE_TEST_SUITE_P(Arrays, CalibrationThreads,
                          testing::Values(Large{{1100000}, "tensor", "0"},
                                          Large{{44000, 25}, "tensor", "0"},
-                                         Large{{44000, 25}, "channel", "0"},
+                                         Large{{9000, 120}, "channel", "0"},
                                          Large{{44000, 25}, "channel", "-1"},
                                          Large{{25, 44000}, "tensor", "0"},
                                          Large{{25, 44000}, "channel", "0"},
-                                         Large{{25, 44000}, "channel", "-1"},
+                                         Large{{120, 9000}, "channel", "-1"},
                                          Large{{3, 370000}, "tensor", "0"},
-                                         Large{{3, 370000}, "channel", "0"}));
+                                         Large{{3, 370000}, "channel", "0"}),
+                         [](const auto& array) {
+                           std::string name;
+                           for (uint64_t dim : array.param.dims) {
+                             name += std::to_string(dim) + "_";
+                           }
+                           name += array.param.granularity;
+                           return name +
+                                  (*array.param.axis == '-' ? "_last" : "");
+                         });
 
 }  // namespace
 }  // namespace bnq_test
