@@ -114,16 +114,15 @@ if [ -x "$work/moved/bin/bnq" ]; then
 fi
 
 # A static library, in a nested libdir such as Debian's (where CMake looks only
-# if it knows the architecture's name, hence bnq_DIR). The build tree is kept, so
-# that only the first time compiles.
+# if it knows the architecture's name, hence bnq_DIR), of the shared library's objects.
 static=$work/static
 static_libdir=lib/nested
 check "static library builds" sh -c '
   cmake -S "$1" -B "$2" -G Ninja -DCMAKE_BUILD_TYPE=Release \
     -DBUILD_SHARED_LIBS=OFF -DBNQ_BUILD_CLI=OFF -DBNQ_BUILD_TESTS=OFF \
-    -DBNQ_BUILD_BENCH=OFF -DCMAKE_INSTALL_LIBDIR="$3" &&
+    -DBNQ_BUILD_BENCH=OFF -DCMAKE_INSTALL_LIBDIR="$3" -DBNQ_LIBRARY_OBJECTS="$5" &&
   cmake --build "$2" && cmake --install "$2" --prefix "$4"' \
-  sh "$root" "$build/static" "$static_libdir" "$static"
+  sh "$root" "$build/static" "$static_libdir" "$static" "$build"
 check "static C program by pkg-config --static" consume_pkg_config "$static" --static
 check "static C program by find_package" consume_cmake "$static" \
   -Dbnq_DIR="$static/$static_libdir/cmake/bnq"
