@@ -33,7 +33,7 @@ TEST(ForConfig, IsTheConfigsAndNothingElse) {
           << name << " " << info.name;
     }
   }
-  EXPECT_EQ(OptionsFor(Config::FromText("int8")).GetText("scheme"),
+  EXPECT_EQ(OptionsFor(Config::FromText("int8_symmetric")).GetText("scheme"),
             "symmetric");
 }
 

@@ -153,13 +153,19 @@ TEST_F(Load, NamesTensorAndFault) {
   EXPECT_TRUE(RefusesEntry(Status::kCorruptFile,
                            "scales take 0 bytes, must be 4",
                            [](RawEntry* e) { e->sections.resize(1); }));
+  EXPECT_TRUE(Refuses(Status::kCorruptFile,
+                      "zero_points take 4 bytes, must be 0", [](RawFile* f) {
+                        f->data += std::string(60, '\0') + "0000";
+                        RawSection section = f->entries[0].sections[1];
+                        section.role =
+                            static_cast<uint32_t>(BnqRole::kZeroPoints);
+                        section.offset = 192;
+                        section.crcs = {RawCrc("0000")};
+                        f->entries[0].sections.push_back(section);
+                      }));
   EXPECT_TRUE(RefusesEntry(
-      Status::kCorruptFile, "zero_points take 4 bytes, must be 0",
+      Status::kCorruptFile, "it has outlier_values of two types",
       [](RawEntry* e) {
-        e->sections[1].role = static_cast<uint32_t>(BnqRole::kZeroPoints);
-      }));
-  EXPECT_TRUE(
-      RefusesEntry(Status::kCorruptFile, "of two types", [](RawEntry* e) {
         e->sections[0].role = static_cast<uint32_t>(BnqRole::kOutlierValuesF16);
         e->sections[1].role =
             static_cast<uint32_t>(BnqRole::kOutlierValuesBF16);
