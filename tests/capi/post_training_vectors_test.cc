@@ -2,7 +2,6 @@
 // SIMD target.
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,14 +9,6 @@
 
 namespace bnq_test {
 namespace {
-
-struct Destroy {
-  void operator()(bnq_config* c) const { bnq_config_destroy(c); }
-  void operator()(bnq_calibrator* c) const { bnq_calibrator_destroy(c); }
-  void operator()(bnq_tensor* t) const { bnq_tensor_destroy(t); }
-};
-template <class T>
-using Owned = std::unique_ptr<T, Destroy>;
 
 class PostTrainingVectors : public VectorsTest {
  protected:

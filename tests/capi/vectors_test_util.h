@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -17,6 +18,15 @@
 namespace bnq_test {
 
 using nlohmann::json;
+
+struct Destroy {
+  void operator()(bnq_config* c) const { bnq_config_destroy(c); }
+  void operator()(bnq_calibrator* c) const { bnq_calibrator_destroy(c); }
+  void operator()(bnq_optimizer* o) const { bnq_optimizer_destroy(o); }
+  void operator()(bnq_tensor* t) const { bnq_tensor_destroy(t); }
+};
+template <class T>
+using Owned = std::unique_ptr<T, Destroy>;
 
 // Of tests/vectors/FILE; there are some.
 inline json Cases(const char* file) {

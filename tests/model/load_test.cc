@@ -235,7 +235,10 @@ TEST_F(Load, VerifyReadsEveryTensor) {
                  EXPECT_LE(last, done);
                  EXPECT_LE(done, total);
                  last = done;
-                 items.push_back(item);
+                 // What takes long is reported again.
+                 if (items.empty() || items.back() != item) {
+                   items.push_back(item);
+                 }
                });
   };
   verify(good);
