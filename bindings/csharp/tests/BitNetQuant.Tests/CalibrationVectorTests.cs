@@ -22,10 +22,10 @@ public sealed class CalibrationVectorTests
     public void CalibratesToTheVector(string name)
     {
         JsonElement test = Cases[name];
-        using Calibrator calibrator = CalibratorOf(test);
-        foreach (JsonElement batch in test.GetProperty("batches").EnumerateArray())
+        using Calibrator calibrator = CalibratorOf(test.GetProperty("options"));
+        foreach (SourceArray batch in Batches(test))
         {
-            calibrator.Observe(Floats(batch.GetProperty("input")), Shape(batch));
+            calibrator.Observe(batch);
         }
 
         RequireVector(test, calibrator);
@@ -38,19 +38,15 @@ public sealed class CalibrationVectorTests
     public void SetsCalibrateToTheVector(string name)
     {
         JsonElement test = Cases[name];
-        using Calibrator prototype = CalibratorOf(test);
+        using Calibrator prototype = CalibratorOf(test.GetProperty("options"));
         using var calibration = new Calibration(prototype);
-        foreach (JsonElement batch in test.GetProperty("batches").EnumerateArray())
+        foreach (SourceArray batch in Batches(test))
         {
-            calibration.Observe("of it", Floats(batch.GetProperty("input")), Shape(batch));
+            calibration.Observe("of it", batch);
         }
 
         RequireVector(test, calibration["of it"]);
     }
-
-    private static Calibrator CalibratorOf(JsonElement test) => Calibrator.FromDictionary(
-        test.GetProperty("options").EnumerateObject().ToDictionary(
-            option => option.Name, option => option.Value.GetString()!));
 
     private static void RequireVector(JsonElement test, Calibrator calibrator)
     {
@@ -74,9 +70,7 @@ public sealed class CalibrationVectorTests
         foreach (JsonElement parameters in test.GetProperty("params").EnumerateArray())
         {
             using Config config = ConfigOf(parameters);
-            QuantizationParameters actual = calibrator.GetParameters(config);
-            Assert.Equal(Bits(FloatBits(parameters.GetProperty("scales"))), Bits(actual.Scales.ToArray()));
-            Assert.Equal(ZeroPoints(parameters), actual.ZeroPoints);
+            RequireParameters(parameters, calibrator.GetParameters(config));
         }
     }
 

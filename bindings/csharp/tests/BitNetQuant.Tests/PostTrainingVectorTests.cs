@@ -20,14 +20,11 @@ public sealed class PostTrainingVectorTests
     {
         JsonElement test = Cases[name];
         using Config config = ConfigOf(test);
-        using Calibrator chosen = Calibrator.FromDictionary(
-            test.GetProperty("calibrator").EnumerateObject().ToDictionary(
-                option => option.Name, option => option.Value.GetString()!));
+        using Calibrator chosen = CalibratorOf(test.GetProperty("calibrator"));
         using Calibrator calibrator = Calibrator.For(config, chosen.Method);
         Assert.Equal(chosen.ToBytes(), calibrator.ToBytes());
 
-        SourceArray[] batches = test.GetProperty("batches").EnumerateArray().Select(
-            batch => SourceArray.Of(Floats(batch.GetProperty("input")), Shape(batch))).ToArray();
+        SourceArray[] batches = Batches(test).ToArray();
         foreach (SourceArray batch in batches)
         {
             calibrator.Observe(batch);
@@ -36,13 +33,10 @@ public sealed class PostTrainingVectorTests
         using var weightConfig = Config.Preset("int8_per_channel");
         using PostTrainingResult layer = Quantization.PostTrainingQuantization(
             SourceArray.Of(new[] { 1f, 2f }, [2]), weightConfig, batches, config, chosen.Method);
-        foreach (QuantizationParameters found in new[] { layer.Activations, calibrator.GetParameters(config) })
-        {
-            Assert.Equal(Bits(FloatBits(test.GetProperty("scales"))), Bits(found.Scales.ToArray()));
-            Assert.Equal(ZeroPoints(test), found.ZeroPoints);
-        }
+        RequireParameters(test, layer.Activations);
+        RequireParameters(test, calibrator.GetParameters(config));
 
-        SourceArray array = SourceArray.Of(Floats(test.GetProperty("input")), Shape(test));
+        SourceArray array = InputOf(test);
         using QuantizedTensor given = QuantizedTensor.QuantizeStatic(
             array, layer.Activations, config, out long clamped);
         RequireVector(test, given, clamped);

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
+using Xunit;
 
 namespace BitNetQuant.Tests;
 
@@ -31,13 +32,22 @@ internal static class Vectors
     internal static Config ConfigOf(JsonElement test)
     {
         var config = new Config();
-        foreach (JsonProperty option in test.GetProperty("config").EnumerateObject())
+        foreach ((string option, string value) in Options(test.GetProperty("config")))
         {
-            config.Set(option.Name, option.Value.GetString()!);
+            config.Set(option, value);
         }
 
         return config;
     }
+
+    internal static Calibrator CalibratorOf(JsonElement options) => Calibrator.FromDictionary(Options(options));
+
+    internal static IEnumerable<SourceArray> Batches(JsonElement test) =>
+        test.GetProperty("batches").EnumerateArray().Select(InputOf);
+
+    /// <summary>The member "input", of the member "shape".</summary>
+    internal static SourceArray InputOf(JsonElement test) =>
+        SourceArray.Of(Floats(test.GetProperty("input")), Shape(test));
 
     internal static long[] Shape(JsonElement test) =>
         test.GetProperty("shape").EnumerateArray().Select(element => element.GetInt64()).ToArray();
@@ -56,4 +66,14 @@ internal static class Vectors
 
     internal static sbyte[] ZeroPoints(JsonElement test) =>
         test.GetProperty("zero_points").EnumerateArray().Select(element => element.GetSByte()).ToArray();
+
+    /// <summary>The scales and zero points of the vector, to the last bit.</summary>
+    internal static void RequireParameters(JsonElement test, QuantizationParameters actual)
+    {
+        Assert.Equal(Bits(FloatBits(test.GetProperty("scales"))), Bits(actual.Scales.ToArray()));
+        Assert.Equal(ZeroPoints(test), actual.ZeroPoints);
+    }
+
+    private static Dictionary<string, string> Options(JsonElement options) => options.EnumerateObject()
+        .ToDictionary(option => option.Name, option => option.Value.GetString()!);
 }
