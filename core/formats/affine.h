@@ -54,7 +54,7 @@ inline float UsableScale(float scale, int32_t steps) {
   return scale < limit ? scale : limit;
 }
 
-// Signed integers of 2q + 2 codes, -q - 1 to q, q = 127 or 7.
+// Signed integers of 2q + 2 codes, -q - 1 to q: q = 127, 31, 15, 7, 3 or 1.
 inline CodeRange SignedCodes(int32_t q, const Variant& variant) {
   const bool narrow = variant.scheme == Scheme::kSymmetric &&
                       variant.symmetric_range == SymmetricRange::kNarrow;
@@ -99,6 +99,21 @@ inline Params SignedParams(int32_t q, Range range, const Variant& variant) {
       scale, std::max(params.zero_point + q + 1, q - params.zero_point));
   return params;
 }
+
+// What signed integer formats have in common, for a row of each.
+template <int32_t kGreatest>
+struct SignedIntegers {
+  static CodeRange Codes(const Variant& variant) {
+    return SignedCodes(kGreatest, variant);
+  }
+  static Params Parameters(Range range, const Variant& variant) {
+    return SignedParams(kGreatest, range, variant);
+  }
+  static int32_t Encode(float x, Params params, const Variant& variant,
+                        uint32_t random) {
+    return AffineEncode(x, params, Codes(variant), variant.rounding, random);
+  }
+};
 
 }  // namespace bnq
 

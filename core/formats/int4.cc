@@ -25,20 +25,7 @@
 namespace bnq {
 namespace {
 
-constexpr int32_t kGreatest = 7;
-
-CodeRange Codes(const Variant& variant) {
-  return SignedCodes(kGreatest, variant);
-}
-
-Params Parameters(Range range, const Variant& variant) {
-  return SignedParams(kGreatest, range, variant);
-}
-
-int32_t Encode(float x, Params params, const Variant& variant,
-               uint32_t random) {
-  return AffineEncode(x, params, Codes(variant), variant.rounding, random);
-}
+using Integers = SignedIntegers<7>;
 
 }  // namespace
 
@@ -55,9 +42,9 @@ const Format k_int4 = {
     /*padding=*/-8,
     /*table=*/nullptr,
     Statistic::kAbsMax,
-    Codes,
-    EachRange<Parameters>,
-    Encode,
+    Integers::Codes,
+    EachRange<Integers::Parameters>,
+    Integers::Encode,
     AffineDecode,
     AffineKernels,
 };

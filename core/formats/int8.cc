@@ -26,20 +26,7 @@
 namespace bnq {
 namespace {
 
-constexpr int32_t kGreatest = 127;
-
-CodeRange Codes(const Variant& variant) {
-  return SignedCodes(kGreatest, variant);
-}
-
-Params Parameters(Range range, const Variant& variant) {
-  return SignedParams(kGreatest, range, variant);
-}
-
-int32_t Encode(float x, Params params, const Variant& variant,
-               uint32_t random) {
-  return AffineEncode(x, params, Codes(variant), variant.rounding, random);
-}
+using Integers = SignedIntegers<127>;
 
 }  // namespace
 
@@ -56,9 +43,9 @@ const Format k_int8 = {
     /*padding=*/0,
     /*table=*/nullptr,
     Statistic::kAbsMax,
-    Codes,
-    EachRange<Parameters>,
-    Encode,
+    Integers::Codes,
+    EachRange<Integers::Parameters>,
+    Integers::Encode,
     AffineDecode,
     AffineKernels,
 };

@@ -7,6 +7,7 @@
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
+#include "core/kernels/bit_packing-inl.h"
 #include "core/kernels/compat-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -332,6 +333,10 @@ const PackingKernels* GetPackings() {
       {Pack4<false>, Unpack4<false>},
       {Pack4<true>, Unpack4<true>},
       {PackBase3, UnpackBase3},
+      {PackSigns, UnpackSigns},
+      {PackBits<3>, UnpackBits<3>},
+      {PackBits<5>, UnpackBits<5>},
+      {PackBits<6>, UnpackBits<6>},
       {nullptr, nullptr}};
   return kKernels;
 }

@@ -19,9 +19,15 @@ enum class Packing {
   // most significant; byte k = ceil(v * 256 / 243). Digit n is then the high
   // byte of 3 * (byte * 3^n mod 256): the form of ggml's TQ1_0.
   kBase3,
+  kSigns,  // element 8k + i of a row in bit i of byte k: 1 for +1, 0 for -1
+  // Elements 8k to 8k + 7 are a little-endian number of 3 (5, 6) bytes, the
+  // first in the lowest bits.
+  kBits3,
+  kBits5,
+  kBits6,
   kBits16,  // two bytes each, little-endian; not through int8 codes
 };
-constexpr int kNumPackings = 6;
+constexpr int kNumPackings = 10;
 
 struct PackingUnit {
   uint32_t codes, bytes;
@@ -37,6 +43,14 @@ constexpr PackingUnit UnitOf(Packing packing) {
       return {2, 1};
     case Packing::kBase3:
       return {5, 1};
+    case Packing::kSigns:
+      return {8, 1};
+    case Packing::kBits3:
+      return {8, 3};
+    case Packing::kBits5:
+      return {8, 5};
+    case Packing::kBits6:
+      return {8, 6};
     case Packing::kBits16:
       return {1, 2};
   }
@@ -58,7 +72,7 @@ constexpr uint64_t ByteOf(Packing packing, uint64_t column) {
 }
 
 // Codes of any unit.
-constexpr size_t kMaxUnitCodes = 5;
+constexpr size_t kMaxUnitCodes = 8;
 
 }  // namespace bnq
 

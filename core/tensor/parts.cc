@@ -37,11 +37,12 @@ constexpr uint64_t kTickBytes = uint64_t{1} << 20;
 
 void ValidateCodes(const Context& context, const QuantizedTensor& tensor) {
   const Packing packing = tensor.packing();
-  if (packing == Packing::kBits16) return;
+  const PackingUnit unit = UnitOf(packing);
+  // Units of several bytes hold codes whatever their bits are.
+  if (unit.bytes != 1) return;
   const Format& format = tensor.format();
   const Layout& layout = tensor.layout();
   const uint8_t* const stored = tensor.codes();
-  const PackingUnit unit = UnitOf(packing);
   const PackingKernels& kernels = GetPackingKernels(packing);
   const int32_t bias = format.bias, limit = format.first_invalid;
   // A byte is valid if its codes are, and if packing them gives it again.

@@ -256,6 +256,28 @@ std::vector<uint8_t> PackRows(const Format& format, bnq::Packing packing,
           }
           c += 4;
           break;
+        case bnq::Packing::kSigns:
+          for (uint32_t k = 0; k < 8; ++k) {
+            unit |= (stored(row, c++) == 1 ? 1u : 0u) << k;
+          }
+          break;
+        case bnq::Packing::kBits3:
+        case bnq::Packing::kBits5:
+        case bnq::Packing::kBits6: {
+          const uint32_t bits = packing == bnq::Packing::kBits3   ? 3
+                                : packing == bnq::Packing::kBits5 ? 5
+                                                                  : 6;
+          // Bit by bit.
+          std::vector<uint8_t> bytes(bits, 0);
+          for (uint32_t bit = 0; bit < 8 * bits; ++bit) {
+            const uint32_t code = stored(row, c + bit / bits);
+            bytes[bit / 8] = static_cast<uint8_t>(
+                bytes[bit / 8] | (code >> bit % bits & 1) << bit % 8);
+          }
+          out.insert(out.end(), bytes.begin(), bytes.end());
+          c += 8;
+          continue;
+        }
         case bnq::Packing::kBase3:
           for (int k = 0; k < 5; ++k) unit = 3 * unit + stored(row, c++);
           unit = (unit * 256 + 242) / 243;

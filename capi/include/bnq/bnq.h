@@ -197,7 +197,15 @@ enum {
   BNQ_FORMAT_FP4 = 5,
   /* IEEE binary16 and bfloat16: no scales, 16 bits a weight. */
   BNQ_FORMAT_F16 = 6,
-  BNQ_FORMAT_BF16 = 7
+  BNQ_FORMAT_BF16 = 7,
+  /* 2-, 3-, 5- and 6-bit integers, symmetric (-q..q, q = 1, 3, 15, 31) or
+   * asymmetric (-q-1..q). */
+  BNQ_FORMAT_INT2 = 8,
+  BNQ_FORMAT_INT3 = 9,
+  BNQ_FORMAT_INT5 = 10,
+  BNQ_FORMAT_INT6 = 11,
+  /* One bit: the sign, times the mean of |x| (BitNet, XNOR-Net). */
+  BNQ_FORMAT_BINARY = 12
 };
 
 /* The formats this library can quantize into, without NONE: ids for index
@@ -660,6 +668,11 @@ typedef struct bnq_array {
  *                  byte = ceil(v * 256 / 243), v the number of the five
  *                  base-3 digits code + 1 (ggml's form of it)
  *   int4           bits 4 (j mod 2) and up of byte j / 2, as code + 8
+ *   int2           bits 2 (j mod 4) and up of byte j / 4, as code + 2
+ *   int3, 5, 6     bits b (j mod 8) and up of the little-endian number of b
+ *                  bytes from byte b (j / 8) on, b = 3, 5 or 6, as code + 4, 16
+ *                  or 32: int3's -4, -3, .., 3 are 88 C6 FA
+ *   binary         bit j mod 8 of byte j / 8: 1 for +1, 0 for -1
  *   nf4, fp4       the high half of byte j / 2 for even j, the low one for odd
  *   f16, bf16      bytes 2j and 2j + 1, little-endian
  * and what is left of a row's last byte is 0 (nf4, fp4: the code of value 0).
