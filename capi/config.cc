@@ -26,6 +26,7 @@ BNQ_SAME(kScaleDType, SCALE_DTYPE);
 BNQ_SAME(kDoubleQuant, DOUBLE_QUANT);
 BNQ_SAME(kPacking, PACKING);
 BNQ_SAME(kOutlierThreshold, OUTLIER_THRESHOLD);
+BNQ_SAME(kSaturate, SATURATE);
 #undef BNQ_SAME
 #define BNQ_SAME(value, id) \
   static_assert(static_cast<int>(value) == BNQ_##id, #id)
@@ -46,6 +47,9 @@ BNQ_SAME(SymmetricRange::kFull, SYMMETRIC_RANGE_FULL);
 BNQ_SAME(SymmetricRange::kExtreme, SYMMETRIC_RANGE_EXTREME);
 BNQ_SAME(ScaleDType::kF16, SCALE_DTYPE_F16);
 BNQ_SAME(ScaleDType::kBF16, SCALE_DTYPE_BF16);
+BNQ_SAME(ScaleDType::kE8M0, SCALE_DTYPE_E8M0);
+BNQ_SAME(ScaleDType::kE4M3, SCALE_DTYPE_E4M3);
+BNQ_SAME(Scheme::kOffset, SCHEME_OFFSET);
 BNQ_SAME(PackingChoice::kBase3, PACKING_BASE3);
 #undef BNQ_SAME
 static_assert(static_cast<int>(Granularity::kGroup) == BNQ_GRANULARITY_GROUP,

@@ -18,7 +18,9 @@ inline int32_t AffineEncode(float x, Params params, CodeRange range,
                             Rounding rounding, uint32_t random) {
   const float lo = static_cast<float>(range.lo - params.zero_point);
   const float hi = static_cast<float>(range.hi - params.zero_point);
-  const float v = std::fmin(std::fmax(x * InverseScale(params.scale), lo), hi);
+  const float from = x - params.offset;
+  const float v =
+      std::fmin(std::fmax(from * InverseScale(params.scale), lo), hi);
   const float nearest = std::nearbyint(v), rest = v - nearest;
   int32_t code = static_cast<int32_t>(nearest) + params.zero_point;
   if (rounding == Rounding::kStochastic) {
@@ -36,7 +38,9 @@ inline int32_t AffineEncode(float x, Params params, CodeRange range,
 }
 
 inline float AffineDecode(int32_t code, Params params) {
-  return static_cast<float>(code - params.zero_point) * params.scale;
+  const float value =
+      static_cast<float>(code - params.zero_point) * params.scale;
+  return params.offset == 0.0f ? value : value + params.offset;
 }
 
 // The scale for a range that is not all zero, such that its reciprocal is
@@ -61,6 +65,21 @@ inline CodeRange SignedCodes(int32_t q, const Variant& variant) {
   return {narrow ? -q : -q - 1, q};
 }
 
+// value = (code + q + 1) * scale + offset: the least code stands for the offset.
+inline Params OffsetParams(int32_t q, Range range) {
+  Params params;
+  params.zero_point = -q - 1;
+  // Never -0, which targets order differently.
+  params.offset = range.lo + 0.0f;
+  if (range.lo == range.hi) return params;
+  const int32_t steps = 2 * q + 1;
+  const float n = static_cast<float>(steps);
+  const float width = range.hi - range.lo;
+  params.scale = UsableScale(
+      width <= FLT_MAX ? width / n : range.hi / n - range.lo / n, steps);
+  return params;
+}
+
 inline Params SignedParams(int32_t q, Range range, const Variant& variant) {
   Params params;
   const float qf = static_cast<float>(q);
@@ -81,6 +100,7 @@ inline Params SignedParams(int32_t q, Range range, const Variant& variant) {
     }
     return params;
   }
+  if (variant.scheme == Scheme::kOffset) return OffsetParams(q, range);
   const float lo = range.lo < 0.0f ? range.lo : 0.0f;
   const float hi = range.hi > 0.0f ? range.hi : 0.0f;
   if (lo == 0.0f && hi == 0.0f) return params;

@@ -13,7 +13,7 @@
 // Tails    a group may be short; its mean is over the elements it has.
 
 #include "core/formats/affine.h"
-#include "core/kernels/sign.h"
+#include "core/kernels/affine.h"
 
 namespace bnq {
 namespace {
@@ -39,7 +39,7 @@ const Format k_binary = {
     "binary",
     "one bit: the sign, times the mean of |x|",
     /*min_group=*/1,
-    kScaled,
+    kScaled | kSigns,
     Packing::kSigns,
     /*bias=*/0,
     /*first_invalid=*/0,
@@ -50,7 +50,7 @@ const Format k_binary = {
     EachRange<Parameters>,
     Encode,
     AffineDecode,
-    SignKernels,
+    AffineKernels,
 };
 
 }  // namespace bnq

@@ -14,12 +14,15 @@ namespace {
 
 struct AffineCodec {
   // To nearest even with codes -q to q and so no zero point, as most are; the
-  // roundings that RoundingSteps tells apart; stochastic; to nearest even.
-  enum { kSymmetric, kStepped, kStochastic, kNearest };
-  static constexpr int kKinds = 4, kGeneral = kStepped;
+  // signs; the roundings that RoundingSteps tells apart; stochastic; to nearest
+  // even with a zero point, or with an offset.
+  enum { kSymmetric, kSigns, kStepped, kStochastic, kNearest, kOffset };
+  static constexpr int kKinds = 6, kGeneral = kSigns;
   static int KindOf(const CodeRule& rule) {
+    if (rule.signs) return kSigns;
     if (rule.rounding == Rounding::kStochastic) return kStochastic;
     if (rule.rounding != Rounding::kHalfEven) return kStepped;
+    if (rule.offset) return kOffset;
     return rule.range.lo == -rule.range.hi ? kSymmetric : kNearest;
   }
 
@@ -32,16 +35,23 @@ struct AffineCodec {
     HWY_INLINE Encoder(D d, const CodeRule& rule)
         : least_(hn::Set(d, static_cast<float>(rule.range.lo))),
           greatest_(hn::Set(d, static_cast<float>(rule.range.hi))),
-          steps_(rule.steps) {}
+          rule_(rule) {}
 
     // Elements with other parameters follow.
-    HWY_INLINE void Begin(D d, V inv_scale, V zero_point) {
+    HWY_INLINE void Begin(D d, V inv_scale, V shift) {
       inv_scale_ = inv_scale;
-      if constexpr (kKind == kSymmetric) return;
+      if constexpr (kKind == kSymmetric || kKind == kSigns) return;
+      // An offset is taken off first; codes then count from the least one.
+      V zero_point = shift;
+      offset_ = hn::Zero(d);
+      if (kKind != kNearest && rule_.offset) {
+        zero_point = least_;
+        offset_ = shift;
+      }
       lo_ = hn::Sub(least_, zero_point);
       hi_ = hn::Sub(greatest_, zero_point);
       const auto sum = hn::Add(zero_point, hn::Set(d, kMagic));
-      offset_ = hn::Sub(hn::BitCast(DI(), sum), hn::Set(DI(), kTwiceMagicBits));
+      bits_ = hn::Sub(hn::BitCast(DI(), sum), hn::Set(DI(), kTwiceMagicBits));
     }
 
     // Clamping before rounding to an integer gives what clamping after it
@@ -49,17 +59,24 @@ struct AffineCodec {
     // number's nearest integer, ties to even, in the low bits: the same on
     // every target, and cheaper than a conversion that allows for overflow.
     HWY_INLINE hn::Vec<DI> operator()(D d, V x, const uint32_t* random) const {
+      if constexpr (kKind == kSigns) {
+        // -0 counts as 0.
+        const auto below = hn::RebindMask(DI(), hn::Lt(x, hn::Zero(d)));
+        return hn::IfThenElse(below, hn::Set(DI(), -1), hn::Set(DI(), 1));
+      }
       if constexpr (kKind == kSymmetric) {
         return NearestSmallInt(
             d, ClampMagnitude(d, hn::Mul(x, inv_scale_), greatest_));
       }
       const auto magic = hn::Set(d, kMagic);
-      const auto v = hn::Min(hn::Max(hn::Mul(x, inv_scale_), lo_), hi_);
+      // Taking off 0 changes nothing.
+      const auto from = kKind == kNearest ? x : hn::Sub(x, offset_);
+      const auto v = hn::Min(hn::Max(hn::Mul(from, inv_scale_), lo_), hi_);
       auto sum = hn::Add(v, magic);
-      if constexpr (kKind != kNearest) {
+      if constexpr (kKind == kStepped || kKind == kStochastic) {
         sum = hn::Add(sum, Step(d, v, hn::Sub(v, hn::Sub(sum, magic)), random));
       }
-      return hn::Add(hn::BitCast(DI(), sum), offset_);
+      return hn::Add(hn::BitCast(DI(), sum), bits_);
     }
 
    private:
@@ -78,10 +95,10 @@ struct AffineCodec {
                        hn::IfThenElseZero(below, one));
       } else {
         const auto negative = hn::Lt(v, zero);
-        const auto up = hn::IfThenElse(negative, hn::Set(d, steps_.up[1]),
-                                       hn::Set(d, steps_.up[0]));
-        const auto down = hn::IfThenElse(negative, hn::Set(d, steps_.down[1]),
-                                         hn::Set(d, steps_.down[0]));
+        const auto up = hn::IfThenElse(negative, hn::Set(d, rule_.steps.up[1]),
+                                       hn::Set(d, rule_.steps.up[0]));
+        const auto down = hn::IfThenElse(negative, hn::Set(d, rule_.steps.down[1]),
+                                         hn::Set(d, rule_.steps.down[0]));
         return hn::Sub(hn::IfThenElseZero(hn::Ge(rest, up), one),
                        hn::IfThenElseZero(hn::Le(rest, down), one));
       }
@@ -92,19 +109,35 @@ struct AffineCodec {
     static constexpr int32_t kTwiceMagicBits =
         static_cast<int32_t>(2u * 0x4B400000u);
 
-    V least_, greatest_, inv_scale_, lo_, hi_;
-    RoundingSteps steps_;
-    hn::Vec<DI> offset_;
+    V least_, greatest_, inv_scale_, lo_, hi_, offset_;
+    const CodeRule& rule_;
+    hn::Vec<DI> bits_;
   };
 
+  // value = (code - zero point) * scale + offset, whose last term is -0, which
+  // changes nothing, where there is none.
   template <class D>
-  struct Decoder {
-    HWY_INLINE Decoder(D /*d*/, const CodeRule& /*rule*/) {}
-    HWY_INLINE hn::Vec<D> operator()(D d, hn::Vec<hn::RebindToSigned<D>> code,
-                                     hn::Vec<D> scale,
-                                     hn::Vec<D> zero_point) const {
-      return hn::Mul(hn::Sub(hn::ConvertTo(d, code), zero_point), scale);
+  class Decoder {
+   public:
+    using V = hn::Vec<D>;
+
+    HWY_INLINE Decoder(D d, const CodeRule& rule)
+        : least_(hn::Set(d, static_cast<float>(rule.range.lo))),
+          has_offset_(rule.offset) {}
+    HWY_INLINE void Begin(D d, V scale, V shift) {
+      scale_ = scale;
+      zero_point_ = has_offset_ ? least_ : shift;
+      offset_ = has_offset_ ? shift : hn::Set(d, -0.0f);
     }
+    HWY_INLINE V operator()(D d, hn::Vec<hn::RebindToSigned<D>> code) const {
+      return hn::Add(
+          hn::Mul(hn::Sub(hn::ConvertTo(d, code), zero_point_), scale_),
+          offset_);
+    }
+
+   private:
+    V least_, scale_, zero_point_, offset_;
+    bool has_offset_;
   };
 };
 

@@ -16,13 +16,25 @@ namespace HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-void Pack8(int8_t* codes, size_t count, int32_t /*bias*/, uint8_t* packed) {
-  memcpy(packed, codes, count);
+void Pack8(int8_t* codes, size_t count, int32_t bias, uint8_t* packed) {
+  if (bias == 0) {
+    memcpy(packed, codes, count);
+    return;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    packed[i] = static_cast<uint8_t>(codes[i] + bias);
+  }
 }
 
-void Unpack8(const uint8_t* packed, size_t count, int32_t /*bias*/,
+void Unpack8(const uint8_t* packed, size_t count, int32_t bias,
              int8_t* codes) {
-  memcpy(codes, packed, count);
+  if (bias == 0) {
+    memcpy(codes, packed, count);
+    return;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    codes[i] = static_cast<int8_t>(packed[i] - bias);
+  }
 }
 
 #if HWY_TARGET == HWY_SCALAR  // has no vectors of bytes

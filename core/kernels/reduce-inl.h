@@ -172,6 +172,33 @@ HWY_INLINE Partial MinMax(const float* x, size_t count, size_t readable) {
   return p;
 }
 
+// The least and the greatest value of at least one, and the greatest bit pattern
+// of |x|; where that is not finite, the others may be anything.
+HWY_INLINE Partial Extent(const float* x, size_t count, size_t readable) {
+  const hn::ScalableTag<float> d;
+  const size_t N = hn::Lanes(d);
+  Partial p;
+  p.abs_bits = MaxAbsBits(x, count, readable);
+  auto least = hn::Set(d, x[0]), most = least;
+  size_t i = 0;
+  for (; i + N <= count; i += N) {
+    const auto v = hn::LoadU(d, x + i);
+    least = hn::Min(least, v);
+    most = hn::Max(most, v);
+  }
+  if (i < count) {
+    HWY_ALIGN float last[hn::MaxLanes(d)];
+    hn::Store(hn::Set(d, x[0]), d, last);
+    memcpy(last, x + i, (count - i) * sizeof(float));
+    const auto v = hn::Load(d, last);
+    least = hn::Min(least, v);
+    most = hn::Max(most, v);
+  }
+  p.least = hn::GetLane(hn::MinOfLanes(d, least));
+  p.most = hn::GetLane(hn::MaxOfLanes(d, most));
+  return p;
+}
+
 // One chunk; fills what the statistic needs, and abs_bits enough to tell
 // whether all values are finite.
 HWY_INLINE Partial ReduceChunk(const float* x, size_t count, size_t readable,
@@ -192,6 +219,8 @@ HWY_INLINE Partial ReduceChunk(const float* x, size_t count, size_t readable,
         p.extreme = x[i];
       }
       break;
+    case Statistic::kExtent:
+      return Extent(x, count, readable);
     case Statistic::kAbsMean:
       p.abs_sum = SumAbs(x, count);
       // A sum of kChunk floats is finite in double just when all of them are.

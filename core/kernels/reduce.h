@@ -2,6 +2,7 @@
 #ifndef BNQ_CORE_KERNELS_REDUCE_H_
 #define BNQ_CORE_KERNELS_REDUCE_H_
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -22,6 +23,8 @@ struct Partial {
   // The first value of the greatest |x|, where Statistic::kExtreme was asked
   // for. Merged in order, too.
   float extreme = 0.0f;
+  // Of the values alone, where Statistic::kExtent was asked for.
+  float least = HUGE_VALF, most = -HUGE_VALF;
 
   void Merge(const Partial& next) {
     abs_sum += next.abs_sum;
@@ -29,6 +32,8 @@ struct Partial {
     if (next.min < min) min = next.min;
     if (next.max > max) max = next.max;
     if (next.abs_bits > abs_bits) abs_bits = next.abs_bits;
+    if (next.least < least) least = next.least;
+    if (next.most > most) most = next.most;
   }
   bool finite() const { return abs_bits < 0x7F800000u; }
   // Of `count` elements; {0, 0} for none.
@@ -43,6 +48,10 @@ struct Partial {
       case Statistic::kMinMax:
         range.lo = min;
         range.hi = max;
+        break;
+      case Statistic::kExtent:
+        range.lo = least;
+        range.hi = most;
         break;
       case Statistic::kExtreme:
         (extreme < 0.0f ? range.lo : range.hi) = extreme;

@@ -97,7 +97,7 @@ struct TableCodec {
     }
 
     // Elements with another scale follow.
-    HWY_INLINE void Begin(D /*d*/, V inv_scale, V /*zero_point*/) {
+    HWY_INLINE void Begin(D /*d*/, V inv_scale, V /*shift*/) {
       inv_scale_ = inv_scale;
     }
 
@@ -162,30 +162,32 @@ struct TableCodec {
     static constexpr size_t kLanesOf = hn::MaxLanes(D());
 
     HWY_INLINE Decoder(D d, const CodeRule& rule)
-        : table_(rule.table->values), v_() {
+        : table_(rule.table->values), v_(), scale_(hn::Zero(d)) {
       if constexpr (kLanesOf >= 8) {
         v_[0] = hn::LoadU(d, table_);
         v_[1] = hn::LoadU(d, table_ + 16 - kLanesOf);
       }
     }
-    HWY_INLINE hn::Vec<D> operator()(D d, hn::Vec<hn::RebindToSigned<D>> code,
-                                     hn::Vec<D> scale,
-                                     hn::Vec<D> /*zero_point*/) const {
+    HWY_INLINE void Begin(D /*d*/, hn::Vec<D> scale, hn::Vec<D> /*shift*/) {
+      scale_ = scale;
+    }
+    HWY_INLINE hn::Vec<D> operator()(
+        D d, hn::Vec<hn::RebindToSigned<D>> code) const {
       if constexpr (kLanesOf >= 16) {
         return hn::Mul(hn::TableLookupLanes(v_[0], hn::IndicesFromVec(d, code)),
-                       scale);
+                       scale_);
       } else if constexpr (kLanesOf == 8) {
-        return hn::Mul(EntryOf16(d, v_, code), scale);
+        return hn::Mul(EntryOf16(d, v_, code), scale_);
       } else {
         // Whole vectors are decoded: behind a span, lanes may hold anything.
         const auto entry = hn::And(code, hn::Set(hn::RebindToSigned<D>(), 15));
-        return hn::Mul(LookupInMemory(d, table_, entry), scale);
+        return hn::Mul(LookupInMemory(d, table_, entry), scale_);
       }
     }
 
    private:
     const float* table_;
-    hn::Vec<D> v_[2];
+    hn::Vec<D> v_[2], scale_;
   };
 };
 

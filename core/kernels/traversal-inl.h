@@ -142,7 +142,7 @@ HWY_INLINE void EncodeElements(Encoder& encoder, const float* x, size_t count,
   const size_t N = hn::Lanes(d);
   const auto encode = [&](const float* p, size_t i) HWY_ATTR {
     encoder.Begin(d, hn::LoadU(d, elements.inv_scale + at + i),
-                  hn::LoadU(d, elements.zero_point + at + i));
+                  hn::LoadU(d, elements.shift + at + i));
     hn::StoreU(hn::DemoteTo(d8, encoder(d, hn::LoadU(d, p), random + i)), d8,
                codes + i);
   };
@@ -279,20 +279,27 @@ HWY_INLINE bool FindParams(const EncodeArgs& args, Statistic statistic,
         args.zero_points[parts[p].param] =
             static_cast<int8_t>(params[p - first].zero_point);
       }
+      if (args.offsets) args.offsets[parts[p].param] = params[p - first].offset;
     }
     first = end;
   }
   return finite;
 }
 
-// The reciprocals of the parts' scales, and their zero points as floats.
+// A parameter's shift (CodeRule).
+template <class Args>
+HWY_INLINE float ShiftOf(const Args& args, uint64_t param) {
+  if (args.offsets != nullptr) return args.offsets[param];
+  if (args.zero_points == nullptr) return 0.0f;
+  return static_cast<float>(args.zero_points[param]);
+}
+
+// The reciprocals of the parts' scales, and their shifts.
 HWY_INLINE void ReadParams(const EncodeArgs& args, const Part* parts,
-                           size_t count, float* inverse, float* zero_point) {
+                           size_t count, float* inverse, float* shift) {
   for (size_t p = 0; p < count; ++p) {
     inverse[p] = args.scales[parts[p].param];
-    zero_point[p] = args.zero_points == nullptr
-                        ? 0.0f
-                        : static_cast<float>(args.zero_points[parts[p].param]);
+    shift[p] = ShiftOf(args, parts[p].param);
   }
   const DF d;
   for (size_t p = 0; p < count; p += hn::Lanes(d)) {
@@ -324,8 +331,8 @@ HWY_INLINE void EncodeByPart(const EncodeArgs& args, bool prefetch,
                              const EncodeSpan& span, const uint32_t* random,
                              int8_t* codes) {
   HWY_ALIGN float inverse[kSpan + kFloatSlack];
-  HWY_ALIGN float zero_point[kSpan + kFloatSlack];
-  ReadParams(args, span.parts, span.num_parts, inverse, zero_point);
+  HWY_ALIGN float shift[kSpan + kFloatSlack];
+  ReadParams(args, span.parts, span.num_parts, inverse, shift);
   WithEncoder<Codec, DF, 0>(args.rule, [&](auto* tag) HWY_ATTR {
     const DF d;
     EncoderOf<decltype(tag)> encoder(d, args.rule);
@@ -335,7 +342,7 @@ HWY_INLINE void EncodeByPart(const EncodeArgs& args, bool prefetch,
         PrefetchFloats(span.x + kAhead + kSpan / 2 + at / 2,
                        span.parts[p].count / 2);
       }
-      encoder.Begin(d, hn::Set(d, inverse[p]), hn::Set(d, zero_point[p]));
+      encoder.Begin(d, hn::Set(d, inverse[p]), hn::Set(d, shift[p]));
       EncodeRun(encoder, span.x + at, span.parts[p].count, span.readable - at,
                 random + at, codes + at);
     }
@@ -360,6 +367,7 @@ bool EncodeBlock(const EncodeArgs& args) {
   const Layout& layout = *args.layout;
   const Statistic statistic = StatisticOf(*args.format, args.variant);
   const PackingKernels& packing = GetPackingKernels(args.packing);
+  const int32_t bias = BiasOf(*args.format, args.rule);
   const bool stochastic = args.rule.rounding == Rounding::kStochastic;
   const bool direct = args.source.direct();
   const float* const floats =
@@ -402,7 +410,7 @@ bool EncodeBlock(const EncodeArgs& args) {
       if (args.left_out != nullptr) LeaveOutColumns(args, span, codes);
       memset(codes + span.count, args.format->padding, kMaxUnitCodes);
       packing.pack(
-          codes, span.count, args.format->bias,
+          codes, span.count, bias,
           args.codes + (row * layout.row_bytes + ByteOf(args.packing, column) -
                         args.code_base));
     }
@@ -411,18 +419,19 @@ bool EncodeBlock(const EncodeArgs& args) {
 }
 
 // count values to out, which takes whole vectors only up to `writable` >=
-// count floats; codes are readable for a vector behind count.
-template <class Decoder, class Scale, class Zero>
+// count floats; codes are readable for a vector behind count. begin(i) readies
+// the decoder for the vector of element i.
+template <class Decoder, class Begin>
 HWY_INLINE void DecodeRun(const Decoder& decoder, const int8_t* codes,
-                          size_t count, size_t writable, Scale scale,
-                          Zero zero_point, float* out) {
+                          size_t count, size_t writable, Begin begin,
+                          float* out) {
   const DF d;
   const DCode d8;
   const hn::RebindToSigned<DF> di;
   const size_t N = hn::Lanes(d);
   const auto decode = [&](size_t i) HWY_ATTR {
-    return decoder(d, hn::PromoteTo(di, hn::LoadU(d8, codes + i)), scale(i),
-                   zero_point(i));
+    begin(i);
+    return decoder(d, hn::PromoteTo(di, hn::LoadU(d8, codes + i)));
   };
   size_t i = 0;
   for (; i < count && i + N <= writable; i += N) {
@@ -461,7 +470,7 @@ HWY_INLINE void PrefetchCodes(Packing packing, const uint8_t* packed, size_t at,
 // The span's values, run by run. Whole vectors may run into what comes next,
 // which is written later.
 template <class Decoder>
-HWY_INLINE void DecodeParts(const DecodeArgs& args, const Decoder& decoder,
+HWY_INLINE void DecodeParts(const DecodeArgs& args, Decoder decoder,
                             const DecodeSpan& span, RunCursor* cursor) {
   const DF d;
   for (size_t at = 0; at < span.count;) {
@@ -471,24 +480,21 @@ HWY_INLINE void DecodeParts(const DecodeArgs& args, const Decoder& decoder,
     if (args.stream) PrefetchCodes(args.packing, span.packed, at, n);
     if (args.layout->per_element) {
       const float* scale = args.elements.scale + cursor->offset();
-      const float* zero = args.elements.zero_point + cursor->offset();
+      const float* shift = args.elements.shift + cursor->offset();
       DecodeRun(
           decoder, span.codes + at, n, span.writable - at,
-          [&](size_t i) HWY_ATTR { return hn::LoadU(d, scale + i); },
-          [&](size_t i) HWY_ATTR { return hn::LoadU(d, zero + i); },
+          [&](size_t i) HWY_ATTR {
+            decoder.Begin(d, hn::LoadU(d, scale + i), hn::LoadU(d, shift + i));
+          },
           span.values + at);
     } else {
-      const auto scale =
-          hn::Set(d, span.scales[cursor->param() - span.scale_base]);
-      const auto zero = hn::Set(
-          d, args.zero_points
-                 ? static_cast<float>(
-                       args.zero_points[cursor->param() - args.param_base])
-                 : 0.0f);
+      const uint64_t param = cursor->param();
+      decoder.Begin(
+          d, hn::Set(d, span.scales[param - span.scale_base]),
+          hn::Set(d, ShiftOf(args, param - args.param_base)));
       DecodeRun(
-          decoder, span.codes + at, n, span.writable - at,
-          [&](size_t) HWY_ATTR { return scale; },
-          [&](size_t) HWY_ATTR { return zero; }, span.values + at);
+          decoder, span.codes + at, n, span.writable - at, [](size_t) {},
+          span.values + at);
     }
     cursor->Advance(n);
     at += n;
@@ -500,6 +506,7 @@ template <class Codec>
 bool DecodeElements(const DecodeArgs& args) {
   const Layout& layout = *args.layout;
   const uint64_t unit = CodesPerUnit(args.packing);
+  const int32_t bias = BiasOf(*args.format, args.rule);
   const PackingKernels& packing = GetPackingKernels(args.packing);
   const DF d;
   const typename Codec::template Decoder<DF> decoder(d, args.rule);
@@ -527,7 +534,7 @@ bool DecodeElements(const DecodeArgs& args) {
     if (left < span.count) span.count = static_cast<size_t>(left);
     span.packed = args.codes + (row * layout.row_bytes +
                                 ByteOf(args.packing, column) - args.code_base);
-    packing.unpack(span.packed, skip + span.count, args.format->bias, codes);
+    packing.unpack(span.packed, skip + span.count, bias, codes);
     span.codes = codes + skip;
     span.scales = args.scales;
     span.scale_base = args.param_base;
@@ -564,17 +571,18 @@ void RoundTrip(const RoundTripArgs& args) {
   const size_t N = hn::Lanes(d);
   const auto inv = hn::Set(d, InverseScale(args.params.scale));
   const auto scale = hn::Set(d, args.params.scale);
-  const auto zero = hn::Set(d, static_cast<float>(args.params.zero_point));
+  const auto shift = hn::Set(d, ShiftOf(args.rule, args.params));
   // Read only where the rounding is stochastic.
   const uint32_t* const random =
       args.random != nullptr ? args.random
                              : reinterpret_cast<const uint32_t*>(args.x);
-  const typename Codec::template Decoder<DF> decoder(d, args.rule);
+  typename Codec::template Decoder<DF> decoder(d, args.rule);
+  decoder.Begin(d, scale, shift);
   WithEncoder<Codec, DF, 0>(args.rule, [&](auto* tag) HWY_ATTR {
     EncoderOf<decltype(tag)> encoder(d, args.rule);
-    encoder.Begin(d, inv, zero);
+    encoder.Begin(d, inv, shift);
     const auto value = [&](const float* x, size_t i) HWY_ATTR {
-      return decoder(d, encoder(d, hn::LoadU(d, x), random + i), scale, zero);
+      return decoder(d, encoder(d, hn::LoadU(d, x), random + i));
     };
     size_t i = 0;
     for (; i + N <= args.count; i += N) {
@@ -607,19 +615,20 @@ void Errors(const ErrorsArgs& args) {
   const D d;
   constexpr size_t kBlock = 256;
   const CodeRule rule = FittedRule(args.rule);
-  const typename Codec::template Decoder<D> decoder(d, rule);
+  typename Codec::template Decoder<D> decoder(d, rule);
   WithEncoder<Codec, D, 0>(rule, [&](auto* tag) HWY_ATTR {
     EncoderOf<decltype(tag)> encoder(d, rule);
     for (size_t c = 0; c < args.candidates; c += hn::Lanes(d)) {
       const V scale = hn::LoadU(d, args.scales + c);
-      const V zero = hn::LoadU(d, args.zero_points + c);
+      const V shift = hn::LoadU(d, args.shifts + c);
       // As InverseScale.
       const V inverse = hn::IfThenZeroElse(hn::Eq(scale, hn::Zero(d)),
                                            hn::Div(hn::Set(d, 1.0f), scale));
-      encoder.Begin(d, inverse, zero);
+      encoder.Begin(d, inverse, shift);
+      decoder.Begin(d, scale, shift);
       const auto square = [&](float value) HWY_ATTR {
         const V x = hn::Set(d, value);
-        const V e = hn::Sub(x, decoder(d, encoder(d, x, nullptr), scale, zero));
+        const V e = hn::Sub(x, decoder(d, encoder(d, x, nullptr)));
         return hn::Mul(e, e);
       };
       V total = hn::Zero(d);
@@ -653,34 +662,53 @@ template <class Codec>
 FitSums Fit(const FitArgs& args) {
   using Sums = LaneSumsOf<float>;
   using D = Sums::DT;
+  using V = hn::Vec<D>;
   const D d;
-  Sums error, xq, qq;
-  const auto unit = hn::Set(d, args.unit);
-  const auto inv = hn::Set(d, InverseScale(args.params.scale));
-  const auto scale = hn::Set(d, args.params.scale);
-  const auto one = hn::Set(d, 1.0f);
-  const auto zero = hn::Set(d, static_cast<float>(args.params.zero_point));
-  const typename Codec::template Decoder<D> decoder(d, args.rule);
+  constexpr size_t kN = Sums::kPerRegister;
+  Sums error, xq, qq, x1, q1;
+  const V unit = hn::Set(d, args.unit);
+  const V shift = hn::Set(d, ShiftOf(args.rule, args.params));
   const CodeRule rule = FittedRule(args.rule);
+  typename Codec::template Decoder<D> decoder(d, rule), steps(d, rule);
+  decoder.Begin(d, hn::Set(d, args.params.scale), shift);
+  steps.Begin(d, hn::Set(d, 1.0f), rule.offset ? hn::Zero(d) : shift);
   WithEncoder<Codec, D, Codec::kGeneral>(rule, [&](auto* tag) HWY_ATTR {
     EncoderOf<decltype(tag)> encoder(d, rule);
-    encoder.Begin(d, inv, zero);
-    ForEachStep(args.x, args.count, [&](const float* p) HWY_ATTR {
+    encoder.Begin(d, hn::Set(d, InverseScale(args.params.scale)), shift);
+    // `keep` of a register's lanes count.
+    const auto add = [&](size_t k, const float* p, auto keep) HWY_ATTR {
+      const V x = hn::LoadU(d, p);
+      const auto code = encoder(d, x, nullptr);
+      const V u = hn::Mul(x, unit);
+      const V e = keep(hn::Mul(hn::Sub(x, decoder(d, code)), unit));
+      const V q = keep(steps(d, code));
+      error.Add(k, hn::Mul(e, e));
+      xq.Add(k, hn::Mul(u, q));
+      qq.Add(k, hn::Mul(q, q));
+      x1.Add(k, u);
+      q1.Add(k, q);
+    };
+    size_t i = 0;
+    for (; i + kLanes <= args.count; i += kLanes) {
       for (size_t k = 0; k < Sums::kCount; ++k) {
-        const auto x = hn::LoadU(d, p + k * Sums::kPerRegister);
-        const auto code = encoder(d, x, nullptr);
-        const auto e = hn::Mul(hn::Sub(x, decoder(d, code, scale, zero)), unit);
-        const auto q = decoder(d, code, one, zero);
-        error.Add(k, hn::Mul(e, e));
-        xq.Add(k, hn::Mul(hn::Mul(x, unit), q));
-        qq.Add(k, hn::Mul(q, q));
+        add(k, args.x + i + k * kN, [](V v) HWY_ATTR { return v; });
       }
-    });
+    }
+    if (i == args.count) return;
+    HWY_ALIGN float last[kLanes] = {};
+    memcpy(last, args.x + i, (args.count - i) * sizeof(float));
+    for (size_t k = 0; k < Sums::kCount && i + k * kN < args.count; ++k) {
+      const auto mask = hn::FirstN(d, args.count - i - k * kN);
+      add(k, last + k * kN,
+          [&](V v) HWY_ATTR { return hn::IfThenElseZero(mask, v); });
+    }
   });
   FitSums sums;
   sums.error = static_cast<double>(error.Total());
   sums.xq = static_cast<double>(xq.Total());
   sums.qq = static_cast<double>(qq.Total());
+  sums.x = static_cast<double>(x1.Total());
+  sums.q = static_cast<double>(q1.Total());
   return sums;
 }
 

@@ -31,7 +31,7 @@ constexpr uint64_t kStreamElements = uint64_t{8} << 20;
 struct ElementParams {
   const float* inv_scale = nullptr;
   const float* scale = nullptr;
-  const float* zero_point = nullptr;
+  const float* shift = nullptr;
 };
 
 struct EncodeArgs {
@@ -53,6 +53,7 @@ struct EncodeArgs {
   bool find_params = false;
   float* scales = nullptr;        // entry 0 is parameter param_base
   int8_t* zero_points = nullptr;  // nullptr: none
+  float* offsets = nullptr;       // nullptr: none
   uint64_t param_base = 0;
   ElementParams elements;
 
@@ -83,6 +84,7 @@ struct DecodeArgs {
   const float* scales = nullptr;         // entry 0 is parameter param_base
   const StoredScales* stored = nullptr;  // entry 0 is parameter 0
   const int8_t* zero_points = nullptr;   // as scales; nullptr: 0
+  const float* offsets = nullptr;        // as scales; nullptr: none
   uint64_t param_base = 0;
   ElementParams elements;
 
@@ -111,7 +113,7 @@ struct ErrorsArgs {
   CodeRule rule;
   // Of the candidates, a multiple of kLanes of them.
   const float* scales = nullptr;
-  const float* zero_points = nullptr;
+  const float* shifts = nullptr;
   size_t candidates = 0;
   const float* x = nullptr;  // count <= kChunk
   size_t count = 0;
@@ -130,16 +132,21 @@ struct FitArgs {
   float unit = 1.0f;
 };
 
-// Of a chunk, with e = (x - value) * unit, u = x * unit and q = value / scale.
+// Of a chunk, with e = (x - value) * unit, u = x * unit and q = value / scale, or
+// (value - offset) / scale.
 // Float32 sums of kLanes lanes, as those of reductions.
 struct FitSums {
   double error = 0.0;  // sum of e^2
   double xq = 0.0;     // sum of u * q
   double qq = 0.0;     // sum of q^2
+  double x = 0.0;      // sum of u
+  double q = 0.0;
   void Merge(const FitSums& next) {
     error += next.error;
     xq += next.xq;
     qq += next.qq;
+    x += next.x;
+    q += next.q;
   }
 };
 

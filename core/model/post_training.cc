@@ -53,7 +53,7 @@ std::unique_ptr<QuantizedTensor> QuantizeCalibrated(
            params.size(), ", as the calibrator");
     }
   }
-  ParamSet given(params.size(), /*with_zero_points=*/true);
+  ParamSet given(params.size(), Scheme::kAsymmetric);
   for (size_t i = 0; i < params.size(); ++i) given.Set(i, params[i]);
   return QuantizeStatic(context, config, array, given, clamped);
 }

@@ -70,11 +70,9 @@ uint8_t* EntrySink::Room(Part part, uint64_t /*begin*/, uint64_t bytes) {
 void EntrySink::Written(Part part, const uint8_t* data, uint64_t bytes) {
   if (bytes == 0) return;
   writer_.Append(SectionOf(sizes_, part), data, bytes);
-  if (part != Part::kScales || config_.double_quant()) return;
-  StoredScales view;
-  view.dtype = config_.scale_dtype();
-  view.count = bytes / (Info(sizes_[part].dtype).bits / 8);
-  view.data = data;
+  if (part != Part::kScales || config_.stores_together()) return;
+  const StoredScales view(
+      config_, bytes / (Info(sizes_[part].dtype).bits / 8), data);
   saturated_ += view.CountSaturated();
 }
 

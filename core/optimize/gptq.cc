@@ -297,18 +297,10 @@ void CodeRows(const LayerTask& task, const Hessian& hessian, uint64_t group,
   }
 }
 
-// Parameters with double quantized scales as they are read back.
+// Parameters with scales that are stored together as they are read back.
 ParamSet AsStored(const Config& config, const ParamSet& params) {
-  const uint64_t count = params.scales.size();
-  std::vector<float> bytes(DivCeil(StoredScaleBytes(config, count), 4));
-  StoreScales(config, params.scales.data(), count,
-              reinterpret_cast<uint8_t*>(bytes.data()));
-  StoredScales stored;
-  stored.double_quant = true;
-  stored.count = count;
-  stored.data = reinterpret_cast<const uint8_t*>(bytes.data());
   ParamSet result = params;
-  stored.Read(0, count, result.scales.data());
+  RoundAsStored(config, result.scales.data(), result.scales.size());
   for (float& scale : result.scales) {
     if (std::fabs(scale) < FLT_MIN) scale = 0.0f;
   }

@@ -23,8 +23,7 @@ Subject::Subject(const Context& context, const OptimizeRequest& request)
   if (request_.progress) {
     context_ = Ticking(context, [this] { Report(0, 1); });
   }
-  start_ = ParamSet(quantizer_.layout().num_params,
-                    config().scheme() == Scheme::kAsymmetric);
+  start_ = ParamSet(quantizer_.layout().num_params, config().scheme());
   Report(0, 1);
   FindParams(&quantizer_, start_.span(), nullptr);
 }
@@ -54,8 +53,16 @@ Buffer Subject::Load() const {
 
 void Subject::StoreParams(const ParamSet& params,
                           QuantizedTensor* tensor) const {
-  StoreScales(config(), params.scales.data(), params.scales.size(),
-              tensor->mutable_scales());
+  const uint64_t count = params.scales.size();
+  const float tensor_scale = TensorScale(params.scales.data(), count);
+  StoreScales(config(), params.scales.data(), count, tensor->mutable_scales(),
+              tensor_scale);
+  if (tensor->part(Part::kTensorScale).count != 0) {
+    std::memcpy(tensor->mutable_part(Part::kTensorScale), &tensor_scale,
+                sizeof tensor_scale);
+  }
+  StoreScales(config(), params.offsets.data(), params.offsets.size(),
+              tensor->mutable_part(Part::kOffsets));
   std::copy(params.zero_points.begin(), params.zero_points.end(),
             tensor->mutable_zero_points());
 }

@@ -19,7 +19,8 @@ constexpr NamedValue kGranularities[] = {
     {"block", "group_size elements of the flattened array, as bitsandbytes"}};
 constexpr NamedValue kSchemes[] = {
     {"symmetric", "value = code * scale"},
-    {"asymmetric", "value = (code - zero point) * scale"}};
+    {"asymmetric", "value = (code - zero point) * scale"},
+    {"offset", "value = code * scale + offset, codes from 0 on"}};
 constexpr NamedValue kNonFinites[] = {
     {"error", "refused, naming the first index"},
     {"zero", "count as 0"},
@@ -43,7 +44,11 @@ constexpr NamedValue kSymmetricRanges[] = {
     {"full", "-q-1..q over absmax, as PyTorch"},
     {"extreme", "-q-1..q, the greatest value at -q-1, as ggml"}};
 constexpr NamedValue kScaleDTypes[] = {
-    {"f32", "float32"}, {"f16", "float16"}, {"bf16", "bfloat16"}};
+    {"f32", "float32"},
+    {"f16", "float16"},
+    {"bf16", "bfloat16"},
+    {"e8m0", "a power of two (OCP MX), 8 bits"},
+    {"e4m3", "OCP FP8, under a float32 scale for the tensor"}};
 constexpr NamedValue kPackings[] = {
     {"default", "the format's own"},
     {"base3", "five ternary codes to a byte: 1.6 bits"}};
@@ -78,7 +83,7 @@ constexpr OptionInfo kOptions[kNumOptions] = {
             "Dimension of the channels, negative from the end")
         .OfTensor(),
     Choice(Option::kScheme, "scheme", kSchemes, Scheme::kSymmetric,
-           "Whether codes have a zero point")
+           "What a code of 0 stands for")
         .OfTensor(),
     Real(Option::kClip, "clip", 0, kMaxFloat, 0,
          "Values beyond +-clip count as +-clip; 0 for none"),
@@ -109,6 +114,9 @@ constexpr OptionInfo kOptions[kNumOptions] = {
          "Columns with an absolute value of this or more are kept in 16 bits "
          "(integer formats with granularity token); 0 for none")
         .OfTensor(),
+    OnOff(Option::kSaturate, "saturate", true,
+          "Whether e4m3 and e5m2 take what is beyond their greatest value for "
+          "it, instead of for NaN or infinity"),
 };
 
 static_assert(AreNumbered(kOptions), "options");
@@ -125,6 +133,7 @@ Variant Config::variant() const {
   v.rounding = rounding();
   v.scale_rule = scale_rule();
   v.scale_dtype = scale_dtype();
+  v.saturate = As<bool>(Option::kSaturate);
   return v;
 }
 

@@ -28,10 +28,11 @@ enum class Option : int32_t {
   kDoubleQuant,
   kPacking,
   kOutlierThreshold,
+  kSaturate,
 };
 
 enum class Granularity : int32_t { kTensor, kChannel, kGroup, kToken, kBlock };
-enum class Scheme : int32_t { kSymmetric, kAsymmetric };
+enum class Scheme : int32_t { kSymmetric, kAsymmetric, kOffset };
 enum class NonFinite : int32_t { kError, kZero, kKeep };
 enum class Rounding : int32_t {
   kHalfEven,
@@ -50,7 +51,7 @@ enum class ScaleRule : int32_t {
   kMse
 };
 enum class SymmetricRange : int32_t { kNarrow, kFull, kExtreme };
-enum class ScaleDType : int32_t { kF32, kF16, kBF16 };
+enum class ScaleDType : int32_t { kF32, kF16, kBF16, kE8M0, kE4M3 };
 enum class PackingChoice : int32_t { kDefault, kBase3 };
 
 // What of a config decides an element's code, besides its format.
@@ -60,9 +61,10 @@ struct Variant {
   Rounding rounding = Rounding::kHalfEven;
   ScaleRule scale_rule = ScaleRule::kDefault;
   ScaleDType scale_dtype = ScaleDType::kF32;
+  bool saturate = true;
 };
 
-constexpr int kNumOptions = 16;
+constexpr int kNumOptions = 17;
 
 class Config : public OptionValues<Config, Option, kNumOptions> {
  public:
@@ -95,6 +97,10 @@ class Config : public OptionValues<Config, Option, kNumOptions> {
   }
   ScaleDType scale_dtype() const { return As<ScaleDType>(Option::kScaleDType); }
   bool double_quant() const { return As<bool>(Option::kDoubleQuant); }
+  // Scales are stored all together, after the last one has been found.
+  bool stores_together() const {
+    return double_quant() || scale_dtype() == ScaleDType::kE4M3;
+  }
   PackingChoice packing() const { return As<PackingChoice>(Option::kPacking); }
   float outlier_threshold() const {
     return As<float>(Option::kOutlierThreshold);

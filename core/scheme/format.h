@@ -19,15 +19,16 @@
 //     static int KindOf(const CodeRule& rule);  // below kKinds
 //     template <class D, int kKind> struct Encoder {
 //       Encoder(D d, const CodeRule& rule);
-//       // Elements with these parameters follow.
-//       void Begin(D d, Vec<D> inv_scale, Vec<D> zero_point);
+//       // Elements with these parameters follow; the shift is the zero point,
+//       // or the offset.
+//       void Begin(D d, Vec<D> inv_scale, Vec<D> shift);
 //       Vec<RebindToSigned<D>> operator()(D d, Vec<D> x,
 //                                         const uint32_t* random) const;
 //     };
 //     template <class D> struct Decoder {
 //       Decoder(D d, const CodeRule& rule);
-//       Vec<D> operator()(D d, Vec<RebindToSigned<D>> code, Vec<D> scale,
-//                         Vec<D> zero_point) const;
+//       void Begin(D d, Vec<D> scale, Vec<D> shift);
+//       Vec<D> operator()(D d, Vec<RebindToSigned<D>> code) const;
 //     };
 //   };
 //
@@ -39,6 +40,7 @@
 
 #include <cstdint>
 
+#include "core/base/small_float.h"
 #include "core/scheme/code_table.h"
 #include "core/scheme/config.h"
 #include "core/scheme/packing.h"
@@ -54,6 +56,7 @@ enum class Statistic {
   // The first x of the greatest |x|: lo = x, hi = 0 if it is negative, else
   // lo = 0, hi = x.
   kExtreme,
+  kExtent,  // lo = min x, hi = max x
 };
 
 struct Range {
@@ -64,7 +67,9 @@ struct Range {
 // What a segment's codes mean.
 struct Params {
   float scale = 0.0f;
+  // Under Scheme::kOffset the least code, which stands for the offset itself.
   int32_t zero_point = 0;
+  float offset = 0.0f;  // only of Scheme::kOffset
 };
 
 // Inclusive.
@@ -83,9 +88,13 @@ struct RoundingSteps {
 // Everything that decides codes and values, apart from a segment's parameters.
 struct CodeRule {
   CodeRange range;
+  bool offset = false;  // Scheme::kOffset: shifts are offsets
+  bool signs = false;   // no code for 0
   Rounding rounding = Rounding::kHalfEven;
   RoundingSteps steps;
   const CodeTable* table = nullptr;
+  const SmallFloat* small_float = nullptr;
+  bool saturate = true;  // of small floats
 };
 
 struct EncodeArgs;  // kernels/traversal.h
@@ -118,10 +127,13 @@ enum Trait : uint32_t {
   kScaled = 1,
   // value = (code - zero point) * scale: every rounding, and the rule absmean.
   kInteger = 2,
-  kAsymmetric = 4,   // Scheme::kAsymmetric
+  kAsymmetric = 4,   // Scheme::kAsymmetric and kOffset
   kFullRanges = 8,   // every SymmetricRange
   kBase3Codes = 16,  // Packing::kBase3
   kKeepsNonFinite = 32,
+  // Codes are -1 and +1. The mean of the absolute values has the least error of
+  // all scales.
+  kSigns = 64,
 };
 
 template <Params (*kParamsOf)(Range range, const Variant& variant)>
@@ -161,9 +173,16 @@ struct Format {
   float (*decode)(int32_t code, Params params);
   // The best kernels for this CPU (or for the target that a test forces).
   const Kernels& (*kernels)();
+  // Of codes that are small floats: a sign, exponent and mantissa.
+  const SmallFloat* small_float = nullptr;
 
   bool Has(uint32_t wanted) const { return (traits & wanted) == wanted; }
 };
+
+// The second number of a segment's parameters that codecs are given.
+inline float ShiftOf(const CodeRule& rule, const Params& params) {
+  return rule.offset ? params.offset : static_cast<float>(params.zero_point);
+}
 
 // What an encoder multiplies by; the traversal does the same with vectors.
 inline float InverseScale(float scale) {

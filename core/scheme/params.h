@@ -14,18 +14,14 @@ namespace bnq {
 struct ParamSpan {
   float* scales = nullptr;
   int8_t* zero_points = nullptr;  // nullptr: all 0
+  float* offsets = nullptr;       // nullptr: none
 
-  Params At(uint64_t i) const {
-    Params p;
-    p.scale = scales[i];
-    if (zero_points != nullptr) p.zero_point = zero_points[i];
-    return p;
-  }
   void Set(uint64_t i, Params p) const {
     scales[i] = p.scale;
     if (zero_points != nullptr) {
       zero_points[i] = static_cast<int8_t>(p.zero_point);
     }
+    if (offsets != nullptr) offsets[i] = p.offset;
   }
 };
 
@@ -33,17 +29,23 @@ struct ParamSpan {
 struct ParamSet {
   std::vector<float> scales;
   std::vector<int8_t> zero_points;  // empty: all 0
+  std::vector<float> offsets;       // empty: none
 
   ParamSet() = default;
-  ParamSet(uint64_t count, bool with_zero_points)
-      : scales(count), zero_points(with_zero_points ? count : 0) {}
+  // Room for what a scheme has.
+  ParamSet(uint64_t count, Scheme scheme)
+      : scales(count),
+        zero_points(scheme == Scheme::kAsymmetric ? count : 0),
+        offsets(scheme == Scheme::kOffset ? count : 0) {}
   ParamSpan span() {
-    return {scales.data(), zero_points.empty() ? nullptr : zero_points.data()};
+    return {scales.data(), zero_points.empty() ? nullptr : zero_points.data(),
+            offsets.empty() ? nullptr : offsets.data()};
   }
   Params At(uint64_t i) const {
     Params p;
     p.scale = scales[i];
     if (!zero_points.empty()) p.zero_point = zero_points[i];
+    if (!offsets.empty()) p.offset = offsets[i];
     return p;
   }
   void Set(uint64_t i, Params p) { span().Set(i, p); }

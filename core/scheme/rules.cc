@@ -18,12 +18,40 @@ void Unsupported(const Format& format, const char* option,
        format.name, ": ", why);
 }
 
+// The least e with a <= 2^e, of a > 0.
+int ExponentUp(float a) {
+  int e;
+  return std::frexp(a, &e) == 0.5f ? e - 1 : e;
+}
+// As e8m0 holds it.
+float PowerOfTwo(int e) {
+  return std::ldexp(1.0f, std::min(std::max(e, -127), 127));
+}
+
+// Of small floats by the rule of the OCP MX specification (1.0, section 6.3):
+// the greatest value's exponent less that of the greatest code, so that values
+// may be clipped by up to a quarter. Of others the least power of two that is no
+// less than the scale, so that nothing is clipped.
+float PowerOfTwoScale(const Format& format, Range range, float scale) {
+  if (scale == 0.0f) return 0.0f;
+  if (format.small_float == nullptr) {
+    return RoundScale(scale, ScaleDType::kE8M0);
+  }
+  const SmallFloat& type = *format.small_float;
+  const int greatest =
+      static_cast<int>(type.greatest >> type.mantissa_bits) - 1 +
+      type.min_exponent;
+  int e;
+  std::frexp(std::max(-range.lo, range.hi), &e);
+  return PowerOfTwo(e - 1 - greatest);
+}
+
 }  // namespace
 
 void CheckSupported(const Format& format, const Config& config) {
   const Variant v = config.variant();
-  const bool asymmetric = v.scheme == Scheme::kAsymmetric;
-  if (asymmetric && !format.Has(kAsymmetric)) {
+  const bool asymmetric = v.scheme != Scheme::kSymmetric;
+  if (v.scheme == Scheme::kAsymmetric && !format.Has(kAsymmetric)) {
     Unsupported(format, "scheme = asymmetric", "it must be symmetric");
   }
   if (v.rounding != Rounding::kHalfEven && !format.Has(kInteger)) {
@@ -45,7 +73,7 @@ void CheckSupported(const Format& format, const Config& config) {
     }
     if (asymmetric) {
       Unsupported(format, "symmetric_range",
-                  "with scheme = asymmetric it must be narrow");
+                  "with another scheme than symmetric it must be narrow");
     }
   }
   if (v.symmetric_range == SymmetricRange::kExtreme &&
@@ -56,6 +84,36 @@ void CheckSupported(const Format& format, const Config& config) {
   }
   if (v.scale_dtype != ScaleDType::kF32 && !format.Has(kScaled)) {
     Unsupported(format, "scale_dtype", "it has no scales");
+  }
+  if (v.scale_dtype == ScaleDType::kE8M0) {
+    if (format.Has(kSigns)) {
+      Unsupported(format, "scale_dtype = e8m0",
+                  "scales may be 0, which is no power of two");
+    }
+    if (v.symmetric_range == SymmetricRange::kExtreme) {
+      Unsupported(format, "scale_dtype = e8m0",
+                  "with symmetric_range = extreme scales may be negative");
+    }
+  }
+  if (v.scheme == Scheme::kOffset) {
+    if (!format.Has(kAsymmetric)) {
+      Unsupported(format, "scheme = offset", "it must be symmetric");
+    }
+    if (v.scale_dtype == ScaleDType::kE8M0 ||
+        v.scale_dtype == ScaleDType::kE4M3) {
+      Unsupported(format, "scheme = offset",
+                  "offsets are stored as scales are, so it takes scale_dtype = "
+                  "f32, f16 or bf16, or double_quant");
+    }
+    if (config.outlier_threshold() != 0.0f) {
+      Unsupported(format, "scheme = offset",
+                  "with an outlier_threshold it must be symmetric or "
+                  "asymmetric");
+    }
+  }
+  if (!v.saturate && (format.small_float == nullptr ||
+                      !format.small_float->has_non_finite)) {
+    Unsupported(format, "saturate = off", "it takes the format e4m3 or e5m2");
   }
   if (config.double_quant()) {
     if (!format.Has(kScaled)) {
@@ -87,6 +145,11 @@ Packing PackingOf(const Format& format, const Config& config) {
                                                    : format.packing;
 }
 
+bool CodesAreExact(const Format& format, const Config& config) {
+  if (!config.stores_together()) return true;
+  return config.double_quant() && format.table != nullptr;
+}
+
 RoundingSteps StepsOf(Rounding rounding) {
   const float never = HUGE_VALF;
   // Less than the least normal number of a difference counts as none, so that
@@ -110,17 +173,26 @@ RoundingSteps StepsOf(Rounding rounding) {
   return {{never, never}, {-never, -never}};
 }
 
+int32_t BiasOf(const Format& format, const CodeRule& rule) {
+  return rule.offset ? -rule.range.lo : format.bias;
+}
+
 CodeRule RuleOf(const Format& format, const Variant& variant) {
   CodeRule rule;
   rule.range = format.code_range(variant);
   rule.rounding = variant.rounding;
   rule.steps = StepsOf(variant.rounding);
   rule.table = format.table;
+  rule.offset = variant.scheme == Scheme::kOffset;
+  rule.signs = format.Has(kSigns);
+  rule.small_float = format.small_float;
+  rule.saturate = variant.saturate;
   return rule;
 }
 
 Statistic StatisticOf(const Format& format, const Variant& variant) {
   if (variant.scheme == Scheme::kAsymmetric) return Statistic::kMinMax;
+  if (variant.scheme == Scheme::kOffset) return Statistic::kExtent;
   if (variant.symmetric_range == SymmetricRange::kExtreme) {
     return Statistic::kExtreme;
   }
@@ -155,25 +227,66 @@ void ParamsOf(const Format& format, const Variant& variant, Range* ranges,
     }
   }
   format.params(ranges, count, variant, out);
-  if (variant.scale_dtype == ScaleDType::kF32) return;
+  switch (variant.scale_dtype) {
+    case ScaleDType::kF32:
+    case ScaleDType::kE4M3:  // rounded when all are there
+      return;
+    case ScaleDType::kE8M0:
+      for (size_t i = 0; i < count; ++i) {
+        out[i].scale = PowerOfTwoScale(format, ranges[i], out[i].scale);
+      }
+      return;
+    case ScaleDType::kF16:
+    case ScaleDType::kBF16:
+      break;
+  }
   for (size_t i = 0; i < count; ++i) {
     out[i].scale = RoundScale(out[i].scale, variant.scale_dtype);
+    if (variant.scheme == Scheme::kOffset) {
+      out[i].offset = RoundOffset(out[i].offset, variant.scale_dtype);
+    }
     if (variant.scale_dtype != ScaleDType::kBF16) continue;
     // A scale that was rounded up may let the greatest code overflow.
-    const int32_t zero_point = out[i].zero_point;
-    const int32_t steps = format.Has(kInteger) ? std::max(codes.hi - zero_point,
-                                                          zero_point - codes.lo)
-                                               : 1;
-    if (std::fabs(static_cast<double>(out[i].scale)) * steps > FLT_MAX) {
+    const double most = GreatestValue(format, codes, out[i].zero_point);
+    if (std::fabs(static_cast<double>(out[i].scale)) * most > FLT_MAX) {
       const uint16_t bits = BF16FromF32(out[i].scale);
       out[i].scale = F32FromBF16(static_cast<uint16_t>(bits - 1));
     }
   }
 }
 
+double GreatestValue(const Format& format, CodeRange codes,
+                     int32_t zero_point) {
+  if (format.small_float != nullptr) {
+    return static_cast<double>(
+        SmallFloatValue(*format.small_float, format.small_float->greatest));
+  }
+  if (!format.Has(kInteger)) return 1.0;
+  return std::max(codes.hi - zero_point, zero_point - codes.lo);
+}
+
+float RoundOffset(float offset, ScaleDType dtype) {
+  if (dtype == ScaleDType::kF16) {
+    return F32FromF16(F16FromF32(
+        std::min(std::max(offset, -kGreatestF16), kGreatestF16)));
+  }
+  if (dtype == ScaleDType::kBF16) {
+    return F32FromBF16(BF16FromF32(
+        std::min(std::max(offset, -kGreatestBF16), kGreatestBF16)));
+  }
+  return offset;
+}
+
 float RoundScale(float scale, ScaleDType dtype) {
-  if (dtype == ScaleDType::kF32 || scale == 0.0f) return scale;
+  if (dtype == ScaleDType::kF32 || dtype == ScaleDType::kE4M3 ||
+      scale == 0.0f) {
+    return scale;
+  }
   const float a = std::fabs(scale);
+  if (dtype == ScaleDType::kE8M0) {
+    // To the nearest as a ratio would be another choice; up, nothing is clipped.
+    return PowerOfTwo(ExponentUp(a));
+  }
   float rounded;
   if (dtype == ScaleDType::kF16) {
     rounded = a >= kGreatestF16 ? kGreatestF16

@@ -4,10 +4,13 @@
 #include <cfloat>
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <vector>
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/base/half.h"
+#include "core/base/small_float.h"
 #include "core/scheme/dynamic_map.h"
 
 namespace bnq {
@@ -19,6 +22,30 @@ struct MapValues {
     for (int i = 0; i < 256; ++i) v[i] = F32OfBits(kDynamicMapBits[i]);
   }
 };
+
+constexpr float kGreatestE4M3 = 448.0f;
+
+struct E4M3Values {
+  float v[256];
+  constexpr E4M3Values() : v() {
+    float power = 0.015625f;  // of the exponent
+    for (int i = 0; i < 128; ++i) {
+      if (i >= 16 && i % 8 == 0) power *= 2.0f;
+      v[i] = (static_cast<float>(i % 8) + (i < 8 ? 0.0f : 8.0f)) * 0.125f *
+             power;
+      if (i == 127) v[i] = std::numeric_limits<float>::quiet_NaN();
+      v[i + 128] = -v[i];
+    }
+  }
+};
+constexpr E4M3Values kE4M3Values;
+
+// 2^(code - 127); 255 is NaN.
+float ValueOfE8M0(uint8_t code) {
+  if (code == 0) return F32OfBits(0x00400000);
+  if (code == 255) return NAN;
+  return F32OfBits(static_cast<uint32_t>(code) << 23);
+}
 
 // Where the parts of double quantized scales are.
 struct DoubleParts {
@@ -108,23 +135,89 @@ const float* DynamicMap() {
 
 uint64_t StoredScaleBytes(const Config& config, uint64_t count) {
   if (config.double_quant()) return DoubleParts(count).bytes;
-  return (config.scale_dtype() == ScaleDType::kF32 ? 4 : 2) * count;
+  switch (config.scale_dtype()) {
+    case ScaleDType::kF32:
+      return 4 * count;
+    case ScaleDType::kF16:
+    case ScaleDType::kBF16:
+      return 2 * count;
+    case ScaleDType::kE8M0:
+    case ScaleDType::kE4M3:
+      break;
+  }
+  return count;
 }
 
-void StoreScales(const Config& config, const float* scales, uint64_t count,
-                 uint8_t* out) {
-  if (count == 0) return;
-  if (config.double_quant()) return StoreDouble(scales, count, out);
-  if (config.scale_dtype() == ScaleDType::kF32) {
-    std::memcpy(out, scales, 4 * count);
-    return;
-  }
-  const bool f16 = config.scale_dtype() == ScaleDType::kF16;
+float TensorScale(const float* scales, uint64_t count) {
+  float greatest = 0.0f;
   for (uint64_t i = 0; i < count; ++i) {
-    const uint16_t h = f16 ? F16FromF32(scales[i]) : BF16FromF32(scales[i]);
+    greatest = std::max(greatest, std::fabs(scales[i]));
+  }
+  const float scale = std::max(greatest / kGreatestE4M3, FLT_MIN);
+  if (greatest == 0.0f) return 0.0f;
+  // Else the greatest could overflow.
+  return scale * kGreatestE4M3 > greatest && scale > FLT_MIN
+             ? std::nextafter(scale, 0.0f)
+             : scale;
+}
+
+namespace {
+
+void StoreHalves(ScaleDType dtype, const float* scales, uint64_t count,
+                 uint8_t* out) {
+  for (uint64_t i = 0; i < count; ++i) {
+    const uint16_t h = dtype == ScaleDType::kF16 ? F16FromF32(scales[i])
+                                                 : BF16FromF32(scales[i]);
     out[2 * i] = static_cast<uint8_t>(h);
     out[2 * i + 1] = static_cast<uint8_t>(h >> 8);
   }
+}
+
+// Of powers of two from 2^-127 on; 0 is taken for the least.
+void StorePowersOfTwo(const float* scales, uint64_t count, uint8_t* out) {
+  for (uint64_t i = 0; i < count; ++i) {
+    out[i] = static_cast<uint8_t>(BitsOfF32(scales[i]) >> 23);
+  }
+}
+
+void StoreE4M3(float tensor_scale, const float* scales, uint64_t count,
+               uint8_t* out) {
+  const float inverse = tensor_scale == 0.0f ? 0.0f : 1.0f / tensor_scale;
+  for (uint64_t i = 0; i < count; ++i) {
+    const uint32_t code =
+        SmallFloatCode(kE4M3, std::fabs(scales[i]) * inverse);
+    const uint32_t least = scales[i] == 0.0f ? 0 : 1;
+    out[i] = static_cast<uint8_t>(std::max(code, least) |
+                                  (std::signbit(scales[i]) ? kE4M3.sign : 0));
+  }
+}
+
+}  // namespace
+
+void StoreScales(const Config& config, const float* scales, uint64_t count,
+                 uint8_t* out, float tensor_scale) {
+  if (count == 0) return;
+  if (config.double_quant()) return StoreDouble(scales, count, out);
+  switch (config.scale_dtype()) {
+    case ScaleDType::kF32:
+      std::memcpy(out, scales, 4 * count);
+      return;
+    case ScaleDType::kF16:
+    case ScaleDType::kBF16:
+      return StoreHalves(config.scale_dtype(), scales, count, out);
+    case ScaleDType::kE8M0:
+      return StorePowersOfTwo(scales, count, out);
+    case ScaleDType::kE4M3:
+      return StoreE4M3(tensor_scale, scales, count, out);
+  }
+}
+
+void RoundAsStored(const Config& config, float* scales, uint64_t count) {
+  std::vector<uint8_t> bytes(StoredScaleBytes(config, count));
+  const float tensor_scale = TensorScale(scales, count);
+  StoreScales(config, scales, count, bytes.data(), tensor_scale);
+  StoredScales(config, count, bytes.data(), tensor_scale)
+      .Read(0, count, scales);
 }
 
 void StoredScales::Read(uint64_t begin, uint64_t n, float* out) const {
@@ -145,6 +238,16 @@ void StoredScales::Read(uint64_t begin, uint64_t n, float* out) const {
     std::memcpy(out, data + 4 * begin, 4 * n);
     return;
   }
+  if (dtype == ScaleDType::kE8M0) {
+    for (uint64_t i = 0; i < n; ++i) out[i] = ValueOfE8M0(data[begin + i]);
+    return;
+  }
+  if (dtype == ScaleDType::kE4M3) {
+    for (uint64_t i = 0; i < n; ++i) {
+      out[i] = kE4M3Values.v[data[begin + i]] * tensor_scale;
+    }
+    return;
+  }
   for (uint64_t i = 0; i < n; ++i) {
     const uint8_t* p = data + 2 * (begin + i);
     const uint16_t h = static_cast<uint16_t>(p[0] | p[1] << 8);
@@ -153,25 +256,34 @@ void StoredScales::Read(uint64_t begin, uint64_t n, float* out) const {
 }
 
 uint64_t StoredScales::CountSaturated() const {
-  if (dtype == ScaleDType::kF32) return 0;
+  // What is stored together fits.
+  if (dtype == ScaleDType::kF32 || dtype == ScaleDType::kE4M3) return 0;
   uint64_t saturated = 0;
   for (uint64_t i = 0; i < count; ++i) {
     float scale;
     Read(i, 1, &scale);
     scale = std::fabs(scale);
-    saturated += dtype == ScaleDType::kF16
-                     ? scale == kGreatestF16 || scale == kLeastF16
-                     : scale == kGreatestBF16;
+    switch (dtype) {
+      case ScaleDType::kF16:
+        saturated += scale == kGreatestF16 || scale == kLeastF16;
+        break;
+      case ScaleDType::kBF16:
+        saturated += scale == kGreatestBF16;
+        break;
+      default:
+        saturated += data[i] == 254;
+        break;
+    }
   }
   return saturated;
 }
 
-void StoredScales::Validate() const {
+void StoredScales::Validate(const char* name) const {
   for (uint64_t i = 0; i < count; ++i) {
     float scale;
     Read(i, 1, &scale);
     if (!std::isfinite(scale)) {
-      Fail(Status::kInvalidArgument, "scale ", i, " = ", scale,
+      Fail(Status::kInvalidArgument, name, " ", i, " = ", scale,
            ", must be finite");
     }
   }

@@ -33,6 +33,12 @@ Dequantizer::Dequantizer(const Context& context, const QuantizedTensor& tensor)
     stored_.Read(0, stored_.count, all_scales_.as<float>());
     args_.scales = all_scales_.as<float>();
   }
+  const StoredScales offsets = tensor.offsets();
+  if (offsets.count != 0) {
+    all_offsets_ = context.Allocate(4 * offsets.count);
+    offsets.Read(0, offsets.count, all_offsets_.as<float>());
+    args_.offsets = all_offsets_.as<float>();
+  }
   Finish(tensor.config(), tensor.layout());
 }
 
@@ -47,6 +53,7 @@ Dequantizer::Dequantizer(const Context& context, const Config& config,
   args_.code_base = slice.code_base;
   args_.scales = slice.scales;
   args_.zero_points = slice.zero_points;
+  args_.offsets = slice.offsets;
   args_.param_base = slice.param_base;
   Finish(config, layout);
 }
@@ -59,7 +66,8 @@ void Dequantizer::Finish(const Config& config, const Layout& layout) {
   if (layout.per_element && layout.columns != 0 && layout.rows != 0) {
     element_params_ = ElementTables::Allocate(context_, layout);
     args_.elements = ElementTables::Fill(
-        layout, args_.scales, args_.zero_points, element_params_.as<float>());
+        layout, args_.scales, args_.zero_points, args_.offsets,
+        element_params_.as<float>());
   }
 }
 

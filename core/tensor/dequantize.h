@@ -20,6 +20,7 @@ struct TensorSlice {
   uint64_t code_base = 0;
   const float* scales = nullptr;
   const int8_t* zero_points = nullptr;
+  const float* offsets = nullptr;
   uint64_t param_base = 0;
   Outliers outliers;  // of the whole tensor
 };
@@ -50,7 +51,7 @@ class Dequantizer {
   StoredScales stored_;
   Outliers outliers_;
   Shape shape_;
-  Buffer element_params_, all_scales_;
+  Buffer element_params_, all_scales_, all_offsets_;
 };
 
 }  // namespace bnq

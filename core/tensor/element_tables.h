@@ -18,19 +18,22 @@ struct ElementTables {
     return context.Allocate(3 * sizeof(float) * Stride(layout));
   }
   static ElementParams Fill(const Layout& layout, const float* scales,
-                            const int8_t* zero_points, float* tables) {
+                            const int8_t* zero_points,
+                            const float* offsets, float* tables) {
     const uint64_t stride = Stride(layout);
     float* const inv_scale = tables;
     float* const scale = tables + stride;
-    float* const zero = tables + 2 * stride;
+    float* const shift = tables + 2 * stride;
     std::fill(tables, tables + 3 * stride, 0.0f);
     for (uint64_t c = 0; c < layout.period(); ++c) {
       const uint64_t p = c / layout.run;
       inv_scale[c] = InverseScale(scales[p]);
       scale[c] = scales[p];
-      zero[c] = zero_points ? static_cast<float>(zero_points[p]) : 0.0f;
+      shift[c] = offsets       ? offsets[p]
+                 : zero_points ? static_cast<float>(zero_points[p])
+                               : 0.0f;
     }
-    return {inv_scale, scale, zero};
+    return {inv_scale, scale, shift};
   }
 };
 

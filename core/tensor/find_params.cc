@@ -155,8 +155,8 @@ void ParamFinder::ReduceRuns() {
 void ParamFinder::ReduceChannels() {
   const uint64_t channels = layout_.channels, inner = layout_.inner;
   const uint64_t per_task = std::max<uint64_t>(1, kChunk / inner);
-  const bool extreme =
-      StatisticOf(format_, config_.variant()) == Statistic::kExtreme;
+  const Statistic statistic = StatisticOf(format_, config_.variant());
+  const bool extent = statistic == Statistic::kExtent;
   const bool direct = source_.direct();
   const float* floats = reinterpret_cast<const float*>(source_.data);
   ParallelFor(context_, DivCeil(channels, per_task), [&](uint64_t task) {
@@ -172,10 +172,9 @@ void ParamFinder::ReduceChannels() {
     for (uint64_t begin = 0; begin < columns; begin += kChunk) {
       const size_t width =
           static_cast<size_t>(std::min<uint64_t>(columns - begin, kChunk));
-      const Partial none;
       std::fill_n(sums.as<double>(), width, 0.0);
-      std::fill_n(mins.as<float>(), width, none.min);
-      std::fill_n(maxs.as<float>(), width, none.max);
+      std::fill_n(mins.as<float>(), width, extent ? HUGE_VALF : 0.0f);
+      std::fill_n(maxs.as<float>(), width, extent ? -HUGE_VALF : 0.0f);
       std::fill_n(bits.as<uint32_t>(), width, 0u);
       for (uint64_t o = 0; o < layout_.outer; ++o) {
         const uint64_t at = o * channels * inner + first * inner + begin;
@@ -198,6 +197,8 @@ void ParamFinder::ReduceChannels() {
         for (size_t i = from; i < std::min(from + part, width); ++i) {
           partial.min = std::min(partial.min, mins.as<float>()[i]);
           partial.max = std::max(partial.max, maxs.as<float>()[i]);
+          partial.least = std::min(partial.least, mins.as<float>()[i]);
+          partial.most = std::max(partial.most, maxs.as<float>()[i]);
           partial.abs_bits = std::max(partial.abs_bits, bits.as<uint32_t>()[i]);
         }
         totals[begin / inner + c].Merge(partial);
@@ -208,7 +209,8 @@ void ParamFinder::ReduceChannels() {
       if (!total.finite()) quantizer_.FailNotFinite(0, elements_);
       total.extreme = total.max > -total.min   ? total.max
                       : total.max < -total.min ? total.min
-                      : extreme                ? FirstExtreme(c, total.max)
+                      : statistic == Statistic::kExtreme
+                          ? FirstExtreme(c, total.max)
                                                : 0.0f;
       SetParams(c, totals[c - first], layout_.outer * inner);
     }

@@ -1,5 +1,7 @@
 #include "core/tensor/parts.h"
 
+#include <cfloat>
+
 #include "core/base/error.h"
 #include "core/kernels/packing.h"
 #include "core/scheme/layout.h"
@@ -44,7 +46,8 @@ void ValidateCodes(const Context& context, const QuantizedTensor& tensor) {
   const Layout& layout = tensor.layout();
   const uint8_t* const stored = tensor.codes();
   const PackingKernels& kernels = GetPackingKernels(packing);
-  const int32_t bias = format.bias, limit = format.first_invalid;
+  const int32_t limit = format.first_invalid;
+  const int32_t bias = tensor.bias();
   // A byte is valid if its codes are, and if packing them gives it again.
   bool valid[256];
   bool all = true;
@@ -82,21 +85,41 @@ void ValidateCodes(const Context& context, const QuantizedTensor& tensor) {
   }
 }
 
+DType DTypeOf(ScaleDType dtype) {
+  switch (dtype) {
+    case ScaleDType::kF32:
+      break;
+    case ScaleDType::kF16:
+      return DType::kF16;
+    case ScaleDType::kBF16:
+      return DType::kBF16;
+    case ScaleDType::kE8M0:
+      return DType::kF8E8M0;
+    case ScaleDType::kE4M3:
+      return DType::kF8E4M3;
+  }
+  return DType::kF32;
+}
+
+// Of scales or offsets.
+PartData StoredSize(const Config& config, uint64_t count) {
+  PartData data = Sized(count, config.double_quant()
+                                   ? DType::kU8
+                                   : DTypeOf(config.scale_dtype()));
+  data.bytes = StoredScaleBytes(config, count);
+  return data;
+}
+
 PartData ScalesSize(const Config& config, const Shape& shape, const PartData&,
                     const Parts&) {
   const uint64_t count = LayoutOf(config, shape).num_params;
-  DType dtype = DType::kF32;
-  if (config.scale_dtype() == ScaleDType::kF16) dtype = DType::kF16;
-  if (config.scale_dtype() == ScaleDType::kBF16) dtype = DType::kBF16;
-  PartData data = Sized(count, config.double_quant() ? DType::kU8 : dtype);
-  data.bytes = StoredScaleBytes(config, count);
-  return data;
+  return StoredSize(config, count);
 }
 
 uint32_t ScalesRole(DType) { return 3; }
 
 void ValidateScales(const Context&, const QuantizedTensor& tensor) {
-  tensor.scales().Validate();
+  tensor.scales().Validate("scale");
 }
 
 PartData ZeroPointsSize(const Config& config, const Shape& shape,
@@ -156,6 +179,35 @@ uint32_t OutlierValuesRole(DType dtype) {
   return dtype == DType::kF16 ? 6 : dtype == DType::kBF16 ? 7 : 0;
 }
 
+PartData OffsetsSize(const Config& config, const Shape& shape, const PartData&,
+                     const Parts&) {
+  const bool has = config.scheme() == Scheme::kOffset;
+  return StoredSize(config, has ? LayoutOf(config, shape).num_params : 0);
+}
+
+uint32_t OffsetsRole(DType) { return 8; }
+
+void ValidateOffsets(const Context&, const QuantizedTensor& tensor) {
+  if (tensor.part(Part::kOffsets).count != 0) {
+    tensor.offsets().Validate("offset");
+  }
+}
+
+PartData TensorScaleSize(const Config& config, const Shape&, const PartData&,
+                         const Parts& before) {
+  const bool has = config.scale_dtype() == ScaleDType::kE4M3;
+  return Sized(has && before[Part::kScales].count != 0 ? 1 : 0, DType::kF32);
+}
+
+void ValidateTensorScale(const Context&, const QuantizedTensor& tensor) {
+  const float scale = tensor.tensor_scale();
+  // Where there is none it is 1.
+  if (!(scale >= 0.0f && scale <= FLT_MAX)) {
+    Fail(Status::kInvalidArgument, "tensor scale = ", scale,
+         ", must be finite and not negative");
+  }
+}
+
 void AnythingGoes(const Context&, const QuantizedTensor&) {}
 
 const PartInfo kParts[kNumParts] = {
@@ -169,6 +221,10 @@ const PartInfo kParts[kNumParts] = {
      RoleOf<DType::kU32, 5>, OutlierColumnsSize, ValidateOutlierColumns},
     {Part::kOutlierValues, "outlier_values", 1, false, OutlierValuesRole,
      OutlierValuesSize, AnythingGoes},
+    {Part::kOffsets, "offsets", sizeof(float), false, OffsetsRole, OffsetsSize,
+     ValidateOffsets},
+    {Part::kTensorScale, "tensor_scale", sizeof(float), false,
+     RoleOf<DType::kF32, 9>, TensorScaleSize, ValidateTensorScale},
 };
 
 }  // namespace

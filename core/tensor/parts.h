@@ -24,8 +24,10 @@ enum class Part : int32_t {
   kZeroPoints = 3,
   kOutlierColumns = 4,
   kOutlierValues = 5,
+  kOffsets = 6,
+  kTensorScale = 7,
 };
-constexpr int kNumParts = 5;
+constexpr int kNumParts = 7;
 
 // A part's memory, or its size alone.
 struct PartData {

@@ -79,7 +79,7 @@ uint64_t Quantizer::ParamOf(uint64_t block) const {
 
 bool Quantizer::searches() const {
   return config_.scale_rule() == ScaleRule::kPercentile ||
-         config_.scale_rule() == ScaleRule::kMse;
+         (config_.scale_rule() == ScaleRule::kMse && !format_.Has(kSigns));
 }
 
 void Quantizer::FindOutlierColumns() {
@@ -128,6 +128,7 @@ EncodeArgs Quantizer::ArgsOf(bool find, ParamSpan params) {
   args.scales = params.scales;
   args.zero_points =
       config_.scheme() == Scheme::kAsymmetric ? params.zero_points : nullptr;
+  args.offsets = config_.scheme() == Scheme::kOffset ? params.offsets : nullptr;
   // Of 16-bit codes; smaller ones are few beside the floats.
   args.stream =
       format_.packing == Packing::kBits16 && elements() >= kStreamElements;
@@ -141,7 +142,8 @@ EncodeArgs Quantizer::ArgsOf(bool find, ParamSpan params) {
       element_params_ = ElementTables::Allocate(context_, layout_);
     }
     args.elements = ElementTables::Fill(
-        layout_, params.scales, args.zero_points, element_params_.as<float>());
+        layout_, params.scales, args.zero_points, args.offsets,
+        element_params_.as<float>());
   }
   return args;
 }

@@ -61,6 +61,19 @@ float Times(float x, double factor) {
   return static_cast<float>(std::min(std::max(product, -limit), limit));
 }
 
+// A range of another width: about 0, or about its middle where ranges have no 0.
+Range Widened(Scheme scheme, Range range, double factor) {
+  if (scheme != Scheme::kOffset) {
+    return {Times(range.lo, factor), Times(range.hi, factor)};
+  }
+  const double lo = static_cast<double>(range.lo);
+  const double hi = static_cast<double>(range.hi);
+  const double middle = 0.5 * (lo + hi), half = 0.5 * (hi - lo) * factor;
+  const double limit = static_cast<double>(FLT_MAX);
+  return {static_cast<float>(std::max(middle - half, -limit)),
+          static_cast<float>(std::min(middle + half, limit))};
+}
+
 // Calls f(values, count) for the segment's chunks, and merges what it returns
 // in their order.
 template <class T, class F>
@@ -113,9 +126,9 @@ class Search {
         rule_(RuleOf(format, variant)),
         proportional_(variant.scheme == Scheme::kSymmetric &&
                       variant.scale_dtype == ScaleDType::kF32) {
-    const int32_t steps =
-        format.Has(kInteger) ? std::max(rule_.range.hi, -rule_.range.lo) : 1;
-    greatest_scale_ = FLT_MAX / static_cast<float>(steps) * 0.999999f;
+    const double most = GreatestValue(format, rule_.range, 0);
+    greatest_scale_ = FLT_MAX / static_cast<float>(most) * 0.999999f;
+    most_regressed_ = static_cast<double>(FLT_MAX) / std::max(256.0, most);
   }
 
   // `start`: the default rule's range, `widest`: that of absmax.
@@ -128,7 +141,7 @@ class Search {
     TryGrid(start, widest);
     const bool from_grid = in_grid_;
     const double near = from_grid ? kBesideGrid : kBesideCoarse;
-    if (variant_.scheme == Scheme::kAsymmetric) {
+    if (variant_.scheme != Scheme::kSymmetric) {
       TryBeside(kBesideEnd, true, false);
       TryBeside(kBesideEnd, false, true);
     }
@@ -150,7 +163,7 @@ class Search {
       candidates[n++] = ParamsOf(format_, variant_, start);
     } else {
       for (const double factor : kGrid.factors) {
-        ranges[n++] = {Times(widest.lo, factor), Times(widest.hi, factor)};
+        ranges[n++] = Widened(variant_.scheme, widest, factor);
       }
       ranges[n++] = start;
       ParamsOfRanges(ranges, n, candidates);
@@ -169,8 +182,8 @@ class Search {
         if (proportional_) {
           candidates[n++] = Scaled(best_, static_cast<float>(f));
         } else {
-          ranges[n++] = {lo ? Times(range_.lo, f) : range_.lo,
-                         hi ? Times(range_.hi, f) : range_.hi};
+          const Range wider = Widened(variant_.scheme, range_, f);
+          ranges[n++] = {lo ? wider.lo : range_.lo, hi ? wider.hi : range_.hi};
         }
       }
     }
@@ -214,19 +227,21 @@ class Search {
   }
 
   Errors ErrorsOf(const Params* candidates, size_t count) const {
-    alignas(64) float scales[kMaxCandidates], zeros[kMaxCandidates];
+    alignas(64) float scales[kMaxCandidates], shifts[kMaxCandidates];
     const size_t whole = DivCeil(count, kLanes) * kLanes;
     for (size_t i = 0; i < count; ++i) {
       scales[i] = candidates[i].scale * unit_;
-      zeros[i] = static_cast<float>(candidates[i].zero_point);
+      shifts[i] = rule_.offset
+                      ? candidates[i].offset * unit_
+                      : static_cast<float>(candidates[i].zero_point);
     }
     std::fill(scales + count, scales + whole, 0.0f);
-    std::fill(zeros + count, zeros + whole, 0.0f);
+    std::fill(shifts + count, shifts + whole, 0.0f);
     ErrorsArgs args;
     args.rule = rule_;
     args.candidates = whole;
     args.scales = scales;
-    args.zero_points = zeros;
+    args.shifts = shifts;
     return OverChunks<Errors>(context_, segment_, values_,
                               [&](const float* x, size_t n) {
                                 float scaled[kChunk];
@@ -242,21 +257,43 @@ class Search {
                               });
   }
 
+  // With the codes that the best parameters give, the parameters of least
+  // error; again with the codes that these give, as long as it helps.
   void Lloyd() {
     FitSums sums = FitOf(best_);
     for (int step = 0; step < kLloydSteps && sums.qq > 0.0; ++step) {
-      // Sums are of x * unit, so this is the factor between the two scales.
-      const double factor = sums.xq / sums.qq / static_cast<double>(unit_);
-      const double scale = std::fabs(factor);
-      if (!(scale >= FLT_MIN && scale <= FLT_MAX / 256.0)) return;
       Params next = best_;
-      next.scale = RoundScale(static_cast<float>(factor), variant_.scale_dtype);
-      if (next.scale == best_.scale) return;
+      if (!Regress(sums, &next)) return;
+      if (next.scale == best_.scale && next.offset == best_.offset) return;
       const FitSums found = FitOf(next);
       if (!(found.error < sums.error)) return;
       best_ = next;
       sums = found;
     }
+  }
+
+  // False where no usable scale comes of it.
+  bool Regress(const FitSums& sums, Params* params) const {
+    // Sums are of x * unit, so this is the factor between the scales.
+    const double unit = static_cast<double>(unit_);
+    double slope = sums.xq / sums.qq, offset = 0.0;
+    if (rule_.offset) {
+      const double n =
+          static_cast<double>(static_cast<int64_t>(segment_.count()));
+      const double spread = n * sums.qq - sums.q * sums.q;
+      if (!(spread > 0.0)) return false;
+      slope = (n * sums.xq - sums.x * sums.q) / spread;
+      offset = (sums.x - slope * sums.q) / n / unit;
+      if (!(slope > 0.0 && std::fabs(offset) <= FLT_MAX / 4.0)) return false;
+    }
+    const double factor = slope / unit;
+    const double scale = std::fabs(factor);
+    if (!(scale >= FLT_MIN && scale <= most_regressed_)) return false;
+    params->scale =
+        RoundScale(static_cast<float>(factor), variant_.scale_dtype);
+    params->offset =
+        RoundOffset(static_cast<float>(offset), variant_.scale_dtype);
+    return true;
   }
 
   FitSums FitOf(Params params) const {
@@ -283,6 +320,7 @@ class Search {
   // Scales are in proportion to ranges, and need no other work.
   const bool proportional_;
   float greatest_scale_ = 0.0f;
+  double most_regressed_ = 0.0;
   float unit_ = 1.0f;
 
   // The best so far.
@@ -327,7 +365,10 @@ bool FindSegmentParams(const Context& context, const Format& format,
     return true;
   }
   const Range widest = both.wide.ToRange(wide, segment.count());
-  if (std::max(-widest.lo, widest.hi) == 0.0f) return true;
+  if (widest.lo == 0.0f && widest.hi == 0.0f) {
+    *params = ParamsOf(format, variant, widest);
+    return true;
+  }
   *params = Search(context, format, variant, segment, values)
                 .Run(both.own.ToRange(own, segment.count()), widest);
   return true;

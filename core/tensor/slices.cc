@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
+#include <cstring>
 
 #include "core/scheme/rules.h"
 #include "core/tensor/quantizer.h"
@@ -20,8 +21,7 @@ class SliceRun {
         parts_(*parts),
         sinks_(sinks),
         quantizer_(context, job.config, job.array),
-        exact_codes_(!config_.double_quant() ||
-                     !quantizer_.format().Has(kInteger)) {}
+        exact_codes_(CodesAreExact(quantizer_.format(), config_)) {}
 
   void Run() {
     PlaceOutliers();
@@ -42,9 +42,9 @@ class SliceRun {
         quantizer_.elements() == 0) {
       return false;
     }
-    // Double quantization takes the mean of all scales first, which one slice
-    // has in the end.
-    return !config_.double_quant() ||
+    // What is stored together takes all scales first, which one slice has in the
+    // end.
+    return !config_.stores_together() ||
            (exact_codes_ && job_.slice_elements == kWholeArray);
   }
 
@@ -74,49 +74,81 @@ class SliceRun {
                  values};
   }
 
-  // Room for `count` parameters from `begin` on, which are coded with: where
-  // they are stored, or beside it.
-  void MakeRoom(uint64_t begin, uint64_t count) {
-    const bool in_place =
-        !config_.double_quant() && config_.scale_dtype() == ScaleDType::kF32;
-    const uint64_t bytes = StoredScaleBytes(config_, count);
-    // All of those that are double quantized come at once.
-    stored_ =
-        parts_.Room(Part::kScales, StoredScaleBytes(config_, begin), bytes);
-    if (in_place) {
-      coding_.scales = reinterpret_cast<float*>(stored_);
-    } else {
-      if (working_.size() < 4 * count) working_ = context_.Allocate(4 * count);
-      coding_.scales = working_.as<float>();
+  // Scales or offsets on their way to where they are stored.
+  struct Numbers {
+    explicit Numbers(Part id) : part(id) {}
+
+    const Part part;
+    uint8_t* stored = nullptr;
+    Buffer working, decoded;
+
+    // Room for `count` of them from `begin` on, to code with: where they are
+    // stored, or beside it.
+    float* Room(SliceRun* run, uint64_t begin, uint64_t count) {
+      const Config& config = run->config_;
+      // All of those that are stored together come at once.
+      stored = run->parts_.Room(part, StoredScaleBytes(config, begin),
+                                StoredScaleBytes(config, count));
+      if (!config.stores_together() &&
+          config.scale_dtype() == ScaleDType::kF32) {
+        return reinterpret_cast<float*>(stored);
+      }
+      if (working.size() < 4 * count) {
+        working = run->context_.Allocate(4 * count);
+      }
+      return working.as<float>();
     }
-    coding_.zero_points = nullptr;
+    // Puts them there, and returns those to decode with.
+    float* Store(SliceRun* run, float* coding, uint64_t count,
+                 float tensor_scale) {
+      const Config& config = run->config_;
+      const uint64_t bytes = StoredScaleBytes(config, count);
+      if (coding != reinterpret_cast<float*>(stored)) {
+        StoreScales(config, coding, count, stored, tensor_scale);
+      }
+      run->parts_.Written(part, stored, bytes);
+      if (!config.stores_together()) return coding;
+      decoded = run->context_.Allocate(4 * count);
+      StoredScales(config, count, stored, tensor_scale)
+          .Read(0, count, decoded.as<float>());
+      return decoded.as<float>();
+    }
+  };
+
+  // Room for `count` parameters from `begin` on, which are coded with.
+  void MakeRoom(uint64_t begin, uint64_t count) {
+    coding_ = ParamSpan();
+    coding_.scales = scales_.Room(this, begin, count);
     if (sizes_[Part::kZeroPoints].count != 0) {
       coding_.zero_points = reinterpret_cast<int8_t*>(
           parts_.Room(Part::kZeroPoints, begin, count));
+    }
+    if (sizes_[Part::kOffsets].count != 0) {
+      coding_.offsets = offsets_.Room(this, begin, count);
     }
   }
 
   // Puts the parameters there are room for where they are stored.
   void Store(uint64_t count) {
-    const uint64_t bytes = StoredScaleBytes(config_, count);
-    if (coding_.scales != reinterpret_cast<float*>(stored_)) {
-      StoreScales(config_, coding_.scales, count, stored_);
+    decoding_ = coding_;
+    float tensor_scale = 1.0f;
+    if (sizes_[Part::kTensorScale].count != 0) {
+      tensor_scale = TensorScale(coding_.scales, count);
+      uint8_t* const room =
+          parts_.Room(Part::kTensorScale, 0, sizeof tensor_scale);
+      std::memcpy(room, &tensor_scale, sizeof tensor_scale);
+      parts_.Written(Part::kTensorScale, room, sizeof tensor_scale);
     }
-    parts_.Written(Part::kScales, stored_, bytes);
+    decoding_.scales =
+        scales_.Store(this, coding_.scales, count, tensor_scale);
     if (coding_.zero_points != nullptr) {
       parts_.Written(Part::kZeroPoints,
                      reinterpret_cast<const uint8_t*>(coding_.zero_points),
                      count);
     }
-    decoding_ = coding_;
-    if (!config_.double_quant()) return;
-    StoredScales view;
-    view.double_quant = true;
-    view.count = count;
-    view.data = stored_;
-    decoded_ = context_.Allocate(4 * count);
-    view.Read(0, count, decoded_.as<float>());
-    decoding_.scales = decoded_.as<float>();
+    if (coding_.offsets != nullptr) {
+      decoding_.offsets = offsets_.Store(this, coding_.offsets, count, 1.0f);
+    }
   }
 
   void PlaceAllParams() {
@@ -134,6 +166,7 @@ class SliceRun {
       const float scale = decoding_.scales[p];
       coding_.scales[p] = std::fabs(scale) < FLT_MIN ? 0.0f : scale;
     }
+    coding_.offsets = decoding_.offsets;
   }
 
   uint64_t EndOfSlice(uint64_t first) const {
@@ -163,6 +196,7 @@ class SliceRun {
     slice.codes = codes;
     slice.scales = decoding_.scales;
     slice.zero_points = decoding_.zero_points;
+    slice.offsets = decoding_.offsets;
     slice.param_base = base;
     slice.outliers = outliers_;
     const Dequantizer values(context_, config_, job_.array.shape,
@@ -183,9 +217,8 @@ class SliceRun {
   bool find_along_ = false;
   Parts sizes_;
   Outliers outliers_;
-  uint8_t* stored_ = nullptr;
+  Numbers scales_{Part::kScales}, offsets_{Part::kOffsets};
   ParamSpan coding_, decoding_;
-  Buffer working_, decoded_;
 };
 
 }  // namespace

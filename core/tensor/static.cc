@@ -26,10 +26,8 @@ float UsableGivenScale(const Config& config, const Format& format,
                        uint64_t index, float scale, int32_t zero_point) {
   const bool may_be_negative =
       config.symmetric_range() == SymmetricRange::kExtreme;
-  const CodeRange range = format.code_range(config.variant());
-  const int32_t steps = format.Has(kInteger) ? std::max(range.hi - zero_point,
-                                                        zero_point - range.lo)
-                                             : 1;
+  const double steps = GreatestValue(
+      format, format.code_range(config.variant()), zero_point);
   const float magnitude = std::fabs(scale);
   if (!(magnitude == 0.0f || magnitude >= FLT_MIN) ||
       !(static_cast<double>(magnitude) * steps <= FLT_MAX) ||
@@ -65,6 +63,7 @@ class ClampCounter {
         params_(params),
         range_(tensor.format().code_range(config.variant())),
         integer_(tensor.format().Has(kInteger)),
+        greatest_(static_cast<float>(GreatestValue(tensor.format(), range_, 0))),
         features_(array.shape.features()) {
     const Outliers outliers = tensor.outliers();
     if (outliers.count != 0) left_out_.resize(features_);
@@ -100,11 +99,11 @@ class ClampCounter {
         layout_.ParamIndex(at / layout_.columns, at % layout_.columns));
     const float inverse = InverseScale(params.scale);
     const int32_t zero = params.zero_point;
-    // Tables reach from -1 to 1; the reciprocal may add a last bit. A code is
-    // the nearest integer.
-    const float table = 1.0f + 2.0f * FLT_EPSILON;
-    const float lo = integer_ ? static_cast<float>(range_.lo - zero) : -table;
-    const float hi = integer_ ? static_cast<float>(range_.hi - zero) : table;
+    // The reciprocal may add a last bit to the greatest value. A code of an
+    // integer format is the nearest integer.
+    const float most = greatest_ * (1.0f + 2.0f * FLT_EPSILON);
+    const float lo = integer_ ? static_cast<float>(range_.lo - zero) : -most;
+    const float hi = integer_ ? static_cast<float>(range_.hi - zero) : most;
     uint64_t count = 0;
     for (size_t i = 0; i < n; ++i) {
       if (!left_out_.empty() && left_out_[(at + i) % features_]) continue;
@@ -120,6 +119,7 @@ class ClampCounter {
   const ParamSet& params_;
   const CodeRange range_;
   const bool integer_;
+  const float greatest_;
   const uint64_t features_;
   std::vector<uint8_t> left_out_;  // by feature; empty: none
 };
@@ -143,7 +143,7 @@ ParamSet UsableParams(const Config& config, const Format& format,
                       const Parts& sizes, const ParamSet& given) {
   const CodeRange range = format.code_range(config.variant());
   const uint64_t count = sizes[Part::kScales].count;
-  ParamSet usable(count, sizes[Part::kZeroPoints].count != 0);
+  ParamSet usable(count, config.scheme());
   for (uint64_t i = 0; i < count; ++i) {
     Params params = given.At(i);
     if (params.zero_point < range.lo || params.zero_point > range.hi) {
@@ -168,6 +168,10 @@ std::unique_ptr<QuantizedTensor> QuantizeStatic(const Context& context,
   if (!format.Has(kScaled)) {
     Fail(Status::kUnsupported, "format ", format.name, " has no scales");
   }
+  if (config.scheme() == Scheme::kOffset) {
+    Fail(Status::kUnsupported,
+         "scheme = offset takes parameters found in the array");
+  }
   ParamSet usable =
       UsableParams(config, format, PartSizes(config, array.shape), given);
   CheckAllFinite(context, config, array);
@@ -176,7 +180,7 @@ std::unique_ptr<QuantizedTensor> QuantizeStatic(const Context& context,
   auto tensor = Quantize(context, job);
   if (clamped != nullptr) {
     // Codes of double quantized integers are those of the scales as stored.
-    if (config.double_quant() && format.Has(kInteger)) {
+    if (!CodesAreExact(format, config)) {
       tensor->scales().Read(0, usable.scales.size(), usable.scales.data());
     }
     *clamped = CountClamped(context, config, array, *tensor, usable);

@@ -58,12 +58,18 @@ double QuantizedTensor::bits_per_weight() const {
 }
 
 StoredScales QuantizedTensor::scales() const {
-  StoredScales scales;
-  scales.dtype = config_.scale_dtype();
-  scales.double_quant = config_.double_quant();
-  scales.count = parts_[Part::kScales].count;
-  scales.data = parts_[Part::kScales].data;
-  return scales;
+  const PartData& part = parts_[Part::kScales];
+  return StoredScales(config_, part.count, part.data, tensor_scale());
+}
+
+StoredScales QuantizedTensor::offsets() const {
+  const PartData& part = parts_[Part::kOffsets];
+  return StoredScales(config_, part.count, part.data);
+}
+
+float QuantizedTensor::tensor_scale() const {
+  const PartData& part = parts_[Part::kTensorScale];
+  return part.count == 0 ? 1.0f : *reinterpret_cast<const float*>(part.data);
 }
 
 Outliers QuantizedTensor::outliers() const {
@@ -134,7 +140,7 @@ void UnpackCodes(const Context& context, const QuantizedTensor& tensor,
     if (count - done < n) n = count - done;
     kernels.unpack(
         tensor.codes() + row * layout.row_bytes + ByteOf(packing, column),
-        skip + n, format.bias, scratch);
+        skip + n, tensor.bias(), scratch);
     std::memcpy(codes + done, scratch + skip, n);
     done += n;
     if (done % kTickCodes < n) context.Tick();
@@ -148,7 +154,9 @@ void PackCodes(const Context& context, const Config& config, const Shape& shape,
   const Layout layout = MakeLayout(format, config, shape);
   const Packing packing = PackingOf(format, config);
   const PackingKernels& kernels = GetPackingKernels(packing);
-  const CodeRange range = format.code_range(config.variant());
+  const CodeRule rule = RuleOf(format, config.variant());
+  const CodeRange range = rule.range;
+  const int32_t bias = BiasOf(format, rule);
   int8_t scratch[kSpan + kPackSlack];
   for (uint64_t row = 0; row < layout.rows; ++row) {
     for (uint64_t column = 0; column < layout.columns; column += kSpan) {
@@ -156,15 +164,17 @@ void PackCodes(const Context& context, const Config& config, const Shape& shape,
       const uint64_t n = left < kSpan ? left : kSpan;
       const uint64_t at = row * layout.columns + column;
       for (uint64_t i = 0; i < n; ++i) {
-        if (codes[at + i] < range.lo || codes[at + i] > range.hi) {
-          Fail(Status::kInvalidArgument, "code of element ", at + i, " = ",
-               codes[at + i], ", must be ", range.lo, " to ", range.hi,
-               " for format ", format.name);
+        const int8_t code = codes[at + i];
+        if (code >= range.lo && code <= range.hi && !(rule.signs && code == 0)) {
+          continue;
         }
+        Fail(Status::kInvalidArgument, "code of element ", at + i, " = ", code,
+             ", must be ", range.lo, rule.signs ? " or " : " to ", range.hi,
+             " for format ", format.name);
       }
       std::memcpy(scratch, codes + at, n);
       std::memset(scratch + n, format.padding, kMaxUnitCodes);
-      kernels.pack(scratch, n, format.bias,
+      kernels.pack(scratch, n, bias,
                    packed + row * layout.row_bytes + ByteOf(packing, column));
       if (at % kTickCodes < n) context.Tick();
     }
@@ -204,7 +214,7 @@ std::unique_ptr<QuantizedTensor> Repack(const Context& context,
       const uint64_t n = std::min<uint64_t>(kSpan, columns - column);
       UnpackCodes(context, tensor, row * columns + column, n, codes);
       std::memset(codes + n, copy->format().padding, kMaxUnitCodes);
-      kernels.pack(codes, n, copy->format().bias,
+      kernels.pack(codes, n, copy->bias(),
                    copy->mutable_codes() + row * row_bytes +
                        ByteOf(copy->packing(), column));
     }

@@ -44,10 +44,15 @@ class QuantizedTensor {
   uint64_t bytes() const { return parts_.bytes(); }
   double bits_per_weight() const;
   Packing packing() const { return PackingOf(*format_, config_); }
+  int32_t bias() const {
+    return BiasOf(*format_, RuleOf(*format_, config_.variant()));
+  }
 
   // The same parts as what they are.
   const uint8_t* codes() const { return parts_[Part::kCodes].data; }
   StoredScales scales() const;
+  StoredScales offsets() const;  // of count 0: none
+  float tensor_scale() const;    // 1 where there is none
   // nullptr: none.
   const int8_t* zero_points() const {
     return reinterpret_cast<const int8_t*>(parts_[Part::kZeroPoints].data);

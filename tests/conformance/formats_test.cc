@@ -47,11 +47,12 @@ struct BrokenCodec {
   };
   template <class D>
   struct Decoder {
-    Decoder(D, const CodeRule&) {}
-    hn::Vec<D> operator()(D d, hn::Vec<hn::RebindToSigned<D>> code,
-                          hn::Vec<D> scale, hn::Vec<D> /*zero_point*/) const {
+    Decoder(D d, const CodeRule&) : scale(hn::Zero(d)) {}
+    void Begin(D, hn::Vec<D> s, hn::Vec<D> /*shift*/) { scale = s; }
+    hn::Vec<D> operator()(D d, hn::Vec<hn::RebindToSigned<D>> code) const {
       return hn::Mul(hn::ConvertTo(d, code), scale);
     }
+    hn::Vec<D> scale;
   };
 };
 }  // namespace
@@ -78,7 +79,8 @@ struct Case {
 // and that all others have to find, too.
 Reference ExpectedOf(const Format& format, const Config& config,
                      const Shape& shape, const std::vector<float>& values) {
-  if (config.scale_rule() != ScaleRule::kMse || !format.Has(kScaled)) {
+  if (config.scale_rule() != ScaleRule::kMse || !format.Has(kScaled) ||
+      format.Has(kSigns)) {
     return ReferenceQuantize(format, config, shape, values);
   }
   ArrayView array;
@@ -87,8 +89,7 @@ Reference ExpectedOf(const Format& format, const Config& config,
   const Context context;
   Quantizer quantizer(context, format, config, array);
   quantizer.FindOutlierColumns();
-  Found found(quantizer.layout().num_params,
-              config.scheme() == Scheme::kAsymmetric);
+  Found found(quantizer.layout().num_params, config.scheme());
   FindParams(&quantizer, found.span(), nullptr);
   EXPECT_EQ(WorseThanGrid(format, config, shape, values, found), "");
   return ReferenceQuantize(format, config, shape, values, &found);
@@ -109,6 +110,7 @@ std::string Difference(const Context& context, const Format& format,
   std::vector<uint8_t> codes(expected.packed.size() + misalign + 64, kCanary);
   std::vector<float> scales(expected.scales.size() + 16, -77.0f);
   std::vector<int8_t> zeros(expected.zero_points.size() + 16, -77);
+  std::vector<float> offsets(expected.offsets.size() + 16, -77.0f);
 
   Quantizer quantizer(context, format, c.config, array);
   quantizer.FindOutlierColumns();
@@ -118,12 +120,16 @@ std::string Difference(const Context& context, const Format& format,
   const Parts sizes = PartSizes(c.config, c.shape);
   if (sizes[Part::kCodes].bytes != expected.packed.size() ||
       sizes[Part::kScales].count != expected.scales.size() ||
-      sizes[Part::kZeroPoints].count != expected.zero_points.size()) {
+      sizes[Part::kZeroPoints].count != expected.zero_points.size() ||
+      sizes[Part::kOffsets].bytes != expected.num_offset_bytes ||
+      sizes[Part::kTensorScale].count != expected.tensor_scale.size()) {
     return "sizes";
   }
   const ParamSpan params = {
-      scales.data(), expected.zero_points.empty() ? nullptr : zeros.data()};
-  const bool exact = expected.scales == expected.coding_scales;
+      scales.data(), expected.zero_points.empty() ? nullptr : zeros.data(),
+      expected.offsets.empty() ? nullptr : offsets.data()};
+  const bool exact = expected.scales == expected.coding_scales &&
+                     expected.offsets == expected.coding_offsets;
   const bool along = quantizer.one_pass() && n != 0 && exact;
   if (!along) FindParams(&quantizer, params, nullptr);
   if (along) {
@@ -141,11 +147,19 @@ std::string Difference(const Context& context, const Format& format,
       return "zero point " + std::to_string(i);
     }
   }
+  for (size_t i = 0; i < expected.offsets.size(); ++i) {
+    if (std::memcmp(&offsets[i], &expected.offsets[i], 4) != 0) {
+      return "offset " + std::to_string(i) + ": " + std::to_string(offsets[i]) +
+             " instead of " + std::to_string(expected.offsets[i]);
+    }
+  }
   if (!along) {
     std::vector<float> coding = expected.coding_scales;
-    quantizer.Encode(0, quantizer.num_blocks(), false,
-                     {coding.data(), params.zero_points},
-                     codes.data() + misalign);
+    std::vector<float> from = expected.coding_offsets;
+    quantizer.Encode(
+        0, quantizer.num_blocks(), false,
+        {coding.data(), params.zero_points, from.empty() ? nullptr : from.data()},
+        codes.data() + misalign);
   }
   for (size_t i = 0; i < expected.packed.size(); ++i) {
     if (codes[misalign + i] != expected.packed[i]) {
@@ -181,6 +195,9 @@ std::string DecodeDifference(const Context& context, const Case& c,
       4 * expected.outlier_columns.size());
   set(Part::kOutlierValues, expected.outlier_values.data(),
       2 * expected.outlier_values.size());
+  set(Part::kOffsets, expected.offset_bytes.data(), expected.num_offset_bytes);
+  set(Part::kTensorScale, expected.tensor_scale.data(),
+      4 * expected.tensor_scale.size());
   const Parts sizes = PartSizes(c.config, c.shape, parts);
   for (int i = 0; i < kNumParts; ++i) {
     parts[PartAt(i).id].dtype = sizes[PartAt(i).id].dtype;
@@ -258,6 +275,11 @@ const char* const kVariants[] = {
     "symmetric_range=extreme,scale_rule=mse",
     "scale_dtype=f16",
     "scale_dtype=bf16",
+    "scale_dtype=e8m0",
+    "scale_dtype=e8m0,scale_rule=mse",
+    "scale_dtype=e4m3",
+    "scale_dtype=e4m3,scale_rule=mse",
+    "saturate=off,scale_rule=percentile,percentile=80",
     "double_quant=on",
     "packing=base3",
     "packing=base3,scale_rule=mse,scale_dtype=f16",
@@ -304,7 +326,7 @@ std::vector<Case> Cases(const Format& format, const Shape& shape,
                        std::string(format.name) + "," + kind});
     }
   };
-  for (const std::string scheme : {"symmetric", "asymmetric"}) {
+  for (const std::string scheme : {"symmetric", "asymmetric", "offset"}) {
     for (const std::string& sharing : sharings) {
       add(sharing + ",scheme=" + scheme,
           scheme + "," + sharing.substr(0, sharing.find(',')));
@@ -440,6 +462,8 @@ TEST(Formats, RoundTrip) {
                                   "symmetric_range=extreme,rounding=half_up",
                                   "scheme=asymmetric",
                                   "scheme=asymmetric,rounding=stochastic",
+                                  "scheme=offset",
+                                  "scheme=offset,rounding=half_up",
                                   "scale_dtype=bf16"};
   for (int f = 0; f < NumFormats(); ++f) {
     const Format& format = FormatAt(f);

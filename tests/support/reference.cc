@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 
 #include "core/scheme/rules.h"
@@ -174,12 +175,18 @@ std::vector<Params> GridOf(const Format& format, const Variant& variant,
   const bool proportional = variant.scheme == Scheme::kSymmetric &&
                             variant.scale_dtype == bnq::ScaleDType::kF32;
   const int step = segment.elements.size() > 5000 ? 25 : 1;
+  // Ranges with an offset widen about their middle.
+  const double middle =
+      variant.scheme == Scheme::kOffset ? 0.5 * (widest.lo + double{widest.hi})
+                                        : 0.0;
   for (int k = 0; k <= 100; k += step) {
     const double factor = 0.8 + 0.004 * k;
     Params params = bnq::ParamsOf(
         format, variant,
-        {static_cast<float>(std::fmax(widest.lo * factor, -FLT_MAX)),
-         static_cast<float>(std::fmin(widest.hi * factor, FLT_MAX))});
+        {static_cast<float>(
+             std::fmax(middle + (widest.lo - middle) * factor, -FLT_MAX)),
+         static_cast<float>(
+             std::fmin(middle + (widest.hi - middle) * factor, FLT_MAX))});
     const float scale = whole.scale * static_cast<float>(factor);
     // Not where the range's was brought within what a scale may be.
     if (proportional && std::fabs(scale - params.scale) <=
@@ -222,13 +229,13 @@ std::vector<float> Cleaned(const Config& config, std::vector<float> x) {
 
 // Codes of rows to bytes, bit by bit or digit by digit.
 std::vector<uint8_t> PackRows(const Format& format, bnq::Packing packing,
-                              const std::vector<int32_t>& codes, uint64_t rows,
-                              uint64_t columns) {
+                              int32_t bias, const std::vector<int32_t>& codes,
+                              uint64_t rows, uint64_t columns) {
   std::vector<uint8_t> out;
   const auto stored = [&](uint64_t row, uint64_t column) {
     const int32_t code =
         column < columns ? codes[row * columns + column] : format.padding;
-    return static_cast<uint32_t>(code + format.bias);
+    return static_cast<uint32_t>(code + bias);
   };
   for (uint64_t row = 0; row < rows; ++row) {
     for (uint64_t c = 0; c < columns;) {
@@ -314,6 +321,7 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
   const std::vector<float> x = Cleaned(config, input);
   const Variant variant = config.variant();
   const bool asymmetric = config.scheme() == Scheme::kAsymmetric;
+  const bool with_offset = config.scheme() == Scheme::kOffset;
   const uint64_t features = shape.rank == 0 ? 1 : shape.dims[shape.rank - 1];
   Reference out;
   out.codes.resize(x.size());
@@ -337,9 +345,9 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
   }
   std::vector<Params> params(segments.size());
   for (size_t s = 0; format.Has(bnq::kScaled) && s < segments.size(); ++s) {
-    if (config.scale_rule() == ScaleRule::kMse) {
-      params[s].scale = found->scales[s];
-      if (asymmetric) params[s].zero_point = found->zero_points[s];
+    if (found != nullptr) {
+      params[s] = found->At(s);
+      if (with_offset) params[s].zero_point = format.code_range(variant).lo;
     } else {
       params[s] = SegmentParams(format, config, segments[s], small);
     }
@@ -347,27 +355,45 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
     if (asymmetric) {
       out.zero_points.push_back(static_cast<int8_t>(params[s].zero_point));
     }
+    if (with_offset) out.offsets.push_back(params[s].offset);
   }
-  // Scales as they are stored, and what they are read as.
-  bnq::StoredScales stored;
-  stored.dtype = config.scale_dtype();
-  stored.double_quant = config.double_quant();
-  stored.count = out.scales.size();
-  out.num_scale_bytes = bnq::StoredScaleBytes(config, stored.count);
-  out.scale_bytes.assign((out.num_scale_bytes + 3) / 4, 0);
-  stored.data = reinterpret_cast<const uint8_t*>(out.scale_bytes.data());
-  bnq::StoreScales(config, out.scales.data(), out.scales.size(),
-                   reinterpret_cast<uint8_t*>(out.scale_bytes.data()));
-  // Integers are coded with double quantized scales as they are stored.
-  const bool exact = !config.double_quant() || !format.Has(bnq::kInteger);
+  // Scales and offsets as they are stored, and what they are read as.
+  const auto store = [&](const std::vector<float>& numbers,
+                         std::vector<uint32_t>* words, uint64_t* bytes,
+                         float tensor_scale) {
+    *bytes = bnq::StoredScaleBytes(config, numbers.size());
+    words->assign((*bytes + 3) / 4, 0);
+    bnq::StoreScales(config, numbers.data(), numbers.size(),
+                     reinterpret_cast<uint8_t*>(words->data()), tensor_scale);
+    return bnq::StoredScales(config, numbers.size(),
+                             reinterpret_cast<uint8_t*>(words->data()),
+                             tensor_scale);
+  };
+  float tensor_scale = 1.0f;
+  if (config.scale_dtype() == bnq::ScaleDType::kE4M3 && !out.scales.empty()) {
+    tensor_scale = bnq::TensorScale(out.scales.data(), out.scales.size());
+    out.tensor_scale.push_back(tensor_scale);
+  }
+  const bnq::StoredScales stored =
+      store(out.scales, &out.scale_bytes, &out.num_scale_bytes, tensor_scale);
+  const bnq::StoredScales stored_offsets =
+      store(out.offsets, &out.offset_bytes, &out.num_offset_bytes, 1.0f);
+  // Of scales that are stored together, what is coded with is what is stored;
+  // but bitsandbytes' tables are coded first.
+  const bool exact = config.double_quant()
+                         ? format.table != nullptr
+                         : config.scale_dtype() != bnq::ScaleDType::kE4M3;
   for (size_t s = 0; s < segments.size(); ++s) {
     Params coding = params[s];
     if (format.Has(bnq::kScaled)) stored.Read(s, 1, &params[s].scale);
+    if (with_offset) stored_offsets.Read(s, 1, &params[s].offset);
     if (!exact) {
       const float scale = params[s].scale;
       coding.scale = std::fabs(scale) < FLT_MIN ? 0.0f : scale;
+      coding.offset = params[s].offset;
     }
     if (format.Has(bnq::kScaled)) out.coding_scales.push_back(coding.scale);
+    if (with_offset) out.coding_offsets.push_back(coding.offset);
     for (uint64_t i : segments[s].elements) {
       out.codes[i] = left_out[i % features]
                          ? coding.zero_point
@@ -386,7 +412,10 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
   }
   const bool one_row =
       format.Has(bnq::kScaled) && config.granularity() == Granularity::kBlock;
-  out.packed = PackRows(format, bnq::PackingOf(format, config), out.codes,
+  // Under an offset stored codes count from 0 on.
+  const int32_t bias =
+      with_offset ? -format.code_range(variant).lo : format.bias;
+  out.packed = PackRows(format, bnq::PackingOf(format, config), bias, out.codes,
                         one_row ? (x.empty() ? 0 : 1) : shape.rows(),
                         one_row ? x.size() : shape.columns());
   return out;
@@ -405,10 +434,9 @@ std::string WorseThanGrid(const Format& format, const Config& config,
   }
   const std::vector<Segment> segments = Segments(config, shape);
   for (size_t s = 0; s < segments.size(); ++s) {
-    Params params;
-    params.scale = found.scales[s];
-    if (config.scheme() == Scheme::kAsymmetric) {
-      params.zero_point = found.zero_points[s];
+    Params params = found.At(s);
+    if (config.scheme() == Scheme::kOffset) {
+      params.zero_point = format.code_range(variant).lo;
     }
     double greatest = 0.0;
     for (uint64_t i : segments[s].elements) {

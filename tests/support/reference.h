@@ -23,6 +23,10 @@ struct Reference {
   std::vector<uint32_t> scale_bytes;  // as stored, in words for alignment
   uint64_t num_scale_bytes = 0;
   std::vector<int8_t> zero_points;
+  std::vector<float> offsets, coding_offsets;  // as scales
+  std::vector<uint32_t> offset_bytes;
+  uint64_t num_offset_bytes = 0;
+  std::vector<float> tensor_scale;  // one, or none
   std::vector<float> values;  // dequantized
   std::vector<uint32_t> outlier_columns;
   std::vector<uint16_t> outlier_values;  // float16

@@ -77,7 +77,7 @@ TEST(DoubleQuant, IntegersAreCodedWithStoredScales) {
       EXPECT_LT(Mse(array, *stored), 0.87 * Mse(array, *mixed));
     }
     // Given parameters go the same way.
-    ParamSet given(exact->part(Part::kScales).count, false);
+    ParamSet given(exact->part(Part::kScales).count, Scheme::kSymmetric);
     exact->scales().Read(0, given.scales.size(), given.scales.data());
     EXPECT_TRUE(SameTensor(
         *QuantizeStatic(context, stored->config(), array, given, nullptr),
@@ -125,7 +125,7 @@ TEST(Quantize, IntoMemoryThatIsGiven) {
   EXPECT_EQ(tensor->codes(), codes.data());
   EXPECT_EQ(std::memcmp(codes.data(), own->codes(), codes.size()), 0);
   // Static quantization keeps outliers apart, and does not count them.
-  ParamSet given(20, true);
+  ParamSet given(20, Scheme::kAsymmetric);
   own->scales().Read(0, 20, given.scales.data());
   std::copy_n(own->zero_points(), 20, given.zero_points.begin());
   uint64_t clamped = 99;

@@ -205,15 +205,19 @@ enum {
   BNQ_FORMAT_INT5 = 10,
   BNQ_FORMAT_INT6 = 11,
   /* One bit: the sign, times the mean of |x| (BitNet, XNOR-Net). */
-  BNQ_FORMAT_BINARY = 12
+  BNQ_FORMAT_BINARY = 12,
+  /* Floating point of OCP: 4 bits (MXFP4, NVFP4) and 8 bits (FP8). */
+  BNQ_FORMAT_E2M1 = 13,
+  BNQ_FORMAT_E4M3 = 14,
+  BNQ_FORMAT_E5M2 = 15
 };
 
 /* The formats this library can quantize into, without NONE: ids for index
  * 0 .. bnq_format_count() - 1. INVALID_ARGUMENT for another index. Since 0.1.*/
 BNQ_API uint32_t bnq_format_count(void);
 BNQ_API bnq_status bnq_format_at(uint32_t index, int32_t* out_format);
-/* "ternary", "int8", "int4", "nf4", "fp4", "f16", "bf16", "none"; NULL for an
- * unknown id. Since 0.1. */
+/* "ternary", "binary", "int8", .. "int2", "nf4", "fp4", "e4m3", "e5m2", "e2m1",
+ * "f16", "bf16", "none"; NULL for an unknown id. Since 0.1. */
 BNQ_API const char* bnq_format_name(int32_t format);
 /* The id of a name, upper or lower case, or of another word for it ("float16",
  * "bfloat16"). NOT_FOUND lists the known names. Since 0.1. */
@@ -518,7 +522,12 @@ enum {
   /* float: t > 0 keeps every column of the last dimension in which some |x| >=
    * t out of the codes, in 16 bits (LLM.int8); 0 (default) keeps none. Of
    * integer formats with granularity token. */
-  BNQ_OPT_OUTLIER_THRESHOLD = 16
+  BNQ_OPT_OUTLIER_THRESHOLD = 16,
+  /* int: of e4m3 and e5m2, 1 (default) takes what is beyond their greatest value
+   * for it, 0 for NaN (e4m3) or infinity (e5m2), as conversions of PyTorch do.
+   * Only values clipped by their scale are: those of a percentile, a given
+   * scale, or BNQ_SCALE_DTYPE_E8M0. */
+  BNQ_OPT_SATURATE = 17
 };
 
 /* How many elements share a scale. */
@@ -535,8 +544,18 @@ enum {
   BNQ_GRANULARITY_BLOCK = 4
 };
 /* symmetric: value = code * scale. asymmetric: value = (code - zero point) *
- * scale, over the range of the values and 0. */
-enum { BNQ_SCHEME_SYMMETRIC = 0, BNQ_SCHEME_ASYMMETRIC = 1 };
+ * scale, over the range of the values and 0. offset: value = code * scale +
+ * offset, codes from 0 to 2^bits - 1, over the range of the values alone: the
+ * least is the offset, stored as the scales are (BNQ_PART_OFFSETS): MLX's affine
+ * mode, ggml's Q4_1. Offsets are made for integer formats of 2 to 8 bits, not
+ * with BNQ_SCALE_DTYPE_E8M0 or _E4M3 or outliers, and not from given parameters;
+ * int8 codes read as int8 (bnq_tensor_unpack) are 128 less than those stored, and
+ * so by 2^(bits - 1) for the others. */
+enum {
+  BNQ_SCHEME_SYMMETRIC = 0,
+  BNQ_SCHEME_ASYMMETRIC = 1,
+  BNQ_SCHEME_OFFSET = 2
+};
 /* NaN and infinity in the input: refuse (NON_FINITE names the first index),
  * count as 0, or keep (f16 and bf16 only, which also lets finite values
  * overflow to infinity; else that is refused as well). */
@@ -592,7 +611,16 @@ enum {
 enum {
   BNQ_SCALE_DTYPE_F32 = 0,
   BNQ_SCALE_DTYPE_F16 = 1,
-  BNQ_SCALE_DTYPE_BF16 = 2
+  BNQ_SCALE_DTYPE_BF16 = 2,
+  /* A power of two, 2^(byte - 127) (OCP MX 1.0). Of e2m1, e4m3 and e5m2 by the
+   * rule of its section 6.3: that of the greatest value's exponent less the
+   * format's greatest exponent (2, 8, 15), which may clip; of others the least
+   * power of two that clips nothing. 0 is stored as 2^-127. Not for binary, nor
+   * with BNQ_SYMMETRIC_RANGE_EXTREME. */
+  BNQ_SCALE_DTYPE_E8M0 = 3,
+  /* OCP FP8, times a float32 for the whole tensor (BNQ_PART_TENSOR_SCALE): the
+   * greatest scale / 448. Of a scale that is not 0 never 0. */
+  BNQ_SCALE_DTYPE_E4M3 = 4
 };
 /* How codes become bytes; see bnq_tensor. */
 enum {
@@ -746,7 +774,7 @@ BNQ_API bnq_status bnq_quantize_batch(
 enum {
   /* U8: packed codes. */
   BNQ_PART_CODES = 1,
-  /* F32, F16 or BF16; U8 where they are double quantized. */
+  /* F32, F16, BF16, F8_E8M0 or F8_E4M3; U8 where they are double quantized. */
   BNQ_PART_SCALES = 2,
   /* I8; none where symmetric. */
   BNQ_PART_ZERO_POINTS = 3,
@@ -754,10 +782,14 @@ enum {
   BNQ_PART_OUTLIER_COLUMNS = 4,
   /* F16 or BF16: [elements / columns, outlier columns]. */
   BNQ_PART_OUTLIER_VALUES = 5,
-  BNQ_NUM_PARTS = 5
+  /* As the scales, one for each; of BNQ_SCHEME_OFFSET. */
+  BNQ_PART_OFFSETS = 6,
+  /* F32: one number, of BNQ_SCALE_DTYPE_E4M3. */
+  BNQ_PART_TENSOR_SCALE = 7,
+  BNQ_NUM_PARTS = 7
 };
-/* "codes", "scales", "zero_points", "outlier_columns", "outlier_values"; NULL
- * for another id. Since 0.1. */
+/* "codes", "scales", "zero_points", "outlier_columns", "outlier_values",
+ * "offsets", "tensor_scale"; NULL for another id. Since 0.1. */
 BNQ_API const char* bnq_part_name(int32_t part);
 /* A part. data is NULL where bytes is 0; count is the number of elements of
  * dtype (of double quantized scales, that of scales). Frozen layout. */

@@ -1,0 +1,44 @@
+// e2m1: 4-bit floating point.
+//
+// Source   OCP Microscaling Formats (MX) 1.0, section 5.3.3: FP4
+// Segment  scale = max |x| / 6; with scale_dtype = e8m0 the power of two of
+//          section 6.3: 2^(floor(log2 max |x|) - 2), and values beyond 6 clipped
+// Code     x * (1 / scale) rounded to the nearest number, ties to even: a sign
+//          (bit 3), 2 bits of exponent, 1 of mantissa; -0 is 8
+// Value    (+-0, 0.5, 1, 1.5, 2, 3, 4, 6) * scale
+// Bytes    two codes each, the even element in the low half. Rows start on a
+//          byte; the last half byte of an odd row is 0.
+// Zero     an all-zero segment has scale 0 (e8m0: 2^-127) and decodes to 0.
+// Tails    a group may be short.
+
+#include "core/formats/float_code.h"
+
+namespace bnq {
+namespace {
+
+using Floats = FloatCodes<kE2M1>;
+
+}  // namespace
+
+extern const Format k_e2m1;
+const Format k_e2m1 = {
+    13,
+    "e2m1",
+    "4-bit floating point of OCP: MXFP4 and NVFP4",
+    /*min_group=*/1,
+    kScaled,
+    Packing::kBits4,
+    /*bias=*/0,
+    /*first_invalid=*/0,
+    /*padding=*/0,
+    /*table=*/nullptr,
+    Statistic::kAbsMax,
+    Floats::Codes,
+    EachRange<Floats::Parameters>,
+    Floats::Encode,
+    Floats::Decode,
+    FloatCodeKernels,
+    &kE2M1,
+};
+
+}  // namespace bnq

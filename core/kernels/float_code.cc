@@ -1,0 +1,137 @@
+#include "core/kernels/float_code.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/float_code.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+#include "core/kernels/traversal-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace bnq {
+namespace HWY_NAMESPACE {
+namespace {
+
+constexpr int32_t kExponentBits = 0x7F800000;
+
+// As SmallFloatCode and SmallFloatValue (base/small_float.h).
+struct FloatCodec {
+  static constexpr int kKinds = 1, kGeneral = 0;
+  static int KindOf(const CodeRule& /*rule*/) { return 0; }
+
+  template <class D, int kKind>
+  class Encoder {
+   public:
+    using V = hn::Vec<D>;
+    using DI = hn::RebindToSigned<D>;
+    using VI = hn::Vec<DI>;
+
+    HWY_INLINE Encoder(D d, const CodeRule& rule)
+        : inv_scale_(hn::Zero(d)),
+          mantissa_drop_(23 - rule.small_float->mantissa_bits) {
+      const DI di;
+      const SmallFloat& type = *rule.small_float;
+      const int32_t top =
+          static_cast<int32_t>(type.greatest >> type.mantissa_bits) - 1 +
+          type.min_exponent;
+      least_exponent_ = hn::Set(di, (type.min_exponent + 127) << 23);
+      most_exponent_ = hn::Set(di, (top + 1 + 127) << 23);
+      to_unit_ = hn::Set(di, mantissa_drop_ << 23);
+      const bool to_next = type.has_non_finite && !rule.saturate;
+      most_ = hn::Set(di, static_cast<int32_t>(type.greatest) + to_next);
+      // Codes of 8 bits are signed bytes.
+      sign_ = hn::Set(di, type.sign == 0x80 ? -128
+                                            : static_cast<int32_t>(type.sign));
+    }
+    HWY_INLINE void Begin(D /*d*/, V inv_scale, V /*shift*/) {
+      inv_scale_ = inv_scale;
+    }
+    HWY_INLINE VI operator()(D d, V x, const uint32_t* /*random*/) const {
+      const DI di;
+      const VI bits = hn::BitCast(di, hn::Mul(x, inv_scale_));
+      const VI a = hn::And(bits, hn::Set(di, 0x7FFFFFFF));
+      const VI exponent =
+          hn::Min(hn::Max(hn::And(bits, hn::Set(di, kExponentBits)),
+                          least_exponent_),
+                  most_exponent_);
+      // Adding 2^23 units of the last mantissa bit leaves the nearest number of
+      // them, ties to even.
+      const VI unit = hn::Add(exponent, to_unit_);
+      const VI units = hn::Sub(
+          hn::BitCast(di, hn::Add(hn::BitCast(d, a), hn::BitCast(d, unit))),
+          unit);
+      const VI below = hn::ShiftRightSame(hn::Sub(exponent, least_exponent_),
+                                          mantissa_drop_);
+      const VI code = hn::Min(hn::Add(below, units), most_);
+      return OrWhere(hn::Lt(bits, hn::Zero(di)), code, sign_);
+    }
+
+   private:
+    V inv_scale_;
+    VI least_exponent_, most_exponent_, to_unit_, most_, sign_;
+    int mantissa_drop_;
+  };
+
+  template <class D>
+  class Decoder {
+   public:
+    using V = hn::Vec<D>;
+    using DI = hn::RebindToSigned<D>;
+    using VI = hn::Vec<DI>;
+
+    HWY_INLINE Decoder(D d, const CodeRule& rule)
+        : scale_(hn::Zero(d)),
+          shift_(23 - rule.small_float->mantissa_bits),
+          sign_shift_(rule.small_float->sign == 0x80 ? 24 : 28) {
+      const DI di;
+      const SmallFloat& type = *rule.small_float;
+      const int32_t sign = static_cast<int32_t>(type.sign);
+      magnitude_ = hn::Set(di, sign - 1);
+      subnormal_ = hn::Set(di, 1 << type.mantissa_bits);
+      bias_ = hn::Set(di, (type.min_exponent - 1 + 127) << 23);
+      least_ = hn::BitCast(
+          d, hn::Set(di, (type.min_exponent - type.mantissa_bits + 127) << 23));
+      greatest_ = hn::Set(
+          di, type.has_non_finite ? static_cast<int32_t>(type.greatest) : sign);
+    }
+    HWY_INLINE void Begin(D /*d*/, V scale, V /*shift*/) { scale_ = scale; }
+    HWY_INLINE V operator()(D d, VI code) const {
+      const DI di;
+      const VI c = hn::And(code, magnitude_);
+      const VI normal = hn::Add(hn::ShiftLeftSame(c, shift_), bias_);
+      const VI small =
+          hn::BitCast(di, hn::Mul(hn::ConvertTo(d, c), least_));
+      VI bits = hn::IfThenElse(hn::Lt(c, subnormal_), small, normal);
+      bits = OrWhere(hn::Gt(c, greatest_), bits, hn::Set(di, kExponentBits));
+      // What is above the sign is a copy of it, or 0.
+      const VI sign = hn::And(hn::ShiftLeftSame(code, sign_shift_),
+                              hn::Set(di, INT32_MIN));
+      return hn::Mul(hn::BitCast(d, hn::Or(bits, sign)), scale_);
+    }
+
+   private:
+    V scale_, least_;
+    VI magnitude_, subnormal_, bias_, greatest_;
+    int shift_, sign_shift_;
+  };
+};
+
+}  // namespace
+
+const Kernels* GetFloatCode() { return MakeKernels<FloatCodec>(); }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace bnq
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace bnq {
+
+HWY_EXPORT(GetFloatCode);
+
+const Kernels& FloatCodeKernels() {
+  return *HWY_DYNAMIC_DISPATCH(GetFloatCode)();
+}
+
+}  // namespace bnq
+#endif  // HWY_ONCE
