@@ -129,6 +129,11 @@ struct SignedIntegers {
   static Params Parameters(Range range, const Variant& variant) {
     return SignedParams(kGreatest, range, variant);
   }
+  // Of the symmetric range extreme there is none, but its statistic is another.
+  static float Divisor(const Variant& variant) {
+    const float q = static_cast<float>(kGreatest);
+    return variant.symmetric_range == SymmetricRange::kFull ? q + 0.5f : q;
+  }
   static int32_t Encode(float x, Params params, const Variant& variant,
                         uint32_t random) {
     return AffineEncode(x, params, Codes(variant), variant.rounding, random);

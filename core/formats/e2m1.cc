@@ -39,6 +39,7 @@ const Format k_e2m1 = {
     Floats::Decode,
     FloatCodeKernels,
     &kE2M1,
+    Floats::Divisor,
 };
 
 }  // namespace bnq

@@ -38,6 +38,7 @@ const Format k_e4m3 = {
     Floats::Decode,
     FloatCodeKernels,
     &kE4M3,
+    Floats::Divisor,
 };
 
 }  // namespace bnq

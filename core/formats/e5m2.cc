@@ -39,6 +39,7 @@ const Format k_e5m2 = {
     Floats::Decode,
     FloatCodeKernels,
     &kE5M2,
+    Floats::Divisor,
 };
 
 }  // namespace bnq

@@ -37,6 +37,10 @@ struct FloatCodes {
     return params;
   }
 
+  static float Divisor(const Variant&) {
+    return SmallFloatValue(kType, kType.greatest);
+  }
+
   static int32_t Encode(float x, Params params, const Variant& variant,
                         uint32_t) {
     const float v = x * InverseScale(params.scale);

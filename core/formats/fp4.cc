@@ -68,6 +68,8 @@ const Format k_fp4 = {
     Encode,
     Decode,
     TableKernels,
+    /*small_float=*/nullptr,
+    TableDivisor,
 };
 
 }  // namespace bnq

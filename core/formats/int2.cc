@@ -44,6 +44,8 @@ const Format k_int2 = {
     Integers::Encode,
     AffineDecode,
     AffineKernels,
+    /*small_float=*/nullptr,
+    Integers::Divisor,
 };
 
 }  // namespace bnq

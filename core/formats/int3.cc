@@ -45,6 +45,8 @@ const Format k_int3 = {
     Integers::Encode,
     AffineDecode,
     AffineKernels,
+    /*small_float=*/nullptr,
+    Integers::Divisor,
 };
 
 }  // namespace bnq

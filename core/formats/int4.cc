@@ -47,6 +47,8 @@ const Format k_int4 = {
     Integers::Encode,
     AffineDecode,
     AffineKernels,
+    /*small_float=*/nullptr,
+    Integers::Divisor,
 };
 
 }  // namespace bnq

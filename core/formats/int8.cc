@@ -48,6 +48,8 @@ const Format k_int8 = {
     Integers::Encode,
     AffineDecode,
     AffineKernels,
+    /*small_float=*/nullptr,
+    Integers::Divisor,
 };
 
 }  // namespace bnq

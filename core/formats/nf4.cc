@@ -64,6 +64,8 @@ const Format k_nf4 = {
     Encode,
     Decode,
     TableKernels,
+    /*small_float=*/nullptr,
+    TableDivisor,
 };
 
 }  // namespace bnq

@@ -16,6 +16,8 @@ inline int32_t TableEncode(const CodeTable& table, float x, Params params) {
 
 inline CodeRange TableCodes(const Variant&) { return {0, 15}; }
 
+inline float TableDivisor(const Variant&) { return 1.0f; }
+
 // The scale of a table whose greatest value is 1.
 inline Params TableParams(Range range, const Variant&) {
   Params params;

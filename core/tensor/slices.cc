@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/kernels/elements.h"
 #include "core/scheme/rules.h"
 #include "core/tensor/quantizer.h"
 
@@ -98,13 +99,25 @@ class SliceRun {
       }
       return working.as<float>();
     }
+    // StoreScales, by vectors where that is the same.
+    void PutScales(const Config& config, const float* numbers, uint64_t count,
+                   float tensor_scale) const {
+      const bool f16 = config.scale_dtype() == ScaleDType::kF16;
+      if (config.double_quant() ||
+          !(f16 || config.scale_dtype() == ScaleDType::kBF16)) {
+        StoreScales(config, numbers, count, stored, tensor_scale);
+        return;
+      }
+      StoreElements(numbers, count, f16 ? DType::kF16 : DType::kBF16,
+                    /*stream=*/false, stored);
+    }
     // Puts them there, and returns those to decode with.
     float* Store(SliceRun* run, float* coding, uint64_t count,
                  float tensor_scale) {
       const Config& config = run->config_;
       const uint64_t bytes = StoredScaleBytes(config, count);
       if (coding != reinterpret_cast<float*>(stored)) {
-        StoreScales(config, coding, count, stored, tensor_scale);
+        PutScales(config, coding, count, tensor_scale);
       }
       run->parts_.Written(part, stored, bytes);
       if (!config.stores_together()) return coding;

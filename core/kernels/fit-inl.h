@@ -1,0 +1,173 @@
+// What codes make of values without codes in between: fake quantization, and how
+// well parameters fit. Included once per target.
+#if defined(BNQ_CORE_KERNELS_FIT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef BNQ_CORE_KERNELS_FIT_INL_H_
+#undef BNQ_CORE_KERNELS_FIT_INL_H_
+#else
+#define BNQ_CORE_KERNELS_FIT_INL_H_
+#endif
+
+#include <string.h>
+
+#include "core/kernels/reduce-inl.h"
+#include "core/kernels/runs-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace bnq {
+namespace HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class Codec>
+void RoundTrip(const RoundTripArgs& args) {
+  const DF d;
+  const size_t N = hn::Lanes(d);
+  const auto inv = hn::Set(d, InverseScale(args.params.scale));
+  const auto scale = hn::Set(d, args.params.scale);
+  const auto shift = hn::Set(d, ShiftOf(args.rule, args.params));
+  // Read only where the rounding is stochastic.
+  const uint32_t* const random =
+      args.random != nullptr ? args.random
+                             : reinterpret_cast<const uint32_t*>(args.x);
+  typename Codec::template Decoder<DF> decoder(d, args.rule);
+  decoder.Begin(d, scale, shift);
+  WithEncoder<Codec, DF, 0>(args.rule, [&](auto* tag) HWY_ATTR {
+    EncoderOf<decltype(tag)> encoder(d, args.rule);
+    encoder.Begin(d, inv, shift);
+    const auto value = [&](const float* x, size_t i) HWY_ATTR {
+      return decoder(d, encoder(d, hn::LoadU(d, x), random + i));
+    };
+    size_t i = 0;
+    for (; i + N <= args.count; i += N) {
+      hn::StoreU(value(args.x + i, i), d, args.out + i);
+    }
+    if (i < args.count) {
+      HWY_ALIGN float last[hn::MaxLanes(d)] = {};
+      const size_t bytes = (args.count - i) * sizeof(float);
+      memcpy(last, args.x + i, bytes);
+      hn::Store(value(last, i), d, last);
+      memcpy(args.out + i, last, bytes);
+    }
+  });
+}
+
+// Stochastic rounding is fitted as rounding to nearest.
+HWY_INLINE CodeRule FittedRule(CodeRule rule) {
+  if (rule.rounding == Rounding::kStochastic) {
+    rule.rounding = Rounding::kHalfEven;
+  }
+  return rule;
+}
+
+// A lane is a candidate: no sum goes across lanes, so none depends on their
+// number.
+template <class Codec>
+void Errors(const ErrorsArgs& args) {
+  using D = hn::CappedTag<float, kLanes>;
+  using V = hn::Vec<D>;
+  const D d;
+  constexpr size_t kBlock = 256;
+  const CodeRule rule = FittedRule(args.rule);
+  typename Codec::template Decoder<D> decoder(d, rule);
+  WithEncoder<Codec, D, 0>(rule, [&](auto* tag) HWY_ATTR {
+    EncoderOf<decltype(tag)> encoder(d, rule);
+    for (size_t c = 0; c < args.candidates; c += hn::Lanes(d)) {
+      const V scale = hn::LoadU(d, args.scales + c);
+      const V shift = hn::LoadU(d, args.shifts + c);
+      // As InverseScale.
+      const V inverse = hn::IfThenZeroElse(hn::Eq(scale, hn::Zero(d)),
+                                           hn::Div(hn::Set(d, 1.0f), scale));
+      encoder.Begin(d, inverse, shift);
+      decoder.Begin(d, scale, shift);
+      const auto square = [&](float value) HWY_ATTR {
+        const V x = hn::Set(d, value);
+        const V e = hn::Sub(x, decoder(d, encoder(d, x, nullptr)));
+        return hn::Mul(e, e);
+      };
+      V total = hn::Zero(d);
+      for (size_t begin = 0; begin < args.count; begin += kBlock) {
+        const float* const x = args.x + begin;
+        const size_t n = HWY_MIN(kBlock, args.count - begin);
+        V sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+        size_t i = 0;
+        for (; i + 4 <= n; i += 4) {
+          sum0 = hn::Add(sum0, square(x[i]));
+          sum1 = hn::Add(sum1, square(x[i + 1]));
+          sum2 = hn::Add(sum2, square(x[i + 2]));
+          sum3 = hn::Add(sum3, square(x[i + 3]));
+        }
+        if (i < n) sum0 = hn::Add(sum0, square(x[i]));
+        if (i + 1 < n) sum1 = hn::Add(sum1, square(x[i + 1]));
+        if (i + 2 < n) sum2 = hn::Add(sum2, square(x[i + 2]));
+        total =
+            hn::Add(total, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3)));
+      }
+      HWY_ALIGN float sums[kLanes];
+      hn::Store(total, d, sums);
+      for (size_t k = 0; k < hn::Lanes(d); ++k) {
+        args.errors[c + k] = static_cast<double>(sums[k]);
+      }
+    }
+  });
+}
+
+template <class Codec>
+FitSums Fit(const FitArgs& args) {
+  using Sums = LaneSumsOf<float>;
+  using D = Sums::DT;
+  using V = hn::Vec<D>;
+  const D d;
+  constexpr size_t kN = Sums::kPerRegister;
+  Sums error, xq, qq, x1, q1;
+  const V unit = hn::Set(d, args.unit);
+  const V shift = hn::Set(d, ShiftOf(args.rule, args.params));
+  const CodeRule rule = FittedRule(args.rule);
+  typename Codec::template Decoder<D> decoder(d, rule), steps(d, rule);
+  decoder.Begin(d, hn::Set(d, args.params.scale), shift);
+  steps.Begin(d, hn::Set(d, 1.0f), rule.offset ? hn::Zero(d) : shift);
+  WithEncoder<Codec, D, Codec::kGeneral>(rule, [&](auto* tag) HWY_ATTR {
+    EncoderOf<decltype(tag)> encoder(d, rule);
+    encoder.Begin(d, hn::Set(d, InverseScale(args.params.scale)), shift);
+    // `keep` of a register's lanes count.
+    const auto add = [&](size_t k, const float* p, auto keep) HWY_ATTR {
+      const V x = hn::LoadU(d, p);
+      const auto code = encoder(d, x, nullptr);
+      const V u = hn::Mul(x, unit);
+      const V e = keep(hn::Mul(hn::Sub(x, decoder(d, code)), unit));
+      const V q = keep(steps(d, code));
+      error.Add(k, hn::Mul(e, e));
+      xq.Add(k, hn::Mul(u, q));
+      qq.Add(k, hn::Mul(q, q));
+      x1.Add(k, u);
+      q1.Add(k, q);
+    };
+    size_t i = 0;
+    for (; i + kLanes <= args.count; i += kLanes) {
+      for (size_t k = 0; k < Sums::kCount; ++k) {
+        add(k, args.x + i + k * kN, [](V v) HWY_ATTR { return v; });
+      }
+    }
+    if (i == args.count) return;
+    HWY_ALIGN float last[kLanes] = {};
+    memcpy(last, args.x + i, (args.count - i) * sizeof(float));
+    for (size_t k = 0; k < Sums::kCount && i + k * kN < args.count; ++k) {
+      const auto mask = hn::FirstN(d, args.count - i - k * kN);
+      add(k, last + k * kN,
+          [&](V v) HWY_ATTR { return hn::IfThenElseZero(mask, v); });
+    }
+  });
+  FitSums sums;
+  sums.error = static_cast<double>(error.Total());
+  sums.xq = static_cast<double>(xq.Total());
+  sums.qq = static_cast<double>(qq.Total());
+  sums.x = static_cast<double>(x1.Total());
+  sums.q = static_cast<double>(q1.Total());
+  return sums;
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace bnq
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard

@@ -1,0 +1,166 @@
+// Groups of one or two vectors, many at a time: a group by itself would spend
+// more on its parameters than on its codes. Included once per target.
+#if defined(BNQ_CORE_KERNELS_SMALL_GROUPS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef BNQ_CORE_KERNELS_SMALL_GROUPS_INL_H_
+#undef BNQ_CORE_KERNELS_SMALL_GROUPS_INL_H_
+#else
+#define BNQ_CORE_KERNELS_SMALL_GROUPS_INL_H_
+#endif
+
+#include <float.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/kernels/convert-inl.h"
+#include "core/kernels/runs-inl.h"
+#include "core/scheme/format.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace bnq {
+namespace HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Groups that are worked on at a time: as many as a vector has lanes.
+constexpr size_t kGroupsAtATime = hn::MaxLanes(DF());
+
+// Lane i of the result is the greatest lane of v[i], of kGroupsAtATime vectors,
+// which are changed.
+HWY_INLINE VI MaxOfEach(VI* v) {
+#if HWY_TARGET != HWY_SCALAR
+  const DI di;
+  constexpr size_t kN = hn::MaxLanes(DI());
+  // Pairs of vectors take turns in the lanes of a block, then fours.
+  const hn::Repartition<int64_t, DI> d64;
+  for (size_t i = 0; i < kN / 2; ++i) {
+    v[i] = hn::Max(hn::InterleaveLower(di, v[2 * i], v[2 * i + 1]),
+                   hn::InterleaveUpper(di, v[2 * i], v[2 * i + 1]));
+  }
+  for (size_t i = 0; i < kN / 4; ++i) {
+    const auto a = hn::BitCast(d64, v[2 * i]);
+    const auto b = hn::BitCast(d64, v[2 * i + 1]);
+    v[i] = hn::Max(hn::BitCast(di, hn::InterleaveLower(d64, a, b)),
+                   hn::BitCast(di, hn::InterleaveUpper(d64, a, b)));
+  }
+  // Then the blocks.
+  if constexpr (kN == 8) {
+    v[0] = hn::Max(hn::ConcatLowerLower(di, v[1], v[0]),
+                   hn::ConcatUpperUpper(di, v[1], v[0]));
+  }
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  if constexpr (kN == 16) {
+    const auto halves = [](VI a, VI b) HWY_ATTR {
+      return VI{_mm512_max_epi32(_mm512_shuffle_i32x4(a.raw, b.raw, 0x88),
+                                 _mm512_shuffle_i32x4(a.raw, b.raw, 0xDD))};
+    };
+    v[0] = halves(halves(v[0], v[1]), halves(v[2], v[3]));
+  }
+#endif
+#endif
+  return v[0];
+}
+
+// The greatest |x| of each of kGroupsAtATime groups of one or two vectors, as bits.
+HWY_INLINE VI GreatestOfGroups(const float* x, size_t group) {
+  const DI di;
+  const DF d;
+  constexpr size_t kN = hn::MaxLanes(DF());
+  const VI mask = hn::Set(di, 0x7FFFFFFF);
+  VI v[kGroupsAtATime];
+  if (group == kN) {
+    for (size_t g = 0; g < kGroupsAtATime; ++g) {
+      v[g] = hn::And(hn::BitCast(di, hn::LoadU(d, x + g * kN)), mask);
+    }
+  } else {
+    for (size_t g = 0; g < kGroupsAtATime; ++g) {
+      v[g] = hn::Max(
+          hn::And(hn::BitCast(di, hn::LoadU(d, x + 2 * g * kN)), mask),
+          hn::And(hn::BitCast(di, hn::LoadU(d, x + 2 * g * kN + kN)), mask));
+    }
+  }
+  return MaxOfEach(v);
+}
+
+// Scales for the greatest values of kGroupsAtATime groups, as ParamsOf rounds
+// them; false, and none, where one is at the ends of what float32 or its type
+// holds, or not finite: the caller takes the long way.
+class GroupScales {
+ public:
+  // Whether it applies: symmetric ranges of the greatest absolute value.
+  static bool Apply(const Format& format, const Variant& variant,
+                    Statistic statistic) {
+    return statistic == Statistic::kAbsMax && format.divisor != nullptr &&
+           variant.scheme == Scheme::kSymmetric;
+  }
+
+  GroupScales() = default;  // not to be called
+  GroupScales(const Format& format, const Variant& variant)
+      : dtype_(variant.scale_dtype),
+        divisor_(format.divisor(variant)),
+        greatest_exponent_(0),
+        rule_of_ocp_(format.small_float != nullptr) {
+    if (rule_of_ocp_) {
+      const SmallFloat& type = *format.small_float;
+      greatest_exponent_ =
+          static_cast<int32_t>(type.greatest >> type.mantissa_bits) - 1 +
+          type.min_exponent;
+    }
+  }
+
+  HWY_INLINE bool operator()(VI greatest, float* scales) const {
+    const DF d;
+    const DI di;
+    const auto m = hn::BitCast(d, greatest);
+    auto s = hn::Div(m, hn::Set(d, divisor_));
+    // What UsableScale leaves alone, whatever the format.
+    const auto usable =
+        hn::And(hn::Ge(s, hn::Set(d, Least())), hn::Le(s, hn::Set(d, Most())));
+    if (!hn::AllTrue(d, hn::Or(usable, hn::Eq(m, hn::Zero(d))))) return false;
+    const VI bits = hn::BitCast(di, s);
+    switch (dtype_) {
+      case ScaleDType::kF32:
+      case ScaleDType::kE4M3:
+        break;
+      case ScaleDType::kF16:
+        s = hn::BitCast(d, BitsFromF16(F16FromBits(bits)));
+        break;
+      case ScaleDType::kBF16:
+        s = hn::BitCast(d, BitsFromBF16(BF16FromBits(bits)));
+        break;
+      case ScaleDType::kE8M0: {
+        const VI exponent = hn::Set(di, 0x7F800000);
+        const VI up = hn::And(hn::Add(bits, hn::Set(di, 0x007FFFFF)), exponent);
+        const VI ocp = hn::Sub(hn::And(greatest, exponent),
+                               hn::Set(di, greatest_exponent_ << 23));
+        const VI power = rule_of_ocp_ ? ocp : up;
+        s = hn::IfThenZeroElse(hn::Eq(m, hn::Zero(d)), hn::BitCast(d, power));
+        break;
+      }
+    }
+    hn::StoreU(s, d, scales);
+    return true;
+  }
+
+ private:
+  // Scales within these are rounded, never bounded; 2^-100 and 2^100 are far
+  // enough from either end for float32, and for powers of two.
+  float Least() const {
+    return dtype_ == ScaleDType::kF16 ? kLeastF16 : 7.888609052210118e-31f;
+  }
+  float Most() const {
+    return dtype_ == ScaleDType::kF16 ? kGreatestF16 : 1.2676506002282294e30f;
+  }
+
+  ScaleDType dtype_ = ScaleDType::kF32;
+  float divisor_ = 1.0f;
+  int32_t greatest_exponent_ = 0;
+  bool rule_of_ocp_ = false;
+};
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace bnq
+HWY_AFTER_NAMESPACE();
+
+#endif  // include guard
