@@ -12,6 +12,25 @@
 
 #include "hwy/highway.h"
 
+// What intrinsics may be used: newer releases have more targets of each kind, of
+// which the better ones have the smaller numbers. VBMI: shuffles of bytes across
+// 64-byte vectors.
+#undef BNQ_AVX512
+#undef BNQ_AVX512_VBMI
+#undef BNQ_AVX2
+#undef BNQ_SSE
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+#define BNQ_AVX512 (HWY_TARGET <= HWY_AVX3)
+#define BNQ_AVX512_VBMI (HWY_TARGET <= HWY_AVX3_DL)
+#define BNQ_AVX2 (HWY_TARGET == HWY_AVX2)
+#define BNQ_SSE (HWY_TARGET > HWY_AVX2)
+#else
+#define BNQ_AVX512 0
+#define BNQ_AVX512_VBMI 0
+#define BNQ_AVX2 0
+#define BNQ_SSE 0
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace bnq {
 namespace HWY_NAMESPACE {
@@ -22,19 +41,19 @@ namespace hn = hwy::HWY_NAMESPACE;
 // quarter of the shuffles that four DemoteTo take.
 template <class V>
 HWY_INLINE void StoreFourAsInt8(V a, V b, V c, V d, int8_t* to) {
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#if BNQ_AVX512
   const __m512i bytes = _mm512_packs_epi16(_mm512_packs_epi32(a.raw, b.raw),
                                            _mm512_packs_epi32(c.raw, d.raw));
   const __m512i order =
       _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   _mm512_storeu_si512(to, _mm512_permutexvar_epi32(order, bytes));
-#elif HWY_TARGET == HWY_AVX2
+#elif BNQ_AVX2
   const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(a.raw, b.raw),
                                            _mm256_packs_epi32(c.raw, d.raw));
   const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
                       _mm256_permutevar8x32_epi32(bytes, order));
-#elif HWY_TARGET == HWY_SSSE3 || HWY_TARGET == HWY_SSE4
+#elif BNQ_SSE
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
                    _mm_packs_epi16(_mm_packs_epi32(a.raw, b.raw),
                                    _mm_packs_epi32(c.raw, d.raw)));
@@ -52,7 +71,7 @@ HWY_INLINE void StoreFourAsInt8(V a, V b, V c, V d, int8_t* to) {
 // v | bits where mask, else v.
 template <class V, class M>
 HWY_INLINE V OrWhere(M mask, V v, V bits) {
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#if BNQ_AVX512
   if constexpr (sizeof(V) == 64) {
     return V{_mm512_mask_or_epi32(v.raw, mask.raw, v.raw, bits.raw)};
   } else
@@ -65,7 +84,7 @@ HWY_INLINE V OrWhere(M mask, V v, V bits) {
 // v + addend where mask, else v.
 template <class V, class M>
 HWY_INLINE V AddWhere(M mask, V v, V addend) {
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#if BNQ_AVX512
   if constexpr (sizeof(V) == 64) {
     return V{_mm512_mask_add_epi32(v.raw, mask.raw, v.raw, addend.raw)};
   } else
@@ -78,7 +97,7 @@ HWY_INLINE V AddWhere(M mask, V v, V addend) {
 // v, or limit with its sign where |v| is greater; limit >= 0.
 template <class D>
 HWY_INLINE hn::Vec<D> ClampMagnitude(D /*d*/, hn::Vec<D> v, hn::Vec<D> limit) {
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#if BNQ_AVX512
   if constexpr (sizeof(v) == 64) {
     // The smaller magnitude, with the sign of the first.
     return hn::Vec<D>{_mm512_range_ps(v.raw, limit.raw, 2)};
@@ -92,18 +111,18 @@ HWY_INLINE hn::Vec<D> ClampMagnitude(D /*d*/, hn::Vec<D> v, hn::Vec<D> limit) {
 // The nearest integer, ties to even, of |v| < 2^22.
 template <class D>
 HWY_INLINE hn::Vec<hn::RebindToSigned<D>> NearestSmallInt(D d, hn::Vec<D> v) {
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+#if BNQ_SSE || BNQ_AVX2 || BNQ_AVX512
   using VI = hn::Vec<hn::RebindToSigned<D>>;
   // NearestInt would look for overflow.
   if constexpr (sizeof(v) == 16) {
     return VI{_mm_cvtps_epi32(v.raw)};
   }
-#if HWY_TARGET <= HWY_AVX2
+#if BNQ_AVX2 || BNQ_AVX512
   if constexpr (sizeof(v) == 32) {
     return VI{_mm256_cvtps_epi32(v.raw)};
   }
 #endif
-#if HWY_TARGET <= HWY_AVX3
+#if BNQ_AVX512
   if constexpr (sizeof(v) == 64) {
     return VI{_mm512_cvtps_epi32(v.raw)};
   }
@@ -116,7 +135,7 @@ HWY_INLINE hn::Vec<hn::RebindToSigned<D>> NearestSmallInt(D d, hn::Vec<D> v) {
 }
 
 // Whether bytes can be shuffled across 64-byte vectors in one instruction.
-#if HWY_TARGET == HWY_AVX3_DL
+#if BNQ_AVX512_VBMI
 constexpr bool kWideByteShuffle = true;
 #else
 constexpr bool kWideByteShuffle = false;
@@ -127,7 +146,7 @@ constexpr bool kWideByteShuffle = false;
 // kWideByteShuffle allows vectors of as many, else of 16.
 template <class D>
 HWY_INLINE hn::Vec<D> ShuffleBytes(D /*d*/, hn::Vec<D> v, hn::Vec<D> index) {
-#if HWY_TARGET == HWY_AVX3_DL
+#if BNQ_AVX512_VBMI
   return hn::Vec<D>{_mm512_permutexvar_epi8(index.raw, v.raw)};
 #else
   return hn::TableLookupBytes(v, index);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/base/half.h"
+#include "core/kernels/compat-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -130,12 +131,12 @@ HWY_INLINE void Narrow(const float* in, size_t count, uint16_t* out, F f) {
 // it keeps more bits than we.
 HWY_INLINE VHalf NarrowF16(VI bits) {
   const DHalf du16;
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#if BNQ_AVX512
   const __m512 v = _mm512_castsi512_ps(bits.raw);
   if (HWY_LIKELY(_mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q) == 0)) {
     return VHalf{_mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT)};
   }
-#elif HWY_TARGET == HWY_AVX2 && !defined(HWY_DISABLE_F16C)
+#elif BNQ_AVX2 && !defined(HWY_DISABLE_F16C)
   const __m256 v = _mm256_castsi256_ps(bits.raw);
   if (HWY_LIKELY(_mm256_movemask_ps(_mm256_cmp_ps(v, v, _CMP_UNORD_Q)) == 0)) {
     return VHalf{_mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT)};
@@ -147,7 +148,7 @@ HWY_INLINE VHalf NarrowBF16(VI bits) {
   return hn::DemoteTo(DHalf(), BF16FromBits(bits));
 }
 HWY_INLINE VI WidenF16(VI words) {
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#if BNQ_AVX512
   return VI{
       _mm512_castps_si512(_mm512_cvtph_ps(_mm512_cvtepi32_epi16(words.raw)))};
 #else

@@ -48,7 +48,7 @@ HWY_INLINE VI MaxOfEach(VI* v) {
     v[0] = hn::Max(hn::ConcatLowerLower(di, v[1], v[0]),
                    hn::ConcatUpperUpper(di, v[1], v[0]));
   }
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#if BNQ_AVX512
   if constexpr (kN == 16) {
     const auto halves = [](VI a, VI b) HWY_ATTR {
       return VI{_mm512_max_epi32(_mm512_shuffle_i32x4(a.raw, b.raw, 0x88),

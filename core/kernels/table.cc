@@ -16,7 +16,7 @@ namespace {
 // name says, in two registers or in memory.
 template <class D, class VI>
 HWY_INLINE hn::Vec<D> EntryOf32(D /*d*/, const hn::Vec<D>* v, VI index) {
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+#if BNQ_AVX512
   if constexpr (hn::MaxLanes(D()) == 16) {
     if constexpr (sizeof(hn::TFromD<D>) == 4 && hwy::IsFloat<hn::TFromD<D>>()) {
       return hn::Vec<D>{_mm512_permutex2var_ps(v[0].raw, index.raw, v[1].raw)};
