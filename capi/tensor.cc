@@ -52,7 +52,7 @@ struct Buffers {
   bool tensor_wanted;
 
   // As parts: they must have exactly the size the config asks for, and be NULL
-  // only where that is 0.
+  // only where that is 0. Others are in memory of the tensor's own.
   Parts Checked(const Config& config, const Shape& shape) const {
     Parts parts = PartSizes(config, shape);
     CheckCount(code_bytes, parts[Part::kCodes].bytes, "code_bytes");
@@ -65,11 +65,21 @@ struct Buffers {
            " takes a tensor for the outliers, whose number depends on the "
            "data, but out_tensor is NULL");
     }
-    parts[Part::kCodes].data = codes;
-    parts[Part::kScales].data = static_cast<const uint8_t*>(scales);
-    parts[Part::kZeroPoints].data =
-        reinterpret_cast<const uint8_t*>(zero_points);
-    return CheckedParts(config, shape, parts);
+    for (const Part id : {Part::kOffsets, Part::kTensorScale}) {
+      if (parts[id].bytes == 0 || tensor_wanted) continue;
+      Fail(Status::kInvalidArgument, "config asks for ", PartAt(static_cast<int>(id) - 1).name,
+           ", which only a tensor has room for, but out_tensor is NULL");
+    }
+    const std::pair<Part, const void*> buffers[] = {
+        {Part::kCodes, codes},
+        {Part::kScales, scales},
+        {Part::kZeroPoints, zero_points}};
+    for (const auto& [id, data] : buffers) {
+      PartData given = parts[id];
+      given.data = static_cast<const uint8_t*>(data);
+      parts[id] = CheckedPart(id, parts[id], given);
+    }
+    return parts;
   }
 };
 
@@ -332,6 +342,15 @@ bnq_status bnq_tensor_read_scales(const bnq_tensor* tensor, float* scales,
     const StoredScales stored = TensorOf(tensor).scales();
     CheckCount(count, stored.count, "count");
     if (count != 0) stored.Read(0, count, &Required(scales, "scales"));
+  });
+}
+
+bnq_status bnq_tensor_read_offsets(const bnq_tensor* tensor, float* offsets,
+                                   uint64_t count) {
+  return Guard([&] {
+    const StoredScales stored = TensorOf(tensor).offsets();
+    CheckCount(count, stored.count, "count");
+    if (count != 0) stored.Read(0, count, &Required(offsets, "offsets"));
   });
 }
 

@@ -252,31 +252,36 @@ Parts PartSizes(const Config& config, const Shape& shape, const Parts& given) {
   return sizes;
 }
 
+PartData CheckedPart(Part id, const PartData& size, const PartData& given) {
+  const PartInfo& info = *FindPart(static_cast<int32_t>(id));
+  if (given.bytes != size.bytes) {
+    Fail(Status::kInvalidArgument, info.name, " take ", given.bytes,
+         " bytes, must be ", size.bytes);
+  }
+  PartData part = size;
+  if (part.bytes == 0) return part;
+  if (given.dtype != part.dtype) {
+    Fail(Status::kInvalidArgument, info.name, " are of ",
+         Info(given.dtype).name, ", must be of ", Info(part.dtype).name);
+  }
+  if (given.data == nullptr) {
+    Fail(Status::kInvalidArgument, info.name, " are NULL, must be ", part.bytes,
+         " bytes");
+  }
+  const uintptr_t address = reinterpret_cast<uintptr_t>(given.data);
+  if (address % info.alignment != 0) {
+    Fail(Status::kInvalidArgument, info.name, " = ", Hex(address, 1),
+         ", must be aligned to ", info.alignment, " bytes");
+  }
+  part.data = given.data;
+  return part;
+}
+
 Parts CheckedParts(const Config& config, const Shape& shape,
                    const Parts& given) {
   Parts parts = PartSizes(config, shape, given);
   for (const PartInfo& info : kParts) {
-    PartData& part = parts[info.id];
-    const PartData& data = given[info.id];
-    if (data.bytes != part.bytes) {
-      Fail(Status::kInvalidArgument, info.name, " take ", data.bytes,
-           " bytes, must be ", part.bytes);
-    }
-    if (part.bytes == 0) continue;
-    if (data.dtype != part.dtype) {
-      Fail(Status::kInvalidArgument, info.name, " are of ",
-           Info(data.dtype).name, ", must be of ", Info(part.dtype).name);
-    }
-    if (data.data == nullptr) {
-      Fail(Status::kInvalidArgument, info.name, " are NULL, must be ",
-           part.bytes, " bytes");
-    }
-    const uintptr_t address = reinterpret_cast<uintptr_t>(data.data);
-    if (address % info.alignment != 0) {
-      Fail(Status::kInvalidArgument, info.name, " = ", Hex(address, 1),
-           ", must be aligned to ", info.alignment, " bytes");
-    }
-    part.data = data.data;
+    parts[info.id] = CheckedPart(info.id, parts[info.id], given[info.id]);
   }
   return parts;
 }

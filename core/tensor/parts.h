@@ -79,6 +79,8 @@ Parts PartSizes(const Config& config, const Shape& shape,
 // another size or type, none of its bytes, or is not aligned.
 Parts CheckedParts(const Config& config, const Shape& shape,
                    const Parts& given);
+// One of them, of `size`.
+PartData CheckedPart(Part id, const PartData& size, const PartData& given);
 
 }  // namespace bnq
 

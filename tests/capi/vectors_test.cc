@@ -44,6 +44,22 @@ struct CaseSetup {
   bnq_status status;
 };
 
+void CheckOffsets(const json& c, const bnq_tensor* tensor, bnq_part part) {
+  const json expected = c.value("offsets", json::array());
+  std::vector<float> offsets(part.count);
+  ASSERT_EQ(offsets.size(), expected.size());
+  ASSERT_EQ(bnq_tensor_read_offsets(tensor, offsets.data(), offsets.size()),
+            BNQ_OK)
+      << bnq_last_error();
+  ASSERT_EQ(BitsOf(offsets), Bits(expected));
+  const std::string stored =
+      c.contains("offset_bytes")
+          ? c.at("offset_bytes").get<std::string>()
+          : Hex(reinterpret_cast<const uint8_t*>(offsets.data()),
+                4 * offsets.size());
+  ASSERT_EQ(Hex(static_cast<const uint8_t*>(part.data), part.bytes), stored);
+}
+
 void CheckCase(bnq_context* context, const json& c) {
   CaseSetup s(c);
   ASSERT_EQ(s.status, BNQ_OK) << bnq_last_error();
@@ -90,6 +106,16 @@ void CheckCase(bnq_context* context, const json& c) {
     ASSERT_EQ(scale_bytes, 4 * scales.size());
     ASSERT_EQ(std::memcmp(stored, scales.data(), scale_bytes), 0);
   }
+  CheckOffsets(c, tensor, part(BNQ_PART_OFFSETS));
+  if (::testing::Test::HasFatalFailure()) return;
+  const bnq_part of_tensor = part(BNQ_PART_TENSOR_SCALE);
+  std::vector<float> tensor_scale(of_tensor.count);
+  if (of_tensor.bytes != 0) {
+    std::memcpy(tensor_scale.data(), of_tensor.data, of_tensor.bytes);
+  }
+  json expected_scale = json::array();
+  if (c.contains("tensor_scale")) expected_scale = {c.at("tensor_scale")};
+  ASSERT_EQ(BitsOf(tensor_scale), Bits(expected_scale));
   const int8_t* zeros =
       static_cast<const int8_t*>(part(BNQ_PART_ZERO_POINTS).data);
   ASSERT_EQ(part(BNQ_PART_ZERO_POINTS).count, c.at("zero_points").size());

@@ -39,16 +39,35 @@ INT8 = {"format": "int8"}
 INT8_ASYMMETRIC = {"format": "int8", "scheme": "asymmetric"}
 INT4 = {"format": "int4"}
 INT4_ASYMMETRIC = {"format": "int4", "scheme": "asymmetric"}
+INT2 = {"format": "int2"}
+INT3 = {"format": "int3"}
+INT5 = {"format": "int5"}
+INT6 = {"format": "int6"}
+BINARY = {"format": "binary"}
 NF4 = {"format": "nf4"}
 FP4 = {"format": "fp4"}
+E2M1 = {"format": "e2m1"}
+E4M3 = {"format": "e4m3"}
+E5M2 = {"format": "e5m2"}
 F16 = {"format": "f16"}
 BF16 = {"format": "bf16"}
 TENSOR = {"granularity": "tensor"}
 TOKEN = {"granularity": "token"}
 
-INTEGERS = {"ternary": TERNARY, "int8": INT8, "int8_asymmetric": INT8_ASYMMETRIC,
-            "int4": INT4, "int4_asymmetric": INT4_ASYMMETRIC}
-SCALED = {**INTEGERS, "nf4": NF4, "fp4": FP4}
+
+def of_scheme(scheme, formats):
+    return {f"{name}_{scheme}": {**config, "scheme": scheme} for name, config in formats.items()}
+
+
+SIGNED = {"int8": INT8, "int6": INT6, "int5": INT5, "int4": INT4, "int3": INT3, "int2": INT2}
+SCHEMES = {**SIGNED, **of_scheme("asymmetric", SIGNED), **of_scheme("offset", SIGNED)}
+# What goes through every case, and what through those that tell the formats apart: the
+# vectors are to stay small, and the first have every scheme, packing and kind of code.
+INTEGERS = {"ternary": TERNARY, **{name: SCHEMES[name] for name in (
+    "int8", "int8_asymmetric", "int4", "int4_asymmetric", "int4_offset", "int3")}}
+SCALED = {**INTEGERS, "nf4": NF4, "fp4": FP4, "e2m1": E2M1, "e4m3": E4M3, "binary": BINARY}
+ALL_INTEGERS = {"ternary": TERNARY, **SCHEMES}
+ALL_SCALED = {**ALL_INTEGERS, **SCALED, "e5m2": E5M2}
 HALVES = {"f16": F16, "bf16": BF16}
 
 

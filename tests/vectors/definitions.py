@@ -13,10 +13,10 @@ import numpy as np
 import double_quant
 import philox
 import tables
+from small_floats import (FLOATS, FLT_MAX, FLT_MIN, e4m3_scales, e8m0_codes, exponent,
+                          power_of_two)
 
 F32 = np.float32
-FLT_MIN = F32(2.0**-126)
-FLT_MAX = F32((2 - 2.0**-23) * 2.0**127)
 FLT_TRUE_MIN = F32(2.0**-149)
 
 DEFAULTS = {
@@ -24,10 +24,11 @@ DEFAULTS = {
     "scheme": "symmetric", "clip": "0", "non_finite": "error", "rounding": "half_even",
     "seed": "0", "scale_rule": "default", "percentile": "99.9",
     "symmetric_range": "narrow", "scale_dtype": "f32", "double_quant": "off",
-    "packing": "default", "outlier_threshold": "0",
+    "packing": "default", "outlier_threshold": "0", "saturate": "on",
 }
 # The greatest code of the symmetric integer formats.
-GREATEST = {"ternary": 1, "int8": 127, "int4": 7}
+GREATEST = {"ternary": 1, "int8": 127, "int6": 31, "int5": 15, "int4": 7, "int3": 3, "int2": 1}
+BITS = {"int6": 6, "int5": 5, "int4": 4, "int3": 3, "int2": 2, "binary": 1}
 
 
 class Options:
@@ -38,6 +39,7 @@ class Options:
             setattr(self, name, config.get(name, default))
         assert set(config) <= set(DEFAULTS), config
         self.asymmetric = self.scheme == "asymmetric"
+        self.offset = self.scheme == "offset"
 
 
 # ----------------------------------------------------------------------------
@@ -100,9 +102,10 @@ def magnitude(x, o):
     if o.scale_rule == "percentile" and m.size:
         rank = max(math.ceil(Fraction(o.percentile) / 100 * m.size), 1)
         return np.sort(m)[rank - 1]
-    if o.scale_rule == "absmean" or (o.format, o.scale_rule) == ("ternary", "default"):
+    if o.scale_rule == "absmean" or \
+            o.scale_rule == "default" and o.format in ("ternary", "binary"):
         a = F32(mean(m))
-        if o.format == "ternary":
+        if o.format in ("ternary", "binary"):
             return a
         # The start of LSQ is this over q, which the scale will be.
         with np.errstate(over="ignore"):
@@ -111,14 +114,14 @@ def magnitude(x, o):
 
 
 def limits(x, o):
-    """The range of an asymmetric segment, which always includes 0."""
+    """The range of an asymmetric segment or one with an offset."""
     if not x.size:
         return F32(0), F32(0)
     tail = 0
     if o.scale_rule == "percentile":
         tail = math.floor((100 - Fraction(o.percentile)) / 200 * x.size)
     ascending = np.sort(x)
-    return min(ascending[tail], F32(0)), max(ascending[-1 - tail], F32(0))
+    return ascending[tail], ascending[-1 - tail]
 
 
 # ----------------------------------------------------------------------------
@@ -140,8 +143,10 @@ def symmetric_scale(x, o):
     m = magnitude(x, o)
     if m == 0:
         return F32(0)
-    if o.format in tables.TABLES:
+    if o.format in tables.TABLES or o.format == "binary":
         return usable(m, 1)
+    if o.format in FLOATS:
+        return float_scale(m, o)
     if o.format == "ternary":
         return max(m, F32(1e-5))
     q = GREATEST[o.format]
@@ -154,18 +159,42 @@ def symmetric_scale(x, o):
     return usable(m / F32(q), q)
 
 
+def float_scale(m, o):
+    """max |x| / the greatest number, or the power of two of OCP MX 1.0, section 6.3."""
+    type = FLOATS[o.format]
+    if o.scale_dtype == "e8m0":
+        return power_of_two(exponent(m) - type.greatest_exponent)
+    scale = max(m / F32(type.numbers[type.greatest]), FLT_MIN)
+    too_much = float(scale) * type.numbers[type.greatest] > float(FLT_MAX)
+    return np.nextafter(scale, F32(0)) if too_much else scale
+
+
+def step(lo, hi, steps):
+    with np.errstate(over="ignore"):
+        width = hi - lo
+    return width / steps if np.isfinite(width) else hi / steps - lo / steps
+
+
 def asymmetric_parameters(x, o):
+    """The scale and the zero point; the range always includes 0."""
     lo, hi = limits(x, o)
+    lo, hi = min(lo, F32(0)), max(hi, F32(0))
     if lo == 0 and hi == 0:
         return F32(0), 0
     q = GREATEST[o.format]
-    steps = F32(2 * q + 1)
-    with np.errstate(over="ignore"):
-        width = hi - lo
-    scale = width / steps if np.isfinite(width) else hi / steps - lo / steps
-    scale = max(scale, FLT_MIN)
+    scale = max(step(lo, hi, F32(2 * q + 1)), FLT_MIN)
     zero_point = int(np.clip(-q - 1 - np.rint(lo / scale), -q - 1, q))
     return usable(scale, max(zero_point + q + 1, q - zero_point)), zero_point
+
+
+def offset_parameters(x, o):
+    """The scale and the offset, which is the least value; codes count from it."""
+    lo, hi = limits(x, o)
+    offset = lo + F32(0)  # never -0
+    if lo == hi:
+        return F32(0), offset
+    steps = 2 * GREATEST[o.format] + 1
+    return usable(step(lo, hi, F32(steps)), steps), offset
 
 
 def to_f16(x):
@@ -196,27 +225,55 @@ HALVES = {"f16": (to_f16, from_f16, F32(65504), F32(2.0**-24)),
 
 def greatest_multiple(zero_point, o):
     """The most scales that a value is."""
-    if o.format in tables.TABLES or o.format == "ternary":
+    if o.format in FLOATS:
+        return int(FLOATS[o.format].numbers[FLOATS[o.format].greatest])
+    if o.format not in GREATEST or o.format == "ternary":
         return 1
     q = GREATEST[o.format]
+    if o.offset:
+        return 2 * q + 1
     if o.asymmetric:
         return max(zero_point + q + 1, q - zero_point)
     return q if o.symmetric_range == "narrow" else q + 1
 
 
 def stored_scale(scale, dtype, steps):
-    """What a 16-bit type keeps of a scale: neither infinity nor, unless it is 0, 0.
+    """What a type keeps of a scale: neither infinity nor, unless it is 0, 0. Powers of
+    two are the next one up.
 
     Where `steps` of what it is rounded up to would overflow, the next lower number.
     """
-    if dtype == "f32" or scale == 0:
+    if dtype in ("f32", "e4m3") or scale == 0:
         return scale
+    if dtype == "e8m0":
+        kept = power_of_two(exponent(scale) + (math.frexp(float(scale))[0] != 0.5))
+        return kept if Fraction(float(kept)) * steps <= Fraction(float(FLT_MAX)) \
+            else kept / F32(2)
     narrow, widen, greatest, least = HALVES[dtype]
     kept = widen(narrow(np.array([scale], F32)))[0]
     kept = min(max(abs(kept), least), greatest)
     if Fraction(float(kept)) * steps > Fraction(float(FLT_MAX)):
         kept = widen(narrow(np.array([kept], F32)) - np.uint16(1))[0]
     return np.copysign(kept, scale)
+
+
+def stored_offset(offset, dtype):
+    """The nearest number that the type holds, never infinite."""
+    if dtype == "f32":
+        return offset
+    narrow, widen, greatest, _ = HALVES[dtype]
+    return widen(narrow(np.array([np.clip(offset, -greatest, greatest)], F32)))[0]
+
+
+def stored_together(scales, o):
+    """What scales (or offsets) become, and their bytes where they are not float32."""
+    if o.double_quant == "on":
+        return double_quant.quantize(scales, mean)
+    if o.scale_dtype == "e8m0":
+        return [power_of_two(-127) if s == 0 else s for s in scales], e8m0_codes(scales)
+    if o.scale_dtype == "f32":
+        return scales, None
+    return scales, HALVES[o.scale_dtype][0](np.array(scales, F32)).tobytes()
 
 
 # ----------------------------------------------------------------------------
@@ -252,15 +309,32 @@ def scaled(x, scale):
 
 def integer_codes(x, scale, zero_point, o, index):
     q = GREATEST[o.format]
-    lo = -q if not o.asymmetric and o.symmetric_range == "narrow" else -q - 1
+    lo = -q if o.scheme == "symmetric" and o.symmetric_range == "narrow" else -q - 1
     v = np.clip(scaled(x, scale), F32(lo - zero_point), F32(q - zero_point))
     return np.clip(rounded(v, o, index).astype(int) + zero_point, lo, q)
 
 
+def encoded(x, scale, zero_point, offset, o, index):
+    if o.format == "binary":
+        return np.where(x < 0, -1, 1)
+    if o.format in tables.TABLES:
+        return tables.encode(scaled(x, scale), o.format)
+    if o.format in FLOATS:
+        # Codes of 8 bits are signed bytes.
+        v = scaled(x, scale) if scale else np.copysign(F32(0), x)
+        codes = FLOATS[o.format].encode(v, o.saturate == "on")
+        return codes if o.format == "e2m1" else codes.astype(np.uint8).view(np.int8)
+    with np.errstate(over="ignore"):
+        from_offset = x - offset
+    return integer_codes(from_offset, scale, zero_point, o, index)
+
+
 def code_values(codes, zero_point, o):
-    """What codes stand for, before the scale."""
+    """What codes stand for, before the scale and the offset."""
     if o.format in tables.TABLES:
         return tables.TABLES[o.format][codes]
+    if o.format in FLOATS:
+        return FLOATS[o.format].decode(codes)
     return (codes - zero_point).astype(F32)
 
 
@@ -280,13 +354,29 @@ def digits(row, size, fill):
         yield row[i:i + size] + [fill] * (size - len(row[i:i + size]))
 
 
+def bit_stream(row, format):
+    """The first code in the lowest bits, of bytes or of numbers of as many bytes as bits."""
+    bits = BITS[format]
+    stored = [int(c > 0) if format == "binary" else int(c) + 2**(bits - 1) for c in row]
+    per_piece = 8 // bits if 8 % bits == 0 else 8
+    out = bytearray()
+    for piece in digits(stored, per_piece, 0):
+        number = sum(c << bits * k for k, c in enumerate(piece))
+        out += number.to_bytes(per_piece * bits // 8, "little")
+    return out
+
+
 def pack(codes, shape, o):
     out = bytearray()
     for row in in_rows(codes, shape, o):
-        if o.format == "int8":
+        if o.format == "int8" and o.offset:
+            out += (row + 128).astype(np.uint8).tobytes()
+        elif o.format in ("int8", "e4m3", "e5m2"):
             out += row.astype(np.int8).tobytes()
-        elif o.format == "int4":
-            out += bytes((a + 8) | (b + 8) << 4 for a, b in digits(row, 2, -8))
+        elif o.format == "e2m1":
+            out += bytes(a | b << 4 for a, b in digits(row, 2, 0))
+        elif o.format in BITS:
+            out += bit_stream(row, o.format)
         elif o.format in tables.TABLES:
             out += bytes(a << 4 | b for a, b in digits(row, 2, tables.ZERO_CODE[o.format]))
         elif o.packing == "base3":
@@ -347,6 +437,16 @@ def outliers(x, shape, o):
     return big, [int(j) for j in np.flatnonzero(big.reshape(-1, columns).any(axis=0))]
 
 
+def parameters(x, o):
+    """Of a segment: the scale, before it is stored, the zero point and the offset."""
+    if o.asymmetric:
+        return *asymmetric_parameters(x, o), F32(0)
+    if o.offset:
+        scale, offset = offset_parameters(x, o)
+        return scale, -GREATEST[o.format] - 1, offset
+    return symmetric_scale(x, o), 0, F32(0)
+
+
 def quantize(config, shape, values, given=None):
     """What an array is quantized to; with the scales and zero points of `given`, one
     pair for each segment, where they are not to be found."""
@@ -360,39 +460,45 @@ def quantize(config, shape, values, given=None):
     judged = np.where(big, F32(0), x)
 
     count, segment = segments(shape, o)
-    scales, zero_points = [], []
+    scales, zero_points, offsets = [], [], []
     for s in range(count):
-        own = np.flatnonzero(segment == s)
-        if given is not None:
-            scale, zero_point = given[s]
-        elif o.asymmetric:
-            scale, zero_point = asymmetric_parameters(judged[own], o)
-        else:
-            scale, zero_point = symmetric_scale(judged[own], o), 0
-        scales.append(stored_scale(F32(scale), o.scale_dtype, greatest_multiple(zero_point, o)))
+        scale, zero_point, offset = given[s] + (F32(0),) if given is not None else \
+            parameters(judged[segment == s], o)
+        if not (o.format in FLOATS and o.scale_dtype == "e8m0" and given is None):
+            scale = stored_scale(F32(scale), o.scale_dtype, greatest_multiple(zero_point, o))
+        scales.append(scale)
         zero_points.append(zero_point)
+        offsets.append(stored_offset(offset, o.scale_dtype) if o.offset else offset)
 
-    extra, coding = {}, scales
-    if o.double_quant == "on":
-        scales, stored = double_quant.quantize(scales, mean)
-        if o.format not in tables.TABLES:
-            # Integers are coded with the scales as they are stored.
-            coding = [F32(0) if abs(v) < np.finfo(F32).tiny else v for v in scales]
+    extra, coding, coding_offsets = {}, scales, offsets
+    if o.scale_dtype == "e4m3":
+        scales, stored, of_tensor = e4m3_scales(scales)
+        if count:
+            extra["tensor_scale"] = float_bits(of_tensor)
+    else:
+        scales, stored = stored_together(scales, o)
+    if stored is not None:
         extra["scale_bytes"] = stored.hex()
-    elif o.scale_dtype != "f32":
-        extra["scale_bytes"] = HALVES[o.scale_dtype][0](np.array(scales, F32)).tobytes().hex()
+    if o.offset:
+        offsets, stored = stored_together(offsets, o)
+        extra["offsets"] = [float_bits(v) for v in offsets]
+        if stored is not None:
+            extra["offset_bytes"] = stored.hex()
+    if o.scale_dtype == "e4m3" or o.double_quant == "on" and o.format not in tables.TABLES:
+        # Coded with what is stored, as bitsandbytes does not.
+        coding = [F32(0) if abs(v) < FLT_MIN else v for v in scales]
+        coding_offsets = offsets
     codes = np.zeros(x.size, int)
     for s in range(count):
         own = np.flatnonzero(segment == s)
-        if o.format in tables.TABLES:
-            codes[own] = tables.encode(scaled(x[own], coding[s]), o.format)
-        else:
-            codes[own] = integer_codes(x[own], coding[s], zero_points[s], o, own)
+        codes[own] = encoded(x[own], coding[s], zero_points[s], coding_offsets[s], o, own)
+        if outlier_columns:
             codes[own[kept_apart[own]]] = zero_points[s]
     dequantized = np.zeros(x.size, F32)
     for s in range(count):
         own = segment == s
-        dequantized[own] = code_values(codes[own], zero_points[s], o) * scales[s]
+        values = code_values(codes[own], zero_points[s], o) * scales[s]
+        dequantized[own] = values + offsets[s] if offsets[s] else values
 
     if outlier_columns:
         kept = x[kept_apart]

@@ -2,26 +2,39 @@
 
 SPDX-License-Identifier: MIT
 """
-from common import (BASE3, BF16, F16, HALVES, SCALED, TENSOR, TOKEN, block, case, channel,
+from common import (ALL_SCALED, BASE3, BF16, F16, HALVES, SCALED, TENSOR, TOKEN, block, case, channel,
                     group, noise, rough)
-from definitions import FLT_TRUE_MIN
+from definitions import FLOATS, FLT_TRUE_MIN
 
 PACKED = {**SCALED, "base3": BASE3}
+OTHERS = {name: config for name, config in ALL_SCALED.items() if name not in SCALED}
+
+
+def code_of_zero(name, config):
+    if "scheme" in config and config["scheme"] == "offset":
+        return -2**(int(config["format"][3]) - 1)
+    return {"nf4": 7, "binary": 1}.get(name, 0)
 
 
 def zeros():
-    for name, config in SCALED.items():
-        code = 7 if name == "nf4" else 0
+    for name, config in ALL_SCALED.items():
+        code = code_of_zero(name, config)
         case(f"{name}_zeros", {**config, **TENSOR}, [3], [0, 0, 0],
              "by hand: scale and zero point 0, and the code of 0",
              {"codes": [code] * 3, "scales": [0.0]})
-        case(f"{name}_negative_zeros", {**config, **TENSOR}, [2], [-0.0, 0.0],
-             "by hand: -0 is a zero like the other",
-             {"codes": [code] * 2, "scales": [0.0], "dequantized": ["00000000"] * 2})
+        if name in FLOATS:
+            case(f"{name}_negative_zeros", {**config, **TENSOR}, [2], [-0.0, 0.0],
+                 "by hand: -0 has a code of its own, the sign",
+                 {"codes": [8 if name == "e2m1" else -128, 0], "scales": [0.0],
+                  "dequantized": ["80000000", "00000000"]})
+        else:
+            case(f"{name}_negative_zeros", {**config, **TENSOR}, [2], [-0.0, 0.0],
+                 "by hand: -0 is a zero like the other",
+                 {"codes": [code] * 2, "scales": [0.0], "dequantized": ["00000000"] * 2})
         case(f"{name}_zero_group", {**config, **group(4)}, [2, 8],
              [0, 0, 0, 0, 1, -1, 2, -2, 4, 0, -4, 0, 0, 0, 0, 0])
         case(f"{name}_one_element", {**config, **group(128)}, [1], [-0.75])
-    for name, config in SCALED.items():
+    for name, config in ALL_SCALED.items():
         case(f"{name}_subnormal", {**config, **TENSOR}, [4],
              [FLT_TRUE_MIN * 8, -FLT_TRUE_MIN * 2, 0, FLT_TRUE_MIN])
     for name, config in {**SCALED, **HALVES}.items():
@@ -125,6 +138,26 @@ def halves():
          "the definition; granularity is without effect")
 
 
+def others():
+    """The rest of the formats, in fewer of these ways."""
+    for name, config in OTHERS.items():
+        case(f"{name}_rank_0", {**config, **TENSOR}, [], [-1.25])
+        case(f"{name}_rank_3_axis_1", {**config, **channel(1)}, [2, 3, 5], noise(30, 32))
+        case(f"{name}_odd_columns", {**config, **TENSOR}, [3, 7], noise(21, 37))
+        case(f"{name}_one_column", {**config, **group(8)}, [5, 1], noise(5, 38))
+        case(f"{name}_empty_columns", {**config, **group(4)}, [3, 0], [])
+        case(f"{name}_group_3", {**config, **group(3)}, [3, 13], noise(39, 40),
+             "the definition; the last group of each row is short")
+        case(f"{name}_group_clip", {**config, **group(6), "clip": "0.75"}, [2, 15],
+             noise(30, 43))
+        case(f"{name}_group_32", {**config, **group(32)}, [2, 67], noise(134, 49))
+        case(f"{name}_rough", {**config, **group(32)}, [2, 35], rough(70, 46))
+        case(f"{name}_token_rank_3", {**config, **TOKEN}, [2, 3, 5], noise(30, 82),
+             "the definition; six tokens, whose codes are packed in two rows")
+        case(f"{name}_block_3", {**config, **block(3)}, [3, 11], noise(33, 86),
+             "the definition; blocks run across rows, codes are packed as one row")
+
+
 def add():
-    for cases in (zeros, shapes, empty_arrays, groups, tokens, blocks, halves):
+    for cases in (zeros, shapes, empty_arrays, groups, tokens, blocks, halves, others):
         cases()

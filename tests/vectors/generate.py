@@ -25,9 +25,12 @@ import float_formats
 import integer_formats
 import metric_cases
 import optimization_cases
+import parameter_cases
 import philox
 import post_training_cases
 import refusals
+import small_float_cases
+import small_floats
 import tables
 
 
@@ -47,9 +50,10 @@ def main():
     target = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else __file__)
     if target.is_file():
         target = target.parent
-    for source in (philox, tables, double_quant):
+    for source in (philox, tables, small_floats, double_quant):
         source.check()
-    for source in (integer_formats, float_formats, every_format):
+    for source in (integer_formats, float_formats, small_float_cases, parameter_cases,
+                   every_format):
         source.add()
     write(target / "quantize.json",
           "Arrays, options, and the codes, scales and values they give.", common.QUANTIZE)

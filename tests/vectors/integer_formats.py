@@ -2,9 +2,13 @@
 
 SPDX-License-Identifier: MIT
 """
-from common import (BASE3, INT4, INT4_ASYMMETRIC, INT8, INT8_ASYMMETRIC, INTEGERS, TENSOR,
-                    TERNARY, TOKEN, block, case, channel, group, noise, rough)
-from definitions import F32, FLT_MAX, FLT_MIN, FLT_TRUE_MIN
+from common import (ALL_INTEGERS, BASE3, INT2, INT3, INT4, INT4_ASYMMETRIC, INT5, INT6, INT8,
+                    INT8_ASYMMETRIC, INTEGERS, SCHEMES, SIGNED, TENSOR, TERNARY, TOKEN, block,
+                    case, channel, group, noise, rough)
+from definitions import F32, FLT_MAX, FLT_MIN, FLT_TRUE_MIN, GREATEST
+
+ASYMMETRIC = {"scheme": "asymmetric"}
+OTHERS = {name: config for name, config in ALL_INTEGERS.items() if name not in INTEGERS}
 
 FULL = {"symmetric_range": "full"}
 EXTREME = {"symmetric_range": "extreme"}
@@ -125,12 +129,33 @@ def int4_by_hand():
          {"codes": [-128, 127, 127, 0], "scales": [1.0]})
 
 
+def bit_streams_by_hand():
+    def packed(name, config, values, bytes):
+        case(f"{name}_packing", {**config, **ASYMMETRIC, **TENSOR}, [len(values)], values,
+             "by hand: scale 1, zero point 0; the first code in the lowest bits",
+             {"codes": values, "packed": bytes, "scales": [1.0], "zero_points": [0]})
+
+    packed("int2", INT2, [-2, -1, 0, 1, 1], "e403")
+    packed("int3", INT3, [-4, -3, -2, -1, 0, 1, 2, 3, -3], "88c6fa" + "010000")
+    packed("int5", INT5, list(range(-16, -8)) + [15], "208841" + "8a39" + "1f00000000")
+    packed("int6", INT6, list(range(-32, -24)) + [31], "40200c44611c" + "3f0000000000")
+    for name, config in SIGNED.items():
+        for columns in (1, 2, 3, 5, 8, 17):
+            case(f"{name}_columns_{columns}", {**config, **TENSOR}, [2, columns],
+                 noise(2 * columns, 108),
+                 "the definition; each row starts on a byte, the rest of its last ones is 0")
+        q = GREATEST[name]
+        every = list(range(-q - 1, q + 1))
+        case(f"{name}_every_code", {**config, **ASYMMETRIC, **TENSOR}, [len(every)], every,
+             "by hand: scale 1, zero point 0", {"codes": every, "zero_points": [0]})
+
+
 def extremes():
     case("int8_huge", {**INT8, **TENSOR}, [4],
          [127 * 2.0**121, -127 * 2.0**121, 2.0**127, 2.0**120],
          "by hand: scale 2**121; half a scale rounds to 0",
          {"codes": [127, -127, 64, 0], "scales": [2.0**121]})
-    for name, config in (("int8", INT8), ("int4", INT4)):
+    for name, config in SIGNED.items():
         asymmetric = {**config, "scheme": "asymmetric"}
         for kind in ("narrow", "full", "extreme"):
             variant = {**config, **TENSOR, "symmetric_range": kind}
@@ -147,11 +172,10 @@ def extremes():
         case(f"{name}_asymmetric_whole_range", {**asymmetric, **TENSOR}, [4],
              [FLT_MAX, -FLT_MAX, 0, FLT_MAX / F32(2)],
              "the definition: as many steps of the scale as codes do not overflow")
-    for name, options in (("int8_full", {**INT8, "symmetric_range": "full"}),
-                          ("int8_extreme", {**INT8, **EXTREME}),
-                          ("int8_asymmetric", INT8_ASYMMETRIC),
-                          ("int4_full", {**INT4, "symmetric_range": "full"}),
-                          ("int4_asymmetric", INT4_ASYMMETRIC)):
+    for name, options in (("int8_full", {**INT8, **FULL}), ("int8_extreme", {**INT8, **EXTREME}),
+                          ("int4_full", {**INT4, **FULL}), ("int3_full", {**INT3, **FULL}),
+                          *((name, config) for name, config in SCHEMES.items()
+                            if "_asymmetric" in name)):
         case(f"{name}_max_float_bf16_scale", {**options, **TENSOR, "scale_dtype": "bf16"}, [4],
              [FLT_MAX, -FLT_MAX, 0, 1],
              "the definition: a scale that is rounded up must not let a value overflow")
@@ -171,11 +195,13 @@ def extremes():
 
 
 def ranges():
-    for name, config in (("int8", INT8), ("int4", INT4)):
+    for name, config in SIGNED.items():
         for kind in (FULL, EXTREME):
             infix = kind["symmetric_range"]
             case(f"{name}_{infix}_groups", {**config, **group(8), **kind}, [3, 21],
                  noise(63, 100))
+            if name not in INTEGERS:
+                continue
             case(f"{name}_{infix}_rough", {**config, **group(32), **kind}, [2, 65],
                  rough(130, 101))
             case(f"{name}_{infix}_channels", {**config, **channel(1), **kind}, [3, 4, 3],
@@ -256,7 +282,10 @@ def roundings():
     quarters = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 0.25, -0.25, 0.75, -0.75]
     below, above = F32(0.5) - F32(2.0**-25), F32(0.5) + F32(2.0**-24)
     for mode, codes in TIES.items():
-        for name, config, top, zero in (("int8", INT8, 127, 0), ("int4", INT4, 7, 0)):
+        for name, config in SIGNED.items():
+            top = GREATEST[name]
+            if name == "int2":  # its codes end before 2.5
+                continue
             case(f"{name}_{mode}", {**config, **TENSOR, **rounding(mode)}, [11],
                  [top] + quarters, "by hand: scale 1", {"codes": [top] + codes})
         case(f"int8_asymmetric_{mode}", {**INT8_ASYMMETRIC, **TENSOR, **rounding(mode)}, [12],
@@ -281,6 +310,9 @@ def roundings():
         for name, config in INTEGERS.items():
             case(f"{name}_{mode}_groups", {**config, **group(9), **rounding(mode)}, [3, 22],
                  noise(66, 120))
+        for name, config in OTHERS.items():
+            case(f"{name}_{mode}_groups", {**config, **group(9), **rounding(mode)}, [14],
+                 noise(14, 120))
 
 
 def stochastic():
@@ -296,6 +328,9 @@ def stochastic():
              [4, 3, 5], noise(60, 122), "the definition; an element's index is row-major")
         case(f"{name}_stochastic_blocks", {**config, **block(10), **random, "seed": "6"},
              [3, 7], noise(21, 123))
+    for name, config in OTHERS.items():
+        case(f"{name}_stochastic", {**config, **group(16), **random, "seed": "8"}, [2, 21],
+             noise(42, 121))
     case("base3_stochastic", {**BASE3, **group(16), **random, "seed": "7"}, [2, 33],
          noise(66, 124))
     case("int8_stochastic_halves", {**INT8, **TENSOR, **random, "seed": "12345678901"}, [400],
@@ -359,7 +394,7 @@ def scale_rules():
     case("int4_percentile_default", {**INT4, **TENSOR, "scale_rule": "percentile"}, [2, 550],
          noise(1100, 133), "the definition; 99.9 percent by default: of 1100 one is cut")
     for name, config in INTEGERS.items():
-        if "asymmetric" not in name:
+        if "scheme" not in config:
             case(f"{name}_absmean_groups", {**config, **group(8), **ABSMEAN}, [3, 21],
                  noise(63, 130))
             case(f"{name}_absmean_zero_group", {**config, **group(3), **ABSMEAN}, [6],
@@ -375,6 +410,11 @@ def scale_rules():
              [2, 3, 9], noise(54, 135))
         case(f"{name}_percentile_blocks", {**config, **block(11), **percentile(75)},
              [3, 10], noise(30, 136))
+    for name, config in OTHERS.items():
+        if "scheme" not in config:
+            case(f"{name}_absmean", {**config, **group(8), **ABSMEAN}, [2, 11], noise(22, 130))
+        case(f"{name}_percentile", {**config, **group(20), **percentile(75)}, [2, 30],
+             noise(60, 132))
 
 
 def threshold(value):
@@ -405,6 +445,8 @@ def outliers():
          {"outlier_dtype": "F16", "outlier_values": "ff7b0000"})
     spiked = [v * (9 if i % 17 in (3, 11) else 1) for i, v in enumerate(noise(17 * 12, 140))]
     for name, config in {**INTEGERS, "base3": BASE3}.items():
+        if config.get("scheme") == "offset":
+            continue
         case(f"{name}_outliers_none", {**config, **TOKEN, **threshold(100)}, [3, 5],
              noise(15, 141), "the definition; no outlier, nothing kept apart")
         case(f"{name}_outliers_rank_1", {**config, **TOKEN, **threshold(1)}, [9], noise(9, 142))
@@ -416,6 +458,9 @@ def outliers():
              {"outlier_columns": [0, 1, 2]})
         case(f"{name}_outliers_zero_row", {**config, **TOKEN, **threshold(6)}, [3, 3],
              [7, 1, -2, 0, 0, 0, 8, 0, 0])
+    for name, config in OTHERS.items():
+        if config.get("scheme") != "offset":
+            case(f"{name}_outliers", {**config, **TOKEN, **threshold(6)}, [3, 17], spiked[:51])
     case("int8_outliers_rough", {**INT8, **TOKEN, **threshold(1.75)}, [5, 33], rough(165, 143),
          "the definition; values kept apart are rounded to float16")
     case("int8_outliers_percentile", {**INT8, **TOKEN, **threshold(2), **percentile(80)},
@@ -426,6 +471,6 @@ def outliers():
 
 
 def add():
-    for cases in (ternary_by_hand, int8_by_hand, int4_by_hand, extremes, ranges, ggml, base3,
+    for cases in (ternary_by_hand, int8_by_hand, int4_by_hand, bit_streams_by_hand, extremes, ranges, ggml, base3,
                   roundings, stochastic, scale_rules, outliers):
         cases()

@@ -44,8 +44,38 @@ def stored_scales(case):
     return bits(case["scales"]).view(np.uint8)
 
 
-def keeps_outliers(case):
-    return float(case["config"].get("outlier_threshold", 0)) > 0
+def stored_offsets(case):
+    """The same of the offsets."""
+    if "offset_bytes" in case:
+        return np.frombuffer(bytes.fromhex(case["offset_bytes"]), np.uint8)
+    return bits(case.get("offsets", [])).view(np.uint8)
+
+
+def tensor_scale(case):
+    """In a list, or none."""
+    return bits([case["tensor_scale"]] if "tensor_scale" in case else []).view(
+        np.float32).tolist()
+
+
+def further_parts(case):
+    """The parts besides codes, scales and zero points."""
+    parts = {}
+    if case.get("outlier_columns"):
+        parts["outlier_columns"] = np.array(case["outlier_columns"], np.uint32)
+        parts["outlier_values"] = np.frombuffer(
+            bytes.fromhex(case["outlier_values"]),
+            np.float16 if case["outlier_dtype"] == "F16" else np.uint16)
+    if "offsets" in case:
+        parts["offsets"] = stored_offsets(case)
+    if "tensor_scale" in case:
+        parts["tensor_scale"] = np.array(tensor_scale(case), np.float32)
+    return parts
+
+
+def has_parts_of_its_own(case):
+    """For which quantize_into has no arrays."""
+    return (float(case["config"].get("outlier_threshold", 0)) > 0
+            or any(len(part) for part in further_parts(case).values()))
 
 
 def check_values(found, case):
@@ -67,6 +97,10 @@ def check(tensor, case):
     assert tensor.codes.tobytes().hex() == case["packed"]
     assert tensor.scales.view(np.uint32).tolist() == bits(case["scales"]).tolist()
     assert tensor.scale_data.tolist() == stored_scales(case).tolist()
+    offsets = bits(case.get("offsets", []))
+    assert tensor.offsets.view(np.uint32).tolist() == offsets.tolist()
+    assert tensor.offset_data.tobytes() == stored_offsets(case).tobytes()
+    assert tensor_scale(case) == ([] if tensor.tensor_scale is None else [tensor.tensor_scale])
     assert tensor.zero_points.tolist() == case["zero_points"]
     assert tensor.outlier_columns.tolist() == case.get("outlier_columns", [])
     assert tensor.outlier_dtype == case.get("outlier_dtype")
@@ -106,8 +140,8 @@ def test_quantize_into(case):
     def quantize():
         bq.quantize_into(source(case), codes, scales, zero_points, dtype=case["dtype"], **config)
 
-    if keeps_outliers(case):
-        with pytest.raises(bq.InvalidArgumentError, match="outlier"):
+    if has_parts_of_its_own(case):
+        with pytest.raises(bq.InvalidArgumentError, match="outlier|offsets|tensor_scale"):
             quantize()
         return
     assert bq.quantized_sizes(case["shape"], **config) == (
@@ -138,24 +172,18 @@ def test_batches(context):
 def test_from_parts(case):
     zero_points = np.array(case["zero_points"], np.int8)
     packed = np.frombuffer(bytes.fromhex(case["packed"]), np.uint8)
-
-    outliers = {}
-    if case.get("outlier_columns"):
-        values = np.frombuffer(bytes.fromhex(case["outlier_values"]),
-                               np.float16 if case["outlier_dtype"] == "F16" else np.uint16)
-        outliers = {"outlier_columns": np.array(case["outlier_columns"], np.uint32),
-                    "outlier_values": values}
+    further = further_parts(case)
     parts = {"codes": packed, "scales": stored_scales(case), "zero_points": zero_points}
-    check(bq.QuantizedTensor.from_parts({**parts, **outliers}, shape=case["shape"],
+    check(bq.QuantizedTensor.from_parts({**parts, **further}, shape=case["shape"],
                                         **case["config"]), case)
-    if not outliers:
+    if not any(part.size for part in further.values()):
         check(bq.QuantizedTensor.from_packed(*parts.values(), shape=case["shape"],
                                              **case["config"]), case)
 
 
 @by_name("quantize.json")
 def test_from_codes(case):
-    if keeps_outliers(case):
+    if has_parts_of_its_own(case):
         return
     if "codes" not in case:
         with pytest.raises(bq.UnsupportedError, match=case["config"]["format"]):

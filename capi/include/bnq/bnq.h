@@ -702,6 +702,8 @@ typedef struct bnq_array {
  *                  or 32: int3's -4, -3, .., 3 are 88 C6 FA
  *   binary         bit j mod 8 of byte j / 8: 1 for +1, 0 for -1
  *   nf4, fp4       the high half of byte j / 2 for even j, the low one for odd
+ *   e2m1           bits 4 (j mod 2) and up of byte j / 2
+ *   e4m3, e5m2     byte j
  *   f16, bf16      bytes 2j and 2j + 1, little-endian
  * and what is left of a row's last byte is 0 (nf4, fp4: the code of value 0).
  *
@@ -751,7 +753,7 @@ BNQ_API bnq_status bnq_quantized_sizes(const bnq_config* config, int32_t rank,
  * for the float32 scales where they are stored otherwise, and for outliers).
  * *out_tensor receives a tensor that borrows the buffers, which must outlive
  * it; out_tensor may be NULL, but not with outliers, whose number depends on
- * the data. The buffers are written even if the call fails. Since 0.1. */
+ * the data, nor with offsets or a tensor scale, which are the tensor's own. The buffers are written even if the call fails. Since 0.1. */
 BNQ_API bnq_status bnq_quantize(bnq_context* context, const bnq_config* config,
                                 const bnq_array* source, uint8_t* codes,
                                 uint64_t code_bytes, void* scales,
@@ -843,6 +845,10 @@ BNQ_API bnq_status bnq_tensor_part(const bnq_tensor* tensor, int32_t part,
  * count is their number (INVALID_ARGUMENT otherwise). Since 0.1. */
 BNQ_API bnq_status bnq_tensor_read_scales(const bnq_tensor* tensor,
                                           float* scales, uint64_t count);
+/* The same of the offsets of BNQ_SCHEME_OFFSET, of which others have 0. Since
+ * 0.1. */
+BNQ_API bnq_status bnq_tensor_read_offsets(const bnq_tensor* tensor,
+                                           float* offsets, uint64_t count);
 /* How many float16 or bfloat16 scales are at the ends of what their type holds,
  * because the scale was beyond; 0 for NULL. Since 0.1. */
 BNQ_API uint64_t bnq_tensor_saturated_scales(const bnq_tensor* tensor);

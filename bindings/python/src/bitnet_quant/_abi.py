@@ -62,7 +62,9 @@ PART_SCALES = 2
 PART_ZERO_POINTS = 3
 PART_OUTLIER_COLUMNS = 4
 PART_OUTLIER_VALUES = 5
-NUM_PARTS = 5
+PART_OFFSETS = 6
+PART_TENSOR_SCALE = 7
+NUM_PARTS = 7
 OVERFLOW_ERROR = 0
 OVERFLOW_SATURATE = 1
 OVERFLOW_KEEP = 2
@@ -271,6 +273,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_tensor_config": (status, [_tensor, POINTER(_config)]),
     "bnq_tensor_part": (status, [_tensor, i32, POINTER(bnq_part)]),
     "bnq_tensor_read_scales": (status, [_tensor, _f32p, u64]),
+    "bnq_tensor_read_offsets": (status, [_tensor, _f32p, u64]),
     "bnq_tensor_saturated_scales": (u64, [_tensor]),
     "bnq_dynamic_map": (_f32p, []),
     "bnq_tensor_bytes": (u64, [_tensor]),

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from typing import Any, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -51,13 +51,13 @@ class QuantizedTensor:
         `zero_points` show and of the sizes `quantized_sizes` gives.
 
         scales: float32, float16 or, for bfloat16, uint16, as the option scale_dtype
-            says; or, for every kind of scales, their bytes as uint8. None where the
-            format has no scales.
+            says; or, for every kind of scales (those of 8 bits are nothing else),
+            their bytes as uint8. None where the format has no scales.
         copy: with False the tensor uses the arrays' memory and keeps them alive; they
             must not be written to any more.
 
         InvalidArgumentError names the first code, scale or zero point that cannot
-        be. Outliers are further parts: see from_parts.
+        be. Outliers, offsets and a tensor's scale are further parts: see from_parts.
         """
         parts = {"codes": codes, "scales": scales, "zero_points": zero_points}
         return cls.from_parts(parts, shape=shape, config=config, copy=copy, context=context,
@@ -69,8 +69,10 @@ class QuantizedTensor:
                    context: Optional[contexts.Context] = None, **options: OptionValue
                    ) -> QuantizedTensor:
         """A tensor from its parts by name, as `parts` shows them: those of from_packed,
-        and with outliers "outlier_columns" (uint32, ascending) and "outlier_values"
-        (float16, or bfloat16 in uint16). Parts that are missing or None have no bytes.
+        with outliers "outlier_columns" (uint32, ascending) and "outlier_values"
+        (float16, or bfloat16 in uint16), for the scheme offset "offsets", stored as the
+        scales are, and with scale_dtype "e4m3" "tensor_scale" (one float32). Parts that
+        are missing or None have no bytes.
 
         InvalidArgumentError names the part and index of what cannot be.
         """
@@ -84,8 +86,8 @@ class QuantizedTensor:
             if array is None:
                 continue
             array = borrow(array, name, native=_part_type(known[name], array, config), copy=copy)
-            if known[name] == _abi.PART_SCALES:
-                array = _aligned(array, copy)
+            if known[name] in (_abi.PART_SCALES, _abi.PART_OFFSETS, _abi.PART_TENSOR_SCALE):
+                array = _aligned(array, name, copy)
             arrays.append(array)
             halves = known[name] == _abi.PART_OUTLIER_VALUES
             structs.append(_abi.bnq_part(
@@ -151,7 +153,7 @@ class QuantizedTensor:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of codes, scales, zero points and outliers together."""
+        """Bytes of all parts together."""
         return int(library().bnq_tensor_bytes(self._handle))
 
     @property
@@ -162,12 +164,14 @@ class QuantizedTensor:
     @property
     def parts(self) -> dict[str, np.ndarray[Any, Any]]:
         """What it is made of, by name: codes, scales as they are stored, zero points,
-        outlier columns and their values; without those of no bytes. from_parts makes
-        the same tensor of them."""
+        outlier columns and their values, offsets, the tensor's scale; without those of
+        no bytes. from_parts makes the same tensor of them."""
         native: dict[int, Any] = {_abi.PART_CODES: np.uint8, _abi.PART_SCALES: np.uint8,
                                   _abi.PART_ZERO_POINTS: np.int8,
                                   _abi.PART_OUTLIER_COLUMNS: np.uint32,
-                                  _abi.PART_OUTLIER_VALUES: holder(self.outlier_dtype or "F16")}
+                                  _abi.PART_OUTLIER_VALUES: holder(self.outlier_dtype or "F16"),
+                                  _abi.PART_OFFSETS: np.uint8,
+                                  _abi.PART_TENSOR_SCALE: np.float32}
         views = {name: self._view(number, native[number])
                  for number, name in _part_names().items()}
         return {name: array for name, array in views.items() if array.size}
@@ -183,21 +187,35 @@ class QuantizedTensor:
         """The scales, float32, however they are stored (a view where that is as
         float32): one for the tensor; for each channel, token or block; or for each
         row its groups in order. Empty for formats without scales."""
-        config = self.config
-        if dtype_name(config.scale_dtype) == "F32" and not config.double_quant:
-            return self.scale_data.view(np.float32)
-        scales = np.empty(self._part(_abi.PART_SCALES).count, np.float32)
-        library().bnq_tensor_read_scales(self._handle, pointer(scales, ctypes.c_float),
-                                         scales.size)
-        return read_only(scales)
+        return self._floats(_abi.PART_SCALES, library().bnq_tensor_read_scales)
 
     @property
     def scale_data(self) -> np.ndarray[Any, Any]:
-        """The scales as they are stored, uint8: float32, float16 or bfloat16, or
-        double quantized: n codes of 8 bits, zeros up to a multiple of 4 bytes, then as
-        float32 the greatest |scale - offset| of each 256 scales, and the offset:
+        """The scales as they are stored, uint8: float32, float16 or bfloat16; of 8 bits,
+        e8m0 or, as multiples of tensor_scale, e4m3; or double quantized: n codes of 8
+        bits, zeros up to a multiple of 4 bytes, then as float32 the greatest
+        |scale - offset| of each 256 scales, and the offset:
         scale i = dynamic_map()[code i] * greatest[i / 256] + offset."""
         return self._view(_abi.PART_SCALES, np.uint8)
+
+    @property
+    def tensor_scale(self) -> Optional[float]:
+        """What scales of the scale_dtype "e4m3" are multiples of (`scales` are the
+        products); None with others, and without any."""
+        values = self._view(_abi.PART_TENSOR_SCALE, np.float32)
+        return float(values[0]) if values.size else None
+
+    @property
+    def offsets(self) -> np.ndarray[Any, Any]:
+        """What the values of the scheme "offset" start from, float32, one for each
+        scale, however they are stored (a view where that is as float32); empty for
+        other schemes."""
+        return self._floats(_abi.PART_OFFSETS, library().bnq_tensor_read_offsets)
+
+    @property
+    def offset_data(self) -> np.ndarray[Any, Any]:
+        """The offsets as they are stored, uint8, in the same way as the scales."""
+        return self._view(_abi.PART_OFFSETS, np.uint8)
 
     @property
     def saturated_scales(self) -> int:
@@ -236,6 +254,15 @@ class QuantizedTensor:
         part = _abi.bnq_part()
         library().bnq_tensor_part(self._handle, number, ctypes.byref(part))
         return part
+
+    def _floats(self, number: int, read: Callable[..., Any]) -> np.ndarray[Any, Any]:
+        """Scales or offsets: where they are float32, or as `read` makes them so."""
+        part = self._part(number)
+        if part.dtype == dtype_id("F32"):
+            return self._view(number, np.float32)
+        values = np.empty(part.count, np.float32)
+        read(self._handle, pointer(values, ctypes.c_float), values.size)
+        return read_only(values)
 
     def _view(self, number: int, kind: Any) -> np.ndarray[Any, Any]:
         part, native = self._part(number), np.dtype(kind)
@@ -354,8 +381,8 @@ def quantize_into(source: np.ndarray[Any, Any], codes: np.ndarray[Any, Any],
     """Quantizes into the caller's arrays, one-dimensional, of the sizes
     `quantized_sizes` gives: codes uint8, scales as in QuantizedTensor.from_packed,
     zero points int8; None for what there is none of. They are written even if it
-    fails. InvalidArgumentError with outliers, whose number depends on the data:
-    `quantize` and `quantize_batch` take these."""
+    fails. InvalidArgumentError with outliers, whose number depends on the data, and
+    with offsets or a tensor's scale: `quantize` and `quantize_batch` take these."""
     config = as_config(config, options)
     array = ArrayArgument(source, "source", dtype=dtype, copy=copy)
     sizes = quantized_sizes(array.shape, config)
@@ -363,7 +390,7 @@ def quantize_into(source: np.ndarray[Any, Any], codes: np.ndarray[Any, Any],
     if scales is not None or sizes.scale_bytes:
         native = _scale_type(scales, config)
         scales = _aligned(output(
-            scales, "scales", (sizes.scale_bytes // native.itemsize,), native))
+            scales, "scales", (sizes.scale_bytes // native.itemsize,), native), "scales")
     if zero_points is not None or sizes.zero_points:
         zero_points = output(zero_points, "zero_points", (sizes.zero_points,), np.dtype(np.int8))
     library().bnq_quantize(contexts.handle(context), config._handle, array,
@@ -404,16 +431,19 @@ def _scale_type(scales: Any, config: Config) -> np.dtype[Any]:
     """The dtype of an array of stored scales: their own, or that of bytes."""
     if config.double_quant or getattr(scales, "dtype", None) == np.uint8:
         return np.dtype(np.uint8)
-    return holder(dtype_name(config.scale_dtype))
+    # Those of 8 bits are no types of the library's by these names.
+    return np.dtype({"f32": np.float32, "f16": np.float16, "bf16": np.uint16}.get(
+        str(config.scale_dtype), np.uint8))
 
 
-def _aligned(scales: np.ndarray[Any, Any], copy: bool = False) -> np.ndarray[Any, Any]:
-    """`scales`, at an address where the library reads and writes them."""
-    if scales.nbytes and scales.ctypes.data % 4:
+def _aligned(array: np.ndarray[Any, Any], name: str, copy: bool = False
+             ) -> np.ndarray[Any, Any]:
+    """`array`, at an address where the library reads and writes numbers."""
+    if array.nbytes and array.ctypes.data % 4:
         if not copy:
-            raise ValueError("scales is not aligned to 4 bytes")
-        scales = scales.copy()
-    return scales
+            raise ValueError(f"{name} is not aligned to 4 bytes")
+        array = array.copy()
+    return array
 
 
 def _part_names() -> dict[int, str]:
@@ -424,12 +454,12 @@ def _part_names() -> dict[int, str]:
 
 def _part_type(number: int, array: Any, config: Config) -> np.dtype[Any]:
     """The dtype of an array that is given as a part."""
-    if number == _abi.PART_SCALES:
+    if number in (_abi.PART_SCALES, _abi.PART_OFFSETS):
         return _scale_type(array, config)
     if number == _abi.PART_OUTLIER_VALUES:
         is_bf16 = getattr(array, "dtype", None) == np.uint16
         return np.dtype(np.uint16 if is_bf16 else np.float16)
-    return np.dtype({_abi.PART_ZERO_POINTS: np.int8,
+    return np.dtype({_abi.PART_ZERO_POINTS: np.int8, _abi.PART_TENSOR_SCALE: np.float32,
                      _abi.PART_OUTLIER_COLUMNS: np.uint32}.get(number, np.uint8))
 
 
