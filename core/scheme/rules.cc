@@ -46,6 +46,20 @@ float PowerOfTwoScale(const Format& format, Range range, float scale) {
   return PowerOfTwo(e - 1 - greatest);
 }
 
+// A scale that was rounded up may let the greatest code overflow: then the next
+// lower one of the type.
+float Bounded(float scale, double most, ScaleDType dtype) {
+  if (std::fabs(static_cast<double>(scale)) * most <= FLT_MAX) return scale;
+  if (dtype == ScaleDType::kE8M0) return scale * 0.5f;
+  return F32FromBF16(static_cast<uint16_t>(BF16FromF32(scale) - 1));
+}
+float Bounded(const Format& format, CodeRange codes, int32_t zero_point,
+              float scale, ScaleDType dtype) {
+  // Nearly always, whatever the format is.
+  if (std::fabs(scale) <= FLT_MAX / 65536.0f) return scale;
+  return Bounded(scale, GreatestValue(format, codes, zero_point), dtype);
+}
+
 }  // namespace
 
 void CheckSupported(const Format& format, const Config& config) {
@@ -63,9 +77,10 @@ void CheckSupported(const Format& format, const Config& config) {
     Unsupported(format, "scale_rule", "it has no scales");
   }
   if (v.scale_rule == ScaleRule::kAbsMean &&
-      (asymmetric || !format.Has(kInteger))) {
+      (asymmetric || !(format.Has(kInteger) || format.Has(kSigns)))) {
     Unsupported(format, "scale_rule = absmean",
-                "it takes an integer format and scheme = symmetric");
+                "it takes an integer format, or binary, and scheme = "
+                "symmetric");
   }
   if (v.symmetric_range != SymmetricRange::kNarrow) {
     if (!format.Has(kFullRanges)) {
@@ -233,7 +248,9 @@ void ParamsOf(const Format& format, const Variant& variant, Range* ranges,
       return;
     case ScaleDType::kE8M0:
       for (size_t i = 0; i < count; ++i) {
-        out[i].scale = PowerOfTwoScale(format, ranges[i], out[i].scale);
+        out[i].scale = Bounded(
+            format, codes, out[i].zero_point,
+            PowerOfTwoScale(format, ranges[i], out[i].scale), variant.scale_dtype);
       }
       return;
     case ScaleDType::kF16:
@@ -245,13 +262,8 @@ void ParamsOf(const Format& format, const Variant& variant, Range* ranges,
     if (variant.scheme == Scheme::kOffset) {
       out[i].offset = RoundOffset(out[i].offset, variant.scale_dtype);
     }
-    if (variant.scale_dtype != ScaleDType::kBF16) continue;
-    // A scale that was rounded up may let the greatest code overflow.
-    const double most = GreatestValue(format, codes, out[i].zero_point);
-    if (std::fabs(static_cast<double>(out[i].scale)) * most > FLT_MAX) {
-      const uint16_t bits = BF16FromF32(out[i].scale);
-      out[i].scale = F32FromBF16(static_cast<uint16_t>(bits - 1));
-    }
+    out[i].scale = Bounded(format, codes, out[i].zero_point, out[i].scale,
+                           variant.scale_dtype);
   }
 }
 
@@ -275,6 +287,10 @@ float RoundOffset(float offset, ScaleDType dtype) {
         std::min(std::max(offset, -kGreatestBF16), kGreatestBF16)));
   }
   return offset;
+}
+
+float RoundGivenScale(float scale, ScaleDType dtype, double most) {
+  return Bounded(RoundScale(scale, dtype), most, dtype);
 }
 
 float RoundScale(float scale, ScaleDType dtype) {

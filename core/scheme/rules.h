@@ -31,6 +31,9 @@ void ParamsOf(const Format& format, const Variant& variant, Range* ranges,
 // for 0. Powers of two are the next one up. What is stored together is left as
 // it is (StoreScales).
 float RoundScale(float scale, ScaleDType dtype);
+// The same of a scale of which `most` are finite, and remain so: where it was
+// rounded up too far it is the next lower one.
+float RoundGivenScale(float scale, ScaleDType dtype, double most);
 // The nearest offset that the type holds, never infinite.
 float RoundOffset(float offset, ScaleDType dtype);
 // The greatest magnitude of a value of scale 1.

@@ -93,7 +93,7 @@ Range PercentileRange(const Context& context, const Config& config,
                       const Segment& segment, const float* values) {
   const uint64_t n = segment.count();
   const double p = config.percentile();
-  if (config.scheme() == Scheme::kAsymmetric) {
+  if (config.scheme() != Scheme::kSymmetric) {
     const uint64_t tail = std::min((n - PercentOf(p, n)) / 2, n - 1);
     return {ValueOfRank(context, segment, values, tail, false),
             ValueOfRank(context, segment, values, n - 1 - tail, false)};

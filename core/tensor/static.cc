@@ -36,7 +36,7 @@ float UsableGivenScale(const Config& config, const Format& format,
          ", must be 0, or at least ", FLT_MIN, " and so that ", steps,
          " of it are finite", may_be_negative ? "" : ", and not negative");
   }
-  return RoundScale(scale, config.scale_dtype());
+  return RoundGivenScale(scale, config.scale_dtype(), steps);
 }
 
 // On the context's threads.

@@ -2,8 +2,9 @@
 
 SPDX-License-Identifier: MIT
 """
-from common import (BASE3, BF16, F16, FP4, INT4, INT4_ASYMMETRIC, INT8, INT8_ASYMMETRIC, NF4,
-                    TENSOR, TERNARY, TOKEN, block, channel, group, noise)
+from common import (BASE3, BF16, BINARY, E2M1, E4M3, E5M2, F16, FP4, INT2, INT3, INT4,
+                    INT4_ASYMMETRIC, INT5, INT6, INT8, INT8_ASYMMETRIC, NF4, TENSOR, TERNARY,
+                    TOKEN, block, channel, group, noise)
 from definitions import F32
 
 BAD = "invalid argument"
@@ -44,6 +45,14 @@ def non_finite():
         refused("int4_nan", {**INT4, **group(3)}, [4, 5], spoilt(16, "nan"), 16),
         refused("nf4_infinity", {**NF4, **block(8)}, [4, 5], spoilt(17, "inf"), 17),
         refused("fp4_nan", {**FP4, **block(8)}, [4, 5], spoilt(18, "nan"), 18),
+        refused("int3_nan", {**INT3, **group(3)}, [4, 5], spoilt(16, "nan"), 16),
+        refused("binary_nan", {**BINARY, **group(3)}, [4, 5], spoilt(17, "nan"), 17),
+        refused("e2m1_infinity", {**E2M1, **group(8), "scale_dtype": "e8m0"}, [4, 5],
+                spoilt(18, "-inf"), 18),
+        refused("e4m3_nan", {**E4M3, **channel(1), "saturate": "off"}, [4, 5],
+                spoilt(19, "nan"), 19),
+        refused("offset_infinity", {**INT4, **group(8), "scheme": "offset"}, [4, 5],
+                spoilt(12, "inf"), 12),
         refused("base3_infinity", {**BASE3, **TOKEN}, [4, 5], spoilt(19, "-inf"), 19),
         refused("percentile_nan", {**INT8, **TOKEN, "scale_rule": "percentile"}, [4, 5],
                 spoilt(12, "nan"), 12),
@@ -65,20 +74,29 @@ def non_finite():
 def combinations():
     """(option, other options, formats) that do not go together."""
     refused = [
-        ("scheme", {"scheme": "asymmetric"}, (TERNARY, NF4, FP4, F16, BF16)),
-        ("rounding", {"rounding": "half_away"}, (NF4, FP4, F16, BF16)),
-        ("rounding", {"rounding": "stochastic"}, (NF4, F16)),
-        ("scale_rule", {"scale_rule": "absmean"}, (NF4, FP4, F16, BF16)),
+        ("scheme", {"scheme": "asymmetric"},
+         (TERNARY, BINARY, NF4, FP4, E2M1, E4M3, E5M2, F16, BF16)),
+        ("scheme", {"scheme": "offset"}, (TERNARY, BINARY, NF4, FP4, E2M1, E4M3, E5M2, F16, BF16)),
+        ("rounding", {"rounding": "half_away"}, (BINARY, NF4, FP4, E2M1, E4M3, E5M2, F16, BF16)),
+        ("rounding", {"rounding": "stochastic"}, (BINARY, NF4, E4M3, F16)),
+        ("scale_rule", {"scale_rule": "absmean"}, (NF4, FP4, E2M1, E4M3, E5M2, F16, BF16)),
         ("scale_rule", {"scale_rule": "absmax"}, (F16, BF16)),
         ("scale_rule", {"scale_rule": "percentile"}, (F16,)),
-        ("symmetric_range", {"symmetric_range": "full"}, (TERNARY, NF4, FP4, F16, BF16)),
-        ("symmetric_range", {"symmetric_range": "extreme"}, (TERNARY, NF4)),
-        ("packing", {"packing": "base3"}, (INT8, INT4, NF4, FP4, F16, BF16)),
+        ("symmetric_range", {"symmetric_range": "full"},
+         (TERNARY, BINARY, NF4, FP4, E2M1, E4M3, F16, BF16)),
+        ("symmetric_range", {"symmetric_range": "extreme"}, (TERNARY, BINARY, NF4, E5M2)),
+        ("packing", {"packing": "base3"}, (INT8, INT4, INT2, BINARY, NF4, FP4, E2M1, F16, BF16)),
+        ("saturate", {"saturate": "off"},
+         (TERNARY, BINARY, INT8, INT3, NF4, FP4, E2M1, F16, BF16)),
+        ("scale_dtype", {"scale_dtype": "e8m0"}, (BINARY, F16, BF16)),
+        ("scale_dtype", {"scale_dtype": "e4m3"}, (F16, BF16)),
         ("scale_dtype", {"scale_dtype": "f16"}, (F16, BF16)),
         ("scale_dtype", {"scale_dtype": "bf16"}, (F16,)),
         ("double_quant", {"double_quant": "on"}, (F16, BF16)),
-        ("non_finite", {"non_finite": "keep"}, (TERNARY, INT8, INT4, NF4, FP4)),
-        ("outlier_threshold", {**TOKEN, "outlier_threshold": "6"}, (NF4, FP4, F16, BF16)),
+        ("non_finite", {"non_finite": "keep"},
+         (TERNARY, BINARY, INT8, INT6, INT5, INT4, INT3, INT2, NF4, FP4, E2M1, E4M3, E5M2)),
+        ("outlier_threshold", {**TOKEN, "outlier_threshold": "6"},
+         (BINARY, NF4, FP4, E2M1, E4M3, F16, BF16)),
     ]
     out = []
     for option, others, formats in refused:
@@ -98,7 +116,22 @@ def combinations():
         out.append(error(f"extreme_{rule}",
                          {**INT4, "symmetric_range": "extreme", "scale_rule": rule},
                          [6], SIX, UNSUPPORTED, "symmetric_range"))
-    for dtype in ("f16", "bf16"):
+    for scheme in ("asymmetric", "offset"):
+        for name, others in (("absmean", {"scale_rule": "absmean"}),
+                             ("full", {"symmetric_range": "full"})):
+            out.append(error(f"int3_{scheme}_{name}", {**INT3, "scheme": scheme, **others}, [6],
+                             SIX, UNSUPPORTED, next(iter(others))))
+    for dtype in ("e8m0", "e4m3"):
+        out.append(error(f"offset_with_{dtype}", {**INT4, "scheme": "offset",
+                                                  "scale_dtype": dtype},
+                         [6], SIX, UNSUPPORTED, "scheme = offset"))
+    out.append(error("offset_with_outliers",
+                     {**INT8, **TOKEN, "scheme": "offset", "outlier_threshold": "6"}, [6], SIX,
+                     UNSUPPORTED, "scheme = offset"))
+    out.append(error("extreme_e8m0", {**INT4, "symmetric_range": "extreme",
+                                      "scale_dtype": "e8m0"},
+                     [6], SIX, UNSUPPORTED, "scale_dtype = e8m0"))
+    for dtype in ("f16", "bf16", "e8m0", "e4m3"):
         out.append(error(f"double_quant_of_{dtype}", {**NF4, "double_quant": "on",
                                                       "scale_dtype": dtype},
                          [6], SIX, UNSUPPORTED, "double_quant"))
@@ -150,6 +183,8 @@ def bad_values():
         bad("outlier_threshold_no_number", {"outlier_threshold": "six"}, "six"),
         bad("double_quant_beyond", {"double_quant": "2"}, "double_quant"),
         bad("rounding_beyond", {"rounding": "7"}, "rounding"),
+        bad("unknown_saturate", {"saturate": "yes"}, "saturate"),
+        bad("scale_dtype_beyond", {"scale_dtype": "5"}, "scale_dtype"),
     ]
 
 
@@ -193,16 +228,21 @@ TEXTS = {  # name: (text, what it becomes)
         "format=int8,granularity=group,group_size=128,axis=0,scheme=symmetric,clip=0,"
         "non_finite=error,rounding=half_even,seed=0,scale_rule=default,percentile=99.9,"
         "symmetric_range=narrow,scale_dtype=f32,double_quant=off,packing=default,"
-        "outlier_threshold=0", "format=int8"),
+        "outlier_threshold=0,saturate=on", "format=int8"),
     "every_option": (
-        "outlier_threshold=6.5,packing=base3,double_quant=on,scale_dtype=bf16,"
+        "saturate=off,outlier_threshold=6.5,packing=base3,double_quant=on,scale_dtype=bf16,"
         "symmetric_range=extreme,percentile=97.25,scale_rule=percentile,seed=7,"
         "rounding=stochastic,non_finite=keep,clip=0.5,scheme=asymmetric,axis=-1,"
         "group_size=32,granularity=block,format=nf4",
         "format=nf4,granularity=block,group_size=32,axis=-1,scheme=asymmetric,clip=0.5,"
         "non_finite=keep,rounding=stochastic,seed=7,scale_rule=percentile,percentile=97.25,"
         "symmetric_range=extreme,scale_dtype=bf16,double_quant=on,packing=base3,"
-        "outlier_threshold=6.5"),
+        "outlier_threshold=6.5,saturate=off"),
+    "offsets": ("int3,scheme=2,group_size=32", "format=int3,group_size=32,scheme=offset"),
+    "powers_of_two": ("e2m1,group_size=32,scale_dtype=e8m0",
+                      "format=e2m1,group_size=32,scale_dtype=e8m0"),
+    "small_scales": ("E4M3,scale_dtype=e4m3,saturate=off",
+                     "format=e4m3,scale_dtype=e4m3,saturate=off"),
     "numbers_for_names": ("format=3,granularity=4,rounding=6,double_quant=1",
                           "format=int4,granularity=block,rounding=stochastic,double_quant=on"),
     "the_last_of_several": ("format=int8,group_size=32,format=int4,group_size=64",
