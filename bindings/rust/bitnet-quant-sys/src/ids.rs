@@ -104,6 +104,22 @@ pub const BNQ_FORMAT_FP4: i32 = 5;
 pub const BNQ_FORMAT_F16: i32 = 6;
 /// bfloat16; no scales.
 pub const BNQ_FORMAT_BF16: i32 = 7;
+/// 2-bit integers.
+pub const BNQ_FORMAT_INT2: i32 = 8;
+/// 3-bit integers.
+pub const BNQ_FORMAT_INT3: i32 = 9;
+/// 5-bit integers.
+pub const BNQ_FORMAT_INT5: i32 = 10;
+/// 6-bit integers.
+pub const BNQ_FORMAT_INT6: i32 = 11;
+/// One bit: the sign.
+pub const BNQ_FORMAT_BINARY: i32 = 12;
+/// 4-bit floating point of OCP.
+pub const BNQ_FORMAT_E2M1: i32 = 13;
+/// 8-bit floating point of OCP, 3 mantissa bits.
+pub const BNQ_FORMAT_E4M3: i32 = 14;
+/// 8-bit floating point of OCP, 2 mantissa bits.
+pub const BNQ_FORMAT_E5M2: i32 = 15;
 
 /// Property: bits of one packed code, in the default packing.
 pub const BNQ_FORMAT_CODE_BITS: i32 = 1;
@@ -174,6 +190,8 @@ pub const BNQ_OPT_DOUBLE_QUANT: i32 = 14;
 pub const BNQ_OPT_PACKING: i32 = 15;
 /// float: columns with some |x| at or above it are outliers; 0 for none.
 pub const BNQ_OPT_OUTLIER_THRESHOLD: i32 = 16;
+/// int: of e4m3 and e5m2, 1 takes what is beyond their greatest value for it.
+pub const BNQ_OPT_SATURATE: i32 = 17;
 
 /// One scale for the tensor.
 pub const BNQ_GRANULARITY_TENSOR: i32 = 0;
@@ -189,6 +207,8 @@ pub const BNQ_GRANULARITY_BLOCK: i32 = 4;
 pub const BNQ_SCHEME_SYMMETRIC: i32 = 0;
 /// value = (code - zero point) * scale.
 pub const BNQ_SCHEME_ASYMMETRIC: i32 = 1;
+/// value = code * scale + offset, codes from 0 on.
+pub const BNQ_SCHEME_OFFSET: i32 = 2;
 /// Refuse NaN and infinity.
 pub const BNQ_NON_FINITE_ERROR: i32 = 0;
 /// Count NaN and infinity as 0.
@@ -197,7 +217,7 @@ pub const BNQ_NON_FINITE_ZERO: i32 = 1;
 pub const BNQ_NON_FINITE_KEEP: i32 = 2;
 /// Packed codes, U8.
 pub const BNQ_PART_CODES: i32 = 1;
-/// Scales: F32, F16 or BF16; U8 where they are double quantized.
+/// Scales: F32, F16, BF16, F8_E8M0 or F8_E4M3; U8 where they are double quantized.
 pub const BNQ_PART_SCALES: i32 = 2;
 /// Zero points, I8.
 pub const BNQ_PART_ZERO_POINTS: i32 = 3;
@@ -205,8 +225,12 @@ pub const BNQ_PART_ZERO_POINTS: i32 = 3;
 pub const BNQ_PART_OUTLIER_COLUMNS: i32 = 4;
 /// Values of the outlier columns, F16 or BF16.
 pub const BNQ_PART_OUTLIER_VALUES: i32 = 5;
+/// Offsets, as the scales.
+pub const BNQ_PART_OFFSETS: i32 = 6;
+/// What scales of E4M3 are multiples of, one F32.
+pub const BNQ_PART_TENSOR_SCALE: i32 = 7;
 /// The number of parts.
-pub const BNQ_NUM_PARTS: i32 = 5;
+pub const BNQ_NUM_PARTS: i32 = 7;
 /// Fail where a dequantized value overflows the output's type.
 pub const BNQ_OVERFLOW_ERROR: i32 = 0;
 /// Write the type's greatest number instead.
@@ -249,6 +273,10 @@ pub const BNQ_SCALE_DTYPE_F32: i32 = 0;
 pub const BNQ_SCALE_DTYPE_F16: i32 = 1;
 /// Scales stored as bfloat16.
 pub const BNQ_SCALE_DTYPE_BF16: i32 = 2;
+/// Scales stored as powers of two, 8 bits.
+pub const BNQ_SCALE_DTYPE_E8M0: i32 = 3;
+/// Scales stored as OCP FP8, times a float32 for the tensor.
+pub const BNQ_SCALE_DTYPE_E4M3: i32 = 4;
 /// The format's own packing.
 pub const BNQ_PACKING_DEFAULT: i32 = 0;
 /// Ternary at 1.6 bits: five codes to a byte.

@@ -391,6 +391,10 @@ extern "C" {
     pub fn bnq_tensor_read_scales(
         tensor: *const bnq_tensor, scales: *mut f32, count: u64,
     ) -> bnq_status;
+    /// The offsets as float32, however they are stored.
+    pub fn bnq_tensor_read_offsets(
+        tensor: *const bnq_tensor, offsets: *mut f32, count: u64,
+    ) -> bnq_status;
     /// Number of 16-bit scales at the ends of what their type holds; 0 for NULL.
     pub fn bnq_tensor_saturated_scales(tensor: *const bnq_tensor) -> u64;
     /// The 256 values that 8-bit codes of double quantized scales stand for.

@@ -134,6 +134,9 @@ choices! {
         Symmetric = BNQ_SCHEME_SYMMETRIC,
         /// value = (code - zero point) * scale, over the range of the values and 0.
         Asymmetric = BNQ_SCHEME_ASYMMETRIC,
+        /// value = code * scale + offset, stored codes from 0 on, over the range of the
+        /// values alone: MLX's affine mode, ggml's Q4_1.
+        Offset = BNQ_SCHEME_OFFSET,
     }
     /// What NaN and infinity in the input do.
     NonFinite: ConfigOption::NON_FINITE {
@@ -165,22 +168,23 @@ choices! {
     }
     /// What a scale is made from, for the elements that share it.
     ScaleRule: ConfigOption::SCALE_RULE {
-        /// [`Absmean`](ScaleRule::Absmean) for ternary, [`Absmax`](ScaleRule::Absmax)
-        /// for other formats.
+        /// [`Absmean`](ScaleRule::Absmean) for ternary and binary,
+        /// [`Absmax`](ScaleRule::Absmax) for other formats.
         Default = BNQ_SCALE_RULE_DEFAULT,
         /// The greatest |x|; asymmetric: the minimum and the maximum.
         Absmax = BNQ_SCALE_RULE_ABSMAX,
-        /// The mean of |x|; for int8 and int4 2 mean|x| / sqrt(greatest code), the start
-        /// of LSQ. Of symmetric integer formats.
+        /// The mean of |x|; for int8 to int2 2 mean|x| / sqrt(greatest code), the start
+        /// of LSQ. Of symmetric integer formats and binary.
         Absmean = BNQ_SCALE_RULE_ABSMEAN,
         /// The value that the option percentile, in percent, of |x| do not exceed;
-        /// asymmetric: half of the rest is cut at each end.
+        /// asymmetric and offset: half of the rest is cut at each end.
         Percentile = BNQ_SCALE_RULE_PERCENTILE,
         /// The least squared error found by a search, never worse than
         /// [`Absmax`](ScaleRule::Absmax) and [`Default`](ScaleRule::Default).
         Mse = BNQ_SCALE_RULE_MSE,
     }
-    /// The codes and scale of symmetric integers, for q = 127 (int8) or 7 (int4).
+    /// The codes and scale of symmetric integers, for q = 127 (int8), 31, 15, 7, 3
+    /// or 1 (int2).
     SymmetricRange: ConfigOption::SYMMETRIC_RANGE {
         /// Codes -q..q, scale = absmax / q: nothing is clipped.
         Narrow = BNQ_SYMMETRIC_RANGE_NARROW,
@@ -200,6 +204,11 @@ choices! {
         F16 = BNQ_SCALE_DTYPE_F16,
         /// As bfloat16.
         BF16 = BNQ_SCALE_DTYPE_BF16,
+        /// As powers of two, 8 bits (OCP MX).
+        E8M0 = BNQ_SCALE_DTYPE_E8M0,
+        /// As OCP FP8, times an `f32` for the whole tensor (NVFP4); see
+        /// [`tensor_scale`](crate::QuantizedTensor::tensor_scale).
+        E4M3 = BNQ_SCALE_DTYPE_E4M3,
     }
     /// How codes become bytes.
     Packing: ConfigOption::PACKING {

@@ -240,6 +240,11 @@ impl Config {
     pub fn outlier_threshold(&self) -> Result<f64> {
         self.float(ConfigOption::OUTLIER_THRESHOLD)
     }
+
+    /// Whether e4m3 and e5m2 take what is beyond their greatest value for it.
+    pub fn saturate(&self) -> Result<bool> {
+        Ok(self.int(ConfigOption::SATURATE)? != 0)
+    }
 }
 
 impl Clone for Config {
@@ -385,7 +390,7 @@ impl ConfigBuilder {
         self.float(ConfigOption::PERCENTILE, percent)
     }
 
-    /// The codes and scale of symmetric int8 and int4; narrow by default.
+    /// The codes and scale of symmetric integers; narrow by default.
     pub fn symmetric_range(self, range: SymmetricRange) -> ConfigBuilder {
         self.int(ConfigOption::SYMMETRIC_RANGE, range as i64)
     }
@@ -411,6 +416,12 @@ impl ConfigBuilder {
     /// Of integer formats with [`Granularity::Token`].
     pub fn outlier_threshold(self, threshold: f64) -> ConfigBuilder {
         self.float(ConfigOption::OUTLIER_THRESHOLD, threshold)
+    }
+
+    /// Whether [`Format::E4M3`] and [`Format::E5M2`] take what is beyond their greatest
+    /// value for it (the default), instead of for NaN or infinity.
+    pub fn saturate(self, on: bool) -> ConfigBuilder {
+        self.int(ConfigOption::SATURATE, on.into())
     }
 
     /// Any option of the library by its name, and its value by name or number:

@@ -262,6 +262,9 @@ option_type! {
         PACKING = BNQ_OPT_PACKING;
         /// Columns with some |x| at or above it are outliers; 0 for none.
         OUTLIER_THRESHOLD = BNQ_OPT_OUTLIER_THRESHOLD;
+        /// 1 where e4m3 and e5m2 take what is beyond their greatest value for it, 0 where
+        /// for NaN or infinity.
+        SATURATE = BNQ_OPT_SATURATE;
     }
     /// The options of a config that the library has.
     fn options() of BNQ_OPTIONS_CONFIG;

@@ -166,6 +166,22 @@ impl Format {
     pub const F16: Format = Format(sys::BNQ_FORMAT_F16);
     /// bfloat16: no scales, 16 bits a weight.
     pub const BF16: Format = Format(sys::BNQ_FORMAT_BF16);
+    /// 2-bit integers, symmetric (-1..1) or asymmetric (-2..1).
+    pub const INT2: Format = Format(sys::BNQ_FORMAT_INT2);
+    /// 3-bit integers, symmetric (-3..3) or asymmetric (-4..3).
+    pub const INT3: Format = Format(sys::BNQ_FORMAT_INT3);
+    /// 5-bit integers, symmetric (-15..15) or asymmetric (-16..15).
+    pub const INT5: Format = Format(sys::BNQ_FORMAT_INT5);
+    /// 6-bit integers, symmetric (-31..31) or asymmetric (-32..31).
+    pub const INT6: Format = Format(sys::BNQ_FORMAT_INT6);
+    /// One bit: the sign, scale = mean of |x| (BitNet, XNOR-Net).
+    pub const BINARY: Format = Format(sys::BNQ_FORMAT_BINARY);
+    /// 4-bit floating point of OCP (MXFP4, NVFP4): codes 0..15.
+    pub const E2M1: Format = Format(sys::BNQ_FORMAT_E2M1);
+    /// 8-bit floating point of OCP with 3 mantissa bits (FP8); codes are its bits.
+    pub const E4M3: Format = Format(sys::BNQ_FORMAT_E4M3);
+    /// 8-bit floating point of OCP with 2 mantissa bits (FP8); codes are its bits.
+    pub const E5M2: Format = Format(sys::BNQ_FORMAT_E5M2);
 
     pub(crate) fn from_id(id: i32) -> Format {
         Format(id)

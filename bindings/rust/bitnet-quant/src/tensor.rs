@@ -1,7 +1,7 @@
 //! Quantized tensors.
 
 use crate::array::{bytes, ArrayView, Element, Output};
-use crate::choice::{Choice, Granularity, Packing, ScaleDType, Scheme};
+use crate::choice::{Choice, Granularity, Packing, Scheme};
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{check, Result};
@@ -224,7 +224,7 @@ impl QuantizedTensor {
         Granularity::from_option(self.get(ConfigOption::GRANULARITY)?)
     }
 
-    /// Symmetric or asymmetric.
+    /// Symmetric, asymmetric or with offsets.
     pub fn scheme(&self) -> Result<Scheme> {
         Scheme::from_option(self.get(ConfigOption::SCHEME)?)
     }
@@ -237,28 +237,51 @@ impl QuantizedTensor {
     /// The scales as `f32`, however they are stored: borrowed where they are stored so,
     /// else converted in every call.
     pub fn scales(&self) -> Cow<'_, [f32]> {
-        let count = self.raw_part(Part::Scales).count;
-        let data = self.scale_data();
-        // The length, too, in case a newer library has yet another way to store them.
-        if self.has_plain_scales() && data.len() as u64 == 4 * count {
+        self.floats(Part::Scales, sys::bnq_tensor_read_scales)
+    }
+
+    /// What values start from, one for each scale, borrowed or converted as
+    /// [`scales`](QuantizedTensor::scales); none but with [`Scheme::Offset`].
+    pub fn offsets(&self) -> Cow<'_, [f32]> {
+        self.floats(Part::Offsets, sys::bnq_tensor_read_offsets)
+    }
+
+    /// Scales or offsets: where they are `f32`, or as `read` makes them so.
+    fn floats(
+        &self, part: Part,
+        read: unsafe extern "C" fn(*const sys::bnq_tensor, *mut f32, u64) -> sys::bnq_status,
+    ) -> Cow<'_, [f32]> {
+        let raw = self.raw_part(part);
+        if raw.dtype == sys::BNQ_DTYPE_F32 {
             // SAFETY: that many floats, which live as long as the tensor.
-            return Cow::Borrowed(unsafe { ffi::slice(data.as_ptr().cast(), count) });
+            return Cow::Borrowed(unsafe { ffi::slice(raw.data.cast(), raw.count) });
         }
-        let mut out = vec![0.0; length(count)];
-        // SAFETY: a live tensor and a buffer of that many scales.
-        check(unsafe { sys::bnq_tensor_read_scales(self.raw(), out.as_mut_ptr(), count) })
-            .expect("a tensor has as many scales as it says");
+        let mut out = vec![0.0; length(raw.count)];
+        // SAFETY: a live tensor and a buffer of that many numbers.
+        check(unsafe { read(self.raw(), out.as_mut_ptr(), raw.count) })
+            .expect("a tensor has as many as it says");
         Cow::Owned(out)
     }
 
-    /// Whether scales are stored as `f32`, one after the other.
-    fn has_plain_scales(&self) -> bool {
-        let is = |option, value| self.get(option).ok() == Some(value);
-        is(ConfigOption::SCALE_DTYPE, ScaleDType::F32.into())
-            && is(ConfigOption::DOUBLE_QUANT, OptionValue::Int(0))
+    /// The bytes of the offsets as they are stored, in the same way as the scales.
+    pub fn offset_data(&self) -> &[u8] {
+        self.part(Part::Offsets).bytes
     }
 
-    /// The bytes of the scales as they are stored: `f32`, half-precision bits, or double
+    /// What scales of [`E4M3`] are multiples of ([`scales`] are the
+    /// products); `None` with others, and without any.
+    ///
+    /// [`E4M3`]: crate::ScaleDType::E4M3
+    /// [`scales`]: QuantizedTensor::scales
+    pub fn tensor_scale(&self) -> Option<f32> {
+        let raw = self.raw_part(Part::TensorScale);
+        // SAFETY: that many floats, which live as long as the tensor.
+        let values: &[f32] = unsafe { ffi::slice(raw.data.cast(), raw.count) };
+        values.first().copied()
+    }
+
+    /// The bytes of the scales as they are stored: `f32`, half-precision bits, 8 bits
+    /// ([`ScaleDType`](crate::ScaleDType)), or double
     /// quantized (8-bit codes, zeros up to a multiple of 4 bytes, the `f32` scales of
     /// each 256 codes, and the `f32` offset; see [`dynamic_map`]).
     pub fn scale_data(&self) -> &[u8] {
@@ -495,7 +518,7 @@ impl fmt::Debug for QuantizedTensor {
 pub enum Part {
     /// Packed codes, U8.
     Codes = sys::BNQ_PART_CODES as isize,
-    /// Scales: F32, F16 or BF16; U8 where they are double quantized.
+    /// Scales: F32, F16, BF16, F8_E8M0 or F8_E4M3; U8 where they are double quantized.
     Scales = sys::BNQ_PART_SCALES as isize,
     /// Zero points, I8; none where symmetric.
     ZeroPoints = sys::BNQ_PART_ZERO_POINTS as isize,
@@ -503,6 +526,11 @@ pub enum Part {
     OutlierColumns = sys::BNQ_PART_OUTLIER_COLUMNS as isize,
     /// Their values, F16 or BF16.
     OutlierValues = sys::BNQ_PART_OUTLIER_VALUES as isize,
+    /// Offsets, as the scales; of [`Scheme::Offset`].
+    Offsets = sys::BNQ_PART_OFFSETS as isize,
+    /// What scales of [`ScaleDType::E4M3`](crate::ScaleDType::E4M3) are multiples of: one
+    /// F32.
+    TensorScale = sys::BNQ_PART_TENSOR_SCALE as isize,
 }
 
 impl Part {
@@ -513,10 +541,12 @@ impl Part {
         Part::ZeroPoints,
         Part::OutlierColumns,
         Part::OutlierValues,
+        Part::Offsets,
+        Part::TensorScale,
     ];
 }
 
-/// A part's bytes. Scales and outlier columns must be at an address that is a multiple
+/// A part's bytes. Scales, offsets, a tensor's scale and outlier columns must be at an address that is a multiple
 /// of 4 to make a tensor of them.
 #[derive(Debug, Clone, Copy)]
 pub struct PartData<'a> {

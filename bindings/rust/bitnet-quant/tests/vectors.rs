@@ -25,6 +25,9 @@ struct Case {
     scales: Vec<u32>,
     scale_bytes: Vec<u8>,
     zero_points: Vec<i8>,
+    offsets: Vec<u32>,
+    offset_bytes: Vec<u8>,
+    tensor_scale: Option<u32>,
     /// Columns, data type and bytes.
     outliers: Option<(Vec<u32>, DType, Vec<u8>)>,
     values: Vec<u32>,
@@ -40,6 +43,15 @@ impl Case {
         } else {
             scales.iter().flat_map(|v| v.to_le_bytes()).collect()
         };
+        let list = |member: &str| case.get(member).map_or(Vec::new(), float_bits);
+        let offsets = list("offsets");
+        let offset_bytes = if has("offset_bytes") {
+            hex_bytes(&case["offset_bytes"])
+        } else {
+            offsets.iter().flat_map(|v| v.to_le_bytes()).collect()
+        };
+        let tensor_scale = has("tensor_scale")
+            .then(|| u32::from_str_radix(text(&case["tensor_scale"]), 16).unwrap());
         let outliers = has("outlier_columns").then(|| {
             (
                 integers(&case["outlier_columns"]),
@@ -57,6 +69,9 @@ impl Case {
             scales,
             scale_bytes,
             zero_points: integers(&case["zero_points"]),
+            offsets,
+            offset_bytes,
+            tensor_scale,
             outliers: outliers.filter(|(columns, _, _)| !columns.is_empty()),
             values: float_bits(&case["dequantized"]),
         }
@@ -70,9 +85,11 @@ impl Case {
         ArrayView::new(&self.input, &self.shape).unwrap()
     }
 
-    /// Whether outliers are asked for, so that sizes depend on the data.
-    fn decomposes(&self) -> bool {
+    /// Whether there are parts that buffers of the caller's have no room for.
+    fn has_parts_of_its_own(&self) -> bool {
         self.config.outlier_threshold().unwrap() > 0.0
+            || !self.offsets.is_empty()
+            || self.tensor_scale.is_some()
     }
 
     fn check(&self, context: &Context, tensor: &QuantizedTensor) {
@@ -91,7 +108,11 @@ impl Case {
         // As stored, on a machine of either byte order.
         if cfg!(target_endian = "little") {
             assert_eq!(tensor.scale_data(), self.scale_bytes, "{}", name);
+            assert_eq!(tensor.offset_data(), self.offset_bytes, "{}", name);
         }
+        assert_eq!(bits(&tensor.offsets()), self.offsets, "{}", name);
+        let tensor_scale = tensor.tensor_scale().map(f32::to_bits);
+        assert_eq!(tensor_scale, self.tensor_scale, "{}", name);
         assert_eq!(tensor.zero_points(), self.zero_points, "{}", name);
         match (&self.outliers, tensor.outliers()) {
             (None, None) => {}
@@ -159,8 +180,7 @@ fn quantize_case(context: &Context, case: &Case) {
         let made = QuantizedTensor::from_parts(context, config, shape, &parts);
         case.check(context, &made.expect(name));
     }
-    if case.decomposes() {
-        // The number of outliers depends on the data.
+    if case.has_parts_of_its_own() {
         assert!(
             matches!(written, Err(Error::InvalidArgument(_))),
             "{}",
