@@ -173,6 +173,16 @@ public sealed partial class Config : IDisposable
         set => SetFloat(NativeMethods.BNQ_OPT_OUTLIER_THRESHOLD, value);
     }
 
+    /// <summary>
+    /// Whether <see cref="Format.E4M3"/> and <see cref="Format.E5M2"/> take what is beyond their greatest value for it
+    /// (the default), instead of for NaN or infinity.
+    /// </summary>
+    public bool Saturate
+    {
+        get => GetInteger(NativeMethods.BNQ_OPT_SATURATE) != 0;
+        set => SetInteger(NativeMethods.BNQ_OPT_SATURATE, value ? 1 : 0);
+    }
+
     /// <summary>Sets an option by its name and a value's name or number.</summary>
     /// <param name="option">A name of <see cref="Library.Options"/>, such as "group_size".</param>
     /// <param name="value">Such as "64", "int8" or "asymmetric"; numbers in the invariant culture.</param>

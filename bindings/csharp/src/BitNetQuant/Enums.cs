@@ -73,6 +73,30 @@ public enum Format
 
     /// <summary>The upper half of a single: no scales, 16 bits a weight.</summary>
     BFloat16 = NativeMethods.BNQ_FORMAT_BF16,
+
+    /// <summary>2-bit integers, symmetric (-1..1) or asymmetric (-2..1).</summary>
+    Int2 = NativeMethods.BNQ_FORMAT_INT2,
+
+    /// <summary>3-bit integers, symmetric (-3..3) or asymmetric (-4..3).</summary>
+    Int3 = NativeMethods.BNQ_FORMAT_INT3,
+
+    /// <summary>5-bit integers, symmetric (-15..15) or asymmetric (-16..15).</summary>
+    Int5 = NativeMethods.BNQ_FORMAT_INT5,
+
+    /// <summary>6-bit integers, symmetric (-31..31) or asymmetric (-32..31).</summary>
+    Int6 = NativeMethods.BNQ_FORMAT_INT6,
+
+    /// <summary>One bit: the sign, scale = mean of |x| (BitNet, XNOR-Net).</summary>
+    Binary = NativeMethods.BNQ_FORMAT_BINARY,
+
+    /// <summary>4-bit floating point of OCP (MXFP4, NVFP4): codes 0..15.</summary>
+    E2M1 = NativeMethods.BNQ_FORMAT_E2M1,
+
+    /// <summary>8-bit floating point of OCP with 3 mantissa bits (FP8); codes are its bits.</summary>
+    E4M3 = NativeMethods.BNQ_FORMAT_E4M3,
+
+    /// <summary>8-bit floating point of OCP with 2 mantissa bits (FP8); codes are its bits.</summary>
+    E5M2 = NativeMethods.BNQ_FORMAT_E5M2,
 }
 
 /// <summary>How many elements share a scale.</summary>
@@ -103,6 +127,10 @@ public enum Scheme
 
     /// <summary>value = (code - zero point) * scale, over the range of the values and 0.</summary>
     Asymmetric = NativeMethods.BNQ_SCHEME_ASYMMETRIC,
+
+    /// <summary>value = code * scale + offset, stored codes from 0 on, over the range of the values alone: MLX's
+    /// affine mode, ggml's Q4_1.</summary>
+    Offset = NativeMethods.BNQ_SCHEME_OFFSET,
 }
 
 /// <summary>What NaN and infinity in the input do.</summary>
@@ -206,6 +234,13 @@ public enum ScaleDataType
 
     /// <summary>The upper half of a single.</summary>
     BFloat16 = NativeMethods.BNQ_SCALE_DTYPE_BF16,
+
+    /// <summary>A power of two, 8 bits (OCP MX).</summary>
+    E8M0 = NativeMethods.BNQ_SCALE_DTYPE_E8M0,
+
+    /// <summary>OCP FP8, times a single for the whole tensor (NVFP4;
+    /// <see cref="QuantizedTensor.TensorScale"/>).</summary>
+    E4M3 = NativeMethods.BNQ_SCALE_DTYPE_E4M3,
 }
 
 /// <summary>How codes become bytes; the layouts are those of <see cref="QuantizedTensor.Codes"/>.</summary>

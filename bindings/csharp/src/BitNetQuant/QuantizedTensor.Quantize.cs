@@ -130,14 +130,37 @@ public sealed unsafe partial class QuantizedTensor
     /// legal; the message names its index.</exception>
     public static QuantizedTensor FromData(
         ReadOnlySpan<byte> packedCodes, ReadOnlySpan<byte> scaleData, ReadOnlySpan<sbyte> zeroPoints,
-        Outliers outliers, ReadOnlySpan<long> shape, Config config, Context? context = null)
+        Outliers outliers, ReadOnlySpan<long> shape, Config config, Context? context = null) =>
+        FromData(packedCodes, scaleData, zeroPoints, default, null, outliers, shape, config, context);
+
+    /// <summary>The same with offsets and a tensor's scale.</summary>
+    /// <param name="packedCodes">Codes in the layout of <see cref="Codes"/>; <see cref="Pack"/> makes it.</param>
+    /// <param name="scaleData">The scales in the layout of <see cref="ScaleData"/>, all finite.</param>
+    /// <param name="zeroPoints">The zero points; empty but with <see cref="Scheme.Asymmetric"/>.</param>
+    /// <param name="offsetData">The offsets in the layout of <see cref="OffsetData"/>, all finite; empty but with
+    /// <see cref="Scheme.Offset"/>.</param>
+    /// <param name="tensorScale">What scales of <see cref="ScaleDataType.E4M3"/> are multiples of; null with
+    /// others.</param>
+    /// <param name="outliers">The columns kept out of the codes, such as <see cref="Outliers"/> of a tensor.</param>
+    /// <param name="shape">Up to 8 dimensions, each 0 or more.</param>
+    /// <param name="config">The options the codes were made with, such as <see cref="GetConfig"/>.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <exception cref="InvalidArgumentException">A length is not what the config asks for, or a value is not
+    /// legal; the message names its index.</exception>
+    public static QuantizedTensor FromData(
+        ReadOnlySpan<byte> packedCodes, ReadOnlySpan<byte> scaleData, ReadOnlySpan<sbyte> zeroPoints,
+        ReadOnlySpan<byte> offsetData, float? tensorScale, Outliers outliers, ReadOnlySpan<long> shape, Config config,
+        Context? context = null)
     {
         ArgumentNullException.ThrowIfNull(config);
         ulong[] dimensions = Native.Shape(shape);
         ReadOnlySpan<byte> alignedScales = Aligned(scaleData);
+        ReadOnlySpan<byte> alignedOffsets = Aligned(offsetData);
+        float ofTensor = tensorScale ?? 0;
         fixed (byte* codes = packedCodes)
         fixed (byte* scales = alignedScales)
         fixed (sbyte* zeroPoint = zeroPoints)
+        fixed (byte* offsets = alignedOffsets)
         fixed (uint* columns = outliers.Columns.Span)
         fixed (ushort* values = outliers.Values.Span)
         fixed (ulong* pointer = dimensions)
@@ -151,6 +174,8 @@ public sealed unsafe partial class QuantizedTensor
                 Part(
                     NativeMethods.BNQ_PART_OUTLIER_VALUES, values, (long)sizeof(ushort) * outliers.Values.Length,
                     outliers.DataType),
+                Part(NativeMethods.BNQ_PART_OFFSETS, offsets, offsetData.Length),
+                Part(NativeMethods.BNQ_PART_TENSOR_SCALE, &ofTensor, tensorScale is null ? 0 : sizeof(float)),
             };
             Native.Check(NativeMethods.bnq_tensor_create(
                 ContextHandle.Of(context), config.Handle, dimensions.Length, pointer, parts,

@@ -54,7 +54,7 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     /// <summary>The number of scales; 0 for formats without.</summary>
     public long ScaleCount { get; }
 
-    /// <summary>Bytes of codes, scales, zero points and outliers together.</summary>
+    /// <summary>Bytes of all parts together.</summary>
     public long ByteCount { get; }
 
     /// <summary>Those bytes times 8 over the number of elements; 0 for an empty tensor.</summary>
@@ -71,7 +71,7 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     /// <see cref="Granularity.Channel"/>.</summary>
     public int Axis => (int)GetInteger(NativeMethods.BNQ_OPT_AXIS);
 
-    /// <summary>Whether there are zero points.</summary>
+    /// <summary>Whether there are zero points or offsets.</summary>
     public Scheme Scheme => (Scheme)GetInteger(NativeMethods.BNQ_OPT_SCHEME);
 
     /// <summary>How the scales are stored, where <see cref="DoubleQuant"/> is false.</summary>
@@ -93,7 +93,13 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     /// <item>ternary in <see cref="Packing.Base3"/>: digit j mod 5 of byte j / 5, the first the most significant,
     /// where byte = ceil(v * 256 / 243) and v is the number of the five base-3 digits code + 1;</item>
     /// <item>INT4: bits 4 (j mod 2) and up of byte j / 2, as code + 8;</item>
+    /// <item>INT2: bits 2 (j mod 4) and up of byte j / 4, as code + 2;</item>
+    /// <item>INT3, INT5, INT6: bits b (j mod 8) and up of the little-endian number of b bytes from byte b (j / 8) on,
+    /// b = 3, 5 or 6, as code + 4, 16 or 32;</item>
+    /// <item>binary: bit j mod 8 of byte j / 8: 1 for +1, 0 for -1;</item>
     /// <item>NF4, FP4: the high half of byte j / 2 for even j, the low one for odd;</item>
+    /// <item>E2M1: bits 4 (j mod 2) and up of byte j / 2;</item>
+    /// <item>E4M3, E5M2: byte j;</item>
     /// <item>Float16, BFloat16: bytes 2j and 2j + 1, little-endian;</item>
     /// </list>
     /// and what is left of a row's last byte is 0 (NF4, FP4: the code of value 0).
@@ -118,15 +124,64 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     {
         get
         {
-            int count = Native.Length((ulong)ScaleCount, nameof(Scales));
-            if (ScaleDataType == ScaleDataType.Float32 && !DoubleQuant)
+            BnqPart part = Part(NativeMethods.BNQ_PART_SCALES);
+            int count = Native.Length(part.Count, nameof(Scales));
+            if (part.Dtype == (int)DataType.Float32)
             {
-                return NativeView<float>.Of(_handle, Part(NativeMethods.BNQ_PART_SCALES).Data, count);
+                return NativeView<float>.Of(_handle, part.Data, count);
             }
 
             var scales = new float[count];
             ReadScales(scales);
             return scales;
+        }
+    }
+
+    /// <summary>What scales of <see cref="ScaleDataType.E4M3"/> are multiples of (<see cref="Scales"/> are the
+    /// products); null with others, and without any.</summary>
+    public float? TensorScale
+    {
+        get
+        {
+            BnqPart part = Part(NativeMethods.BNQ_PART_TENSOR_SCALE);
+            return part.Count == 0 ? null : *(float*)part.Data;
+        }
+    }
+
+    /// <summary>
+    /// What values start from, one for each scale, a view or a new array as <see cref="Scales"/>; empty but with
+    /// <see cref="Scheme.Offset"/>.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">They are more than one memory can hold.</exception>
+    public ReadOnlyMemory<float> Offsets
+    {
+        get
+        {
+            BnqPart part = Part(NativeMethods.BNQ_PART_OFFSETS);
+            int count = Native.Length(part.Count, nameof(Offsets));
+            if (part.Dtype == (int)DataType.Float32)
+            {
+                return NativeView<float>.Of(_handle, part.Data, count);
+            }
+
+            var offsets = new float[count];
+            fixed (float* pointer = offsets)
+            {
+                Native.Check(NativeMethods.bnq_tensor_read_offsets(_handle, pointer, (ulong)count));
+            }
+
+            return offsets;
+        }
+    }
+
+    /// <summary>The offsets as they are stored, in the same way as the scales.</summary>
+    /// <exception cref="InvalidOperationException">They are longer than one memory can be (2 GiB).</exception>
+    public ReadOnlyMemory<byte> OffsetData
+    {
+        get
+        {
+            BnqPart part = Part(NativeMethods.BNQ_PART_OFFSETS);
+            return NativeView<byte>.Of(_handle, part.Data, Native.Length(part.Bytes, nameof(OffsetData)));
         }
     }
 

@@ -64,7 +64,8 @@ public sealed class VectorTests
 
         using Config stored = tensor.GetConfig();
         using QuantizedTensor fromStored = QuantizedTensor.FromData(
-            tensor.Codes.Span, tensor.ScaleData.Span, tensor.ZeroPoints.Span, tensor.Outliers, shape, stored);
+            tensor.Codes.Span, tensor.ScaleData.Span, tensor.ZeroPoints.Span, tensor.OffsetData.Span,
+            tensor.TensorScale, tensor.Outliers, shape, stored);
         RequireVector(test, fromStored, config: stored);
         foreach (QuantizedTensor one in QuantizedTensor.QuantizeBatch([source, source], config))
         {
@@ -158,6 +159,9 @@ public sealed class VectorTests
             : MemoryMarshal.AsBytes<float>(scales).ToArray();
         Assert.Equal(scaleData, tensor.ScaleData.ToArray());
         Assert.Equal(ZeroPoints(test), tensor.ZeroPoints.ToArray());
+        Assert.Equal(Bits(Offsets(test)), Bits(tensor.Offsets.ToArray()));
+        Assert.Equal(OffsetData(test), tensor.OffsetData.ToArray());
+        Assert.Equal(TensorScale(test), tensor.TensorScale);
         RequireOutliers(test, tensor.Outliers);
         Assert.Equal(Bits(FloatBits(test.GetProperty("dequantized"))), Bits(tensor.ToArray()));
         using Config made = config?.Clone() ?? ConfigOf(test);
@@ -218,9 +222,28 @@ public sealed class VectorTests
     private static SourceArray Source(JsonElement test) => SourceArray.Of<byte>(
         Bytes(test), Library.FindDataType(test.GetProperty("dtype").GetString()!), Shape(test));
 
+    private static float[] Offsets(JsonElement test) =>
+        test.TryGetProperty("offsets", out JsonElement offsets) ? FloatBits(offsets) : [];
+
+    private static byte[] OffsetData(JsonElement test) => test.TryGetProperty("offset_bytes", out _)
+        ? Hex(test, "offset_bytes")
+        : MemoryMarshal.AsBytes<float>(Offsets(test)).ToArray();
+
+    private static float? TensorScale(JsonElement test) =>
+        test.TryGetProperty("tensor_scale", out JsonElement bits)
+            ? BitConverter.UInt32BitsToSingle(Convert.ToUInt32(bits.GetString(), 16))
+            : null;
+
     /// <summary>A tensor from what the case says its parts are.</summary>
     private static QuantizedTensor FromParts(JsonElement test, Config config) =>
-        test.TryGetProperty("scale_bytes", out _)
+        test.TryGetProperty("offsets", out _) || test.TryGetProperty("tensor_scale", out _)
+            ? QuantizedTensor.FromData(
+                Hex(test, "packed"),
+                test.TryGetProperty("scale_bytes", out _)
+                    ? Hex(test, "scale_bytes")
+                    : MemoryMarshal.AsBytes<float>(FloatBits(test.GetProperty("scales"))),
+                ZeroPoints(test), OffsetData(test), TensorScale(test), default, Shape(test), config)
+            : test.TryGetProperty("scale_bytes", out _)
             ? QuantizedTensor.FromData(
                 Hex(test, "packed"), Hex(test, "scale_bytes"), ZeroPoints(test), Shape(test), config)
             : QuantizedTensor.FromCodes(

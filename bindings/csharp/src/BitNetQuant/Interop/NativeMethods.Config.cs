@@ -24,6 +24,7 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_OPT_DOUBLE_QUANT = 14;
     internal const int BNQ_OPT_PACKING = 15;
     internal const int BNQ_OPT_OUTLIER_THRESHOLD = 16;
+    internal const int BNQ_OPT_SATURATE = 17;
     internal const int BNQ_GRANULARITY_TENSOR = 0;
     internal const int BNQ_GRANULARITY_CHANNEL = 1;
     internal const int BNQ_GRANULARITY_GROUP = 2;
@@ -31,6 +32,7 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_GRANULARITY_BLOCK = 4;
     internal const int BNQ_SCHEME_SYMMETRIC = 0;
     internal const int BNQ_SCHEME_ASYMMETRIC = 1;
+    internal const int BNQ_SCHEME_OFFSET = 2;
     internal const int BNQ_NON_FINITE_ERROR = 0;
     internal const int BNQ_NON_FINITE_ZERO = 1;
     internal const int BNQ_NON_FINITE_KEEP = 2;
@@ -39,7 +41,9 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_PART_ZERO_POINTS = 3;
     internal const int BNQ_PART_OUTLIER_COLUMNS = 4;
     internal const int BNQ_PART_OUTLIER_VALUES = 5;
-    internal const int BNQ_NUM_PARTS = 5;
+    internal const int BNQ_PART_OFFSETS = 6;
+    internal const int BNQ_PART_TENSOR_SCALE = 7;
+    internal const int BNQ_NUM_PARTS = 7;
     internal const int BNQ_OVERFLOW_ERROR = 0;
     internal const int BNQ_OVERFLOW_SATURATE = 1;
     internal const int BNQ_OVERFLOW_KEEP = 2;
@@ -61,6 +65,8 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_SCALE_DTYPE_F32 = 0;
     internal const int BNQ_SCALE_DTYPE_F16 = 1;
     internal const int BNQ_SCALE_DTYPE_BF16 = 2;
+    internal const int BNQ_SCALE_DTYPE_E8M0 = 3;
+    internal const int BNQ_SCALE_DTYPE_E4M3 = 4;
     internal const int BNQ_PACKING_DEFAULT = 0;
     internal const int BNQ_PACKING_BASE3 = 1;
     internal const int BNQ_OPTIONS_CONFIG = 1;

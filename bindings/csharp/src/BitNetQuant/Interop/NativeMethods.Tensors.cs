@@ -65,6 +65,9 @@ internal static unsafe partial class NativeMethods
     internal static partial int bnq_tensor_read_scales(TensorHandle tensor, float* scales, ulong count);
 
     [LibraryImport(LibraryName)]
+    internal static partial int bnq_tensor_read_offsets(TensorHandle tensor, float* offsets, ulong count);
+
+    [LibraryImport(LibraryName)]
     internal static partial ulong bnq_tensor_saturated_scales(TensorHandle tensor);
 
     [LibraryImport(LibraryName)]

@@ -120,6 +120,14 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_FORMAT_FP4 = 5;
     internal const int BNQ_FORMAT_F16 = 6;
     internal const int BNQ_FORMAT_BF16 = 7;
+    internal const int BNQ_FORMAT_INT2 = 8;
+    internal const int BNQ_FORMAT_INT3 = 9;
+    internal const int BNQ_FORMAT_INT5 = 10;
+    internal const int BNQ_FORMAT_INT6 = 11;
+    internal const int BNQ_FORMAT_BINARY = 12;
+    internal const int BNQ_FORMAT_E2M1 = 13;
+    internal const int BNQ_FORMAT_E4M3 = 14;
+    internal const int BNQ_FORMAT_E5M2 = 15;
     internal const int BNQ_FORMAT_CODE_BITS = 1;
     internal const int BNQ_FORMAT_MIN_GROUP = 2;
     internal const int BNQ_FORMAT_ASYMMETRIC = 3;
