@@ -2,8 +2,8 @@
 
 SPDX-License-Identifier: MIT
 """
-from common import (ALL_SCALED, BASE3, BF16, F16, HALVES, SCALED, TENSOR, TOKEN, block, case, channel,
-                    group, noise, rough)
+from common import (ALL_SCALED, BASE3, BF16, F16, HALVES, SCALED, TENSOR, TOKEN, block, case,
+                    channel, group, noise, rough)
 from definitions import FLOATS, FLT_TRUE_MIN
 
 PACKED = {**SCALED, "base3": BASE3}

@@ -471,6 +471,7 @@ def outliers():
 
 
 def add():
-    for cases in (ternary_by_hand, int8_by_hand, int4_by_hand, bit_streams_by_hand, extremes, ranges, ggml, base3,
+    for cases in (ternary_by_hand, int8_by_hand, int4_by_hand, bit_streams_by_hand, extremes,
+                  ranges, ggml, base3,
                   roundings, stochastic, scale_rules, outliers):
         cases()
