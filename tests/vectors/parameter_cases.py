@@ -2,7 +2,7 @@
 
 SPDX-License-Identifier: MIT
 """
-from common import (BINARY, E2M1, E4M3, E5M2, INT3, INT4, INT8, NF4, SCALED, SCHEMES, SIGNED,
+from common import (BINARY, E2M1, E4M3, E5M2, INT3, INT4, INT5, INT8, NF4, SCALED, SCHEMES, SIGNED,
                     TENSOR, TERNARY, TOKEN, block, case, channel, group, noise, rough)
 from definitions import F32, FLT_MAX, FLT_MIN, FLT_TRUE_MIN, GREATEST
 
@@ -217,7 +217,42 @@ def small_scales():
          "by hand: without scales there is none of the tensor")
 
 
+def halves_of(block):
+    """Codes of a block of ggml: byte j holds code j in its low half, code j + 16 above."""
+    block = bytes.fromhex(block)
+    return [b & 15 for b in block[-16:]] + [b >> 4 for b in block[-16:]]
+
+
+def ggml():
+    """Its reference functions, compiled: the blocks of Q4_1, Q5_1, MXFP4 and Q1_0.
+
+    Q4_1 and Q5_1 make codes with the numbers that they then store as float16; here
+    those are exact. MXFP4 rounds halves toward 0 and has no -0, so there are none.
+    """
+    offset = {**group(32), **OFFSET, "scale_dtype": "f16", "rounding": "half_up"}
+    ties = [-16, -1, -15.5, -14.5, -13.5, -2.5, -1.5, -7.25, -7.75, -8] + [
+        -16 + i % 16 for i in range(22)]
+    block = "003c00cc607f8192a3becfd9e8f8001122334455"
+    case("ggml_q4_1", {**INT4, **offset}, [32], ties, "ggml, compiled: its codes, scale and least",
+         {"codes": [c - 8 for c in halves_of(block)], "scale_bytes": block[:4],
+          "offset_bytes": block[4:8]})
+    case("ggml_q5_1", {**INT5, **offset}, [32], list(range(-16, 16)),
+         "ggml, compiled: scale 003c, least 00cc, upper bits 0000ffff, lower 00 11 22 .. ff",
+         {"codes": list(range(-16, 16)), "scale_bytes": "003c", "offset_bytes": "00cc"})
+    block = "80171f06060e767675fdf53424a493ba72"
+    case("ggml_mxfp4", {**E2M1, **group(32), **E8M0_SCALES}, [32],
+         [12, -11, 10, 9.5, -9, 8, 7.25, 6.5, -6, 5.5, 4.5, 4, 3.75, 2.75, -2, 1.625, 1.25, 0.75,
+          0.5, 0.25, 0, 14, 15.5, 13, -15, -14.5, 3, 2.25, -1.75, -0.75, -3.25, 11.5],
+         "ggml, compiled: its codes and scale",
+         {"codes": halves_of(block), "scale_bytes": block[:2]})
+    values = [(-1)**(i // 3) * (1 + i % 5) for i in range(128)]
+    values[7:9] = [-0.0, 0]
+    block = "d841c7711cc7711cc7711cc7711cc7711cc7"
+    case("ggml_q1_0", {**BINARY, **group(128), "scale_dtype": "f16"}, [128], values,
+         "ggml, compiled: its bits and scale", {"packed": block[4:], "scale_bytes": block[:4]})
+
+
 def add():
-    for cases in (offsets_by_hand, offsets, powers_of_two_by_hand, powers_of_two,
+    for cases in (ggml, offsets_by_hand, offsets, powers_of_two_by_hand, powers_of_two,
                   small_scales_by_hand, small_scales):
         cases()
