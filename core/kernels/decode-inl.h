@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/kernels/runs-inl.h"
+#include "core/kernels/small_groups-inl.h"
 #include "core/scheme/rules.h"
 #include "hwy/cache_control.h"
 
@@ -96,16 +97,17 @@ HWY_INLINE size_t DecodeGroups(const DecodeArgs& args, Decoder decoder,
     hn::StoreU(decoder(d, hn::PromoteTo(di, hn::LoadU(d8, span.codes + i))), d,
                span.values + i);
   };
+  // Of small groups all sizes divide it.
+  constexpr size_t kStep = 8 * hn::MaxLanes(d);
   size_t at = 0;
   for (size_t p = 0; at + group <= span.count && at + group <= span.writable;
        ++p, at += group) {
-    if (args.stream && at % (4 * N) == 0) {
-      PrefetchCodes(args.packing, span.packed, at, 4 * N);
+    if (args.stream && at % kStep == 0) {
+      PrefetchCodes(args.packing, span.packed, at, kStep);
     }
     decoder.Begin(d, hn::Set(d, scales[p]),
                   hn::Set(d, ShiftOf(args, first + p)));
-    decode(at);
-    if (group != N) decode(at + N);
+    for (size_t i = 0; i < group; i += N) decode(at + i);
   }
   return at;
 }
@@ -116,15 +118,12 @@ template <class Decoder>
 HWY_INLINE void DecodeParts(const DecodeArgs& args, Decoder decoder,
                             const DecodeSpan& span, RunCursor* cursor) {
   const DF d;
-  const size_t N = hn::Lanes(d);
   size_t at = 0;
-  // Groups of one or two vectors, whose parameters follow each other.
+  // Small groups, whose parameters follow each other.
   const size_t group = static_cast<size_t>(args.layout->run);
-  if ((group == N || group == 2 * N) && args.layout->contiguous &&
-      !args.layout->per_element && args.layout->row_params != 0 &&
-      cursor->offset() == 0 && span.count % group == 0) {
+  if (IsSmallGroup(group) && args.layout->InOrder() && cursor->offset() == 0 && span.count >= group) {
     at = DecodeGroups(args, decoder, span, cursor->param(), group);
-    for (size_t i = 0; i < at; i += group) cursor->Advance(group);
+    cursor->AdvanceRuns(at / group);
   }
   while (at < span.count) {
     const uint64_t rest = cursor->rest();

@@ -171,10 +171,15 @@ struct EncodeSpan {
   uint64_t within;     // elements of the first part's run before the span
   uint64_t last_rest;  // of the last part's run, from the part on
   size_t num_parts;
-  Part parts[kSpan];
-  // All parts are whole runs of so many elements, one or two vectors, with
-  // parameters in order; or 0.
+  // Where all parts are whole runs of so many elements, a small group, with
+  // parameters in order from the first; else 0, and there is a list of them.
   size_t group;
+  uint64_t first_param;
+  Part parts[kSpan];
+
+  HWY_INLINE Part At(size_t p) const {
+    return group != 0 ? Part{first_param + p, group} : parts[p];
+  }
 };
 
 // The span's runs.
@@ -182,6 +187,16 @@ HWY_INLINE void CutIntoParts(const EncodeArgs& args, RunCursor* cursor,
                              EncodeSpan* span) {
   span->within = cursor->offset();
   span->last_rest = cursor->rest();
+  const uint64_t run = args.layout->run;
+  span->group = 0;
+  if (IsSmallGroup(run) && span->within == 0 && span->count % run == 0 && args.layout->InOrder()) {
+    span->group = static_cast<size_t>(run);
+    span->first_param = cursor->param() - args.param_base;
+    span->num_parts = span->count / span->group;
+    span->last_rest = run;
+    cursor->AdvanceRuns(span->num_parts);
+    return;
+  }
   size_t num_parts = 0;
   for (size_t at = 0; at < span->count; ++num_parts) {
     span->last_rest = cursor->rest();
@@ -193,12 +208,6 @@ HWY_INLINE void CutIntoParts(const EncodeArgs& args, RunCursor* cursor,
     at += n;
   }
   span->num_parts = num_parts;
-  const size_t run = span->parts[0].count;
-  const size_t N = hn::Lanes(DF());
-  const bool small = span->within == 0 && (run == N || run == 2 * N) &&
-                     args.layout->contiguous && !args.layout->per_element &&
-                     run == args.layout->run;
-  span->group = small && span->count % run == 0 ? run : 0;
 }
 
 // Ranges and parameters of the runs that begin in the span; false where one is
@@ -207,23 +216,22 @@ HWY_INLINE bool FindParams(const EncodeArgs& args, Statistic statistic,
                            const GroupScales* scales, bool direct,
                            const EncodeSpan& span) {
   bool finite = true;
-  const Part* const parts = span.parts;
   const size_t num_parts = span.num_parts;
   // The last run goes on behind the span's end.
-  const uint64_t behind =
-      span.to_end - (span.count - parts[num_parts - 1].count);
+  const uint64_t behind = span.to_end - (span.count - span.At(num_parts - 1).count);
   const size_t last =
       static_cast<size_t>(span.last_rest < behind ? span.last_rest : behind);
-  size_t at = span.within != 0 ? parts[0].count : 0;
+  size_t at = span.within != 0 ? span.parts[0].count : 0;
   for (size_t first = span.within != 0 ? 1 : 0; first < num_parts;) {
-    if (span.group != 0 && first + kGroupsAtATime <= num_parts &&
-        scales != nullptr) {
-      const size_t n = kGroupsAtATime * span.group;
+    if (span.group != 0 && scales != nullptr) {
+      const size_t left = num_parts - first;
+      const size_t groups = left < kGroupsAtATime ? left : kGroupsAtATime;
+      const size_t n = groups * span.group;
       // Half of a later span here, the other half while this is coded.
       if (direct) PrefetchFloats(span.x + kAhead + at / 2, n / 2);
-      if ((*scales)(GreatestOfGroups(span.x + at, span.group),
-                    args.scales + parts[first].param)) {
-        first += kGroupsAtATime;
+      if (scales->Find(span.x + at, span.group, groups,
+                       args.scales + span.first_param + first)) {
+        first += groups;
         at += n;
         continue;
       }
@@ -231,7 +239,7 @@ HWY_INLINE bool FindParams(const EncodeArgs& args, Statistic statistic,
     const size_t end = num_parts - first < kBatch ? num_parts : first + kBatch;
     Range ranges[kBatch];
     for (size_t p = first; p < end; ++p) {
-      const size_t n = parts[p].count;
+      const size_t n = span.At(p).count;
       if (direct) PrefetchFloats(span.x + kAhead + at / 2, n / 2);
       const size_t run = p + 1 == num_parts ? last : n;
       const bool in_place = direct || run <= span.count - at;
@@ -245,12 +253,13 @@ HWY_INLINE bool FindParams(const EncodeArgs& args, Statistic statistic,
     Params params[kBatch];
     ParamsOf(*args.format, args.variant, ranges, end - first, params);
     for (size_t p = first; p < end; ++p) {
-      args.scales[parts[p].param] = params[p - first].scale;
+      const uint64_t param = span.At(p).param;
+      args.scales[param] = params[p - first].scale;
       if (args.zero_points) {
-        args.zero_points[parts[p].param] =
+        args.zero_points[param] =
             static_cast<int8_t>(params[p - first].zero_point);
       }
-      if (args.offsets) args.offsets[parts[p].param] = params[p - first].offset;
+      if (args.offsets) args.offsets[param] = params[p - first].offset;
     }
     first = end;
   }
@@ -258,19 +267,32 @@ HWY_INLINE bool FindParams(const EncodeArgs& args, Statistic statistic,
 }
 
 // The reciprocals of the parts' scales, and their shifts.
-HWY_INLINE void ReadParams(const EncodeArgs& args, const Part* parts,
-                           size_t count, float* inverse, float* shift) {
-  for (size_t p = 0; p < count; ++p) {
-    inverse[p] = args.scales[parts[p].param];
-    shift[p] = ShiftOf(args, parts[p].param);
-  }
+HWY_INLINE void ReadParams(const EncodeArgs& args, const EncodeSpan& span,
+                           float* inverse, float* shift) {
   const DF d;
-  for (size_t p = 0; p < count; p += hn::Lanes(d)) {
-    const auto scale = hn::Load(d, inverse + p);
+  const size_t count = span.num_parts;
+  const auto invert = [&](size_t p, const float* scales) HWY_ATTR {
+    const auto scale = hn::LoadU(d, scales);
     hn::Store(hn::IfThenZeroElse(hn::Eq(scale, hn::Zero(d)),
                                  hn::Div(hn::Set(d, 1.0f), scale)),
               d, inverse + p);
+  };
+  size_t p = 0;
+  if (span.group != 0 && args.offsets == nullptr &&
+      args.zero_points == nullptr) {
+    const float* const scales = args.scales + span.first_param;
+    for (; p + hn::Lanes(d) <= count; p += hn::Lanes(d)) {
+      invert(p, scales + p);
+      hn::Store(hn::Zero(d), d, shift + p);
+    }
   }
+  const size_t from = p;
+  for (; p < count; ++p) {
+    const uint64_t param = span.At(p).param;
+    inverse[p] = args.scales[param];
+    shift[p] = ShiftOf(args, param);
+  }
+  for (p = from; p < count; p += hn::Lanes(d)) invert(p, inverse + p);
 }
 
 // Codes, with parameters of their own for each element.
@@ -288,7 +310,7 @@ HWY_INLINE void EncodeByElement(const EncodeArgs& args, const EncodeSpan& span,
   });
 }
 
-// Codes of groups of one or two vectors, four vectors at a time.
+// Codes of small groups, four vectors at a time.
 template <class Encoder>
 HWY_INLINE void EncodeGroups(Encoder& encoder, const EncodeSpan& span,
                              bool prefetch, const float* inverse,
@@ -304,6 +326,19 @@ HWY_INLINE void EncodeGroups(Encoder& encoder, const EncodeSpan& span,
   const auto begin = [&](size_t p) HWY_ATTR {
     encoder.Begin(d, hn::Set(d, inverse[p]), hn::Set(d, shift[p]));
   };
+  if (vectors >= 4) {
+    for (; at < span.count; ++part) {
+      begin(part);
+      for (size_t i = 0; i < vectors; i += 4, at += 4 * N) {
+        if (prefetch) {
+          PrefetchFloats(span.x + kAhead + kSpan / 2 + at / 2, 2 * N);
+        }
+        StoreFourAsInt8(encode(at), encode(at + N), encode(at + 2 * N),
+                        encode(at + 3 * N), codes + at);
+      }
+    }
+    return;
+  }
   for (; at + 4 * N <= span.count; at += 4 * N, part += 4 / vectors) {
     if (prefetch) {
       PrefetchFloats(span.x + kAhead + kSpan / 2 + at / 2, 2 * N);
@@ -331,7 +366,7 @@ HWY_INLINE void EncodeByPart(const EncodeArgs& args, bool prefetch,
                              int8_t* codes) {
   HWY_ALIGN float inverse[kSpan + kFloatSlack];
   HWY_ALIGN float shift[kSpan + kFloatSlack];
-  ReadParams(args, span.parts, span.num_parts, inverse, shift);
+  ReadParams(args, span, inverse, shift);
   WithEncoder<Codec, DF, 0>(args.rule, [&](auto* tag) HWY_ATTR {
     const DF d;
     EncoderOf<decltype(tag)> encoder(d, args.rule);
@@ -355,11 +390,12 @@ HWY_INLINE void EncodeByPart(const EncodeArgs& args, bool prefetch,
 HWY_INLINE void LeaveOutColumns(const EncodeArgs& args, const EncodeSpan& span,
                                 int8_t* codes) {
   size_t at = 0;
-  for (size_t p = 0; p < span.num_parts; at += span.parts[p].count, ++p) {
-    const int8_t zero =
-        args.zero_points ? args.zero_points[span.parts[p].param] : 0;
+  for (size_t p = 0; p < span.num_parts; ++p) {
+    const Part part = span.At(p);
+    const int8_t zero = args.zero_points ? args.zero_points[part.param] : 0;
     LeaveOut(args.left_out, (span.element + at) % args.features, args.features,
-             span.parts[p].count, zero, codes + at);
+             part.count, zero, codes + at);
+    at += part.count;
   }
 }
 

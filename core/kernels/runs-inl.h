@@ -41,6 +41,11 @@ class RunCursor {
   uint64_t offset() const { return offset_; }  // within the run
   uint64_t rest() const { return length_ - offset_; }
   uint64_t param() const { return base_ + number_; }
+  // By whole runs, from a run's start on and within the row's.
+  void AdvanceRuns(uint64_t count) {
+    number_ += count;
+    if (number_ == mod_) number_ = 0;
+  }
   // By no more than rest().
   void Advance(uint64_t count) {
     offset_ += count;

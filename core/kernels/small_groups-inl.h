@@ -1,4 +1,4 @@
-// Groups of one or two vectors, many at a time: a group by itself would spend
+// Groups of one to eight vectors, many at a time: a group by itself would spend
 // more on its parameters than on its codes. Included once per target.
 #if defined(BNQ_CORE_KERNELS_SMALL_GROUPS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef BNQ_CORE_KERNELS_SMALL_GROUPS_INL_H_
@@ -10,6 +10,7 @@
 #include <float.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/kernels/convert-inl.h"
 #include "core/kernels/runs-inl.h"
@@ -33,10 +34,12 @@ HWY_INLINE VI MaxOfEach(VI* v) {
   constexpr size_t kN = hn::MaxLanes(DI());
   // Pairs of vectors take turns in the lanes of a block, then fours.
   const hn::Repartition<int64_t, DI> d64;
+  HWY_UNROLL(8)
   for (size_t i = 0; i < kN / 2; ++i) {
     v[i] = hn::Max(hn::InterleaveLower(di, v[2 * i], v[2 * i + 1]),
                    hn::InterleaveUpper(di, v[2 * i], v[2 * i + 1]));
   }
+  HWY_UNROLL(4)
   for (size_t i = 0; i < kN / 4; ++i) {
     const auto a = hn::BitCast(d64, v[2 * i]);
     const auto b = hn::BitCast(d64, v[2 * i + 1]);
@@ -61,30 +64,50 @@ HWY_INLINE VI MaxOfEach(VI* v) {
   return v[0];
 }
 
-// The greatest |x| of each of kGroupsAtATime groups of one or two vectors, as bits.
-HWY_INLINE VI GreatestOfGroups(const float* x, size_t group) {
+// Groups of 1, 2, 4 or 8 vectors are small.
+HWY_INLINE bool IsSmallGroup(uint64_t run) {
+  const size_t N = hn::Lanes(DF());
+  return run == N || run == 2 * N || run == 4 * N || run == 8 * N;
+}
+
+// The greatest |x| of each of `count` <= kGroupsAtATime groups of kVectors vectors,
+// as bits; 0 for the rest.
+template <size_t kVectors>
+HWY_INLINE VI GreatestOfGroups(const float* x, size_t count) {
   const DI di;
   const DF d;
   constexpr size_t kN = hn::MaxLanes(DF());
   const VI mask = hn::Set(di, 0x7FFFFFFF);
   VI v[kGroupsAtATime];
-  if (group == kN) {
+  const auto greatest = [&](const float* p) HWY_ATTR {
+    const auto bits = [&](size_t i) HWY_ATTR {
+      return hn::And(hn::BitCast(di, hn::LoadU(d, p + i * kN)), mask);
+    };
+    if constexpr (kVectors == 1) return bits(0);
+    VI most = hn::Max(bits(0), bits(1)), other = most;
+    if constexpr (kVectors >= 4) other = hn::Max(bits(2), bits(3));
+    for (size_t i = 4; i < kVectors; i += 2) {
+      most = hn::Max(most, bits(i));
+      other = hn::Max(other, bits(i + 1));
+    }
+    return hn::Max(most, other);
+  };
+  if (HWY_LIKELY(count == kGroupsAtATime)) {
+    HWY_UNROLL(16)
     for (size_t g = 0; g < kGroupsAtATime; ++g) {
-      v[g] = hn::And(hn::BitCast(di, hn::LoadU(d, x + g * kN)), mask);
+      v[g] = greatest(x + g * kVectors * kN);
     }
   } else {
     for (size_t g = 0; g < kGroupsAtATime; ++g) {
-      v[g] = hn::Max(
-          hn::And(hn::BitCast(di, hn::LoadU(d, x + 2 * g * kN)), mask),
-          hn::And(hn::BitCast(di, hn::LoadU(d, x + 2 * g * kN + kN)), mask));
+      v[g] = g < count ? greatest(x + g * kVectors * kN) : hn::Zero(di);
     }
   }
   return MaxOfEach(v);
 }
 
-// Scales for the greatest values of kGroupsAtATime groups, as ParamsOf rounds
-// them; false, and none, where one is at the ends of what float32 or its type
-// holds, or not finite: the caller takes the long way.
+// Scales of groups by their greatest values, as ParamsOf rounds them; false, and
+// none, where one is at the ends of what float32 or its type holds, or not finite:
+// the caller takes the long way.
 class GroupScales {
  public:
   // Whether it applies: symmetric ranges of the greatest absolute value.
@@ -108,9 +131,16 @@ class GroupScales {
     }
   }
 
-  HWY_INLINE bool operator()(VI greatest, float* scales) const {
+  // Of `count` <= kGroupsAtATime groups of `group` elements from x on.
+  HWY_INLINE bool Find(const float* x, size_t group, size_t count,
+                       float* scales) const {
     const DF d;
     const DI di;
+    const size_t vectors = group / hn::MaxLanes(d);
+    const VI greatest = vectors == 1   ? GreatestOfGroups<1>(x, count)
+                        : vectors == 2 ? GreatestOfGroups<2>(x, count)
+                        : vectors == 4 ? GreatestOfGroups<4>(x, count)
+                                       : GreatestOfGroups<8>(x, count);
     const auto m = hn::BitCast(d, greatest);
     auto s = hn::Div(m, hn::Set(d, divisor_));
     // What UsableScale leaves alone, whatever the format.
@@ -138,7 +168,13 @@ class GroupScales {
         break;
       }
     }
-    hn::StoreU(s, d, scales);
+    if (HWY_LIKELY(count == kGroupsAtATime)) {
+      hn::StoreU(s, d, scales);
+    } else {
+      HWY_ALIGN float some[kGroupsAtATime];
+      hn::Store(s, d, some);
+      memcpy(scales, some, count * sizeof(float));
+    }
     return true;
   }
 

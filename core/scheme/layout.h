@@ -47,6 +47,10 @@ struct Layout {
   uint64_t ParamIndex(uint64_t row, uint64_t column) const {
     return row * row_params + (column / run) % mod;
   }
+  // Runs that follow each other in a row have parameters that do.
+  bool InOrder() const {
+    return contiguous && !per_element && row_params != 0;
+  }
   uint64_t period() const { return run * mod; }
 };
 
