@@ -54,7 +54,7 @@ TEST(Search, IsNeverWorseThanAPlainGrid) {
           "granularity=channel,axis=1", "granularity=token",
           "granularity=tensor"}) {
       for (const char* kind :
-           {"", ",scheme=asymmetric", ",symmetric_range=full",
+           {"", ",scheme=asymmetric", ",scheme=offset", ",symmetric_range=full",
             ",symmetric_range=extreme", ",scale_dtype=f16"}) {
         const std::string text = std::string("scale_rule=mse,format=") +
                                  format.name + "," + sharing + kind;
@@ -66,8 +66,7 @@ TEST(Search, IsNeverWorseThanAPlainGrid) {
         array.shape = shape;
         const Context context;
         Quantizer quantizer(context, format, config, array);
-        Found found(quantizer.layout().num_params,
-                    config.scheme() == Scheme::kAsymmetric);
+        Found found(quantizer.layout().num_params, config.scheme());
         FindParams(&quantizer, found.span(), nullptr);
         EXPECT_EQ(WorseThanGrid(format, config, shape, x, found), "") << text;
       }
