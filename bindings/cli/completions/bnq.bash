@@ -38,14 +38,14 @@ _bnq() {
     quantize:--calibration) _bnq_files; return ;;
     quantize:--method) _bnq_words "minmax moving_average percentile kl mse adaptive"; return ;;
     quantize:--activations) return ;;
-    quantize:--preset) _bnq_words "default aggressive ternary ternary_per_group_128 ternary_base3 int8_symmetric int8_asymmetric int8_per_channel int8_per_group_128 int8_dynamic int8_dynamic_asymmetric int8_outliers int4_per_group_32 int4_per_group_128 int4_per_group_128_asymmetric int4_mse_per_group_128 nf4 nf4_double_quant fp4 fp4_double_quant f16 bf16"; return ;;
+    quantize:--preset) _bnq_words "default aggressive ternary ternary_per_group_128 ternary_base3 int8_symmetric int8_asymmetric int8_per_channel int8_per_group_128 int8_dynamic int8_dynamic_asymmetric int8_outliers int4_per_group_32 int4_per_group_128 int4_per_group_128_asymmetric int4_mse_per_group_128 nf4 nf4_double_quant fp4 fp4_double_quant binary_per_group_128 int2_per_group_64 int3_per_group_64 int4_offset_per_group_32 int4_offset_per_group_64 int5_per_group_32 int6_per_group_32 int8_per_group_32 mxfp4 mxfp8 mxfp8_e5m2 nvfp4 fp8 fp8_per_channel fp8_dynamic fp8_per_group_128 f16 bf16"; return ;;
     quantize:--config) return ;;
     quantize:--option) return ;;
-    quantize:--format) _bnq_words "ternary int8 int4 nf4 fp4 f16 bf16 none"; return ;;
+    quantize:--format) _bnq_words "ternary binary int8 int6 int5 int4 int3 int2 nf4 fp4 e4m3 e5m2 e2m1 f16 bf16 none"; return ;;
     quantize:--granularity) _bnq_words "tensor channel group token block"; return ;;
     quantize:--group-size) return ;;
     quantize:--axis) return ;;
-    quantize:--scheme) _bnq_words "symmetric asymmetric"; return ;;
+    quantize:--scheme) _bnq_words "symmetric asymmetric offset"; return ;;
     quantize:--clip) return ;;
     quantize:--non-finite) _bnq_words "error zero keep"; return ;;
     quantize:--rounding) _bnq_words "half_even half_away half_up floor ceil toward_zero stochastic"; return ;;
@@ -53,10 +53,11 @@ _bnq() {
     quantize:--scale-rule) _bnq_words "default absmax absmean percentile mse"; return ;;
     quantize:--percentile) return ;;
     quantize:--symmetric-range) _bnq_words "narrow full extreme"; return ;;
-    quantize:--scale-dtype) _bnq_words "f32 f16 bf16"; return ;;
+    quantize:--scale-dtype) _bnq_words "f32 f16 bf16 e8m0 e4m3"; return ;;
     quantize:--double-quant) _bnq_words "off on"; return ;;
     quantize:--packing) _bnq_words "default base3"; return ;;
     quantize:--outlier-threshold) return ;;
+    quantize:--saturate) _bnq_words "off on"; return ;;
     calibrate:-o|calibrate:--output) _bnq_files; return ;;
     calibrate:--name) return ;;
     calibrate:--svg) _bnq_files; return ;;
@@ -93,7 +94,7 @@ _bnq() {
   esac
   case $command:$cur in
     :*) _bnq_words "quantize calibrate dequantize inspect verify diff presets info -h --help --version" ;;
-    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --max-shard-size --json --threads --no-mmap -q --quiet --include --exclude --tensor --compress --calibration --method --activations --preset --config --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold" ;;
+    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --max-shard-size --json --threads --no-mmap -q --quiet --include --exclude --tensor --compress --calibration --method --activations --preset --config --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold --saturate" ;;
     quantize:*) _bnq_files ;;
     calibrate:-*) _bnq_words "-h --help -o --output --name --merge --svg --dry-run --force --json --threads --no-mmap -q --quiet --method --granularity --axis --scheme --bins --bits --levels --averaging --max-growth --max-shrink --percentile --kl-variant --mse-variant --non-finite --outliers --outlier-percentile --outlier-deviations --moments --histogram" ;;
     calibrate:*) _bnq_files ;;

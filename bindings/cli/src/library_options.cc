@@ -42,10 +42,16 @@ void ReadValues(int32_t kind, double initial, LibraryOption* option) {
   }
 }
 
-// What is no format is named last.
-void MoveNoneLast(LibraryOption* option) {
-  for (std::vector<std::string>* list : {&option->values, &option->meanings}) {
-    std::rotate(list->begin(), list->begin() + 1, list->end());
+// In the order of the registry; what is no format is named last.
+void ListFormats(LibraryOption* option) {
+  option->values.clear();
+  option->meanings.clear();
+  for (uint32_t i = 0; i <= bnq_format_count(); ++i) {
+    int32_t format = BNQ_FORMAT_NONE;
+    if (i < bnq_format_count()) Check(bnq_format_at(i, &format));
+    option->values.emplace_back(bnq_format_name(format));
+    option->meanings.emplace_back(bnq_option_value_description(
+        BNQ_OPTIONS_CONFIG, option->id, format));
   }
 }
 
@@ -67,7 +73,7 @@ std::vector<LibraryOption> LibraryOptions(int32_t kind) {
     ReadValues(kind, initial, &option);
     if (option.values.empty()) option.range = RangeText(option);
     if (kind == BNQ_OPTIONS_CONFIG && option.id == BNQ_OPT_FORMAT) {
-      MoveNoneLast(&option);
+      ListFormats(&option);
     }
   }
   return options;

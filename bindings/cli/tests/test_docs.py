@@ -83,7 +83,8 @@ def test_completion_in_bash(tmp_path):
     assert complete("quantize", "--gr") == ["--granularity", "--group-size"]
     formats = [*(f["name"] for f in run_json("info")["formats"]), "none"]
     assert complete("quantize", "x", "--format", "") == formats
-    assert complete("quantize", "x", "--format", "=", "int") == ["int8", "int4"]
+    assert complete("quantize", "x", "--format", "=", "int") == [
+        "int8", "int6", "int5", "int4", "int3", "int2"]
     assert complete("quantize", "x", "--format", "=") == formats
     assert complete("quantize", "x", "--preset", "nf4") == ["nf4", "nf4_double_quant"]
     assert complete("quantize", "x", "--double-quant", "") == ["off", "on"]

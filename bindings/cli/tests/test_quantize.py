@@ -265,7 +265,7 @@ def test_defaults():
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--format", "int3"], "ternary, int8"),
+        (["--format", "int9"], "ternary, binary"),
         (["--format", ""], "--format"),
         (["--group-size", "0"], "--group-size"),
         (["--group-size", "many"], "many"),
