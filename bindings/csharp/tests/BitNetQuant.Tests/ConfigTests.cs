@@ -27,6 +27,7 @@ public sealed class ConfigTests
         Assert.Equal((ScaleDataType.Float32, false), (config.ScaleDataType, config.DoubleQuant));
         Assert.Equal(Packing.Default, config.Packing);
         Assert.Equal(0, config.OutlierThreshold);
+        Assert.True(config.Saturate);
     }
 
     [Fact]
@@ -38,7 +39,7 @@ public sealed class ConfigTests
             Scheme = Scheme.Asymmetric, Clip = 1.5, NonFinite = NonFinitePolicy.Zero,
             Rounding = Rounding.Stochastic, Seed = 1L << 53, ScaleRule = ScaleRule.Percentile, Percentile = 97.5,
             SymmetricRange = SymmetricRange.Extreme, ScaleDataType = ScaleDataType.BFloat16, DoubleQuant = true,
-            Packing = Packing.Base3, OutlierThreshold = 6,
+            Packing = Packing.Base3, OutlierThreshold = 6, Saturate = false,
         };
         using var named = new Config();
         foreach (OptionInfo option in Library.Options)
@@ -59,7 +60,7 @@ public sealed class ConfigTests
         Assert.Equal((ScaleRule.Percentile, 97.5), (named.ScaleRule, named.Percentile));
         Assert.Equal(SymmetricRange.Extreme, named.SymmetricRange);
         Assert.Equal((ScaleDataType.BFloat16, true), (named.ScaleDataType, named.DoubleQuant));
-        Assert.Equal((Packing.Base3, 6.0), (named.Packing, named.OutlierThreshold));
+        Assert.Equal((Packing.Base3, 6.0, false), (named.Packing, named.OutlierThreshold, named.Saturate));
         Assert.Equal(config, named);
 
         // No option is without a property: all of them have left their defaults.
@@ -104,7 +105,7 @@ public sealed class ConfigTests
 
         Assert.Throws<NotFoundException>(() => config.Set("grupo", "1"));
         Assert.Throws<NotFoundException>(() => config.Get("grupo"));
-        Assert.ThrowsAny<BitNetQuantException>(() => config.Set("format", "int3"));
+        Assert.ThrowsAny<BitNetQuantException>(() => config.Set("format", "int9"));
         Assert.Throws<InvalidArgumentException>(() => config.Set("group_size", "many"));
         Assert.Throws<ArgumentNullException>(() => config.Set("format", null!));
         Assert.Throws<ArgumentException>(() => config.Set("group_size", "64\0"));
@@ -156,7 +157,7 @@ public sealed class ConfigTests
             Assert.Equal((Format.Int4, 32L, ScaleRule.Mse), (config.Format, config.GroupSize, config.ScaleRule));
         }
 
-        foreach (string? text in new[] { null, "format=int3", "grupo=1", "format=int8\0" })
+        foreach (string? text in new[] { null, "format=int9", "grupo=1", "format=int8\0" })
         {
             Assert.False(Config.TryParse(text, out Config? none));
             Assert.Null(none);

@@ -27,6 +27,7 @@ fn everything() -> Config {
         .double_quant(true)
         .packing(Packing::Base3)
         .outlier_threshold(6.25)
+        .saturate(false)
         .build()
         .unwrap()
 }
@@ -54,6 +55,7 @@ fn typed_setters() {
     assert!(config.double_quant().unwrap());
     assert_eq!(config.packing().unwrap(), Packing::Base3);
     assert_eq!(config.outlier_threshold().unwrap(), 6.25);
+    assert!(!config.saturate().unwrap());
     let defaults = Config::new().unwrap();
     for option in bitnet_quant::options() {
         assert_ne!(
@@ -88,6 +90,7 @@ fn setters_by_name() {
         .set("double_quant", "on")
         .set("packing", "base3")
         .set("outlier_threshold", 6.25)
+        .set("saturate", "off")
         .build()
         .unwrap();
     assert_eq!(named, everything());
@@ -212,7 +215,7 @@ fn values_have_names() {
         Granularity::ALL,
         &["tensor", "channel", "group", "token", "block"],
     );
-    choice(Scheme::ALL, &["symmetric", "asymmetric"]);
+    choice(Scheme::ALL, &["symmetric", "asymmetric", "offset"]);
     choice(NonFinite::ALL, &["error", "zero", "keep"]);
     choice(
         Rounding::ALL,
@@ -231,7 +234,7 @@ fn values_have_names() {
         &["default", "absmax", "absmean", "percentile", "mse"],
     );
     choice(SymmetricRange::ALL, &["narrow", "full", "extreme"]);
-    choice(ScaleDType::ALL, &["f32", "f16", "bf16"]);
+    choice(ScaleDType::ALL, &["f32", "f16", "bf16", "e8m0", "e4m3"]);
     choice(Packing::ALL, &["default", "base3"]);
     assert_eq!(OptionValue::from(Format::NF4), OptionValue::Int(4));
     assert_eq!(Format::try_from(OptionValue::Int(4)).unwrap(), Format::NF4);
