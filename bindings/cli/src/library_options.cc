@@ -50,8 +50,8 @@ void ListFormats(LibraryOption* option) {
     int32_t format = BNQ_FORMAT_NONE;
     if (i < bnq_format_count()) Check(bnq_format_at(i, &format));
     option->values.emplace_back(bnq_format_name(format));
-    option->meanings.emplace_back(bnq_option_value_description(
-        BNQ_OPTIONS_CONFIG, option->id, format));
+    option->meanings.emplace_back(
+        bnq_option_value_description(BNQ_OPTIONS_CONFIG, option->id, format));
   }
 }
 

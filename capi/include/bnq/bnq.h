@@ -753,7 +753,8 @@ BNQ_API bnq_status bnq_quantized_sizes(const bnq_config* config, int32_t rank,
  * for the float32 scales where they are stored otherwise, and for outliers).
  * *out_tensor receives a tensor that borrows the buffers, which must outlive
  * it; out_tensor may be NULL, but not with outliers, whose number depends on
- * the data, nor with offsets or a tensor scale, which are the tensor's own. The buffers are written even if the call fails. Since 0.1. */
+ * the data, nor with offsets or a tensor scale, which are the tensor's own. The
+ * buffers are written even if the call fails. Since 0.1. */
 BNQ_API bnq_status bnq_quantize(bnq_context* context, const bnq_config* config,
                                 const bnq_array* source, uint8_t* codes,
                                 uint64_t code_bytes, void* scales,

@@ -546,8 +546,8 @@ impl Part {
     ];
 }
 
-/// A part's bytes. Scales, offsets, a tensor's scale and outlier columns must be at an address that is a multiple
-/// of 4 to make a tensor of them.
+/// A part's bytes. Scales, offsets, a tensor's scale and outlier columns must be at an
+/// address that is a multiple of 4 to make a tensor of them.
 #[derive(Debug, Clone, Copy)]
 pub struct PartData<'a> {
     /// Which one.
