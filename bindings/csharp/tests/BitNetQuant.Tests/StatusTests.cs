@@ -59,7 +59,7 @@ public sealed unsafe class StatusTests
             using var config = new Config();
             QuantizedTensor.Quantize(Floats(1f, float.NaN), [2], config);
         }),
-        [Status.NotFound] = (typeof(NotFoundException), () => Library.FindFormat("int3")),
+        [Status.NotFound] = (typeof(NotFoundException), () => Library.FindFormat("int9")),
         [Status.AlreadyExists] = (typeof(AlreadyExistsException), () =>
         {
             using var directory = new TemporaryDirectory();
