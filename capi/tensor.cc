@@ -67,7 +67,8 @@ struct Buffers {
     }
     for (const Part id : {Part::kOffsets, Part::kTensorScale}) {
       if (parts[id].bytes == 0 || tensor_wanted) continue;
-      Fail(Status::kInvalidArgument, "config asks for ", PartAt(static_cast<int>(id) - 1).name,
+      Fail(Status::kInvalidArgument, "config asks for ",
+           PartAt(static_cast<int>(id) - 1).name,
            ", which only a tensor has room for, but out_tensor is NULL");
     }
     const std::pair<Part, const void*> buffers[] = {

@@ -13,8 +13,8 @@ namespace bnq {
 
 // A sign, exponent and mantissa bits. The number of a code without its sign, c:
 // with m = 2^mantissa_bits, c < m is subnormal, c * 2^(min_exponent) / m; else
-// (1 + (c mod m) / m) * 2^(c / m - 1 + min_exponent). Codes above `greatest` are
-// not finite: infinity where e5m2 has it, else NaN.
+// (1 + (c mod m) / m) * 2^(c / m - 1 + min_exponent). Codes above `greatest`
+// are not finite: infinity where e5m2 has it, else NaN.
 struct SmallFloat {
   int mantissa_bits;
   int min_exponent;   // of the least normal number
@@ -32,8 +32,9 @@ inline uint32_t SmallFloatCode(const SmallFloat& type, float a,
                                bool saturate = true) {
   // An integer in units of the last mantissa bit: adding 2^23 of them rounds.
   int32_t exponent = static_cast<int32_t>(BitsOfF32(a) >> 23) - 127;
-  const int32_t top = static_cast<int32_t>(type.greatest >> type.mantissa_bits) -
-                      1 + type.min_exponent;
+  const int32_t top =
+      static_cast<int32_t>(type.greatest >> type.mantissa_bits) - 1 +
+      type.min_exponent;
   if (exponent < type.min_exponent) exponent = type.min_exponent;
   uint32_t code;
   if (exponent > top) {
@@ -62,9 +63,9 @@ inline float SmallFloatValue(const SmallFloat& type, uint32_t code) {
     return std::ldexp(static_cast<float>(code),
                       type.min_exponent - type.mantissa_bits);
   }
-  return std::ldexp(static_cast<float>(m + code % m),
-                    static_cast<int>(code / m) - 1 + type.min_exponent -
-                        type.mantissa_bits);
+  return std::ldexp(
+      static_cast<float>(m + code % m),
+      static_cast<int>(code / m) - 1 + type.min_exponent - type.mantissa_bits);
 }
 
 }  // namespace bnq

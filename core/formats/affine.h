@@ -65,8 +65,13 @@ inline CodeRange SignedCodes(int32_t q, const Variant& variant) {
   return {narrow ? -q : -q - 1, q};
 }
 
-// value = (code + q + 1) * scale + offset: the least code stands for the offset.
+// value = (code + q + 1) * scale + offset: the least code stands for the
+// offset. Ranges end at a quarter of what float32 holds: so that no sum
+// overflows, however scale and offset are rounded when they are stored.
 inline Params OffsetParams(int32_t q, Range range) {
+  constexpr float kMost = FLT_MAX / 4.0f;
+  range.lo = std::min(std::max(range.lo, -kMost), kMost);
+  range.hi = std::min(std::max(range.hi, -kMost), kMost);
   Params params;
   params.zero_point = -q - 1;
   // Never -0, which targets order differently.
@@ -74,9 +79,7 @@ inline Params OffsetParams(int32_t q, Range range) {
   if (range.lo == range.hi) return params;
   const int32_t steps = 2 * q + 1;
   const float n = static_cast<float>(steps);
-  const float width = range.hi - range.lo;
-  params.scale = UsableScale(
-      width <= FLT_MAX ? width / n : range.hi / n - range.lo / n, steps);
+  params.scale = UsableScale((range.hi - range.lo) / n, steps);
   return params;
 }
 

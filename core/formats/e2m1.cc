@@ -2,7 +2,8 @@
 //
 // Source   OCP Microscaling Formats (MX) 1.0, section 5.3.3: FP4
 // Segment  scale = max |x| / 6; with scale_dtype = e8m0 the power of two of
-//          section 6.3: 2^(floor(log2 max |x|) - 2), and values beyond 6 clipped
+//          section 6.3: 2^(floor(log2 max |x|) - 2), and values beyond 6
+//          clipped
 // Code     x * (1 / scale) rounded to the nearest number, ties to even: a sign
 //          (bit 3), 2 bits of exponent, 1 of mantissa; -0 is 8
 // Value    (+-0, 0.5, 1, 1.5, 2, 3, 4, 6) * scale

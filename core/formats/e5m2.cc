@@ -4,7 +4,8 @@
 // Segment  scale = max |x| / 57344; with scale_dtype = e8m0
 //          2^(floor(log2 max |x|) - 15), and values beyond 57344 clipped
 // Code     x * (1 / scale) rounded to the nearest number, ties to even; beyond
-//          57344 (after rounding) +-57344, or with saturate = off infinity, 0x7C
+//          57344 (after rounding) +-57344, or with saturate = off infinity,
+//          0x7C
 // Value    the number times scale; 0x7C is infinity, 0x7D to 0x7F are NaN, and
 //          so with the sign
 // Bytes    one each

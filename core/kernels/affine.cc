@@ -97,8 +97,9 @@ struct AffineCodec {
         const auto negative = hn::Lt(v, zero);
         const auto up = hn::IfThenElse(negative, hn::Set(d, rule_.steps.up[1]),
                                        hn::Set(d, rule_.steps.up[0]));
-        const auto down = hn::IfThenElse(negative, hn::Set(d, rule_.steps.down[1]),
-                                         hn::Set(d, rule_.steps.down[0]));
+        const auto down =
+            hn::IfThenElse(negative, hn::Set(d, rule_.steps.down[1]),
+                           hn::Set(d, rule_.steps.down[0]));
         return hn::Sub(hn::IfThenElseZero(hn::Ge(rest, up), one),
                        hn::IfThenElseZero(hn::Le(rest, down), one));
       }

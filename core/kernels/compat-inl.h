@@ -12,9 +12,9 @@
 
 #include "hwy/highway.h"
 
-// What intrinsics may be used: newer releases have more targets of each kind, of
-// which the better ones have the smaller numbers. VBMI: shuffles of bytes across
-// 64-byte vectors.
+// What intrinsics may be used: newer releases have more targets of each kind,
+// of which the better ones have the smaller numbers. VBMI: shuffles of bytes
+// across 64-byte vectors.
 #undef BNQ_AVX512
 #undef BNQ_AVX512_VBMI
 #undef BNQ_AVX2

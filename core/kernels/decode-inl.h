@@ -82,7 +82,8 @@ HWY_INLINE void PrefetchCodes(Packing packing, const uint8_t* packed, size_t at,
   }
 }
 
-// Values of the groups that whole vectors may be written for; how many elements.
+// Values of the groups that whole vectors may be written for; how many
+// elements.
 template <class Decoder>
 HWY_INLINE size_t DecodeGroups(const DecodeArgs& args, Decoder decoder,
                                const DecodeSpan& span, uint64_t param,
@@ -121,7 +122,8 @@ HWY_INLINE void DecodeParts(const DecodeArgs& args, Decoder decoder,
   size_t at = 0;
   // Small groups, whose parameters follow each other.
   const size_t group = static_cast<size_t>(args.layout->run);
-  if (IsSmallGroup(group) && args.layout->InOrder() && cursor->offset() == 0 && span.count >= group) {
+  if (IsSmallGroup(group) && args.layout->InOrder() && cursor->offset() == 0 &&
+      span.count >= group) {
     at = DecodeGroups(args, decoder, span, cursor->param(), group);
     cursor->AdvanceRuns(at / group);
   }
@@ -141,9 +143,8 @@ HWY_INLINE void DecodeParts(const DecodeArgs& args, Decoder decoder,
           span.values + at);
     } else {
       const uint64_t param = cursor->param();
-      decoder.Begin(
-          d, hn::Set(d, span.scales[param - span.scale_base]),
-          hn::Set(d, ShiftOf(args, param - args.param_base)));
+      decoder.Begin(d, hn::Set(d, span.scales[param - span.scale_base]),
+                    hn::Set(d, ShiftOf(args, param - args.param_base)));
       DecodeRun(
           decoder, span.codes + at, n, span.writable - at, [](size_t) {},
           span.values + at);

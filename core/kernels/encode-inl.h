@@ -1,6 +1,6 @@
-// Quantizing a block of the matrix, for any codec: walks rows, spans and runs, finds
-// ranges and parameters, and hands vectors of values to an encoder. Included
-// once per target.
+// Quantizing a block of the matrix, for any codec: walks rows, spans and runs,
+// finds ranges and parameters, and hands vectors of values to an encoder.
+// Included once per target.
 #if defined(BNQ_CORE_KERNELS_ENCODE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef BNQ_CORE_KERNELS_ENCODE_INL_H_
 #undef BNQ_CORE_KERNELS_ENCODE_INL_H_
@@ -189,7 +189,8 @@ HWY_INLINE void CutIntoParts(const EncodeArgs& args, RunCursor* cursor,
   span->last_rest = cursor->rest();
   const uint64_t run = args.layout->run;
   span->group = 0;
-  if (IsSmallGroup(run) && span->within == 0 && span->count % run == 0 && args.layout->InOrder()) {
+  if (IsSmallGroup(run) && span->within == 0 && span->count % run == 0 &&
+      args.layout->InOrder()) {
     span->group = static_cast<size_t>(run);
     span->first_param = cursor->param() - args.param_base;
     span->num_parts = span->count / span->group;
@@ -218,7 +219,8 @@ HWY_INLINE bool FindParams(const EncodeArgs& args, Statistic statistic,
   bool finite = true;
   const size_t num_parts = span.num_parts;
   // The last run goes on behind the span's end.
-  const uint64_t behind = span.to_end - (span.count - span.At(num_parts - 1).count);
+  const uint64_t behind =
+      span.to_end - (span.count - span.At(num_parts - 1).count);
   const size_t last =
       static_cast<size_t>(span.last_rest < behind ? span.last_rest : behind);
   size_t at = span.within != 0 ? span.parts[0].count : 0;
@@ -411,7 +413,8 @@ bool EncodeBlock(const EncodeArgs& args) {
   const bool direct = args.source.direct();
   const bool by_groups =
       GroupScales::Apply(*args.format, args.variant, statistic);
-  const GroupScales group_scales(by_groups ? GroupScales(*args.format, args.variant) : GroupScales());
+  const GroupScales group_scales(
+      by_groups ? GroupScales(*args.format, args.variant) : GroupScales());
   const GroupScales* const scales = by_groups ? &group_scales : nullptr;
   const float* const floats =
       direct ? reinterpret_cast<const float*>(args.source.data) : nullptr;
@@ -440,7 +443,8 @@ bool EncodeBlock(const EncodeArgs& args) {
         span.readable = span.count + kFloatSlack;
       }
       CutIntoParts(args, &cursor, &span);
-      if (args.find_params && !FindParams(args, statistic, scales, direct, span)) {
+      if (args.find_params &&
+          !FindParams(args, statistic, scales, direct, span)) {
         finite = false;
       }
       if (stochastic) RandomWords(args.seed, span.element, span.count, random);

@@ -1,5 +1,5 @@
-// What codes make of values without codes in between: fake quantization, and how
-// well parameters fit. Included once per target.
+// What codes make of values without codes in between: fake quantization, and
+// how well parameters fit. Included once per target.
 #if defined(BNQ_CORE_KERNELS_FIT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef BNQ_CORE_KERNELS_FIT_INL_H_
 #undef BNQ_CORE_KERNELS_FIT_INL_H_

@@ -40,8 +40,8 @@ struct FloatCodec {
       const bool to_next = type.has_non_finite && !rule.saturate;
       most_ = hn::Set(di, static_cast<int32_t>(type.greatest) + to_next);
       // Codes of 8 bits are signed bytes.
-      sign_ = hn::Set(di, type.sign == 0x80 ? -128
-                                            : static_cast<int32_t>(type.sign));
+      sign_ = hn::Set(
+          di, type.sign == 0x80 ? -128 : static_cast<int32_t>(type.sign));
     }
     HWY_INLINE void Begin(D /*d*/, V inv_scale, V /*shift*/) {
       inv_scale_ = inv_scale;
@@ -50,10 +50,9 @@ struct FloatCodec {
       const DI di;
       const VI bits = hn::BitCast(di, hn::Mul(x, inv_scale_));
       const VI a = hn::And(bits, hn::Set(di, 0x7FFFFFFF));
-      const VI exponent =
-          hn::Min(hn::Max(hn::And(bits, hn::Set(di, kExponentBits)),
-                          least_exponent_),
-                  most_exponent_);
+      const VI exponent = hn::Min(
+          hn::Max(hn::And(bits, hn::Set(di, kExponentBits)), least_exponent_),
+          most_exponent_);
       // Adding 2^23 units of the last mantissa bit leaves the nearest number of
       // them, ties to even.
       const VI unit = hn::Add(exponent, to_unit_);
@@ -99,13 +98,12 @@ struct FloatCodec {
       const DI di;
       const VI c = hn::And(code, magnitude_);
       const VI normal = hn::Add(hn::ShiftLeftSame(c, shift_), bias_);
-      const VI small =
-          hn::BitCast(di, hn::Mul(hn::ConvertTo(d, c), least_));
+      const VI small = hn::BitCast(di, hn::Mul(hn::ConvertTo(d, c), least_));
       VI bits = hn::IfThenElse(hn::Lt(c, subnormal_), small, normal);
       bits = OrWhere(hn::Gt(c, greatest_), bits, hn::Set(di, kExponentBits));
       // What is above the sign is a copy of it, or 0.
-      const VI sign = hn::And(hn::ShiftLeftSame(code, sign_shift_),
-                              hn::Set(di, INT32_MIN));
+      const VI sign =
+          hn::And(hn::ShiftLeftSame(code, sign_shift_), hn::Set(di, INT32_MIN));
       return hn::Mul(hn::BitCast(d, hn::Or(bits, sign)), scale_);
     }
 

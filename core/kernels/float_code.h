@@ -5,8 +5,8 @@
 
 namespace bnq {
 
-// For the best target of this CPU. Small floats differ in their rows' small_float
-// alone.
+// For the best target of this CPU. Small floats differ in their rows'
+// small_float alone.
 const Kernels& FloatCodeKernels();
 
 }  // namespace bnq

@@ -26,8 +26,7 @@ void Pack8(int8_t* codes, size_t count, int32_t bias, uint8_t* packed) {
   }
 }
 
-void Unpack8(const uint8_t* packed, size_t count, int32_t bias,
-             int8_t* codes) {
+void Unpack8(const uint8_t* packed, size_t count, int32_t bias, int8_t* codes) {
   if (bias == 0) {
     memcpy(codes, packed, count);
     return;

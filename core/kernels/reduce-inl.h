@@ -172,8 +172,8 @@ HWY_INLINE Partial MinMax(const float* x, size_t count, size_t readable) {
   return p;
 }
 
-// The least and the greatest value of at least one, and the greatest bit pattern
-// of |x|; where that is not finite, the others may be anything.
+// The least and the greatest value of at least one, and the greatest bit
+// pattern of |x|; where that is not finite, the others may be anything.
 HWY_INLINE Partial Extent(const float* x, size_t count, size_t readable) {
   const hn::ScalableTag<float> d;
   const size_t N = hn::Lanes(d);

@@ -70,8 +70,8 @@ HWY_INLINE bool IsSmallGroup(uint64_t run) {
   return run == N || run == 2 * N || run == 4 * N || run == 8 * N;
 }
 
-// The greatest |x| of each of `count` <= kGroupsAtATime groups of kVectors vectors,
-// as bits; 0 for the rest.
+// The greatest |x| of each of `count` <= kGroupsAtATime groups of kVectors
+// vectors, as bits; 0 for the rest.
 template <size_t kVectors>
 HWY_INLINE VI GreatestOfGroups(const float* x, size_t count) {
   const DI di;
@@ -105,9 +105,9 @@ HWY_INLINE VI GreatestOfGroups(const float* x, size_t count) {
   return MaxOfEach(v);
 }
 
-// Scales of groups by their greatest values, as ParamsOf rounds them; false, and
-// none, where one is at the ends of what float32 or its type holds, or not finite:
-// the caller takes the long way.
+// Scales of groups by their greatest values, as ParamsOf rounds them; false,
+// and none, where one is at the ends of what float32 or its type holds, or not
+// finite: the caller takes the long way.
 class GroupScales {
  public:
   // Whether it applies: symmetric ranges of the greatest absolute value.

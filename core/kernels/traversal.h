@@ -132,9 +132,9 @@ struct FitArgs {
   float unit = 1.0f;
 };
 
-// Of a chunk, with e = (x - value) * unit, u = x * unit and q = value / scale, or
-// (value - offset) / scale.
-// Float32 sums of kLanes lanes, as those of reductions.
+// Of a chunk, with e = (x - value) * unit, u = x * unit and q = value / scale,
+// or (value - offset) / scale. Float32 sums of kLanes lanes, as those of
+// reductions.
 struct FitSums {
   double error = 0.0;  // sum of e^2
   double xq = 0.0;     // sum of u * q

@@ -71,8 +71,8 @@ void EntrySink::Written(Part part, const uint8_t* data, uint64_t bytes) {
   if (bytes == 0) return;
   writer_.Append(SectionOf(sizes_, part), data, bytes);
   if (part != Part::kScales || config_.stores_together()) return;
-  const StoredScales view(
-      config_, bytes / (Info(sizes_[part].dtype).bits / 8), data);
+  const StoredScales view(config_, bytes / (Info(sizes_[part].dtype).bits / 8),
+                          data);
   saturated_ += view.CountSaturated();
 }
 

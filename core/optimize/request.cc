@@ -20,6 +20,11 @@ void CheckRequest(const Format& format, const OptimizeRequest& request) {
          "outlier_threshold = ", config.outlier_threshold(),
          ", must be 0 to optimise");
   }
+  if (config.scheme() == Scheme::kOffset) {
+    Fail(Status::kUnsupported,
+         "scheme = offset: offsets are fitted by scale_rule = mse; to optimise "
+         "it must be symmetric or asymmetric");
+  }
   if (config.rounding() == Rounding::kStochastic) {
     Fail(Status::kUnsupported,
          "rounding = stochastic: errors of single draws are not to be "
@@ -41,10 +46,10 @@ void CheckRequest(const Format& format, const OptimizeRequest& request) {
       Fail(Status::kInvalidArgument,
            "objective = custom, but the optimizer has no metric");
     }
-    if (config.double_quant()) {
+    if (config.stores_together()) {
       Fail(Status::kUnsupported,
-           "objective = custom takes double_quant = off: what a scale will be "
-           "depends on the others");
+           "objective = custom takes double_quant = off and another "
+           "scale_dtype than e4m3: what a scale will be depends on the others");
     }
   }
   if (request.activations == nullptr && row.inputs == NeedsInputs::kAlways) {

@@ -175,8 +175,8 @@ struct Format {
   const Kernels& (*kernels)();
   // Of codes that are small floats: a sign, exponent and mantissa.
   const SmallFloat* small_float = nullptr;
-  // Where symmetric ranges of absmax have the scale max |x| / divisor, bounded as
-  // `params` does; nullptr: they do not, or for one of the variants.
+  // Where symmetric ranges of absmax have the scale max |x| / divisor, bounded
+  // as `params` does; nullptr: they do not, or for one of the variants.
   float (*divisor)(const Variant& variant) = nullptr;
 
   bool Has(uint32_t wanted) const { return (traits & wanted) == wanted; }

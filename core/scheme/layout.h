@@ -48,9 +48,7 @@ struct Layout {
     return row * row_params + (column / run) % mod;
   }
   // Runs that follow each other in a row have parameters that do.
-  bool InOrder() const {
-    return contiguous && !per_element && row_params != 0;
-  }
+  bool InOrder() const { return contiguous && !per_element && row_params != 0; }
   uint64_t period() const { return run * mod; }
 };
 

@@ -30,17 +30,16 @@ float PowerOfTwo(int e) {
 
 // Of small floats by the rule of the OCP MX specification (1.0, section 6.3):
 // the greatest value's exponent less that of the greatest code, so that values
-// may be clipped by up to a quarter. Of others the least power of two that is no
-// less than the scale, so that nothing is clipped.
+// may be clipped by up to a quarter. Of others the least power of two that is
+// no less than the scale, so that nothing is clipped.
 float PowerOfTwoScale(const Format& format, Range range, float scale) {
   if (scale == 0.0f) return 0.0f;
   if (format.small_float == nullptr) {
     return RoundScale(scale, ScaleDType::kE8M0);
   }
   const SmallFloat& type = *format.small_float;
-  const int greatest =
-      static_cast<int>(type.greatest >> type.mantissa_bits) - 1 +
-      type.min_exponent;
+  const int greatest = static_cast<int>(type.greatest >> type.mantissa_bits) -
+                       1 + type.min_exponent;
   int e;
   std::frexp(std::max(-range.lo, range.hi), &e);
   return PowerOfTwo(e - 1 - greatest);
@@ -126,8 +125,8 @@ void CheckSupported(const Format& format, const Config& config) {
                   "asymmetric");
     }
   }
-  if (!v.saturate && (format.small_float == nullptr ||
-                      !format.small_float->has_non_finite)) {
+  if (!v.saturate &&
+      (format.small_float == nullptr || !format.small_float->has_non_finite)) {
     Unsupported(format, "saturate = off", "it takes the format e4m3 or e5m2");
   }
   if (config.double_quant()) {
@@ -248,9 +247,9 @@ void ParamsOf(const Format& format, const Variant& variant, Range* ranges,
       return;
     case ScaleDType::kE8M0:
       for (size_t i = 0; i < count; ++i) {
-        out[i].scale = Bounded(
-            format, codes, out[i].zero_point,
-            PowerOfTwoScale(format, ranges[i], out[i].scale), variant.scale_dtype);
+        out[i].scale = Bounded(format, codes, out[i].zero_point,
+                               PowerOfTwoScale(format, ranges[i], out[i].scale),
+                               variant.scale_dtype);
       }
       return;
     case ScaleDType::kF16:
@@ -279,12 +278,12 @@ double GreatestValue(const Format& format, CodeRange codes,
 
 float RoundOffset(float offset, ScaleDType dtype) {
   if (dtype == ScaleDType::kF16) {
-    return F32FromF16(F16FromF32(
-        std::min(std::max(offset, -kGreatestF16), kGreatestF16)));
+    return F32FromF16(
+        F16FromF32(std::min(std::max(offset, -kGreatestF16), kGreatestF16)));
   }
   if (dtype == ScaleDType::kBF16) {
-    return F32FromBF16(BF16FromF32(
-        std::min(std::max(offset, -kGreatestBF16), kGreatestBF16)));
+    return F32FromBF16(
+        BF16FromF32(std::min(std::max(offset, -kGreatestBF16), kGreatestBF16)));
   }
   return offset;
 }
@@ -300,7 +299,8 @@ float RoundScale(float scale, ScaleDType dtype) {
   }
   const float a = std::fabs(scale);
   if (dtype == ScaleDType::kE8M0) {
-    // To the nearest as a ratio would be another choice; up, nothing is clipped.
+    // To the nearest as a ratio would be another choice; up, nothing is
+    // clipped.
     return PowerOfTwo(ExponentUp(a));
   }
   float rounded;

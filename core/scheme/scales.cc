@@ -31,8 +31,8 @@ struct E4M3Values {
     float power = 0.015625f;  // of the exponent
     for (int i = 0; i < 128; ++i) {
       if (i >= 16 && i % 8 == 0) power *= 2.0f;
-      v[i] = (static_cast<float>(i % 8) + (i < 8 ? 0.0f : 8.0f)) * 0.125f *
-             power;
+      v[i] =
+          (static_cast<float>(i % 8) + (i < 8 ? 0.0f : 8.0f)) * 0.125f * power;
       if (i == 127) v[i] = std::numeric_limits<float>::quiet_NaN();
       v[i + 128] = -v[i];
     }
@@ -184,8 +184,7 @@ void StoreE4M3(float tensor_scale, const float* scales, uint64_t count,
                uint8_t* out) {
   const float inverse = tensor_scale == 0.0f ? 0.0f : 1.0f / tensor_scale;
   for (uint64_t i = 0; i < count; ++i) {
-    const uint32_t code =
-        SmallFloatCode(kE4M3, std::fabs(scales[i]) * inverse);
+    const uint32_t code = SmallFloatCode(kE4M3, std::fabs(scales[i]) * inverse);
     const uint32_t least = scales[i] == 0.0f ? 0 : 1;
     out[i] = static_cast<uint8_t>(std::max(code, least) |
                                   (std::signbit(scales[i]) ? kE4M3.sign : 0));

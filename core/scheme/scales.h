@@ -4,8 +4,8 @@
 //
 // e4m3: under a scale for the tensor, float32, the greatest scale's magnitude /
 // 448, one bit less where 448 times it would be more. Of a scale that is not 0
-// the code is that of scale * (1 / the tensor's scale), rounded to nearest even,
-// and not 0; what is read is its number times the tensor's scale.
+// the code is that of scale * (1 / the tensor's scale), rounded to nearest
+// even, and not 0; what is read is its number times the tensor's scale.
 //
 // Double quantization is that of QLoRA (arXiv:2305.14314, section 3) as
 // bitsandbytes does it: offset = mean of the scales (in float64, rounded once);
@@ -59,7 +59,8 @@ uint64_t StoredScaleBytes(const Config& config, uint64_t count);
 void StoreScales(const Config& config, const float* scales, uint64_t count,
                  uint8_t* out, float tensor_scale = 1.0f);
 float TensorScale(const float* scales, uint64_t count);
-// Replaces all scales of a tensor, or its offsets, by what they are once stored.
+// Replaces all scales of a tensor, or its offsets, by what they are once
+// stored.
 void RoundAsStored(const Config& config, float* scales, uint64_t count);
 
 // The 256 values of the dynamic map, ascending.

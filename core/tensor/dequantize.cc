@@ -65,9 +65,9 @@ void Dequantizer::Finish(const Config& config, const Layout& layout) {
   args_.rule = RuleOf(*args_.format, config.variant());
   if (layout.per_element && layout.columns != 0 && layout.rows != 0) {
     element_params_ = ElementTables::Allocate(context_, layout);
-    args_.elements = ElementTables::Fill(
-        layout, args_.scales, args_.zero_points, args_.offsets,
-        element_params_.as<float>());
+    args_.elements =
+        ElementTables::Fill(layout, args_.scales, args_.zero_points,
+                            args_.offsets, element_params_.as<float>());
   }
 }
 

@@ -18,8 +18,8 @@ struct ElementTables {
     return context.Allocate(3 * sizeof(float) * Stride(layout));
   }
   static ElementParams Fill(const Layout& layout, const float* scales,
-                            const int8_t* zero_points,
-                            const float* offsets, float* tables) {
+                            const int8_t* zero_points, const float* offsets,
+                            float* tables) {
     const uint64_t stride = Stride(layout);
     float* const inv_scale = tables;
     float* const scale = tables + stride;

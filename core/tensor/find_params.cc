@@ -211,7 +211,7 @@ void ParamFinder::ReduceChannels() {
                       : total.max < -total.min ? total.min
                       : statistic == Statistic::kExtreme
                           ? FirstExtreme(c, total.max)
-                                               : 0.0f;
+                          : 0.0f;
       SetParams(c, totals[c - first], layout_.outer * inner);
     }
   });

@@ -103,9 +103,9 @@ DType DTypeOf(ScaleDType dtype) {
 
 // Of scales or offsets.
 PartData StoredSize(const Config& config, uint64_t count) {
-  PartData data = Sized(count, config.double_quant()
-                                   ? DType::kU8
-                                   : DTypeOf(config.scale_dtype()));
+  PartData data =
+      Sized(count,
+            config.double_quant() ? DType::kU8 : DTypeOf(config.scale_dtype()));
   data.bytes = StoredScaleBytes(config, count);
   return data;
 }

@@ -141,9 +141,9 @@ EncodeArgs Quantizer::ArgsOf(bool find, ParamSpan params) {
     if (element_params_.size() == 0) {
       element_params_ = ElementTables::Allocate(context_, layout_);
     }
-    args.elements = ElementTables::Fill(
-        layout_, params.scales, args.zero_points, args.offsets,
-        element_params_.as<float>());
+    args.elements =
+        ElementTables::Fill(layout_, params.scales, args.zero_points,
+                            args.offsets, element_params_.as<float>());
   }
   return args;
 }

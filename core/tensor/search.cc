@@ -61,7 +61,8 @@ float Times(float x, double factor) {
   return static_cast<float>(std::min(std::max(product, -limit), limit));
 }
 
-// A range of another width: about 0, or about its middle where ranges have no 0.
+// A range of another width: about 0, or about its middle where ranges have no
+// 0.
 Range Widened(Scheme scheme, Range range, double factor) {
   if (scheme != Scheme::kOffset) {
     return {Times(range.lo, factor), Times(range.hi, factor)};
@@ -231,9 +232,8 @@ class Search {
     const size_t whole = DivCeil(count, kLanes) * kLanes;
     for (size_t i = 0; i < count; ++i) {
       scales[i] = candidates[i].scale * unit_;
-      shifts[i] = rule_.offset
-                      ? candidates[i].offset * unit_
-                      : static_cast<float>(candidates[i].zero_point);
+      shifts[i] = rule_.offset ? candidates[i].offset * unit_
+                               : static_cast<float>(candidates[i].zero_point);
     }
     std::fill(scales + count, scales + whole, 0.0f);
     std::fill(shifts + count, shifts + whole, 0.0f);

@@ -43,8 +43,8 @@ class SliceRun {
         quantizer_.elements() == 0) {
       return false;
     }
-    // What is stored together takes all scales first, which one slice has in the
-    // end.
+    // What is stored together takes all scales first, which one slice has in
+    // the end.
     return !config_.stores_together() ||
            (exact_codes_ && job_.slice_elements == kWholeArray);
   }
@@ -152,8 +152,7 @@ class SliceRun {
       std::memcpy(room, &tensor_scale, sizeof tensor_scale);
       parts_.Written(Part::kTensorScale, room, sizeof tensor_scale);
     }
-    decoding_.scales =
-        scales_.Store(this, coding_.scales, count, tensor_scale);
+    decoding_.scales = scales_.Store(this, coding_.scales, count, tensor_scale);
     if (coding_.zero_points != nullptr) {
       parts_.Written(Part::kZeroPoints,
                      reinterpret_cast<const uint8_t*>(coding_.zero_points),

@@ -26,8 +26,8 @@ float UsableGivenScale(const Config& config, const Format& format,
                        uint64_t index, float scale, int32_t zero_point) {
   const bool may_be_negative =
       config.symmetric_range() == SymmetricRange::kExtreme;
-  const double steps = GreatestValue(
-      format, format.code_range(config.variant()), zero_point);
+  const double steps =
+      GreatestValue(format, format.code_range(config.variant()), zero_point);
   const float magnitude = std::fabs(scale);
   if (!(magnitude == 0.0f || magnitude >= FLT_MIN) ||
       !(static_cast<double>(magnitude) * steps <= FLT_MAX) ||
@@ -63,7 +63,8 @@ class ClampCounter {
         params_(params),
         range_(tensor.format().code_range(config.variant())),
         integer_(tensor.format().Has(kInteger)),
-        greatest_(static_cast<float>(GreatestValue(tensor.format(), range_, 0))),
+        greatest_(
+            static_cast<float>(GreatestValue(tensor.format(), range_, 0))),
         features_(array.shape.features()) {
     const Outliers outliers = tensor.outliers();
     if (outliers.count != 0) left_out_.resize(features_);

@@ -165,7 +165,8 @@ void PackCodes(const Context& context, const Config& config, const Shape& shape,
       const uint64_t at = row * layout.columns + column;
       for (uint64_t i = 0; i < n; ++i) {
         const int8_t code = codes[at + i];
-        if (code >= range.lo && code <= range.hi && !(rule.signs && code == 0)) {
+        if (code >= range.lo && code <= range.hi &&
+            !(rule.signs && code == 0)) {
           continue;
         }
         Fail(Status::kInvalidArgument, "code of element ", at + i, " = ", code,

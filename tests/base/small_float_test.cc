@@ -37,8 +37,9 @@ uint32_t Nearest(const SmallFloat& type, float a) {
   uint32_t best = 0;
   double least = HUGE_VAL;
   for (uint32_t code = 0; code <= type.greatest; ++code) {
-    const double e = std::fabs(static_cast<double>(a) -
-                               static_cast<double>(SmallFloatValue(type, code)));
+    const double e =
+        std::fabs(static_cast<double>(a) -
+                  static_cast<double>(SmallFloatValue(type, code)));
     if (e < least || (e == least && code % 2 == 0)) {
       best = code;
       least = e;
@@ -69,8 +70,7 @@ TEST(SmallFloat, BeyondTheGreatest) {
     const float unit = greatest - SmallFloatValue(type, type.greatest - 1);
     // Half a unit more is a tie between the greatest, which is even or the last
     // there is, and the next.
-    const float rounds_down =
-        std::nextafter(greatest + 0.5f * unit, 0.0f);
+    const float rounds_down = std::nextafter(greatest + 0.5f * unit, 0.0f);
     for (const bool saturate : {true, false}) {
       EXPECT_EQ(SmallFloatCode(type, rounds_down, saturate), type.greatest);
       const uint32_t beyond =

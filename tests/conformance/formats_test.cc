@@ -156,10 +156,10 @@ std::string Difference(const Context& context, const Format& format,
   if (!along) {
     std::vector<float> coding = expected.coding_scales;
     std::vector<float> from = expected.coding_offsets;
-    quantizer.Encode(
-        0, quantizer.num_blocks(), false,
-        {coding.data(), params.zero_points, from.empty() ? nullptr : from.data()},
-        codes.data() + misalign);
+    quantizer.Encode(0, quantizer.num_blocks(), false,
+                     {coding.data(), params.zero_points,
+                      from.empty() ? nullptr : from.data()},
+                     codes.data() + misalign);
   }
   for (size_t i = 0; i < expected.packed.size(); ++i) {
     if (codes[misalign + i] != expected.packed[i]) {

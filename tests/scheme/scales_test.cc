@@ -60,8 +60,8 @@ TEST(Scales, PowersOfTwo) {
   EXPECT_EQ(0, std::memcmp(stored.data, expected, sizeof expected));
   std::vector<float> read(5);
   stored.Read(0, 5, read.data());
-  EXPECT_EQ(read, (std::vector<float>{1.0f, 0.5f, 0x1p127f, 0x1p-127f,
-                                      0x1p-127f}));
+  EXPECT_EQ(read,
+            (std::vector<float>{1.0f, 0.5f, 0x1p127f, 0x1p-127f, 0x1p-127f}));
   const uint8_t nan = 255;
   StoredScales bad = stored;
   bad.data = &nan;
@@ -73,8 +73,8 @@ TEST(Scales, PowersOfTwo) {
   EXPECT_EQ(RoundScale(3e38f, ScaleDType::kE8M0), 0x1p127f);
 }
 
-// NVFP4's: the greatest scale is 448 times the tensor's, and read back as it was
-// but for a last bit; none but 0 becomes 0.
+// NVFP4's: the greatest scale is 448 times the tensor's, and read back as it
+// was but for a last bit; none but 0 becomes 0.
 TEST(Scales, OfTheTensor) {
   Config config;
   config.SetText("scale_dtype", "e4m3");

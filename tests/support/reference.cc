@@ -176,17 +176,17 @@ std::vector<Params> GridOf(const Format& format, const Variant& variant,
                             variant.scale_dtype == bnq::ScaleDType::kF32;
   const int step = segment.elements.size() > 5000 ? 25 : 1;
   // Ranges with an offset widen about their middle.
-  const double middle =
-      variant.scheme == Scheme::kOffset ? 0.5 * (widest.lo + double{widest.hi})
-                                        : 0.0;
+  const double middle = variant.scheme == Scheme::kOffset
+                            ? 0.5 * (widest.lo + double{widest.hi})
+                            : 0.0;
   for (int k = 0; k <= 100; k += step) {
     const double factor = 0.8 + 0.004 * k;
-    Params params = bnq::ParamsOf(
-        format, variant,
-        {static_cast<float>(
-             std::fmax(middle + (widest.lo - middle) * factor, -FLT_MAX)),
-         static_cast<float>(
-             std::fmin(middle + (widest.hi - middle) * factor, FLT_MAX))});
+    Params params =
+        bnq::ParamsOf(format, variant,
+                      {static_cast<float>(std::fmax(
+                           middle + (widest.lo - middle) * factor, -FLT_MAX)),
+                       static_cast<float>(std::fmin(
+                           middle + (widest.hi - middle) * factor, FLT_MAX))});
     const float scale = whole.scale * static_cast<float>(factor);
     // Not where the range's was brought within what a scale may be.
     if (proportional && std::fabs(scale - params.scale) <=

@@ -27,7 +27,7 @@ struct Reference {
   std::vector<uint32_t> offset_bytes;
   uint64_t num_offset_bytes = 0;
   std::vector<float> tensor_scale;  // one, or none
-  std::vector<float> values;  // dequantized
+  std::vector<float> values;        // dequantized
   std::vector<uint32_t> outlier_columns;
   std::vector<uint16_t> outlier_values;  // float16
 };

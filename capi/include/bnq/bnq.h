@@ -548,7 +548,8 @@ enum {
  * offset, codes from 0 to 2^bits - 1, over the range of the values alone: the
  * least is the offset, stored as the scales are (BNQ_PART_OFFSETS): MLX's affine
  * mode, ggml's Q4_1. Offsets are made for integer formats of 2 to 8 bits, not
- * with BNQ_SCALE_DTYPE_E8M0 or _E4M3 or outliers, and not from given parameters;
+ * with BNQ_SCALE_DTYPE_E8M0 or _E4M3 or outliers, and not from given parameters or
+ * by an optimizer; what is beyond a quarter of the greatest float32 counts as that;
  * int8 codes read as int8 (bnq_tensor_unpack) are 128 less than those stored, and
  * so by 2^(bits - 1) for the others. */
 enum {
