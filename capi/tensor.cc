@@ -359,11 +359,7 @@ uint64_t bnq_tensor_saturated_scales(const bnq_tensor* tensor) {
   return tensor ? tensor->core->scales().CountSaturated() : 0;
 }
 
-const float* bnq_dynamic_map(void) {
-  // The first call computes it, once and for all.
-  const FpEnvironment environment;
-  return DynamicMap();
-}
+const float* bnq_dynamic_map(void) { return DynamicMap(); }
 
 uint64_t bnq_tensor_bytes(const bnq_tensor* tensor) {
   return tensor ? tensor->core->bytes() : 0;

@@ -22,6 +22,9 @@ struct MapValues {
     for (int i = 0; i < 256; ++i) v[i] = F32OfBits(kDynamicMapBits[i]);
   }
 };
+// Tables are made when the library is loaded: a process that forks while another
+// thread makes one would wait for it in vain.
+const MapValues kMap;
 
 constexpr float kGreatestE4M3 = 448.0f;
 
@@ -83,7 +86,7 @@ int SearchMap(const float* map, float v) {
 struct MapThresholds {
   float v[256];
   MapThresholds() {
-    const float* const map = DynamicMap();
+    const float* const map = kMap.v;
     for (int i = 0; i < 255; ++i) {
       const float middle = (map[i] + map[i + 1]) * 0.5f;
       v[i] = SearchMap(map, middle) == i ? middle
@@ -92,6 +95,7 @@ struct MapThresholds {
     v[255] = HUGE_VALF;
   }
 };
+const MapThresholds kThresholds;
 
 uint8_t NearestInMap(const float* thresholds, float v) {
   uint32_t code = 0;
@@ -104,7 +108,6 @@ uint8_t NearestInMap(const float* thresholds, float v) {
 
 void StoreDouble(const float* scales, uint64_t count, uint8_t* out) {
   const DoubleParts parts(count);
-  static const MapThresholds thresholds;
   std::memset(out, 0, parts.bytes);
   double sum = 0.0;
   for (uint64_t i = 0; i < count; ++i) sum += static_cast<double>(scales[i]);
@@ -121,17 +124,14 @@ void StoreDouble(const float* scales, uint64_t count, uint8_t* out) {
                 sizeof greatest);
     const float inverse = greatest == 0.0f ? 0.0f : 1.0f / greatest;
     for (uint64_t i = begin; i < end; ++i) {
-      out[i] = NearestInMap(thresholds.v, (scales[i] - offset) * inverse);
+      out[i] = NearestInMap(kThresholds.v, (scales[i] - offset) * inverse);
     }
   }
 }
 
 }  // namespace
 
-const float* DynamicMap() {
-  static const MapValues map;
-  return map.v;
-}
+const float* DynamicMap() { return kMap.v; }
 
 uint64_t StoredScaleBytes(const Config& config, uint64_t count) {
   if (config.double_quant()) return DoubleParts(count).bytes;
