@@ -31,6 +31,8 @@ struct AffineCodec {
    public:
     using V = hn::Vec<D>;
     using DI = hn::RebindToSigned<D>;
+    // Others spend more on rounding than small groups cost.
+    static constexpr bool kFast = kKind != kStepped && kKind != kStochastic;
 
     HWY_INLINE Encoder(D d, const CodeRule& rule)
         : least_(hn::Set(d, static_cast<float>(rule.range.lo))),

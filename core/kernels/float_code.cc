@@ -25,6 +25,7 @@ struct FloatCodec {
     using V = hn::Vec<D>;
     using DI = hn::RebindToSigned<D>;
     using VI = hn::Vec<DI>;
+    static constexpr bool kFast = true;
 
     HWY_INLINE Encoder(D d, const CodeRule& rule)
         : inv_scale_(hn::Zero(d)),

@@ -13,7 +13,9 @@
 #include <type_traits>
 
 #include "core/kernels/compat-inl.h"
+#include "core/kernels/span.h"
 #include "core/kernels/traversal.h"
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -28,36 +30,13 @@ using DCode = hn::Rebind<int8_t, DF>;
 // what packing needs.
 constexpr size_t kFloatSlack = hn::MaxLanes(DF()) + kLanes;
 
-// Walks the runs of a row without a division for each of them.
-class RunCursor {
- public:
-  RunCursor(const Layout& layout, uint64_t row, uint64_t column)
-      : length_(layout.per_element ? layout.period() : layout.run),
-        mod_(layout.per_element ? 1 : layout.mod),
-        base_(row * layout.row_params),
-        offset_(column % length_),
-        number_(column / length_ % mod_) {}
-
-  uint64_t offset() const { return offset_; }  // within the run
-  uint64_t rest() const { return length_ - offset_; }
-  uint64_t param() const { return base_ + number_; }
-  // By whole runs, from a run's start on and within the row's.
-  void AdvanceRuns(uint64_t count) {
-    number_ += count;
-    if (number_ == mod_) number_ = 0;
-  }
-  // By no more than rest().
-  void Advance(uint64_t count) {
-    offset_ += count;
-    if (offset_ == length_) {
-      offset_ = 0;
-      if (++number_ == mod_) number_ = 0;
-    }
-  }
-
- private:
-  uint64_t length_, mod_, base_, offset_, number_;
-};
+// Asks for floats of a later span. While a span's runs are reduced and coded,
+// none of it comes from memory any more: without this, memory would idle. May
+// point behind the array, which is allowed.
+HWY_INLINE void PrefetchFloats(const float* x, size_t count) {
+  constexpr size_t kLine = 64 / sizeof(float);
+  for (size_t i = 0; i < count; i += kLine) hwy::Prefetch(x + i);
+}
 
 // f(a null pointer to the encoder) of the kind that the rule asks for, from
 // kKind on, or of the last one.
@@ -73,14 +52,6 @@ HWY_INLINE void WithEncoder(const CodeRule& rule, F f) {
 
 template <class Pointer>
 using EncoderOf = std::remove_const_t<std::remove_pointer_t<Pointer>>;
-
-// A parameter's shift (CodeRule).
-template <class Args>
-HWY_INLINE float ShiftOf(const Args& args, uint64_t param) {
-  if (args.offsets != nullptr) return args.offsets[param];
-  if (args.zero_points == nullptr) return 0.0f;
-  return static_cast<float>(args.zero_points[param]);
-}
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

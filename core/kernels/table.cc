@@ -74,6 +74,7 @@ struct TableCodec {
     using DI = hn::RebindToSigned<D>;
     using VI = hn::Vec<DI>;
     static constexpr size_t kLanesOf = hn::MaxLanes(D());
+    static constexpr bool kFast = true;
 
     HWY_INLINE Encoder(D d, const CodeRule& rule)
         : table_(*rule.table), a_(), b_() {

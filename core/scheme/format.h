@@ -18,7 +18,8 @@
 //     static constexpr int kKinds, kGeneral;
 //     static int KindOf(const CodeRule& rule);  // below kKinds
 //     template <class D, int kKind> struct Encoder {
-//       Encoder(D d, const CodeRule& rule);
+//       static constexpr bool kFast;  // worth a loop of its own for small
+//       groups Encoder(D d, const CodeRule& rule);
 //       // Elements with these parameters follow; the shift is the zero point,
 //       // or the offset.
 //       void Begin(D d, Vec<D> inv_scale, Vec<D> shift);

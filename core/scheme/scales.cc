@@ -22,8 +22,8 @@ struct MapValues {
     for (int i = 0; i < 256; ++i) v[i] = F32OfBits(kDynamicMapBits[i]);
   }
 };
-// Tables are made when the library is loaded: a process that forks while another
-// thread makes one would wait for it in vain.
+// Tables are made when the library is loaded: a process that forks while
+// another thread makes one would wait for it in vain.
 const MapValues kMap;
 
 constexpr float kGreatestE4M3 = 448.0f;

@@ -63,9 +63,9 @@ class SliceSink {
   virtual void Take(const QuantizedSlice& slice) = 0;
 };
 
-// Integer formats with double quantization make their codes with the scales as
-// they are stored; others with the exact ones, as bitsandbytes does.
-// NON_FINITE names the first index.
+// Where scales are stored together (double_quant, e4m3), codes are made with
+// the scales as they are stored, but for double quantized tables (nf4, fp4):
+// with the exact ones, as bitsandbytes does. NON_FINITE names the first index.
 void QuantizeSlices(const Context& context, const QuantizeJob& job,
                     PartSink* parts, const std::vector<SliceSink*>& sinks = {});
 

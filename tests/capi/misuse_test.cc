@@ -194,7 +194,7 @@ TEST_F(Misuse, OutOfRange) {
   Expect(bnq_context_create(&allocator, &context), bad, "alloc is NULL");
 
   Expect(bnq_options_set_int(bnq_config_settings(config_), BNQ_OPT_FORMAT, 99),
-         bad, "ternary, int8");
+         bad, "ternary, binary, int8");
   Expect(
       bnq_options_set_int(bnq_config_settings(config_), BNQ_OPT_GROUP_SIZE, 0),
       bad, "group_size = 0, must be 1 to");
@@ -213,7 +213,7 @@ TEST_F(Misuse, OutOfRange) {
   Expect(bnq_options_set_text(bnq_config_settings(config_), "colour", "red"),
          BNQ_ERROR_NOT_FOUND, "group_size");
   Expect(bnq_options_set_text(bnq_config_settings(config_), "format", "int9"),
-         bad, "ternary, int8");
+         bad, "ternary, binary, int8");
   Expect(bnq_options_set_text(bnq_config_settings(config_), "scheme", "odd"),
          bad, "symmetric, asymmetric");
   Expect(
@@ -234,7 +234,7 @@ TEST_F(Misuse, OutOfRange) {
   int32_t id = 0;
   Expect(bnq_format_at(99, &id), bad, "index = 99");
   Expect(bnq_format_id("nf5", &id), BNQ_ERROR_NOT_FOUND,
-         "ternary, int8, int4, nf4, fp4, f16, bf16, none");
+         "e4m3, e5m2, e2m1, f16, bf16, none");
   Expect(bnq_format_property(1, 99, &value), BNQ_ERROR_UNSUPPORTED, "99");
   Expect(bnq_format_property(99, 1, &value), BNQ_ERROR_NOT_FOUND, "99");
   Expect(bnq_option_bounds(BNQ_OPTIONS_CONFIG, 99, nullptr, nullptr, nullptr,
@@ -245,7 +245,7 @@ TEST_F(Misuse, OutOfRange) {
   EXPECT_EQ(bnq_dtype_name(99), nullptr);
   EXPECT_EQ(bnq_metric_name(99), nullptr);
   EXPECT_EQ(bnq_option_name(BNQ_OPTIONS_CONFIG, 99), nullptr);
-  EXPECT_EQ(bnq_option_value_name(BNQ_OPTIONS_CONFIG, BNQ_OPT_SCHEME, 2),
+  EXPECT_EQ(bnq_option_value_name(BNQ_OPTIONS_CONFIG, BNQ_OPT_SCHEME, 3),
             nullptr);
   EXPECT_STREQ(bnq_status_name(99), "unknown status");
   Expect(bnq_compare(context_, &array_, &array_, metrics, BNQ_NUM_METRICS + 1),
@@ -372,7 +372,7 @@ TEST_F(Misuse, BuffersOfOtherSizes) {
   Expect(create(3, 0), bad, "must be aligned to 4 bytes");
   parts[1].data = scales;
   parts[2].part = 99;
-  Expect(create(3, 0), bad, "part = 99, must be 1 to 5");
+  Expect(create(3, 0), bad, "part = 99, must be 1 to 7");
   parts[2].part = BNQ_PART_CODES;
   Expect(create(3, 0), bad, "codes are given twice");
   const uint32_t columns[2] = {1, 1};

@@ -32,6 +32,7 @@ struct BrokenCodec {
   static int KindOf(const CodeRule&) { return 0; }
   template <class D, int>
   struct Encoder {
+    static constexpr bool kFast = true;
     Encoder(D d, const CodeRule& rule)
         : lo(hn::Set(d, static_cast<float>(rule.range.lo))),
           hi(hn::Set(d, static_cast<float>(rule.range.hi))) {}

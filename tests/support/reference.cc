@@ -145,7 +145,7 @@ Params SegmentParams(const Format& format, const Config& config,
     const uint64_t p =
         static_cast<uint64_t>(std::llround(config.percentile() * 1e6));
     constexpr uint64_t kAll = 100000000;
-    if (variant.scheme == Scheme::kAsymmetric) {
+    if (variant.scheme != Scheme::kSymmetric) {
       const uint64_t cut = (kAll - p) * n / (2 * kAll);
       range.lo = OfRank(segment, x, std::min(cut + 1, n), false);
       range.hi = OfRank(segment, x, n - std::min(cut, n - 1), false);

@@ -57,7 +57,8 @@ TEST(Overflow, IsRefusedSaturatedOrKept) {
   threads.runner = MakePool(3);
   for (int f = 0; f < NumFormats(); ++f) {
     const Format& format = FormatAt(f);
-    if (std::string(format.name) == "f16") continue;
+    // All values of a binary segment are as great as each other.
+    if (std::string(format.name) == "f16" || format.Has(kSigns)) continue;
     SCOPED_TRACE(format.name);
     const char* const wide = ",scale_rule=absmax";
     for (const char* more : {"", ",granularity=token", ",double_quant=on"}) {

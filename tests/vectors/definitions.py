@@ -188,8 +188,10 @@ def asymmetric_parameters(x, o):
 
 
 def offset_parameters(x, o):
-    """The scale and the offset, which is the least value; codes count from it."""
-    lo, hi = limits(x, o)
+    """The scale and the offset, which is the least value; codes count from it.
+
+    Ranges end at a quarter of float32, so that no sum overflows once both are rounded."""
+    lo, hi = (np.clip(v, -FLT_MAX / F32(4), FLT_MAX / F32(4)) for v in limits(x, o))
     offset = lo + F32(0)  # never -0
     if lo == hi:
         return F32(0), offset

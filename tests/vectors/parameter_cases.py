@@ -85,6 +85,10 @@ def offsets():
              noise(99, 221), "the definition; offsets are double quantized apart from scales")
         case(f"{name}_offset_max_float", {**config, **TENSOR}, [4],
              [FLT_MAX, FLT_MAX / F32(2), 0, 1])
+        for option in ({"scale_dtype": "bf16"}, DOUBLE):
+            case(f"{name}_offset_max_float_{next(iter(option))}", {**config, **TENSOR, **option},
+                 [3], [FLT_MAX, FLT_MAX / F32(2), FLT_MAX * F32(0.75)],
+                 "the definition: never infinite, however both are stored")
         case(f"{name}_offset_least_scale", {**config, **TENSOR}, [3],
              [-FLT_MIN, FLT_MIN, -FLT_TRUE_MIN],
              "the definition: the scale is raised to the least normal float32")

@@ -710,13 +710,14 @@ typedef struct bnq_array {
  *
  * Parameters: one for the tensor; one for each channel, token or block; or for
  * each row its groups in order (rows x ceil(columns / group size)). Scales are
- * stored as float32, float16 or bfloat16, or double quantized (QLoRA): n codes
+ * stored as float32, float16, bfloat16, e8m0, e4m3, or double quantized (QLoRA): n codes
  * of 8 bits, zeros up to a multiple of 4 bytes, then as float32 the greatest
  * |scale - offset| of each 256 scales, and the offset, the mean of the scales:
  * scale i = map[code i] * greatest[i / 256] + offset, with the map of
- * bnq_dynamic_map. Integer formats then make their codes with these scales (one
- * below 1.18e-38 as with 0); nf4 and fp4 make them with the exact ones, before
- * they are compressed, as bitsandbytes does. Zero points are int8.
+ * bnq_dynamic_map. Codes are then made with these scales (one below 1.18e-38 as
+ * with 0), and so with e4m3 scales times that of the tensor; nf4 and fp4 make
+ * them with the exact ones, before they are double quantized, as bitsandbytes
+ * does. Zero points are int8; offsets are stored as the scales are, apart.
  *
  * Outliers (BNQ_OPT_OUTLIER_THRESHOLD): the indices, ascending, of k columns of
  * the last dimension, and their values, [elements / columns, k], as float16, or
