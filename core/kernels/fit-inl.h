@@ -69,7 +69,7 @@ void Errors(const ErrorsArgs& args) {
   constexpr size_t kBlock = 256;
   const CodeRule rule = FittedRule(args.rule);
   typename Codec::template Decoder<D> decoder(d, rule);
-  WithEncoder<Codec, D, 0>(rule, [&](auto* tag) HWY_ATTR {
+  WithEncoder<Codec, D, 0, true>(rule, [&](auto* tag) HWY_ATTR {
     EncoderOf<decltype(tag)> encoder(d, rule);
     for (size_t c = 0; c < args.candidates; c += hn::Lanes(d)) {
       const V scale = hn::LoadU(d, args.scales + c);
@@ -125,7 +125,7 @@ FitSums Fit(const FitArgs& args) {
   typename Codec::template Decoder<D> decoder(d, rule), steps(d, rule);
   decoder.Begin(d, hn::Set(d, args.params.scale), shift);
   steps.Begin(d, hn::Set(d, 1.0f), rule.offset ? hn::Zero(d) : shift);
-  WithEncoder<Codec, D, Codec::kGeneral>(rule, [&](auto* tag) HWY_ATTR {
+  WithEncoder<Codec, D, Codec::kGeneral, true>(rule, [&](auto* tag) HWY_ATTR {
     EncoderOf<decltype(tag)> encoder(d, rule);
     encoder.Begin(d, hn::Set(d, InverseScale(args.params.scale)), shift);
     // `keep` of a register's lanes count.

@@ -16,7 +16,7 @@ constexpr int32_t kExponentBits = 0x7F800000;
 
 // As SmallFloatCode and SmallFloatValue (base/small_float.h).
 struct FloatCodec {
-  static constexpr int kKinds = 1, kGeneral = 0;
+  static constexpr int kKinds = 1, kGeneral = 0, kRandom = -1;
   static int KindOf(const CodeRule& /*rule*/) { return 0; }
 
   template <class D, int kKind>

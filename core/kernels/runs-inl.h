@@ -40,14 +40,17 @@ HWY_INLINE void PrefetchFloats(const float* x, size_t count) {
 
 // f(a null pointer to the encoder) of the kind that the rule asks for, from
 // kKind on, or of the last one.
-template <class Codec, class D, int kKind, class F>
+// kFitted: of a rule that FittedRule has been over.
+template <class Codec, class D, int kKind, bool kFitted = false, class F>
 HWY_INLINE void WithEncoder(const CodeRule& rule, F f) {
   if constexpr (kKind + 1 < Codec::kKinds) {
     if (Codec::KindOf(rule) != kKind) {
-      return WithEncoder<Codec, D, kKind + 1>(rule, f);
+      return WithEncoder<Codec, D, kKind + 1, kFitted>(rule, f);
     }
   }
-  f(static_cast<const typename Codec::template Encoder<D, kKind>*>(nullptr));
+  if constexpr (!(kFitted && kKind == Codec::kRandom)) {
+    f(static_cast<const typename Codec::template Encoder<D, kKind>*>(nullptr));
+  }
 }
 
 template <class Pointer>

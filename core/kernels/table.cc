@@ -63,6 +63,7 @@ struct TableCodec {
   static constexpr size_t kLanesOf = hn::MaxLanes(DF());
   enum { kRanks, kMirrored };
   static constexpr int kKinds = 2, kGeneral = kLanesOf >= 8 ? 0 : kMirrored;
+  static constexpr int kRandom = -1;
   static int KindOf(const CodeRule& rule) {
     return rule.table->mirrored || kLanesOf < 8 ? kMirrored : kRanks;
   }

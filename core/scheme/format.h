@@ -15,7 +15,8 @@
 //     // element, where the rounding is stochastic.
 //     // Where speed matters less, those before kGeneral are not asked for: the
 //     // last one does what they do.
-//     static constexpr int kKinds, kGeneral;
+//     // kRandom is the one that takes random words; -1: none does.
+//     static constexpr int kKinds, kGeneral, kRandom;
 //     static int KindOf(const CodeRule& rule);  // below kKinds
 //     template <class D, int kKind> struct Encoder {
 //       static constexpr bool kFast;  // worth a loop of its own for small

@@ -28,7 +28,7 @@ namespace bnq {
 namespace HWY_NAMESPACE {
 namespace {
 struct BrokenCodec {
-  static constexpr int kKinds = 1, kGeneral = 0;
+  static constexpr int kKinds = 1, kGeneral = 0, kRandom = -1;
   static int KindOf(const CodeRule&) { return 0; }
   template <class D, int>
   struct Encoder {
