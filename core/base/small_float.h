@@ -21,6 +21,11 @@ struct SmallFloat {
   uint32_t greatest;  // the code of the greatest number
   uint32_t sign;      // the bit of it
   bool has_non_finite;
+
+  // Of the greatest number: OCP's emax.
+  constexpr int greatest_exponent() const {
+    return static_cast<int>(greatest >> mantissa_bits) - 1 + min_exponent;
+  }
 };
 constexpr SmallFloat kE2M1 = {1, 0, 0x07, 0x08, false};
 constexpr SmallFloat kE4M3 = {3, -6, 0x7E, 0x80, true};
@@ -32,12 +37,9 @@ inline uint32_t SmallFloatCode(const SmallFloat& type, float a,
                                bool saturate = true) {
   // An integer in units of the last mantissa bit: adding 2^23 of them rounds.
   int32_t exponent = static_cast<int32_t>(BitsOfF32(a) >> 23) - 127;
-  const int32_t top =
-      static_cast<int32_t>(type.greatest >> type.mantissa_bits) - 1 +
-      type.min_exponent;
   if (exponent < type.min_exponent) exponent = type.min_exponent;
   uint32_t code;
-  if (exponent > top) {
+  if (exponent > type.greatest_exponent()) {
     code = type.greatest + 1;
   } else {
     const uint32_t unit =

@@ -7,6 +7,7 @@
 #include <cfloat>
 #include <cmath>
 
+#include "core/kernels/affine.h"
 #include "core/scheme/format.h"
 #include "core/scheme/rules.h"
 
@@ -140,6 +141,30 @@ struct SignedIntegers {
   static int32_t Encode(float x, Params params, const Variant& variant,
                         uint32_t random) {
     return AffineEncode(x, params, Codes(variant), variant.rounding, random);
+  }
+
+  // Codes are stored as code + bias; a row's last unit is filled up with 0.
+  static constexpr Format Row(int32_t id, const char* name,
+                              const char* description, Packing packing,
+                              int32_t bias) {
+    return {id,
+            name,
+            description,
+            /*min_group=*/1,
+            kScaled | kInteger | kAsymmetric | kFullRanges,
+            packing,
+            bias,
+            /*first_invalid=*/0,
+            /*padding=*/-bias,
+            /*table=*/nullptr,
+            Statistic::kAbsMax,
+            Codes,
+            EachRange<Parameters>,
+            Encode,
+            AffineDecode,
+            AffineKernels,
+            /*small_float=*/nullptr,
+            Divisor};
   }
 };
 

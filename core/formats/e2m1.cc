@@ -15,32 +15,10 @@
 #include "core/formats/float_code.h"
 
 namespace bnq {
-namespace {
-
-using Floats = FloatCodes<kE2M1>;
-
-}  // namespace
 
 extern const Format k_e2m1;
-const Format k_e2m1 = {
-    13,
-    "e2m1",
-    "4-bit floating point of OCP: MXFP4 and NVFP4",
-    /*min_group=*/1,
-    kScaled,
-    Packing::kBits4,
-    /*bias=*/0,
-    /*first_invalid=*/0,
-    /*padding=*/0,
-    /*table=*/nullptr,
-    Statistic::kAbsMax,
-    Floats::Codes,
-    EachRange<Floats::Parameters>,
-    Floats::Encode,
-    Floats::Decode,
-    FloatCodeKernels,
-    &kE2M1,
-    Floats::Divisor,
-};
+const Format k_e2m1 = FloatCodes<kE2M1>::Row(
+    13, "e2m1", "4-bit floating point of OCP: MXFP4 and NVFP4",
+    Packing::kBits4);
 
 }  // namespace bnq

@@ -13,32 +13,10 @@
 #include "core/formats/float_code.h"
 
 namespace bnq {
-namespace {
-
-using Floats = FloatCodes<kE4M3>;
-
-}  // namespace
 
 extern const Format k_e4m3;
-const Format k_e4m3 = {
-    14,
-    "e4m3",
-    "8-bit floating point of OCP with 3 mantissa bits: FP8 weights",
-    /*min_group=*/1,
-    kScaled,
-    Packing::kBits8,
-    /*bias=*/0,
-    /*first_invalid=*/0,
-    /*padding=*/0,
-    /*table=*/nullptr,
-    Statistic::kAbsMax,
-    Floats::Codes,
-    EachRange<Floats::Parameters>,
-    Floats::Encode,
-    Floats::Decode,
-    FloatCodeKernels,
-    &kE4M3,
-    Floats::Divisor,
-};
+const Format k_e4m3 = FloatCodes<kE4M3>::Row(
+    14, "e4m3", "8-bit floating point of OCP with 3 mantissa bits: FP8 weights",
+    Packing::kBits8);
 
 }  // namespace bnq

@@ -15,32 +15,11 @@
 #include "core/formats/float_code.h"
 
 namespace bnq {
-namespace {
-
-using Floats = FloatCodes<kE5M2>;
-
-}  // namespace
 
 extern const Format k_e5m2;
-const Format k_e5m2 = {
-    15,
-    "e5m2",
+const Format k_e5m2 = FloatCodes<kE5M2>::Row(
+    15, "e5m2",
     "8-bit floating point of OCP with 2 mantissa bits: FP8 gradients",
-    /*min_group=*/1,
-    kScaled,
-    Packing::kBits8,
-    /*bias=*/0,
-    /*first_invalid=*/0,
-    /*padding=*/0,
-    /*table=*/nullptr,
-    Statistic::kAbsMax,
-    Floats::Codes,
-    EachRange<Floats::Parameters>,
-    Floats::Encode,
-    Floats::Decode,
-    FloatCodeKernels,
-    &kE5M2,
-    Floats::Divisor,
-};
+    Packing::kBits8);
 
 }  // namespace bnq

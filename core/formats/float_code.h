@@ -56,6 +56,28 @@ struct FloatCodes {
     const float value = SmallFloatValue(kType, bits & (kType.sign - 1));
     return ((bits & kType.sign) != 0 ? -value : value) * params.scale;
   }
+
+  static constexpr Format Row(int32_t id, const char* name,
+                              const char* description, Packing packing) {
+    return {id,
+            name,
+            description,
+            /*min_group=*/1,
+            kScaled,
+            packing,
+            /*bias=*/0,
+            /*first_invalid=*/0,
+            /*padding=*/0,
+            /*table=*/nullptr,
+            Statistic::kAbsMax,
+            Codes,
+            EachRange<Parameters>,
+            Encode,
+            Decode,
+            FloatCodeKernels,
+            &kType,
+            Divisor};
+  }
 };
 
 }  // namespace bnq

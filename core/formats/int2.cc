@@ -17,35 +17,12 @@
 // Tails    a group may be short.
 
 #include "core/formats/affine.h"
-#include "core/kernels/affine.h"
 
 namespace bnq {
-namespace {
-
-using Integers = SignedIntegers<1>;
-
-}  // namespace
 
 extern const Format k_int2;
-const Format k_int2 = {
-    8,
-    "int2",
-    "2-bit integers, symmetric (absmax / 1) or asymmetric",
-    /*min_group=*/1,
-    kScaled | kInteger | kAsymmetric | kFullRanges,
-    Packing::kBits2,
-    /*bias=*/2,
-    /*first_invalid=*/0,
-    /*padding=*/-2,
-    /*table=*/nullptr,
-    Statistic::kAbsMax,
-    Integers::Codes,
-    EachRange<Integers::Parameters>,
-    Integers::Encode,
-    AffineDecode,
-    AffineKernels,
-    /*small_float=*/nullptr,
-    Integers::Divisor,
-};
+const Format k_int2 = SignedIntegers<1>::Row(
+    8, "int2", "2-bit integers, symmetric (absmax / 1) or asymmetric",
+    Packing::kBits2, /*bias=*/2);
 
 }  // namespace bnq

@@ -18,35 +18,12 @@
 // Tails    a group may be short.
 
 #include "core/formats/affine.h"
-#include "core/kernels/affine.h"
 
 namespace bnq {
-namespace {
-
-using Integers = SignedIntegers<3>;
-
-}  // namespace
 
 extern const Format k_int3;
-const Format k_int3 = {
-    9,
-    "int3",
-    "3-bit integers, symmetric (absmax / 3) or asymmetric",
-    /*min_group=*/1,
-    kScaled | kInteger | kAsymmetric | kFullRanges,
-    Packing::kBits3,
-    /*bias=*/4,
-    /*first_invalid=*/0,
-    /*padding=*/-4,
-    /*table=*/nullptr,
-    Statistic::kAbsMax,
-    Integers::Codes,
-    EachRange<Integers::Parameters>,
-    Integers::Encode,
-    AffineDecode,
-    AffineKernels,
-    /*small_float=*/nullptr,
-    Integers::Divisor,
-};
+const Format k_int3 = SignedIntegers<3>::Row(
+    9, "int3", "3-bit integers, symmetric (absmax / 3) or asymmetric",
+    Packing::kBits3, /*bias=*/4);
 
 }  // namespace bnq

@@ -20,35 +20,12 @@
 // Tails    a group may be short.
 
 #include "core/formats/affine.h"
-#include "core/kernels/affine.h"
 
 namespace bnq {
-namespace {
-
-using Integers = SignedIntegers<7>;
-
-}  // namespace
 
 extern const Format k_int4;
-const Format k_int4 = {
-    3,
-    "int4",
-    "4-bit integers, symmetric (absmax / 7) or asymmetric",
-    /*min_group=*/1,
-    kScaled | kInteger | kAsymmetric | kFullRanges,
-    Packing::kBits4,
-    /*bias=*/8,
-    /*first_invalid=*/0,
-    /*padding=*/-8,
-    /*table=*/nullptr,
-    Statistic::kAbsMax,
-    Integers::Codes,
-    EachRange<Integers::Parameters>,
-    Integers::Encode,
-    AffineDecode,
-    AffineKernels,
-    /*small_float=*/nullptr,
-    Integers::Divisor,
-};
+const Format k_int4 = SignedIntegers<7>::Row(
+    3, "int4", "4-bit integers, symmetric (absmax / 7) or asymmetric",
+    Packing::kBits4, /*bias=*/8);
 
 }  // namespace bnq

@@ -18,35 +18,12 @@
 // Tails    a group may be short.
 
 #include "core/formats/affine.h"
-#include "core/kernels/affine.h"
 
 namespace bnq {
-namespace {
-
-using Integers = SignedIntegers<15>;
-
-}  // namespace
 
 extern const Format k_int5;
-const Format k_int5 = {
-    10,
-    "int5",
-    "5-bit integers, symmetric (absmax / 15) or asymmetric",
-    /*min_group=*/1,
-    kScaled | kInteger | kAsymmetric | kFullRanges,
-    Packing::kBits5,
-    /*bias=*/16,
-    /*first_invalid=*/0,
-    /*padding=*/-16,
-    /*table=*/nullptr,
-    Statistic::kAbsMax,
-    Integers::Codes,
-    EachRange<Integers::Parameters>,
-    Integers::Encode,
-    AffineDecode,
-    AffineKernels,
-    /*small_float=*/nullptr,
-    Integers::Divisor,
-};
+const Format k_int5 = SignedIntegers<15>::Row(
+    10, "int5", "5-bit integers, symmetric (absmax / 15) or asymmetric",
+    Packing::kBits5, /*bias=*/16);
 
 }  // namespace bnq

@@ -18,35 +18,12 @@
 // Tails    a group may be short.
 
 #include "core/formats/affine.h"
-#include "core/kernels/affine.h"
 
 namespace bnq {
-namespace {
-
-using Integers = SignedIntegers<31>;
-
-}  // namespace
 
 extern const Format k_int6;
-const Format k_int6 = {
-    11,
-    "int6",
-    "6-bit integers, symmetric (absmax / 31) or asymmetric",
-    /*min_group=*/1,
-    kScaled | kInteger | kAsymmetric | kFullRanges,
-    Packing::kBits6,
-    /*bias=*/32,
-    /*first_invalid=*/0,
-    /*padding=*/-32,
-    /*table=*/nullptr,
-    Statistic::kAbsMax,
-    Integers::Codes,
-    EachRange<Integers::Parameters>,
-    Integers::Encode,
-    AffineDecode,
-    AffineKernels,
-    /*small_float=*/nullptr,
-    Integers::Divisor,
-};
+const Format k_int6 = SignedIntegers<31>::Row(
+    11, "int6", "6-bit integers, symmetric (absmax / 31) or asymmetric",
+    Packing::kBits6, /*bias=*/32);
 
 }  // namespace bnq

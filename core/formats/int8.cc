@@ -21,35 +21,12 @@
 // Tails    a group may be short.
 
 #include "core/formats/affine.h"
-#include "core/kernels/affine.h"
 
 namespace bnq {
-namespace {
-
-using Integers = SignedIntegers<127>;
-
-}  // namespace
 
 extern const Format k_int8;
-const Format k_int8 = {
-    2,
-    "int8",
-    "8-bit integers, symmetric (absmax / 127) or asymmetric",
-    /*min_group=*/1,
-    kScaled | kInteger | kAsymmetric | kFullRanges,
-    Packing::kBits8,
-    /*bias=*/0,
-    /*first_invalid=*/0,
-    /*padding=*/0,
-    /*table=*/nullptr,
-    Statistic::kAbsMax,
-    Integers::Codes,
-    EachRange<Integers::Parameters>,
-    Integers::Encode,
-    AffineDecode,
-    AffineKernels,
-    /*small_float=*/nullptr,
-    Integers::Divisor,
-};
+const Format k_int8 = SignedIntegers<127>::Row(
+    2, "int8", "8-bit integers, symmetric (absmax / 127) or asymmetric",
+    Packing::kBits8, /*bias=*/0);
 
 }  // namespace bnq

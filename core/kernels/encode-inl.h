@@ -103,8 +103,7 @@ HWY_INLINE void EncodeByElement(const EncodeArgs& args, const EncodeSpan& span,
 // Codes of small groups, four vectors at a time.
 template <class Encoder>
 HWY_INLINE void EncodeGroups(Encoder& encoder, const EncodeSpan& span,
-                             bool prefetch, const float* inverse,
-                             const float* shift, const uint32_t* random,
+                             bool prefetch, const uint32_t* random,
                              int8_t* codes) {
   const DF d;
   const size_t N = hn::Lanes(d);
@@ -114,7 +113,7 @@ HWY_INLINE void EncodeGroups(Encoder& encoder, const EncodeSpan& span,
     return encoder(d, hn::LoadU(d, span.x + i), random + i);
   };
   const auto begin = [&](size_t p) HWY_ATTR {
-    encoder.Begin(d, hn::Set(d, inverse[p]), hn::Set(d, shift[p]));
+    encoder.Begin(d, hn::Set(d, span.inverse[p]), hn::Set(d, span.shift[p]));
   };
   if (vectors >= 4) {
     for (; at < span.count; ++part) {
@@ -154,14 +153,12 @@ template <class Codec>
 HWY_INLINE void EncodeByPart(const EncodeArgs& args, bool prefetch,
                              const EncodeSpan& span, const uint32_t* random,
                              int8_t* codes) {
-  const float* const inverse = span.inverse;
-  const float* const shift = span.shift;
   WithEncoder<Codec, DF, 0>(args.rule, [&](auto* tag) HWY_ATTR {
     const DF d;
     EncoderOf<decltype(tag)> encoder(d, args.rule);
     if constexpr (EncoderOf<decltype(tag)>::kFast) {
       if (span.group != 0) {
-        EncodeGroups(encoder, span, prefetch, inverse, shift, random, codes);
+        EncodeGroups(encoder, span, prefetch, random, codes);
         return;
       }
     }
@@ -171,7 +168,7 @@ HWY_INLINE void EncodeByPart(const EncodeArgs& args, bool prefetch,
       if (prefetch) {
         PrefetchFloats(span.x + kAhead + kSpan / 2 + at / 2, n / 2);
       }
-      encoder.Begin(d, hn::Set(d, inverse[p]), hn::Set(d, shift[p]));
+      encoder.Begin(d, hn::Set(d, span.inverse[p]), hn::Set(d, span.shift[p]));
       EncodeRun(encoder, span.x + at, n, span.readable - at, random + at,
                 codes + at);
       at += n;

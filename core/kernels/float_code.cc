@@ -32,11 +32,8 @@ struct FloatCodec {
           mantissa_drop_(23 - rule.small_float->mantissa_bits) {
       const DI di;
       const SmallFloat& type = *rule.small_float;
-      const int32_t top =
-          static_cast<int32_t>(type.greatest >> type.mantissa_bits) - 1 +
-          type.min_exponent;
       least_exponent_ = hn::Set(di, (type.min_exponent + 127) << 23);
-      most_exponent_ = hn::Set(di, (top + 1 + 127) << 23);
+      most_exponent_ = hn::Set(di, (type.greatest_exponent() + 1 + 127) << 23);
       to_unit_ = hn::Set(di, mantissa_drop_ << 23);
       const bool to_next = type.has_non_finite && !rule.saturate;
       most_ = hn::Set(di, static_cast<int32_t>(type.greatest) + to_next);

@@ -117,19 +117,10 @@ class GroupScales {
            variant.scheme == Scheme::kSymmetric;
   }
 
-  GroupScales() = default;  // not to be called
   GroupScales(const Format& format, const Variant& variant)
       : dtype_(variant.scale_dtype),
         divisor_(format.divisor(variant)),
-        greatest_exponent_(0),
-        rule_of_ocp_(format.small_float != nullptr) {
-    if (rule_of_ocp_) {
-      const SmallFloat& type = *format.small_float;
-      greatest_exponent_ =
-          static_cast<int32_t>(type.greatest >> type.mantissa_bits) - 1 +
-          type.min_exponent;
-    }
-  }
+        small_float_(format.small_float) {}
 
   // Of `count` <= kGroupsAtATime groups of `group` elements from x on.
   HWY_INLINE bool Find(const float* x, size_t group, size_t count,
@@ -160,10 +151,11 @@ class GroupScales {
         break;
       case ScaleDType::kE8M0: {
         const VI exponent = hn::Set(di, 0x7F800000);
-        const VI up = hn::And(hn::Add(bits, hn::Set(di, 0x007FFFFF)), exponent);
-        const VI ocp = hn::Sub(hn::And(greatest, exponent),
-                               hn::Set(di, greatest_exponent_ << 23));
-        const VI power = rule_of_ocp_ ? ocp : up;
+        const VI power =
+            small_float_ != nullptr
+                ? hn::Sub(hn::And(greatest, exponent),
+                          hn::Set(di, small_float_->greatest_exponent() << 23))
+                : hn::And(hn::Add(bits, hn::Set(di, 0x007FFFFF)), exponent);
         s = hn::IfThenZeroElse(hn::Eq(m, hn::Zero(d)), hn::BitCast(d, power));
         break;
       }
@@ -188,10 +180,9 @@ class GroupScales {
     return dtype_ == ScaleDType::kF16 ? kGreatestF16 : 1.2676506002282294e30f;
   }
 
-  ScaleDType dtype_ = ScaleDType::kF32;
-  float divisor_ = 1.0f;
-  int32_t greatest_exponent_ = 0;
-  bool rule_of_ocp_ = false;
+  ScaleDType dtype_;
+  float divisor_;
+  const SmallFloat* small_float_;  // by OCP's rule of powers of two
 };
 
 }  // namespace

@@ -15,40 +15,13 @@ namespace bnq {
 
 void RoundTrip(const Format& format, const Variant& variant, const float* x,
                size_t n, Params params, float* y) {
-  // Codes of the format's own packing, which is at most a byte each.
-  uint8_t codes[kChunk];
-  Layout layout;
-  layout.rows = 1;
-  layout.columns = layout.run = n;
-  layout.num_params = 1;
-  layout.row_bytes = layout.code_bytes = RowBytes(format.packing, n);
-  float scale = params.scale;
-  int8_t zero = static_cast<int8_t>(params.zero_point);
-  EncodeArgs encode;
-  encode.layout = &layout;
-  encode.packing = format.packing;
-  encode.format = &format;
-  encode.variant = variant;
-  encode.rule = RuleOf(format, variant);
-  encode.source.data = reinterpret_cast<const uint8_t*>(x);
-  encode.row_end = 1;
-  encode.column_end = n;
-  encode.scales = &scale;
-  encode.zero_points = &zero;
-  encode.codes = codes;
-  const Kernels& kernels = format.kernels();
-  kernels.encode(encode);
-  DecodeArgs decode;
-  decode.layout = &layout;
-  decode.packing = format.packing;
-  decode.format = &format;
-  decode.rule = encode.rule;
-  decode.codes = codes;
-  decode.scales = &scale;
-  decode.zero_points = &zero;
-  decode.count = n;
-  decode.out = reinterpret_cast<uint8_t*>(y);
-  kernels.decode(decode);
+  RoundTripArgs args;
+  args.rule = RuleOf(format, variant);
+  args.params = params;
+  args.x = x;
+  args.count = n;
+  args.out = y;
+  format.kernels().round_trip(args);
 }
 
 SegmentObjective::SegmentObjective(const Context& context, const Format& format,

@@ -37,12 +37,9 @@ float PowerOfTwoScale(const Format& format, Range range, float scale) {
   if (format.small_float == nullptr) {
     return RoundScale(scale, ScaleDType::kE8M0);
   }
-  const SmallFloat& type = *format.small_float;
-  const int greatest = static_cast<int>(type.greatest >> type.mantissa_bits) -
-                       1 + type.min_exponent;
   int e;
   std::frexp(std::max(-range.lo, range.hi), &e);
-  return PowerOfTwo(e - 1 - greatest);
+  return PowerOfTwo(e - 1 - format.small_float->greatest_exponent());
 }
 
 // A scale that was rounded up may let the greatest code overflow: then the next

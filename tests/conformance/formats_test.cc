@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "core/kernels/random.h"
 #include "core/parallel/runner.h"
 #include "core/scheme/format.h"
 #include "core/scheme/registry.h"
@@ -15,7 +14,6 @@
 #include "core/tensor/dequantize.h"
 #include "core/tensor/find_params.h"
 #include "core/tensor/quantize.h"
-#include "hwy/highway.h"
 #include "tests/support/reference.h"
 #include "tests/support/sweep.h"
 #include "tests/support/targets.h"
@@ -287,16 +285,6 @@ const char* const kVariants[] = {
     "granularity=token,outlier_threshold=1.5",
     "granularity=token,outlier_threshold=0.5,rounding=stochastic",
 };
-
-bool Supported(const Format& format, const Config& config) {
-  try {
-    CheckSupported(format, config);
-    return true;
-  } catch (const Error& e) {
-    EXPECT_EQ(e.status(), Status::kUnsupported) << e.message();
-    return false;
-  }
-}
 
 // Every way of sharing scales, for a shape, and every variant that the format
 // supports (or one in `every`) with one of these ways, which `turn` chooses.

@@ -1,11 +1,14 @@
 #include "tests/support/reference.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 
+#include "core/base/error.h"
 #include "core/scheme/rules.h"
 #include "core/scheme/scales.h"
 
@@ -297,6 +300,16 @@ std::vector<uint8_t> PackRows(const Format& format, bnq::Packing packing,
 }
 
 }  // namespace
+
+bool Supported(const Format& format, const Config& config) {
+  try {
+    bnq::CheckSupported(format, config);
+    return true;
+  } catch (const bnq::Error& e) {
+    EXPECT_EQ(e.status(), bnq::Status::kUnsupported) << e.message();
+    return false;
+  }
+}
 
 uint32_t ReferenceRandom(uint64_t seed, uint64_t index) {
   uint32_t c[4] = {static_cast<uint32_t>(index / 4),

@@ -50,6 +50,9 @@ std::string WorseThanGrid(const bnq::Format& format, const bnq::Config& config,
                           const bnq::Shape& shape,
                           const std::vector<float>& values, const Found& found);
 
+// Whether a format can do what a config says; else it must be UNSUPPORTED.
+bool Supported(const bnq::Format& format, const bnq::Config& config);
+
 // Word `index` of a seed's stream of Philox4x32-10.
 uint32_t ReferenceRandom(uint64_t seed, uint64_t index);
 

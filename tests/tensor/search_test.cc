@@ -31,15 +31,6 @@ std::vector<float> Weights(size_t count, int kind) {
   return x;
 }
 
-bool Supported(const Format& format, const Config& config) {
-  try {
-    CheckSupported(format, config);
-  } catch (const Error&) {
-    return false;
-  }
-  return true;
-}
-
 // Every format with scales, every way to share them, every kind of range.
 TEST(Search, IsNeverWorseThanAPlainGrid) {
   const uint64_t dims[] = {12, 515};

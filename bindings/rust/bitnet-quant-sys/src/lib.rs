@@ -18,7 +18,6 @@ use std::os::raw::{c_char, c_void};
 
 mod calibration;
 mod ids;
-
 pub use calibration::*;
 pub use ids::*;
 
