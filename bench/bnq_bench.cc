@@ -289,6 +289,7 @@ std::vector<Case> Cases() {
       {"", "axis=0"},
       {":tensor", "granularity=tensor"},
       {":block64", "granularity=block,group_size=64"},
+      {":tile128", "granularity=tile"},
       {":g16", "group_size=16"},
       {":g32", "group_size=32"},
       {":g32_f16", "group_size=32,scale_dtype=f16"},

@@ -32,6 +32,7 @@ BNQ_SAME(kSaturate, SATURATE);
   static_assert(static_cast<int>(value) == BNQ_##id, #id)
 BNQ_SAME(Granularity::kToken, GRANULARITY_TOKEN);
 BNQ_SAME(Granularity::kBlock, GRANULARITY_BLOCK);
+BNQ_SAME(Granularity::kTile, GRANULARITY_TILE);
 BNQ_SAME(NonFinite::kKeep, NON_FINITE_KEEP);
 BNQ_SAME(Rounding::kHalfAway, ROUNDING_HALF_AWAY);
 BNQ_SAME(Rounding::kHalfUp, ROUNDING_HALF_UP);

@@ -22,7 +22,7 @@ class RunCursor {
   RunCursor(const Layout& layout, uint64_t row, uint64_t column)
       : length_(layout.per_element ? layout.period() : layout.run),
         mod_(layout.per_element ? 1 : layout.mod),
-        base_(row * layout.row_params),
+        base_(layout.FirstParam(row)),
         offset_(column % length_),
         number_(column / length_ % mod_) {}
 

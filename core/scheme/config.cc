@@ -16,7 +16,8 @@ constexpr NamedValue kGranularities[] = {
     {"channel", "those of one index of the dimension axis"},
     {"group", "group_size columns of a row"},
     {"token", "the last dimension: one token of activations"},
-    {"block", "group_size elements of the flattened array, as bitsandbytes"}};
+    {"block", "group_size elements of the flattened array, as bitsandbytes"},
+    {"tile", "group_size x group_size of the last two dimensions"}};
 constexpr NamedValue kSchemes[] = {
     {"symmetric", "value = code * scale"},
     {"asymmetric", "value = (code - zero point) * scale"},
@@ -76,8 +77,9 @@ constexpr OptionInfo kOptions[kNumOptions] = {
     Choice(Option::kGranularity, "granularity", kGranularities,
            Granularity::kGroup, "Which elements share a scale")
         .OfTensor(),
-    Integer(Option::kGroupSize, "group_size", 1, kMaxInt, 128,
-            "Columns of a group, or elements of a block")
+    Integer(
+        Option::kGroupSize, "group_size", 1, kMaxInt, 128,
+        "Columns of a group, elements of a block, rows and columns of a tile")
         .OfTensor(),
     Integer(Option::kAxis, "axis", -8, 7, 0,
             "Dimension of the channels, negative from the end")

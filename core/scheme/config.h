@@ -31,7 +31,14 @@ enum class Option : int32_t {
   kSaturate,
 };
 
-enum class Granularity : int32_t { kTensor, kChannel, kGroup, kToken, kBlock };
+enum class Granularity : int32_t {
+  kTensor,
+  kChannel,
+  kGroup,
+  kToken,
+  kBlock,
+  kTile
+};
 enum class Scheme : int32_t { kSymmetric, kAsymmetric, kOffset };
 enum class NonFinite : int32_t { kError, kZero, kKeep };
 enum class Rounding : int32_t {

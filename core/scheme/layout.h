@@ -11,13 +11,16 @@
 namespace bnq {
 
 // A matrix whose rows are cut into runs of columns with common parameters:
-// element (r, c) has the parameters r * row_params + (c / run) % mod.
+// element (r, c) has the parameters FirstParam(r) + (c / run) % mod.
 //   tensor:           one run
 //   channel, axis 0:  a run is a row
 //   channel, other:   runs of `inner` columns, whose parameters repeat
 //   group:            runs of group_size, the last of a row possibly short
 //   token:            runs of the last dimension
 //   block:            one row of all elements; runs of group_size
+//   tile:             rows of the last dimension; runs of group_size columns,
+//                     whose parameters group_size rows of a matrix share, a
+//                     band, the last of each possibly short
 // Without scales there is one run and no parameter.
 //
 // Channels whose runs are too short for vectors are handled element by element
@@ -36,21 +39,40 @@ struct Layout {
   bool per_element = false;
   // Each parameter belongs to one run.
   bool contiguous = true;
+  // Of tiles: the rows of each matrix, and those of a band; else 0 and 1.
+  uint64_t matrix_rows = 0, band_rows = 1;
 
   uint64_t num_params = 0;
   uint64_t row_bytes = 0;  // of packed codes
   uint64_t code_bytes = 0;
 
-  // Where !contiguous, the array is [outer, channels, inner].
+  // Of channels where !contiguous, the array is [outer, channels, inner].
   uint64_t outer = 1, channels = 1, inner = 1;
 
+  // Of a row's first run.
+  uint64_t FirstParam(uint64_t row) const;
   uint64_t ParamIndex(uint64_t row, uint64_t column) const {
-    return row * row_params + (column / run) % mod;
+    return FirstParam(row) + (column / run) % mod;
   }
   // Runs that follow each other in a row have parameters that do.
-  bool InOrder() const { return contiguous && !per_element && row_params != 0; }
+  bool InOrder() const { return !per_element && row_params != 0; }
   uint64_t period() const { return run * mod; }
+
+  // The elements of a parameter: `runs` times `length` that lie together, each
+  // `stride` behind the one before.
+  struct Spread {
+    uint64_t first, length, stride, runs;
+    uint64_t count() const { return length * runs; }
+  };
+  Spread ElementsOf(uint64_t param) const;
 };
+
+// The matrix whose rows start on a byte of codes each: that of the shape; of
+// blocks one row; of tiles rows of the last dimension.
+struct CodeMatrix {
+  uint64_t rows, columns;
+};
+CodeMatrix CodeMatrixOf(Granularity granularity, const Shape& shape);
 
 // INVALID_ARGUMENT or UNSUPPORTED where config and shape do not fit each other
 // or the format.

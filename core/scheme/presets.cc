@@ -83,6 +83,8 @@ const Preset kPresets[] = {
     {"fp8_dynamic", "activations: e4m3, a scale for each token",
      "format=e4m3,granularity=token"},
     {"fp8_per_group_128", "e4m3, a scale for each 128 columns", "format=e4m3"},
+    {"fp8_per_tile_128", "e4m3, a scale for each 128 x 128, as DeepSeek-V3",
+     "format=e4m3,granularity=tile"},
     {"f16", "IEEE half precision", "format=f16"},
     {"bf16", "bfloat16", "format=bf16"},
 };

@@ -39,7 +39,10 @@ class ParamFinder {
         params_(params),
         hook_(hook) {}
 
+  template <class F>
+  void ForSegments(F f);
   void SearchSegments();
+  void ReduceSegments();
   void ReduceRuns();
   void ReduceChannels();
 
@@ -62,20 +65,14 @@ class ParamFinder {
   const PassHook& hook_;
 };
 
-void ParamFinder::SearchSegments() {
-  const auto set = [&](uint64_t p, const Segment& segment, const float* values,
-                       const Context& context) {
-    Params params;
-    if (!FindSegmentParams(context, format_, config_, segment, values,
-                           &params)) {
-      quantizer_.FailNotFinite(0, elements_);
-    }
-    params_.Set(p, params);
-  };
+// f(parameter, its segment, the segment's values in memory or nullptr, context
+// for work within it).
+template <class F>
+void ParamFinder::ForSegments(F f) {
   const uint64_t params = layout_.num_params;
   if (Segment(source_, layout_, 0).count() > kMaxSegmentInMemory) {
     for (uint64_t p = 0; p < params; ++p) {
-      set(p, Segment(source_, layout_, p), nullptr, context_);
+      f(p, Segment(source_, layout_, p), nullptr, context_);
     }
   } else {
     const uint64_t per_task = std::max<uint64_t>(
@@ -89,11 +86,36 @@ void ParamFinder::SearchSegments() {
         const uint64_t bytes = (segment.count() + kLanes) * sizeof(float);
         if (values.size() < bytes) values = context_.Allocate(bytes);
         segment.Read(0, segment.count(), values.as<float>());
-        set(p, segment, values.as<float>(), serial);
+        f(p, segment, values.as<float>(), serial);
       }
     });
   }
   if (hook_) hook_(0, elements_);
+}
+
+void ParamFinder::SearchSegments() {
+  ForSegments([&](uint64_t p, const Segment& segment, const float* values,
+                  const Context& context) {
+    Params params;
+    if (!FindSegmentParams(context, format_, config_, segment, values,
+                           &params)) {
+      quantizer_.FailNotFinite(0, elements_);
+    }
+    params_.Set(p, params);
+  });
+}
+
+// Tiles: run by run, as if these lay together.
+void ParamFinder::ReduceSegments() {
+  const Statistic statistic = StatisticOf(format_, config_.variant());
+  ForSegments([&](uint64_t p, const Segment& segment, const float* values,
+                  const Context& context) {
+    const Partial total = OverChunks<Partial>(
+        context, segment, values,
+        [&](const float* x, size_t n) { return Reduce(x, n, n, statistic); });
+    if (!total.finite()) quantizer_.FailNotFinite(0, elements_);
+    SetParams(p, total, segment.count());
+  });
 }
 
 // The first value of a channel of this magnitude.
@@ -117,16 +139,10 @@ void ParamFinder::ReduceRuns() {
   const Statistic statistic = StatisticOf(format_, config_.variant());
   const bool direct = source_.direct();
   const float* floats = reinterpret_cast<const float*>(source_.data);
-  const uint64_t n = elements_;
   std::vector<Partial> partials(kWaveChunks);
   for (uint64_t p = 0; p < layout_.num_params; ++p) {
-    uint64_t begin = 0, end = n;  // of a tensor's single run
-    if (layout_.row_params != 0) {
-      const uint64_t row = p / layout_.row_params;
-      const uint64_t column = p % layout_.row_params * layout_.run;
-      begin = row * layout_.columns + column;
-      end = begin + std::min(layout_.run, layout_.columns - column);
-    }
+    const Layout::Spread run = layout_.ElementsOf(p);
+    const uint64_t begin = run.first, end = begin + run.length;
     Partial total;
     for (uint64_t wave = begin; wave < end; wave += kWaveChunks * kChunk) {
       const uint64_t wave_end = std::min(end, wave + kWaveChunks * kChunk);
@@ -237,6 +253,8 @@ void FindParams(Quantizer* quantizer, ParamSpan params, const PassHook& hook) {
     finder.SearchSegments();
   } else if (quantizer->layout().contiguous) {
     finder.ReduceRuns();
+  } else if (quantizer->layout().matrix_rows != 0) {
+    finder.ReduceSegments();
   } else {
     finder.ReduceChannels();
   }

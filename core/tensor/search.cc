@@ -9,7 +9,6 @@
 #include "core/kernels/reduce.h"
 #include "core/kernels/traversal.h"
 #include "core/scheme/rules.h"
-#include "core/tensor/chunks.h"
 #include "core/tensor/percentile.h"
 
 namespace bnq {
@@ -51,8 +50,6 @@ constexpr double kBesideGrid = 0.0005, kBesideCoarse = 0.03;
 // Of an end by itself: what is best for one end says less about the other.
 constexpr double kBesideEnd = 0.02;
 constexpr int kLloydSteps = 8;
-// Chunks whose results are held at a time.
-constexpr uint64_t kWaveChunks = 1024;
 
 // Never infinite, which a range of the greatest values times 1.2 would be.
 float Times(float x, double factor) {
@@ -73,37 +70,6 @@ Range Widened(Scheme scheme, Range range, double factor) {
   const double limit = static_cast<double>(FLT_MAX);
   return {static_cast<float>(std::max(middle - half, -limit)),
           static_cast<float>(std::min(middle + half, limit))};
-}
-
-// Calls f(values, count) for the segment's chunks, and merges what it returns
-// in their order.
-template <class T, class F>
-T OverChunks(const Context& context, const Segment& segment,
-             const float* values, F f) {
-  const uint64_t n = segment.count();
-  if (values != nullptr && n <= kChunk) {
-    return f(values, static_cast<size_t>(n));
-  }
-  T total;
-  if (values != nullptr) {
-    for (uint64_t at = 0; at < n; at += kChunk) {
-      total.Merge(f(values + at,
-                    static_cast<size_t>(std::min<uint64_t>(n - at, kChunk))));
-    }
-    return total;
-  }
-  for (uint64_t wave = 0; wave < n; wave += kWaveChunks * kChunk) {
-    const uint64_t wave_end = std::min(n, wave + kWaveChunks * kChunk);
-    std::vector<T> parts(DivCeil(wave_end - wave, kChunk));
-    ForEachChunk(context, wave, wave_end,
-                 [&](uint64_t chunk, uint64_t at, size_t count) {
-                   float scratch[kChunk + kLanes];
-                   segment.Read(at, count, scratch);
-                   parts[chunk] = f(scratch, count);
-                 });
-    for (const T& part : parts) total.Merge(part);
-  }
-  return total;
 }
 
 struct Errors {

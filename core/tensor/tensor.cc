@@ -203,10 +203,8 @@ std::unique_ptr<QuantizedTensor> Repack(const Context& context,
   if (same_codes) return copy;
   // Row by row: where a row of the shape ends on a unit depends on the packing,
   // so the layouts may have other rows.
-  const Shape& shape = tensor.shape();
-  const bool one_row = config.granularity() == Granularity::kBlock;
-  const uint64_t rows = one_row ? 1 : shape.rows();
-  const uint64_t columns = one_row ? shape.elements() : shape.columns();
+  const auto [rows, columns] =
+      CodeMatrixOf(config.granularity(), tensor.shape());
   const PackingKernels& kernels = GetPackingKernels(copy->packing());
   const uint64_t row_bytes = RowBytes(copy->packing(), columns);
   int8_t codes[kSpan + kPackSlack];

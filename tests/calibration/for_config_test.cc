@@ -38,7 +38,7 @@ TEST(ForConfig, IsTheConfigsAndNothingElse) {
 }
 
 TEST(ForConfig, RefusesRangesThatOnlyValuesHave) {
-  for (const char* granularity : {"group", "token", "block"}) {
+  for (const char* granularity : {"group", "token", "block", "tile"}) {
     EXPECT_TRUE(FailsWith(
         Status::kInvalidArgument,
         std::string("granularity = ") + granularity +

@@ -113,6 +113,7 @@ TEST_F(PostTraining, StaticIsWhatDynamicFinds) {
         "int4,group_size=16", "int4,group_size=16,scheme=asymmetric",
         "format=nf4,granularity=block,group_size=64", "ternary",
         "format=int8,granularity=channel,axis=1",
+        "format=int8,granularity=tile,group_size=4,scheme=asymmetric",
         "format=int4,granularity=token,scale_dtype=f16", "fp4_double_quant"}) {
     const std::string full = std::strncmp(text, "int4,", 5) == 0
                                  ? std::string("format=") + text

@@ -300,7 +300,7 @@ std::vector<Case> Cases(const Format& format, const Shape& shape,
   }
   for (uint64_t group : groups) {
     if (group < format.min_group) continue;
-    for (const char* way : {"group", "block"}) {
+    for (const char* way : {"group", "block", "tile"}) {
       sharings.push_back(std::string("granularity=") + way +
                          ",group_size=" + std::to_string(group));
     }

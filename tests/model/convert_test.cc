@@ -86,6 +86,7 @@ TEST_F(Convert, SlicesDoNotMatter) {
        {"format=int8,granularity=channel", "format=ternary,packing=base3",
         "format=int4,granularity=group,group_size=48,scale_dtype=f16",
         "format=nf4,granularity=block,group_size=64,double_quant=on",
+        "format=e4m3,granularity=tile,group_size=2,scale_rule=mse",
         "format=int8,granularity=token,outlier_threshold=999", "format=bf16"}) {
     SCOPED_TRACE(config);
     const Report whole = Quantized(model, config);

@@ -39,6 +39,13 @@ uint64_t GroupOf(const Config& config, const Shape& shape, uint64_t element) {
       return element / last;
     case Granularity::kBlock:
       return element / size;
+    case Granularity::kTile: {
+      const uint64_t rows = shape.rank < 2 ? 1 : shape.dims[shape.rank - 2];
+      const uint64_t row = element / last;
+      return (row / rows * ((rows + size - 1) / size) + row % rows / size) *
+                 ((last + size - 1) / size) +
+             element % last / size;
+    }
   }
   return 0;
 }
@@ -55,6 +62,7 @@ TEST(Layout, ElementsShareAParameterAsTheHeaderSays) {
       for (const char* size : {"4", "5", "32", "64", "1000"}) {
         sharings.push_back(std::string("group,group_size=") + size);
         sharings.push_back(std::string("block,group_size=") + size);
+        sharings.push_back(std::string("tile,group_size=") + size);
       }
       for (int axis = -shape.rank; axis < shape.rank; ++axis) {
         sharings.push_back("channel,axis=" + std::to_string(axis));

@@ -60,6 +60,28 @@ std::vector<Segment> Segments(const Config& config, const Shape& shape) {
     segments[0].columns = n;
     return segments;
   }
+  if (config.granularity() == Granularity::kTile) {
+    const auto dim = [&](int back) {
+      return shape.rank < back ? 1 : shape.dims[shape.rank - back];
+    };
+    const uint64_t size = config.group_size(), rows = dim(2), columns = dim(1);
+    for (uint64_t top = 0; n != 0 && top < n / columns;) {
+      const uint64_t height = std::min(size, rows - top % rows);
+      for (uint64_t left = 0; left < columns; left += size) {
+        Segment tile;
+        for (uint64_t r = top; r < top + height; ++r) {
+          for (uint64_t c = left; c < std::min(columns, left + size); ++c) {
+            tile.elements.push_back(r * columns + c);
+          }
+        }
+        // Summed as if it lay together.
+        tile.columns = tile.elements.size();
+        segments.push_back(tile);
+      }
+      top += height;
+    }
+    return segments;
+  }
   if (config.granularity() != Granularity::kChannel) {
     const bool token = config.granularity() == Granularity::kToken;
     const bool block = config.granularity() == Granularity::kBlock;
@@ -423,14 +445,18 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
     out.outlier_values.push_back(ReferenceF16(x[i]));
     out.values[i] = ReferenceFromF16(out.outlier_values.back());
   }
-  const bool one_row =
-      format.Has(bnq::kScaled) && config.granularity() == Granularity::kBlock;
+  const bool scaled = format.Has(bnq::kScaled);
+  const bool one_row = scaled && config.granularity() == Granularity::kBlock;
+  const uint64_t columns =
+      one_row ? x.size()
+      : scaled && config.granularity() == Granularity::kTile && shape.rank > 2
+          ? shape.dims[shape.rank - 1]
+          : shape.columns();
   // Under an offset stored codes count from 0 on.
   const int32_t bias =
       with_offset ? -format.code_range(variant).lo : format.bias;
   out.packed = PackRows(format, bnq::PackingOf(format, config), bias, out.codes,
-                        one_row ? (x.empty() ? 0 : 1) : shape.rows(),
-                        one_row ? x.size() : shape.columns());
+                        x.empty() ? 0 : x.size() / columns, columns);
   return out;
 }
 

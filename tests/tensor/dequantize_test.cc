@@ -61,7 +61,8 @@ TEST(Overflow, IsRefusedSaturatedOrKept) {
     if (std::string(format.name) == "f16" || format.Has(kSigns)) continue;
     SCOPED_TRACE(format.name);
     const char* const wide = ",scale_rule=absmax";
-    for (const char* more : {"", ",granularity=token", ",double_quant=on"}) {
+    for (const char* more :
+         {"", ",granularity=token", ",granularity=tile", ",double_quant=on"}) {
       if (*more != '\0' && !format.Has(kScaled)) continue;
       const auto tensor =
           Quantize(threads,

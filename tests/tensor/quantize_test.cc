@@ -91,7 +91,7 @@ TEST(PartsTest, OfNothing) {
   for (const char* text :
        {"granularity=channel", "granularity=channel,scheme=asymmetric",
         "granularity=channel,double_quant=on", "granularity=group",
-        "granularity=token", "granularity=block"}) {
+        "granularity=token", "granularity=block", "granularity=tile"}) {
     const Config config = Config::FromText(std::string("format=int8,") + text);
     EXPECT_EQ(PartSizes(config, MakeShape({uint64_t{1} << 27, 0})).bytes(), 0u)
         << text;
@@ -176,6 +176,9 @@ TEST(Slices, AreTheWhole) {
         "format=int8,granularity=group,group_size=64,double_quant=on",
         "format=int4,granularity=group,group_size=64,scale_dtype=f16",
         "format=int4,granularity=group,group_size=64,scale_rule=mse",
+        "format=e4m3,granularity=tile",
+        "format=int3,granularity=tile,group_size=2,scheme=offset,"
+        "double_quant=on",
         "format=int8,granularity=token,outlier_threshold=7", "format=bf16"}) {
     SCOPED_TRACE(text);
     const Context context;

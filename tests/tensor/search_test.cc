@@ -43,7 +43,7 @@ TEST(Search, IsNeverWorseThanAPlainGrid) {
          {"granularity=group,group_size=32", "granularity=group,group_size=128",
           "granularity=block,group_size=64", "granularity=channel,axis=0",
           "granularity=channel,axis=1", "granularity=token",
-          "granularity=tensor"}) {
+          "granularity=tile,group_size=100", "granularity=tensor"}) {
       for (const char* kind :
            {"", ",scheme=asymmetric", ",scheme=offset", ",symmetric_range=full",
             ",symmetric_range=extreme", ",scale_dtype=f16"}) {

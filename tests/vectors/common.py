@@ -83,6 +83,10 @@ def block(size):
     return {"granularity": "block", "group_size": str(size)}
 
 
+def tile(size):
+    return {"granularity": "tile", "group_size": str(size)}
+
+
 def noise(count, seed):
     """Bell-shaped multiples of 1/1024 in -2..2: their sums are exact.
 

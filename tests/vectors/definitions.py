@@ -67,6 +67,12 @@ def segments(shape, o):
         return math.prod(shape[:-1]), index // max(math.prod(shape[-1:]), 1)
     if o.granularity == "block":
         return -(-index.size // size), index // size
+    if o.granularity == "tile":
+        rows, columns = (1, 1, *shape)[-2:]
+        down, across = -(-rows // size), -(-columns // size)
+        matrix, place = index // max(rows * columns, 1), index % max(rows * columns, 1)
+        tile = place // max(columns, 1) // size * across + place % max(columns, 1) // size
+        return math.prod(shape[:-2]) * down * across, matrix * down * across + tile
     rows, columns = matrix_shape(shape)
     groups = -(-columns // size)
     column, row = index % max(columns, 1), index // max(columns, 1)
@@ -345,8 +351,11 @@ def code_values(codes, zero_point, o):
 
 
 def in_rows(codes, shape, o):
-    rows, columns = matrix_shape(shape)
-    return codes.reshape((1, codes.size) if o.granularity == "block" else (rows, columns))
+    if o.granularity == "block":
+        return codes.reshape(1, codes.size)
+    if o.granularity == "tile" and len(shape) > 2:
+        return codes.reshape(-1, shape[-1]) if codes.size else codes.reshape(0, 0)
+    return codes.reshape(matrix_shape(shape))
 
 
 def digits(row, size, fill):

@@ -2,8 +2,8 @@
 
 SPDX-License-Identifier: MIT
 """
-from common import (ALL_SCALED, BASE3, BF16, F16, HALVES, SCALED, TENSOR, TOKEN, block, case,
-                    channel, group, noise, rough)
+from common import (ALL_SCALED, BASE3, BF16, E4M3, F16, HALVES, SCALED, TENSOR, TOKEN, block, case,
+                    channel, group, noise, rough, tile)
 from definitions import FLOATS, FLT_TRUE_MIN
 
 PACKED = {**SCALED, "base3": BASE3}
@@ -123,6 +123,30 @@ def blocks():
         case(f"{name}_block_exceeds", {**config, **block(4096)}, [3, 3], noise(9, 89))
 
 
+def tiles():
+    for name, config in PACKED.items():
+        for size in (1, 2, 16):
+            case(f"{name}_tile_{size}", {**config, **tile(size)}, [3, 19], noise(57, 96),
+                 "the definition; the tiles at the right and lower edge are short")
+        case(f"{name}_tile_rank_0", {**config, **tile(4)}, [], [-1.25])
+        case(f"{name}_tile_rank_1", {**config, **tile(4)}, [9], noise(9, 97),
+             "the definition; the array is one row")
+        case(f"{name}_tile_rank_3", {**config, **tile(2)}, [2, 3, 5], noise(30, 98),
+             "the definition; two matrices, whose codes are packed in six rows")
+        case(f"{name}_tile_empty", {**config, **tile(4)}, [2, 3, 0], [])
+        case(f"{name}_tile_exceeds", {**config, **tile(4096)}, [3, 3], noise(9, 99))
+    case("e4m3_tile_128", {**E4M3, **tile(128)}, [2, 130], rough(260, 100))
+    case("int4_offset_tile", {"format": "int4", "scheme": "offset", "scale_dtype": "f16",
+                              **tile(3)}, [4, 7], noise(28, 101))
+    case("int8_tile_double_quant", {"format": "int8", "double_quant": "on", **tile(2)},
+         [5, 7], noise(35, 102))
+    case("int8_tile_percentile", {"format": "int8", "scheme": "asymmetric",
+                                  "scale_rule": "percentile", "percentile": "75", **tile(4)},
+         [6, 9], noise(54, 103))
+    case("e2m1_tile_e4m3", {"format": "e2m1", "scale_dtype": "e4m3", **tile(16)},
+         [2, 40], noise(80, 104))
+
+
 def halves():
     for name, config in HALVES.items():
         case(f"{name}_noise", config, [3, 41], noise(123, 90))
@@ -156,8 +180,10 @@ def others():
              "the definition; six tokens, whose codes are packed in two rows")
         case(f"{name}_block_3", {**config, **block(3)}, [3, 11], noise(33, 86),
              "the definition; blocks run across rows, codes are packed as one row")
+        case(f"{name}_tile_2", {**config, **tile(2)}, [2, 3, 5], noise(30, 98),
+             "the definition; two matrices, whose codes are packed in six rows")
 
 
 def add():
-    for cases in (zeros, shapes, empty_arrays, groups, tokens, blocks, halves, others):
+    for cases in (zeros, shapes, empty_arrays, groups, tokens, blocks, tiles, halves, others):
         cases()

@@ -231,6 +231,7 @@ PRESETS = {
     "fp8_per_channel": "format=e4m3,granularity=channel",
     "fp8_dynamic": "format=e4m3,granularity=token",
     "fp8_per_group_128": "format=e4m3",
+    "fp8_per_tile_128": "format=e4m3,granularity=tile",
     "f16": "format=f16",
     "bf16": "format=bf16",
     "aggressive": "format=ternary,group_size=256,scale_rule=mse,scale_dtype=f16,packing=base3",

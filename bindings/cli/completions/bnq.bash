@@ -38,11 +38,11 @@ _bnq() {
     quantize:--calibration) _bnq_files; return ;;
     quantize:--method) _bnq_words "minmax moving_average percentile kl mse adaptive"; return ;;
     quantize:--activations) return ;;
-    quantize:--preset) _bnq_words "default aggressive ternary ternary_per_group_128 ternary_base3 int8_symmetric int8_asymmetric int8_per_channel int8_per_group_128 int8_dynamic int8_dynamic_asymmetric int8_outliers int4_per_group_32 int4_per_group_128 int4_per_group_128_asymmetric int4_mse_per_group_128 nf4 nf4_double_quant fp4 fp4_double_quant binary_per_group_128 int2_per_group_64 int3_per_group_64 int4_offset_per_group_32 int4_offset_per_group_64 int5_per_group_32 int6_per_group_32 int8_per_group_32 mxfp4 mxfp8 mxfp8_e5m2 nvfp4 fp8 fp8_per_channel fp8_dynamic fp8_per_group_128 f16 bf16"; return ;;
+    quantize:--preset) _bnq_words "default aggressive ternary ternary_per_group_128 ternary_base3 int8_symmetric int8_asymmetric int8_per_channel int8_per_group_128 int8_dynamic int8_dynamic_asymmetric int8_outliers int4_per_group_32 int4_per_group_128 int4_per_group_128_asymmetric int4_mse_per_group_128 nf4 nf4_double_quant fp4 fp4_double_quant binary_per_group_128 int2_per_group_64 int3_per_group_64 int4_offset_per_group_32 int4_offset_per_group_64 int5_per_group_32 int6_per_group_32 int8_per_group_32 mxfp4 mxfp8 mxfp8_e5m2 nvfp4 fp8 fp8_per_channel fp8_dynamic fp8_per_group_128 fp8_per_tile_128 f16 bf16"; return ;;
     quantize:--config) return ;;
     quantize:--option) return ;;
     quantize:--format) _bnq_words "ternary binary int8 int6 int5 int4 int3 int2 nf4 fp4 e4m3 e5m2 e2m1 f16 bf16 none"; return ;;
-    quantize:--granularity) _bnq_words "tensor channel group token block"; return ;;
+    quantize:--granularity) _bnq_words "tensor channel group token block tile"; return ;;
     quantize:--group-size) return ;;
     quantize:--axis) return ;;
     quantize:--scheme) _bnq_words "symmetric asymmetric offset"; return ;;

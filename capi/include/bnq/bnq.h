@@ -487,9 +487,10 @@ enum {
   BNQ_OPT_FORMAT = 1,
   /* int: BNQ_GRANULARITY_*; default group. */
   BNQ_OPT_GRANULARITY = 2,
-  /* int: columns of a group, or elements of a block, from the format's
-   * smallest up; default 128. The last group of a row, or the last block, is
-   * short where the size does not divide it. */
+  /* int: columns of a group, elements of a block, or rows and columns of a
+   * tile, from the format's smallest up; default 128. The last group of a row,
+   * the last block, and the tiles at a matrix's right and lower edge are short
+   * where the size does not divide it. */
   BNQ_OPT_GROUP_SIZE = 3,
   /* int: the dimension of per-channel parameters, -8..7, negative from the
    * end; default 0 (the output channels of a weight matrix). */
@@ -541,7 +542,12 @@ enum {
   BNQ_GRANULARITY_TOKEN = 3,
   /* BNQ_OPT_GROUP_SIZE elements of the flattened array, across rows, whose
    * codes are then packed as one row: the layout of bitsandbytes */
-  BNQ_GRANULARITY_BLOCK = 4
+  BNQ_GRANULARITY_BLOCK = 4,
+  /* BNQ_OPT_GROUP_SIZE x BNQ_OPT_GROUP_SIZE elements of a matrix: of the last
+   * two dimensions, those before them count matrices (rank 0 and 1: one row).
+   * With e4m3, 128 and float32 scales that of DeepSeek-V3, whose
+   * weight_scale_inv the scales are */
+  BNQ_GRANULARITY_TILE = 5
 };
 /* symmetric: value = code * scale. asymmetric: value = (code - zero point) *
  * scale, over the range of the values and 0. offset: value = code * scale +
@@ -689,8 +695,9 @@ typedef struct bnq_array {
 /* A quantized tensor: codes, scales, zero points, and how they were made.
  * Immutable: any number of threads may use one at once.
  *
- * Codes are packed in rows, each starting on a byte (granularity block: the
- * whole array is one row). Element j of a row is, for
+ * Codes are packed in rows, each starting on a byte: those of the array as a
+ * matrix [dims[0], the rest] (granularity block: the whole array is one row;
+ * tile: a row is of the last dimension). Element j of a row is, for
  *   int8           byte j, two's complement
  *   ternary        bits 2 (j mod 4) and up of byte j / 4, as code + 1
  *   ternary base3  digit j mod 5 of byte j / 5, the first the most significant:
@@ -709,7 +716,9 @@ typedef struct bnq_array {
  * and what is left of a row's last byte is 0 (nf4, fp4: the code of value 0).
  *
  * Parameters: one for the tensor; one for each channel, token or block; or for
- * each row its groups in order (rows x ceil(columns / group size)). Scales are
+ * each row its groups in order (rows x ceil(columns / group size)); or for each
+ * matrix its tiles, row by row of them (ceil(rows / group size) x ceil(columns /
+ * group size)). Scales are
  * stored as float32, float16, bfloat16, e8m0, e4m3, or double quantized (QLoRA): n codes
  * of 8 bits, zeros up to a multiple of 4 bytes, then as float32 the greatest
  * |scale - offset| of each 256 scales, and the offset, the mean of the scales:

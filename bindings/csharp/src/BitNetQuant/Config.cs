@@ -51,8 +51,9 @@ public sealed partial class Config : IDisposable
     }
 
     /// <summary>
-    /// Columns of a group, or elements of a block, from <see cref="FormatInfo.MinGroupSize"/> up; default 128. The
-    /// last group of a row, or the last block, is short where the size does not divide it.
+    /// Columns of a group, elements of a block, or rows and columns of a tile, from
+    /// <see cref="FormatInfo.MinGroupSize"/> up; default 128. The last group of a row, the last block, and the tiles
+    /// at the edge are short where the size does not divide it.
     /// </summary>
     /// <exception cref="InvalidArgumentException">The value is out of bounds.</exception>
     public long GroupSize

@@ -117,6 +117,10 @@ public enum Granularity
     /// <summary><see cref="Config.GroupSize"/> elements of the flattened array, across rows, whose codes are then
     /// packed as one row: the layout of bitsandbytes.</summary>
     Block = NativeMethods.BNQ_GRANULARITY_BLOCK,
+
+    /// <summary><see cref="Config.GroupSize"/> rows and as many columns of the last two dimensions, those at the
+    /// right and lower edge may be short: the layout of DeepSeek-V3's block scales.</summary>
+    Tile = NativeMethods.BNQ_GRANULARITY_TILE,
 }
 
 /// <summary>Whether codes have a zero point.</summary>

@@ -63,8 +63,9 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
     /// <summary>How many elements share a scale.</summary>
     public Granularity Granularity => (Granularity)GetInteger(NativeMethods.BNQ_OPT_GRANULARITY);
 
-    /// <summary>Columns of a group or elements of a block, where <see cref="Granularity"/> is
-    /// <see cref="Granularity.Group"/> or <see cref="Granularity.Block"/>.</summary>
+    /// <summary>Columns of a group, elements of a block, or rows and columns of a tile, where
+    /// <see cref="Granularity"/> is <see cref="Granularity.Group"/>, <see cref="Granularity.Block"/> or
+    /// <see cref="Granularity.Tile"/>.</summary>
     public long GroupSize => GetInteger(NativeMethods.BNQ_OPT_GROUP_SIZE);
 
     /// <summary>The dimension of the parameters, where <see cref="Granularity"/> is

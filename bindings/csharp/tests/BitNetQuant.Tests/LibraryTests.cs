@@ -50,8 +50,8 @@ public sealed class LibraryTests
         OptionInfo clip = Library.Options.Single(option => option.Name == "clip");
 
         Assert.True(granularity.IsInteger);
-        Assert.Equal<string>(["tensor", "channel", "group", "token", "block"], granularity.ValueNames);
-        Assert.Equal((0.0, 4.0, 2.0), (granularity.Minimum, granularity.Maximum, granularity.Default));
+        Assert.Equal<string>(["tensor", "channel", "group", "token", "block", "tile"], granularity.ValueNames);
+        Assert.Equal((0.0, 5.0, 2.0), (granularity.Minimum, granularity.Maximum, granularity.Default));
         Assert.False(clip.IsInteger);
         Assert.Empty(clip.ValueNames);
         Assert.Equal((0.0, 0.0), (clip.Minimum, clip.Default));

@@ -203,6 +203,8 @@ pub const BNQ_GRANULARITY_GROUP: i32 = 2;
 pub const BNQ_GRANULARITY_TOKEN: i32 = 3;
 /// One scale for each block of the flattened array.
 pub const BNQ_GRANULARITY_BLOCK: i32 = 4;
+/// One scale for each square tile of the last two dimensions.
+pub const BNQ_GRANULARITY_TILE: i32 = 5;
 /// value = code * scale.
 pub const BNQ_SCHEME_SYMMETRIC: i32 = 0;
 /// value = (code - zero point) * scale.

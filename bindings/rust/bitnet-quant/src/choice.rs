@@ -127,6 +127,9 @@ choices! {
         /// Those of one block of the flattened array, across rows, whose codes are then
         /// packed as one row: the layout of bitsandbytes.
         Block = BNQ_GRANULARITY_BLOCK,
+        /// Those of one tile, group size x group size, of the last two dimensions: the layout of
+        /// DeepSeek-V3's block scales.
+        Tile = BNQ_GRANULARITY_TILE,
     }
     /// How codes and values go together.
     Scheme: ConfigOption::SCHEME {

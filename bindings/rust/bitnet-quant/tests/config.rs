@@ -213,7 +213,7 @@ where
 fn values_have_names() {
     choice(
         Granularity::ALL,
-        &["tensor", "channel", "group", "token", "block"],
+        &["tensor", "channel", "group", "token", "block", "tile"],
     );
     choice(Scheme::ALL, &["symmetric", "asymmetric", "offset"]);
     choice(NonFinite::ALL, &["error", "zero", "keep"]);

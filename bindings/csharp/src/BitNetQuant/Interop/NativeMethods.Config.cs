@@ -30,6 +30,7 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_GRANULARITY_GROUP = 2;
     internal const int BNQ_GRANULARITY_TOKEN = 3;
     internal const int BNQ_GRANULARITY_BLOCK = 4;
+    internal const int BNQ_GRANULARITY_TILE = 5;
     internal const int BNQ_SCHEME_SYMMETRIC = 0;
     internal const int BNQ_SCHEME_ASYMMETRIC = 1;
     internal const int BNQ_SCHEME_OFFSET = 2;
