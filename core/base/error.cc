@@ -54,6 +54,42 @@ std::string ToText(uint64_t value) { return Shortest(value); }
 std::string ToText(float value) { return Shortest(value); }
 std::string ToText(double value) { return Shortest(value); }
 
+void Piece::AppendTo(std::string* text) const {
+  switch (kind_) {
+    case kString:
+      text->append(*string_);
+      return;
+    case kText:
+      text->append(text_);
+      return;
+    case kChar:
+      text->push_back(static_cast<char>(integer_));
+      return;
+    case kFloat:
+      text->append(ToText(static_cast<float>(real_)));
+      return;
+    case kDouble:
+      text->append(ToText(real_));
+      return;
+    case kSigned:
+      text->append(ToText(integer_));
+      return;
+    case kUnsigned:
+      text->append(ToText(static_cast<uint64_t>(integer_)));
+      return;
+  }
+}
+
+std::string MessageOf(const Piece* pieces, size_t count) {
+  std::string message;
+  for (size_t i = 0; i < count; ++i) pieces[i].AppendTo(&message);
+  return message;
+}
+
+void FailWith(Status status, const Piece* pieces, size_t count) {
+  throw Error(status, MessageOf(pieces, count));
+}
+
 std::string Hex(uint64_t value, int digits) {
   char text[16];
   std::string hex(text, std::to_chars(text, text + sizeof text, value, 16).ptr);

@@ -3,6 +3,7 @@
 #ifndef BNQ_CORE_BASE_ERROR_H_
 #define BNQ_CORE_BASE_ERROR_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <string>
@@ -58,33 +59,54 @@ std::string ToText(int64_t value);
 std::string ToText(uint64_t value);
 std::string ToText(float value);
 std::string ToText(double value);
-inline const std::string& ToText(const std::string& text) { return text; }
-inline std::string ToText(const char* text) { return text; }
-inline std::string ToText(char c) { return std::string(1, c); }
-// Other integers, and enumerators as numbers.
-template <class T,
-          std::enable_if_t<std::is_integral<T>::value || std::is_enum<T>::value,
-                           int> = 0>
-std::string ToText(T value) {
-  using Wide =
-      std::conditional_t<std::is_unsigned<T>::value, uint64_t, int64_t>;
-  return ToText(static_cast<Wide>(value));
-}
 // "0x0F": at least `digits` of them.
 std::string Hex(uint64_t value, int digits);
+
+// One part of a message, which lives as long as what it was made of: so that
+// the text is put together in one place, and not where each error is.
+class Piece {
+ public:
+  Piece(const std::string& text) : kind_(kString), string_(&text) {}
+  Piece(const char* text) : kind_(kText), text_(text) {}
+  Piece(char c) : kind_(kChar), integer_(c) {}
+  Piece(float value) : kind_(kFloat), real_(static_cast<double>(value)) {}
+  Piece(double value) : kind_(kDouble), real_(value) {}
+  // Other integers, and enumerators as numbers.
+  template <class T,
+            std::enable_if_t<
+                std::is_integral<T>::value || std::is_enum<T>::value, int> = 0>
+  Piece(T value)
+      : kind_(std::is_unsigned<T>::value ? kUnsigned : kSigned),
+        integer_(static_cast<int64_t>(value)) {}
+
+  void AppendTo(std::string* text) const;
+
+ private:
+  enum Kind { kString, kText, kChar, kFloat, kDouble, kSigned, kUnsigned };
+  Kind kind_;
+  union {
+    const std::string* string_;
+    const char* text_;
+    int64_t integer_;
+    double real_;
+  };
+};
+
+std::string MessageOf(const Piece* pieces, size_t count);
+[[noreturn]] void FailWith(Status status, const Piece* pieces, size_t count);
 
 // Its parts, one after another.
 template <class... Parts>
 std::string Message(const Parts&... parts) {
-  std::string message;
-  (message.append(ToText(parts)), ...);
-  return message;
+  const Piece pieces[] = {Piece(parts)...};
+  return MessageOf(pieces, sizeof...(parts));
 }
 
 // Throws an Error whose message is that of the parts.
 template <class... Parts>
 [[noreturn]] void Fail(Status status, const Parts&... parts) {
-  throw Error(status, Message(parts...));
+  const Piece pieces[] = {Piece(parts)...};
+  FailWith(status, pieces, sizeof...(parts));
 }
 
 // Runs f; an error that it throws is said to be in `subject`, an expression

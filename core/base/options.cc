@@ -46,7 +46,7 @@ std::string OptionText(const OptionInfo& info, double value) {
   if (info.is_float) return ToText(value);
   const int64_t integer = static_cast<int64_t>(value);
   const char* const name = OptionValueName(info, integer);
-  return name != nullptr ? name : ToText(integer);
+  return name != nullptr ? std::string(name) : ToText(integer);
 }
 
 const OptionInfo* OptionTable::Find(int32_t id) const {
