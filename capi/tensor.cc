@@ -29,6 +29,7 @@ BNQ_SAME(kOutlierColumns, BNQ_PART_OUTLIER_COLUMNS);
 BNQ_SAME(kOutlierValues, BNQ_PART_OUTLIER_VALUES);
 BNQ_SAME(kOffsets, BNQ_PART_OFFSETS);
 BNQ_SAME(kTensorScale, BNQ_PART_TENSOR_SCALE);
+BNQ_SAME(kCodebook, BNQ_PART_CODEBOOK);
 static_assert(kNumParts == BNQ_NUM_PARTS, "BNQ_NUM_PARTS");
 #undef BNQ_SAME
 
@@ -65,7 +66,8 @@ struct Buffers {
            " takes a tensor for the outliers, whose number depends on the "
            "data, but out_tensor is NULL");
     }
-    for (const Part id : {Part::kOffsets, Part::kTensorScale}) {
+    for (const Part id :
+         {Part::kOffsets, Part::kTensorScale, Part::kCodebook}) {
       if (parts[id].bytes == 0 || tensor_wanted) continue;
       Fail(Status::kInvalidArgument, "config asks for ",
            PartAt(static_cast<int>(id) - 1).name,

@@ -27,7 +27,7 @@ Params Parameters(Range range, const Variant&) {
   return params;
 }
 
-int32_t Encode(float x, Params, const Variant&, uint32_t) {
+int32_t Encode(float x, Params, const CodeRule&, uint32_t) {
   return x < 0.0f ? -1 : 1;
 }
 

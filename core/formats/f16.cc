@@ -16,11 +16,11 @@ namespace {
 
 CodeRange Codes(const Variant&) { return {0, 65535}; }
 
-int32_t Encode(float x, Params, const Variant&, uint32_t) {
+int32_t Encode(float x, Params, const CodeRule&, uint32_t) {
   return F16FromF32(x);
 }
 
-float Decode(int32_t code, Params) {
+float Decode(int32_t code, Params, const CodeRule&) {
   return F32FromF16(static_cast<uint16_t>(code));
 }
 

@@ -41,17 +41,16 @@ struct FloatCodes {
     return SmallFloatValue(kType, kType.greatest);
   }
 
-  static int32_t Encode(float x, Params params, const Variant& variant,
+  static int32_t Encode(float x, Params params, const CodeRule& rule,
                         uint32_t) {
     const float v = x * InverseScale(params.scale);
-    const uint32_t code =
-        SmallFloatCode(kType, std::fabs(v), variant.saturate) |
-        (std::signbit(v) ? kType.sign : 0);
+    const uint32_t code = SmallFloatCode(kType, std::fabs(v), rule.saturate) |
+                          (std::signbit(v) ? kType.sign : 0);
     return kType.sign == 0x80 ? static_cast<int8_t>(code)
                               : static_cast<int32_t>(code);
   }
 
-  static float Decode(int32_t code, Params params) {
+  static float Decode(int32_t code, Params params, const CodeRule&) {
     const uint32_t bits = static_cast<uint32_t>(code);
     const float value = SmallFloatValue(kType, bits & (kType.sign - 1));
     return ((bits & kType.sign) != 0 ? -value : value) * params.scale;

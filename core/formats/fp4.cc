@@ -40,11 +40,11 @@ constexpr CodeTable kTable = MakeCodeTable({
     /*mirrored=*/true,
 });
 
-int32_t Encode(float x, Params params, const Variant&, uint32_t) {
+int32_t Encode(float x, Params params, const CodeRule&, uint32_t) {
   return TableEncode(kTable, x, params);
 }
 
-float Decode(int32_t code, Params params) {
+float Decode(int32_t code, Params params, const CodeRule&) {
   return kTable.values[code] * params.scale;
 }
 

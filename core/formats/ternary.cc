@@ -36,11 +36,6 @@ Params Parameters(Range range, const Variant&) {
   return params;
 }
 
-int32_t Encode(float x, Params params, const Variant& variant,
-               uint32_t random) {
-  return AffineEncode(x, params, Codes(variant), variant.rounding, random);
-}
-
 }  // namespace
 
 extern const Format k_ternary;
@@ -58,7 +53,7 @@ const Format k_ternary = {
     Statistic::kAbsMean,
     Codes,
     EachRange<Parameters>,
-    Encode,
+    AffineEncode,
     AffineDecode,
     AffineKernels,
 };

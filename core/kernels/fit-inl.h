@@ -61,15 +61,17 @@ HWY_INLINE CodeRule FittedRule(CodeRule rule) {
 
 // A lane is a candidate: no sum goes across lanes, so none depends on their
 // number.
-template <class Codec>
-void Errors(const ErrorsArgs& args) {
+template <class Codec, bool kWeighted>
+void ErrorsOf(const ErrorsArgs& args) {
   using D = hn::CappedTag<float, kLanes>;
   using V = hn::Vec<D>;
   const D d;
   constexpr size_t kBlock = 256;
   const CodeRule rule = FittedRule(args.rule);
   typename Codec::template Decoder<D> decoder(d, rule);
-  WithEncoder<Codec, D, 0, true>(rule, [&](auto* tag) HWY_ATTR {
+  // With weights, which are rarer, by one kind of encoder for all rules.
+  constexpr int kFirst = kWeighted ? Codec::kGeneral : 0;
+  WithEncoder<Codec, D, kFirst, true>(rule, [&](auto* tag) HWY_ATTR {
     EncoderOf<decltype(tag)> encoder(d, rule);
     for (size_t c = 0; c < args.candidates; c += hn::Lanes(d)) {
       const V scale = hn::LoadU(d, args.scales + c);
@@ -79,26 +81,27 @@ void Errors(const ErrorsArgs& args) {
                                            hn::Div(hn::Set(d, 1.0f), scale));
       encoder.Begin(d, inverse, shift);
       decoder.Begin(d, scale, shift);
-      const auto square = [&](float value) HWY_ATTR {
-        const V x = hn::Set(d, value);
+      const auto square = [&](size_t i) HWY_ATTR {
+        const V x = hn::Set(d, args.x[i]);
         const V e = hn::Sub(x, decoder(d, encoder(d, x, nullptr)));
-        return hn::Mul(e, e);
+        const V squared = hn::Mul(e, e);
+        if constexpr (!kWeighted) return squared;
+        return hn::Mul(squared, hn::Set(d, args.weights[i]));
       };
       V total = hn::Zero(d);
       for (size_t begin = 0; begin < args.count; begin += kBlock) {
-        const float* const x = args.x + begin;
-        const size_t n = HWY_MIN(kBlock, args.count - begin);
+        const size_t n = begin + HWY_MIN(kBlock, args.count - begin);
         V sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0, sum3 = sum0;
-        size_t i = 0;
+        size_t i = begin;
         for (; i + 4 <= n; i += 4) {
-          sum0 = hn::Add(sum0, square(x[i]));
-          sum1 = hn::Add(sum1, square(x[i + 1]));
-          sum2 = hn::Add(sum2, square(x[i + 2]));
-          sum3 = hn::Add(sum3, square(x[i + 3]));
+          sum0 = hn::Add(sum0, square(i));
+          sum1 = hn::Add(sum1, square(i + 1));
+          sum2 = hn::Add(sum2, square(i + 2));
+          sum3 = hn::Add(sum3, square(i + 3));
         }
-        if (i < n) sum0 = hn::Add(sum0, square(x[i]));
-        if (i + 1 < n) sum1 = hn::Add(sum1, square(x[i + 1]));
-        if (i + 2 < n) sum2 = hn::Add(sum2, square(x[i + 2]));
+        if (i < n) sum0 = hn::Add(sum0, square(i));
+        if (i + 1 < n) sum1 = hn::Add(sum1, square(i + 1));
+        if (i + 2 < n) sum2 = hn::Add(sum2, square(i + 2));
         total =
             hn::Add(total, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3)));
       }
@@ -112,13 +115,22 @@ void Errors(const ErrorsArgs& args) {
 }
 
 template <class Codec>
+void Errors(const ErrorsArgs& args) {
+  if (args.weights != nullptr) {
+    ErrorsOf<Codec, true>(args);
+  } else {
+    ErrorsOf<Codec, false>(args);
+  }
+}
+
+template <class Codec>
 FitSums Fit(const FitArgs& args) {
   using Sums = LaneSumsOf<float>;
   using D = Sums::DT;
   using V = hn::Vec<D>;
   const D d;
   constexpr size_t kN = Sums::kPerRegister;
-  Sums error, xq, qq, x1, q1;
+  Sums error, xq, qq, x1, q1, w1;
   const V unit = hn::Set(d, args.unit);
   const V shift = hn::Set(d, ShiftOf(args.rule, args.params));
   const CodeRule rule = FittedRule(args.rule);
@@ -129,30 +141,40 @@ FitSums Fit(const FitArgs& args) {
     EncoderOf<decltype(tag)> encoder(d, rule);
     encoder.Begin(d, hn::Set(d, InverseScale(args.params.scale)), shift);
     // `keep` of a register's lanes count.
-    const auto add = [&](size_t k, const float* p, auto keep) HWY_ATTR {
+    const auto add = [&](size_t k, const float* p, const float* weights,
+                         auto keep) HWY_ATTR {
       const V x = hn::LoadU(d, p);
       const auto code = encoder(d, x, nullptr);
+      const V w =
+          keep(weights != nullptr ? hn::LoadU(d, weights) : hn::Set(d, 1.0f));
       const V u = hn::Mul(x, unit);
-      const V e = keep(hn::Mul(hn::Sub(x, decoder(d, code)), unit));
-      const V q = keep(steps(d, code));
-      error.Add(k, hn::Mul(e, e));
-      xq.Add(k, hn::Mul(u, q));
-      qq.Add(k, hn::Mul(q, q));
-      x1.Add(k, u);
-      q1.Add(k, q);
+      const V e = hn::Mul(hn::Sub(x, decoder(d, code)), unit);
+      const V q = steps(d, code);
+      const V wq = hn::Mul(w, q);
+      error.Add(k, hn::Mul(hn::Mul(e, e), w));
+      xq.Add(k, hn::Mul(u, wq));
+      qq.Add(k, hn::Mul(q, wq));
+      x1.Add(k, hn::Mul(u, w));
+      q1.Add(k, wq);
+      w1.Add(k, w);
     };
     size_t i = 0;
     for (; i + kLanes <= args.count; i += kLanes) {
       for (size_t k = 0; k < Sums::kCount; ++k) {
-        add(k, args.x + i + k * kN, [](V v) HWY_ATTR { return v; });
+        add(k, args.x + i + k * kN,
+            args.weights != nullptr ? args.weights + i + k * kN : nullptr,
+            [](V v) HWY_ATTR { return v; });
       }
     }
     if (i == args.count) return;
-    HWY_ALIGN float last[kLanes] = {};
-    memcpy(last, args.x + i, (args.count - i) * sizeof(float));
+    HWY_ALIGN float last[kLanes] = {}, last_weights[kLanes] = {};
+    const size_t bytes = (args.count - i) * sizeof(float);
+    memcpy(last, args.x + i, bytes);
+    if (args.weights != nullptr) memcpy(last_weights, args.weights + i, bytes);
     for (size_t k = 0; k < Sums::kCount && i + k * kN < args.count; ++k) {
       const auto mask = hn::FirstN(d, args.count - i - k * kN);
       add(k, last + k * kN,
+          args.weights != nullptr ? last_weights + k * kN : nullptr,
           [&](V v) HWY_ATTR { return hn::IfThenElseZero(mask, v); });
     }
   });
@@ -162,6 +184,7 @@ FitSums Fit(const FitArgs& args) {
   sums.qq = static_cast<double>(qq.Total());
   sums.x = static_cast<double>(x1.Total());
   sums.q = static_cast<double>(q1.Total());
+  sums.n = static_cast<double>(w1.Total());
   return sums;
 }
 

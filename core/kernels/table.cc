@@ -56,15 +56,19 @@ HWY_INLINE hn::Vec<D> LookupInMemory(D d, const hn::TFromD<D>* table,
 }
 
 struct TableCodec {
-  // With 16 lanes by buckets, which registers hold; with 8 a binary search of
-  // four steps over the thresholds, each level of which fits a register; else
-  // one comparison with each threshold. Ranks are codes unless the table is
-  // mirrored.
+  // With 16 lanes by buckets, which registers hold, where the table has some;
+  // else, and with 8, a binary search of four steps over the thresholds, each
+  // level of which fits a register; with fewer one comparison with each
+  // threshold. Ranks are codes unless the table is mirrored.
   static constexpr size_t kLanesOf = hn::MaxLanes(DF());
-  enum { kRanks, kMirrored };
-  static constexpr int kKinds = 2, kGeneral = kLanesOf >= 8 ? 0 : kMirrored;
+  enum { kRanks, kMirrored, kSearched };
+  static constexpr int kKinds = kLanesOf >= 16 ? 3 : 2;
+  static constexpr int kGeneral = kLanesOf >= 16  ? kSearched
+                                  : kLanesOf >= 8 ? kRanks
+                                                  : kMirrored;
   static constexpr int kRandom = -1;
   static int KindOf(const CodeRule& rule) {
+    if (kLanesOf >= 16 && rule.table->buckets == 0.0f) return kSearched;
     return rule.table->mirrored || kLanesOf < 8 ? kMirrored : kRanks;
   }
 
@@ -75,11 +79,12 @@ struct TableCodec {
     using DI = hn::RebindToSigned<D>;
     using VI = hn::Vec<DI>;
     static constexpr size_t kLanesOf = hn::MaxLanes(D());
-    static constexpr bool kFast = true;
+    static constexpr bool kBuckets = kLanesOf >= 16 && kKind != kSearched;
+    static constexpr bool kFast = kKind != kSearched;
 
     HWY_INLINE Encoder(D d, const CodeRule& rule)
         : table_(*rule.table), a_(), b_() {
-      if constexpr (kLanesOf >= 16) {
+      if constexpr (kBuckets) {
         for (size_t i = 0; i < 2; ++i) {
           a_[i] = hn::LoadU(d, table_.bucket_thresholds + 16 * i);
           b_[i] = hn::LoadU(DI(), table_.bucket_codes + 16 * i);
@@ -89,11 +94,13 @@ struct TableCodec {
         }
         negative_ = hn::Set(d, table_.thresholds[7]);
         buckets_ = hn::Set(d, table_.buckets);
-      } else if constexpr (kLanesOf == 8) {
+      } else if constexpr (kLanesOf >= 8) {
         a_[0] = hn::Set(d, table_.levels[0][0]);
-        for (int i = 1; i < 4; ++i) a_[i] = hn::LoadU(d, table_.levels[i]);
+        for (int i = 1; i < 4; ++i) {
+          a_[i] = hn::MaskedLoad(hn::FirstN(d, 8), d, table_.levels[i]);
+        }
         for (size_t i = 0; i < 2; ++i) {
-          b_[i] = hn::LoadU(DI(), table_.codes + 8 * i);
+          b_[i] = hn::LoadU(DI(), table_.codes + (16 - kLanesOf) * i);
         }
       }
     }
@@ -106,7 +113,7 @@ struct TableCodec {
     HWY_INLINE VI operator()(D d, V x, const uint32_t* /*random*/) const {
       const DI di;
       const auto v = hn::Mul(x, inv_scale_);
-      if constexpr (kLanesOf >= 16) {
+      if constexpr (kBuckets) {
         const auto one = hn::Set(d, 1.0f);
         const auto u = kKind == kRanks ? v : hn::Abs(v);
         auto bounded = hn::Min(u, one);
@@ -126,7 +133,7 @@ struct TableCodec {
                     hn::Set(di, 15));
         return OrWhere(hn::RebindMask(di, hn::Le(v, negative_)), code,
                        hn::Set(di, 8));
-      } else if constexpr (kLanesOf == 8) {
+      } else if constexpr (kLanesOf >= 8) {
         const auto above = [&](V threshold) HWY_ATTR {
           return hn::VecFromMask(di, hn::RebindMask(di, hn::Gt(v, threshold)));
         };
@@ -138,7 +145,11 @@ struct TableCodec {
           rank = hn::Sub(hn::Add(rank, rank), above(threshold));
         }
         if constexpr (kKind == kRanks) return rank;
-        return EntryOf16(di, b_, rank);
+        if constexpr (kLanesOf >= 16) {
+          return hn::TableLookupLanes(b_[0], hn::IndicesFromVec(di, rank));
+        } else {
+          return EntryOf16(di, b_, rank);
+        }
       } else {
         auto rank = hn::Zero(di);
         HWY_UNROLL(1)
@@ -153,7 +164,7 @@ struct TableCodec {
    private:
     V inv_scale_;
     const CodeTable& table_;
-    V a_[kLanesOf == 8 ? 4 : 2];
+    V a_[kBuckets || kLanesOf < 8 ? 2 : 4];
     VI b_[2];
     V negative_, buckets_;
   };

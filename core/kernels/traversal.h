@@ -117,6 +117,7 @@ struct ErrorsArgs {
   size_t candidates = 0;
   const float* x = nullptr;  // count <= kChunk
   size_t count = 0;
+  const float* weights = nullptr;  // of the squares; nullptr: 1
   // For each candidate, the sum of (x - value)^2 in float32: of every 256
   // values, as far as they go, four sums of every fourth value, (the first plus
   // the second) plus (the third plus the fourth); then over these in order.
@@ -128,25 +129,28 @@ struct FitArgs {
   Params params;
   const float* x = nullptr;  // count <= kChunk
   size_t count = 0;
+  const float* weights = nullptr;  // of what is added up; nullptr: 1
   // A factor that brings values, and so errors, to about 1.
   float unit = 1.0f;
 };
 
 // Of a chunk, with e = (x - value) * unit, u = x * unit and q = value / scale,
-// or (value - offset) / scale. Float32 sums of kLanes lanes, as those of
-// reductions.
+// or (value - offset) / scale; each term times its weight. Float32 sums of
+// kLanes lanes, as those of reductions.
 struct FitSums {
   double error = 0.0;  // sum of e^2
   double xq = 0.0;     // sum of u * q
   double qq = 0.0;     // sum of q^2
   double x = 0.0;      // sum of u
   double q = 0.0;
+  double n = 0.0;  // sum of the weights
   void Merge(const FitSums& next) {
     error += next.error;
     xq += next.xq;
     qq += next.qq;
     x += next.x;
     q += next.q;
+    n += next.n;
   }
 };
 

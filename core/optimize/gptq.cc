@@ -202,6 +202,7 @@ class RowTile {
   // the block.
   void QuantizeBlock(uint64_t r, uint64_t begin, uint64_t end) {
     const Format& format = task_.subject.format();
+    const CodeRule rule = RuleOf(format, task_.subject.variant());
     double* const t = t_ + r * n_;
     for (uint64_t k = begin; k < end; ++k) {
       if (group_ != 0 && k % group_ == 0) {
@@ -211,9 +212,9 @@ class RowTile {
       const Params p = params_->At(task_.ParamOf(first_ + r, column));
       const double w = static_cast<double>(Weight(r, k));
       const float from = static_cast<float>(w + t[k] / r_[k * n_ + k]);
-      const int32_t code = format.encode(from, p, task_.subject.variant(), 0);
+      const int32_t code = format.encode(from, p, rule, 0);
       codes_[(first_ + r) * n_ + column] = static_cast<int8_t>(code);
-      const double rest = w - static_cast<double>(format.decode(code, p));
+      const double rest = w - static_cast<double>(format.decode(code, p, rule));
       d_[r * n_ + k] = rest;
       for (uint64_t j = k + 1; j < end; ++j) t[j] += rest * r_[k * n_ + j];
     }

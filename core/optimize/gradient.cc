@@ -74,19 +74,18 @@ class Slopes {
  public:
   Slopes(const Format& format, const Variant& variant)
       : format_(format),
-        variant_(variant),
-        range_(format.code_range(variant)),
+        rule_(RuleOf(format, variant)),
         integer_(format.Has(kInteger)) {}
 
   Slope Of(float x, Params params) const {
-    const int32_t code = format_.encode(x, params, variant_, 0);
-    const double y = static_cast<double>(format_.decode(code, params));
+    const int32_t code = format_.encode(x, params, rule_, 0);
+    const double y = static_cast<double>(format_.decode(code, params, rule_));
     Params unit = params;
     unit.scale = 1.0f;
     const float v = x * InverseScale(params.scale);
     const float n = std::nearbyint(v) + static_cast<float>(params.zero_point);
-    const bool within = integer_ ? n >= static_cast<float>(range_.lo) &&
-                                       n <= static_cast<float>(range_.hi)
+    const bool within = integer_ ? n >= static_cast<float>(rule_.range.lo) &&
+                                       n <= static_cast<float>(rule_.range.hi)
                                  : std::fabs(v) <= 1.0f;
     Slope slope;
     slope.error = y - static_cast<double>(x);
@@ -94,7 +93,7 @@ class Slopes {
       slope.scale = slope.error / static_cast<double>(params.scale);
       slope.zero = 0.0;
     } else {
-      slope.scale = static_cast<double>(format_.decode(code, unit));
+      slope.scale = static_cast<double>(format_.decode(code, unit, rule_));
       slope.zero = -static_cast<double>(params.scale);
     }
     return slope;
@@ -102,8 +101,7 @@ class Slopes {
 
  private:
   const Format& format_;
-  const Variant& variant_;
-  CodeRange range_;
+  const CodeRule rule_;
   bool integer_;
 };
 

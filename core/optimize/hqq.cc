@@ -38,6 +38,7 @@ Params HqqRefine(const SegmentTask& task) {
   const CodeRange range = task.format.code_range(task.variant);
   const double n = static_cast<double>(static_cast<int64_t>(task.count));
 
+  const CodeRule rule = RuleOf(task.format, task.variant);
   Params params = task.start, best = task.start;
   double least = task.objective.Error(best), least_mean = HUGE_VAL;
   for (int i = 0; i < iterations && params.scale != 0.0f; ++i) {
@@ -48,11 +49,10 @@ Params HqqRefine(const SegmentTask& task) {
     double t_code = 0.0, t_sum = 0.0, codes = 0.0, codes_squared = 0.0;
     for (uint64_t k = 0; k < task.count; ++k) {
       if (k % kTickElements == 0) task.context.Tick();
-      const int32_t code =
-          task.format.encode(task.x[k], params, task.variant, 0);
+      const int32_t code = task.format.encode(task.x[k], params, rule, 0);
       const double x = static_cast<double>(task.x[k]);
       const double error =
-          x - static_cast<double>(task.format.decode(code, params));
+          x - static_cast<double>(task.format.decode(code, params, rule));
       const double e =
           std::fabs(error) > threshold ? HqqShrink(error, beta, norm) : 0.0;
       const double t = x - e, c = code;

@@ -118,7 +118,7 @@ double SegmentObjective::Kl(Params params) const {
   const auto code_of = [&](size_t bin) {
     return format_.encode(
         static_cast<float>(first_ + (static_cast<double>(bin) + 0.5) * width_),
-        params, variant_, 0);
+        params, rule_, 0);
   };
   int32_t code = code_of(0);
   for (size_t begin = 0; begin < n;) {

@@ -39,7 +39,9 @@ bool RuleParams(const Context& context, const Format& format,
     layout.rows = 1;
     layout.columns = layout.run = n;
     const Segment segment(source, layout, 0);
-    return FindSegmentParams(context, format, config, segment, x, params);
+    const CodeRule rule = RuleOf(format, config.variant());
+    return FindSegmentParams(context, {format, config, rule, segment, x, {}},
+                             params);
   }
   const Variant variant = config.variant();
   const Statistic statistic = StatisticOf(format, variant);

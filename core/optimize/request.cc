@@ -25,6 +25,11 @@ void CheckRequest(const Format& format, const OptimizeRequest& request) {
          "scheme = offset: offsets are fitted by scale_rule = mse; to optimise "
          "it must be symmetric or asymmetric");
   }
+  if (format.Has(kCodebook)) {
+    Fail(Status::kUnsupported, "format = ", format.name,
+         ": scales and codebook are fitted together by scale_rule = mse; to "
+         "optimise it must be one whose values are given");
+  }
   if (config.rounding() == Rounding::kStochastic) {
     Fail(Status::kUnsupported,
          "rounding = stochastic: errors of single draws are not to be "

@@ -1,4 +1,4 @@
-// The table of a format of 16 values.
+// The table of a format of 16 values, or fewer where it is fitted.
 #ifndef BNQ_CORE_SCHEME_CODE_TABLE_H_
 #define BNQ_CORE_SCHEME_CODE_TABLE_H_
 
@@ -15,15 +15,19 @@ struct CodeTable {
   // The thresholds as a search tree: level l decides bit 3 - l of a rank, by
   // the bits above it.
   float levels[4][8];
-  // The same by a lookup: |u| <= 1 belongs to bucket round(u * buckets) mod 32,
-  // in which there is one threshold at most (else infinity), between the codes
-  // in bits 0 to 3 and 4 to 7. u is v; or |v| where the upper half of the ranks
-  // is the lower one's mirror image, whose codes have bit 3 set.
+  // The same by a lookup, but where buckets = 0: |u| <= 1 belongs to bucket
+  // round(u * buckets) mod 32, in which there is one threshold at most (else
+  // infinity), between the codes in bits 0 to 3 and 4 to 7. u is v; or |v|
+  // where the upper half of the ranks is the lower one's mirror image, whose
+  // codes have bit 3 set.
   float buckets;
   bool mirrored;  // or else code i has rank i
   float bucket_thresholds[32];
   int32_t bucket_codes[32];
 };
+
+// The most that an entry of a codebook is, either way.
+constexpr float kGreatestEntry = 2.0f;
 
 struct CodeTableParts {
   float thresholds[15];
@@ -63,6 +67,11 @@ constexpr CodeTable MakeCodeTable(const CodeTableParts& parts) {
   }
   return table;
 }
+
+// Of `count` values that need not be 1 at most, ascending, 16 or fewer: the
+// thresholds are halfway between them, a threshold itself belongs to the lower
+// one, and codes are ranks. Not for lookups by buckets.
+CodeTable FittedTable(const float* values, int count);
 
 }  // namespace bnq
 

@@ -79,6 +79,7 @@ struct CodeRange {
   int32_t lo = 0;
   int32_t hi = 0;
 };
+constexpr int32_t CountOf(CodeRange codes) { return codes.hi - codes.lo + 1; }
 
 // From the nearest integer r (ties to even) of v to the one that a rounding
 // chooses: r + 1 where v - r >= up, r - 1 where v - r <= down; one pair of
@@ -136,6 +137,9 @@ enum Trait : uint32_t {
   // Codes are -1 and +1. The mean of the absolute values has the least error of
   // all scales.
   kSigns = 64,
+  // Values are a codebook that is fitted to the tensor, a part of it: rules of
+  // the format alone have no table.
+  kCodebook = 128,
 };
 
 template <Params (*kParamsOf)(Range range, const Variant& variant)>
@@ -170,9 +174,9 @@ struct Format {
                  Params* out);
   // The scalar reference: the specification in code. `random` is used where the
   // rounding is stochastic.
-  int32_t (*encode)(float x, Params params, const Variant& variant,
+  int32_t (*encode)(float x, Params params, const CodeRule& rule,
                     uint32_t random);
-  float (*decode)(int32_t code, Params params);
+  float (*decode)(int32_t code, Params params, const CodeRule& rule);
   // The best kernels for this CPU (or for the target that a test forces).
   const Kernels& (*kernels)();
   // Of codes that are small floats: a sign, exponent and mantissa.
@@ -180,6 +184,8 @@ struct Format {
   // Where symmetric ranges of absmax have the scale max |x| / divisor, bounded
   // as `params` does; nullptr: they do not, or for one of the variants.
   float (*divisor)(const Variant& variant) = nullptr;
+  // Of formats with a codebook: the values that a fit starts from, ascending.
+  const float* codebook = nullptr;
 
   bool Has(uint32_t wanted) const { return (traits & wanted) == wanted; }
 };

@@ -72,6 +72,15 @@ void CheckSupported(const Format& format, const Config& config) {
   if (v.scale_rule != ScaleRule::kDefault && !format.Has(kScaled)) {
     Unsupported(format, "scale_rule", "it has no scales");
   }
+  if (format.Has(kCodebook) && (v.scale_rule == ScaleRule::kPercentile ||
+                                v.scale_dtype == ScaleDType::kE8M0)) {
+    Unsupported(format,
+                v.scale_rule == ScaleRule::kPercentile
+                    ? "scale_rule = percentile"
+                    : "scale_dtype = e8m0",
+                "scales are those of the greatest value with its sign, so they "
+                "may be negative");
+  }
   if (v.scale_rule == ScaleRule::kAbsMean &&
       (asymmetric || !(format.Has(kInteger) || format.Has(kSigns)))) {
     Unsupported(format, "scale_rule = absmean",
@@ -204,7 +213,8 @@ CodeRule RuleOf(const Format& format, const Variant& variant) {
 Statistic StatisticOf(const Format& format, const Variant& variant) {
   if (variant.scheme == Scheme::kAsymmetric) return Statistic::kMinMax;
   if (variant.scheme == Scheme::kOffset) return Statistic::kExtent;
-  if (variant.symmetric_range == SymmetricRange::kExtreme) {
+  if (variant.symmetric_range == SymmetricRange::kExtreme ||
+      format.statistic == Statistic::kExtreme) {
     return Statistic::kExtreme;
   }
   switch (variant.scale_rule) {
@@ -269,6 +279,7 @@ double GreatestValue(const Format& format, CodeRange codes,
     return static_cast<double>(
         SmallFloatValue(*format.small_float, format.small_float->greatest));
   }
+  if (format.Has(kCodebook)) return static_cast<double>(kGreatestEntry);
   if (!format.Has(kInteger)) return 1.0;
   return std::max(codes.hi - zero_point, zero_point - codes.lo);
 }

@@ -219,17 +219,30 @@ void RoundAsStored(const Config& config, float* scales, uint64_t count) {
       .Read(0, count, scales);
 }
 
+float StoredScales::ValueOfCode(uint64_t i, uint8_t code) const {
+  if (!double_quant) return kE4M3Values.v[code] * tensor_scale;
+  const DoubleParts parts(count);
+  const float product = DynamicMap()[code] *
+                        FloatAt(data + parts.greatest + 4 * (i / kScaleBlock));
+  return product + FloatAt(data + parts.offset);
+}
+
+uint8_t StoredScales::NextCode(uint8_t code, int step) const {
+  if (double_quant) {
+    return static_cast<uint8_t>(std::min(std::max(code + step, 0), 255));
+  }
+  // A sign and a magnitude, which stays above 0 and finite.
+  const int magnitude = code & 0x7F;
+  const int next = code & 0x80 ? magnitude - step : magnitude + step;
+  return static_cast<uint8_t>((code & 0x80) |
+                              std::min(std::max(next, 1), 0x7E));
+}
+
 void StoredScales::Read(uint64_t begin, uint64_t n, float* out) const {
   if (n == 0) return;
   if (double_quant) {
-    const DoubleParts parts(count);
-    const float* const map = DynamicMap();
-    const float offset = FloatAt(data + parts.offset);
     for (uint64_t i = 0; i < n; ++i) {
-      const uint64_t at = begin + i;
-      const float product = map[data[at]] * FloatAt(data + parts.greatest +
-                                                    4 * (at / kScaleBlock));
-      out[i] = product + offset;
+      out[i] = ValueOfCode(begin + i, data[begin + i]);
     }
     return;
   }

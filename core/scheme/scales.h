@@ -46,6 +46,12 @@ struct StoredScales {
   bool plain() const { return dtype == ScaleDType::kF32 && !double_quant; }
   // Scales begin to begin + n - 1 as float32.
   void Read(uint64_t begin, uint64_t n, float* out) const;
+  // What code i would be read as, where scales are stored as codes of 8 bits
+  // together: double quantized, or e4m3.
+  float ValueOfCode(uint64_t i, uint8_t code) const;
+  // The code beside it that stands for the next greater (step 1) or lesser
+  // (step -1) number; the same where there is none.
+  uint8_t NextCode(uint8_t code, int step) const;
   // How many are at the ends of what their type holds.
   uint64_t CountSaturated() const;
   // INVALID_ARGUMENT, naming the index, for one that is not finite.

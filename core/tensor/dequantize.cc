@@ -39,7 +39,7 @@ Dequantizer::Dequantizer(const Context& context, const QuantizedTensor& tensor)
     offsets.Read(0, offsets.count, all_offsets_.as<float>());
     args_.offsets = all_offsets_.as<float>();
   }
-  Finish(tensor.config(), tensor.layout());
+  Finish(tensor.config(), tensor.layout(), tensor.codebook());
 }
 
 Dequantizer::Dequantizer(const Context& context, const Config& config,
@@ -55,14 +55,19 @@ Dequantizer::Dequantizer(const Context& context, const Config& config,
   args_.zero_points = slice.zero_points;
   args_.offsets = slice.offsets;
   args_.param_base = slice.param_base;
-  Finish(config, layout);
+  Finish(config, layout, slice.codebook);
 }
 
-void Dequantizer::Finish(const Config& config, const Layout& layout) {
+void Dequantizer::Finish(const Config& config, const Layout& layout,
+                         const float* codebook) {
   args_.layout = &layout;
   args_.format = &FormatOf(config);
   args_.packing = PackingOf(*args_.format, config);
   args_.rule = RuleOf(*args_.format, config.variant());
+  if (codebook != nullptr) {
+    codebook_ = FittedTable(codebook, CountOf(args_.rule.range));
+    args_.rule.table = &codebook_;
+  }
   if (layout.per_element && layout.columns != 0 && layout.rows != 0) {
     element_params_ = ElementTables::Allocate(context_, layout);
     args_.elements =

@@ -21,6 +21,7 @@ struct TensorSlice {
   const float* scales = nullptr;
   const int8_t* zero_points = nullptr;
   const float* offsets = nullptr;
+  const float* codebook = nullptr;
   uint64_t param_base = 0;
   Outliers outliers;  // of the whole tensor
 };
@@ -29,6 +30,7 @@ struct TensorSlice {
 class Dequantizer {
  public:
   Dequantizer(const Context& context, const QuantizedTensor& tensor);
+  Dequantizer(const Dequantizer&) = delete;
   Dequantizer(const Context& context, const Config& config, const Shape& shape,
               const Layout& layout, const TensorSlice& slice);
   // Elements [begin, begin + count), in row-major order, on this thread.
@@ -43,11 +45,13 @@ class Dequantizer {
  private:
   [[noreturn]] void FailOverflow(uint64_t begin, uint64_t count,
                                  DType dtype) const;
-  void Finish(const Config& config, const Layout& layout);
+  void Finish(const Config& config, const Layout& layout,
+              const float* codebook);
 
   const Context& context_;
   const Kernels& kernels_;
   DecodeArgs args_;
+  CodeTable codebook_;
   StoredScales stored_;
   Outliers outliers_;
   Shape shape_;

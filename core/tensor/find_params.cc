@@ -15,12 +15,8 @@
 namespace bnq {
 namespace {
 
-// Elements of a task that searches.
-constexpr uint64_t kTaskElements = 65536;
 // Rows of a chunk's width or less between two ticks.
 constexpr uint64_t kTickRows = 1024;
-// Segments up to this length are searched in memory.
-constexpr uint64_t kMaxSegmentInMemory = uint64_t{1} << 20;
 // Chunks whose partial sums are held at a time.
 constexpr uint64_t kWaveChunks = 1024;
 
@@ -39,8 +35,6 @@ class ParamFinder {
         params_(params),
         hook_(hook) {}
 
-  template <class F>
-  void ForSegments(F f);
   void SearchSegments();
   void ReduceSegments();
   void ReduceRuns();
@@ -65,57 +59,31 @@ class ParamFinder {
   const PassHook& hook_;
 };
 
-// f(parameter, its segment, the segment's values in memory or nullptr, context
-// for work within it).
-template <class F>
-void ParamFinder::ForSegments(F f) {
-  const uint64_t params = layout_.num_params;
-  if (Segment(source_, layout_, 0).count() > kMaxSegmentInMemory) {
-    for (uint64_t p = 0; p < params; ++p) {
-      f(p, Segment(source_, layout_, p), nullptr, context_);
-    }
-  } else {
-    const uint64_t per_task = std::max<uint64_t>(
-        1, kTaskElements * params / std::max<uint64_t>(elements_, 1));
-    ParallelFor(context_, DivCeil(params, per_task), [&](uint64_t task) {
-      const Context serial;
-      Buffer values;
-      const uint64_t last = std::min(params, (task + 1) * per_task);
-      for (uint64_t p = task * per_task; p < last; ++p) {
-        const Segment segment(source_, layout_, p);
-        const uint64_t bytes = (segment.count() + kLanes) * sizeof(float);
-        if (values.size() < bytes) values = context_.Allocate(bytes);
-        segment.Read(0, segment.count(), values.as<float>());
-        f(p, segment, values.as<float>(), serial);
-      }
-    });
-  }
-  if (hook_) hook_(0, elements_);
-}
-
 void ParamFinder::SearchSegments() {
-  ForSegments([&](uint64_t p, const Segment& segment, const float* values,
-                  const Context& context) {
+  ForEachSegment(quantizer_, [&](uint64_t p, const SearchTask& task,
+                                 const Context& context) {
     Params params;
-    if (!FindSegmentParams(context, format_, config_, segment, values,
-                           &params)) {
+    if (!FindSegmentParams(context, task, &params)) {
       quantizer_.FailNotFinite(0, elements_);
     }
     params_.Set(p, params);
   });
+  if (hook_) hook_(0, elements_);
 }
 
 // Tiles: run by run, as if these lay together.
 void ParamFinder::ReduceSegments() {
   const Statistic statistic = StatisticOf(format_, config_.variant());
-  ForSegments([&](uint64_t p, const Segment& segment, const float* values,
-                  const Context& context) {
+  ForEachSegment(quantizer_, [&](uint64_t p, const SearchTask& task,
+                                 const Context& context) {
     const Partial total = OverChunks<Partial>(
-        context, segment, values,
-        [&](const float* x, size_t n) { return Reduce(x, n, n, statistic); });
+        context, task, [&](const float* x, const float*, size_t n) {
+          return Reduce(x, n, n, statistic);
+        });
     if (!total.finite()) quantizer_.FailNotFinite(0, elements_);
-    SetParams(p, total, segment.count());
+    SetParams(p, total, task.segment.count());
   });
+  if (hook_) hook_(0, elements_);
 }
 
 // The first value of a channel of this magnitude.

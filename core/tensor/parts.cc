@@ -1,6 +1,7 @@
 #include "core/tensor/parts.h"
 
 #include <cfloat>
+#include <cmath>
 
 #include "core/base/error.h"
 #include "core/kernels/packing.h"
@@ -208,6 +209,31 @@ void ValidateTensorScale(const Context&, const QuantizedTensor& tensor) {
   }
 }
 
+PartData CodebookSize(const Config& config, const Shape& shape, const PartData&,
+                      const Parts&) {
+  const Format& format = FormatOf(config);
+  const bool has = format.Has(kCodebook) && shape.elements() != 0;
+  return Sized(
+      has ? static_cast<uint64_t>(CountOf(format.code_range(config.variant())))
+          : 0,
+      DType::kF32);
+}
+
+void ValidateCodebook(const Context&, const QuantizedTensor& tensor) {
+  const float* const values = tensor.codebook();
+  const uint64_t count = tensor.part(Part::kCodebook).count;
+  for (uint64_t i = 0; i < count; ++i) {
+    // Of NaN every comparison is false.
+    if (std::fabs(values[i]) <= kGreatestEntry &&
+        (i == 0 || values[i] >= values[i - 1])) {
+      continue;
+    }
+    Fail(Status::kInvalidArgument, "codebook entry ", i, " = ", values[i],
+         ", must be within -", kGreatestEntry, " to ", kGreatestEntry,
+         " and no less than the one before it");
+  }
+}
+
 void AnythingGoes(const Context&, const QuantizedTensor&) {}
 
 const PartInfo kParts[kNumParts] = {
@@ -225,6 +251,8 @@ const PartInfo kParts[kNumParts] = {
      ValidateOffsets},
     {Part::kTensorScale, "tensor_scale", sizeof(float), false,
      RoleOf<DType::kF32, 9>, TensorScaleSize, ValidateTensorScale},
+    {Part::kCodebook, "codebook", sizeof(float), false, RoleOf<DType::kF32, 10>,
+     CodebookSize, ValidateCodebook},
 };
 
 }  // namespace

@@ -26,8 +26,9 @@ enum class Part : int32_t {
   kOutlierValues = 5,
   kOffsets = 6,
   kTensorScale = 7,
+  kCodebook = 8,
 };
-constexpr int kNumParts = 7;
+constexpr int kNumParts = 8;
 
 // A part's memory, or its size alone.
 struct PartData {

@@ -30,7 +30,8 @@ Quantizer::Quantizer(const Context& context, const Format& format,
       format_(format),
       array_(array),
       source_(MakeSource(array, &config)),
-      layout_(MakeLayout(format_, config, array.shape)) {
+      layout_(MakeLayout(format_, config, array.shape)),
+      rule_(RuleOf(format_, config.variant())) {
   const uint64_t n = elements();
   const bool own_runs = layout_.row_params != 0 || layout_.rows == 1;
   // Without scales there is nothing to find.
@@ -77,6 +78,15 @@ uint64_t Quantizer::ParamOf(uint64_t block) const {
                             element % layout_.columns);
 }
 
+void Quantizer::SetCodebook(const float* values) {
+  codebook_ = FittedTable(values, CountOf(rule_.range));
+  rule_.table = &codebook_;
+}
+
+void Quantizer::SetImportance(const float* weights) {
+  importance_ = {weights, array_.shape.features()};
+}
+
 bool Quantizer::searches() const {
   return config_.scale_rule() == ScaleRule::kPercentile ||
          (config_.scale_rule() == ScaleRule::kMse && !format_.Has(kSigns));
@@ -104,8 +114,8 @@ void Quantizer::FailNotFinite(uint64_t begin, uint64_t end) const {
   float x[1 + kLanes];
   for (uint64_t i = begin; i < end; ++i) {
     LoadElements(source_, i, 1, x);
-    const float y = format_.decode(
-        format_.encode(x[0], Params(), config_.variant(), 0), Params());
+    const int32_t code = format_.encode(x[0], Params(), rule_, 0);
+    const float y = format_.decode(code, Params(), rule_);
     if (std::isfinite(y)) continue;
     Fail(Status::kNonFinite, "element ", i, ", at index [",
          array_.shape.IndexOf(i), "], is ", x[0], ", which overflows format ",
@@ -121,7 +131,7 @@ EncodeArgs Quantizer::ArgsOf(bool find, ParamSpan params) {
   args.packing = PackingOf(format_, config_);
   args.format = &format_;
   args.variant = config_.variant();
-  args.rule = RuleOf(format_, args.variant);
+  args.rule = rule_;
   args.seed = config_.seed();
   args.source = source_;
   args.find_params = find;

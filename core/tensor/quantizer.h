@@ -11,6 +11,7 @@
 #include "core/kernels/traversal.h"
 #include "core/scheme/params.h"
 #include "core/tensor/outliers.h"
+#include "core/tensor/segment.h"
 #include "core/tensor/source.h"
 #include "core/tensor/tensor.h"
 
@@ -25,6 +26,7 @@ class Quantizer {
   // With a format that need not be in the registry.
   Quantizer(const Context& context, const Format& format, const Config& config,
             const ArrayView& array);
+  Quantizer(const Quantizer&) = delete;
 
   const Context& context() const { return context_; }
   const Config& config() const { return config_; }
@@ -32,6 +34,14 @@ class Quantizer {
   const SourceView& source() const { return source_; }
   const Layout& layout() const { return layout_; }
   uint64_t elements() const { return array_.shape.elements(); }
+  // How codes are made, with the codebook once it is set.
+  const CodeRule& rule() const { return rule_; }
+
+  // Of the format's codes, before parameters are found.
+  void SetCodebook(const float* values);
+  // For the search; borrowed.
+  void SetImportance(const float* weights);
+  const Importance& importance() const { return importance_; }
 
   // Finds the outlier columns, if config asks for any; before all else.
   void FindOutlierColumns();
@@ -73,6 +83,9 @@ class Quantizer {
   const ArrayView array_;
   SourceView source_;
   const Layout layout_;
+  CodeRule rule_;
+  CodeTable codebook_;
+  Importance importance_;
   bool one_pass_ = false;
   OutlierColumns outliers_;
   uint64_t block_rows_ = 1, block_columns_ = 1, blocks_per_row_ = 1;

@@ -8,6 +8,7 @@
 #include "core/base/checked.h"
 #include "core/kernels/reduce.h"
 #include "core/kernels/traversal.h"
+#include "core/parallel/runner.h"
 #include "core/scheme/rules.h"
 #include "core/tensor/percentile.h"
 
@@ -50,6 +51,10 @@ constexpr double kBesideGrid = 0.0005, kBesideCoarse = 0.03;
 // Of an end by itself: what is best for one end says less about the other.
 constexpr double kBesideEnd = 0.02;
 constexpr int kLloydSteps = 8;
+// Elements of a task that searches.
+constexpr uint64_t kTaskElements = 65536;
+// Segments up to this length are searched in memory.
+constexpr uint64_t kMaxSegmentInMemory = uint64_t{1} << 20;
 
 // Never infinite, which a range of the greatest values times 1.2 would be.
 float Times(float x, double factor) {
@@ -82,18 +87,16 @@ struct Errors {
 // The search of one segment, which has a value that is not 0.
 class Search {
  public:
-  Search(const Context& context, const Format& format, const Variant& variant,
-         const Segment& segment, const float* values)
+  Search(const Context& context, const SearchTask& task)
       : context_(context),
-        format_(format),
-        variant_(variant),
-        segment_(segment),
-        values_(values),
-        kernels_(format.kernels()),
-        rule_(RuleOf(format, variant)),
-        proportional_(variant.scheme == Scheme::kSymmetric &&
-                      variant.scale_dtype == ScaleDType::kF32) {
-    const double most = GreatestValue(format, rule_.range, 0);
+        task_(task),
+        format_(task.format),
+        variant_(task.config.variant()),
+        kernels_(format_.kernels()),
+        rule_(task.rule),
+        proportional_(variant_.scheme == Scheme::kSymmetric &&
+                      variant_.scale_dtype == ScaleDType::kF32) {
+    const double most = GreatestValue(format_, rule_.range, 0);
     greatest_scale_ = FLT_MAX / static_cast<float>(most) * 0.999999f;
     most_regressed_ = static_cast<double>(FLT_MAX) / std::max(256.0, most);
   }
@@ -208,19 +211,19 @@ class Search {
     args.candidates = whole;
     args.scales = scales;
     args.shifts = shifts;
-    return OverChunks<Errors>(context_, segment_, values_,
-                              [&](const float* x, size_t n) {
-                                float scaled[kChunk];
-                                for (size_t i = 0; i < n; ++i)
-                                  scaled[i] = x[i] * unit_;
-                                Errors part;
-                                ErrorsArgs chunk = args;
-                                chunk.x = scaled;
-                                chunk.count = n;
-                                chunk.errors = part.v;
-                                kernels_.errors(chunk);
-                                return part;
-                              });
+    return OverChunks<Errors>(
+        context_, task_, [&](const float* x, const float* weights, size_t n) {
+          float scaled[kChunk];
+          for (size_t i = 0; i < n; ++i) scaled[i] = x[i] * unit_;
+          Errors part;
+          ErrorsArgs chunk = args;
+          chunk.x = scaled;
+          chunk.weights = weights;
+          chunk.count = n;
+          chunk.errors = part.v;
+          kernels_.errors(chunk);
+          return part;
+        });
   }
 
   // With the codes that the best parameters give, the parameters of least
@@ -244,12 +247,10 @@ class Search {
     const double unit = static_cast<double>(unit_);
     double slope = sums.xq / sums.qq, offset = 0.0;
     if (rule_.offset) {
-      const double n =
-          static_cast<double>(static_cast<int64_t>(segment_.count()));
-      const double spread = n * sums.qq - sums.q * sums.q;
+      const double spread = sums.n * sums.qq - sums.q * sums.q;
       if (!(spread > 0.0)) return false;
-      slope = (n * sums.xq - sums.x * sums.q) / spread;
-      offset = (sums.x - slope * sums.q) / n / unit;
+      slope = (sums.n * sums.xq - sums.x * sums.q) / spread;
+      offset = (sums.x - slope * sums.q) / sums.n / unit;
       if (!(slope > 0.0 && std::fabs(offset) <= FLT_MAX / 4.0)) return false;
     }
     const double factor = slope / unit;
@@ -267,22 +268,22 @@ class Search {
     args.rule = rule_;
     args.params = params;
     args.unit = unit_;
-    return OverChunks<FitSums>(context_, segment_, values_,
-                               [&](const float* x, size_t n) {
-                                 FitArgs chunk = args;
-                                 chunk.x = x;
-                                 chunk.count = n;
-                                 return kernels_.fit(chunk);
-                               });
+    return OverChunks<FitSums>(
+        context_, task_, [&](const float* x, const float* weights, size_t n) {
+          FitArgs chunk = args;
+          chunk.x = x;
+          chunk.weights = weights;
+          chunk.count = n;
+          return kernels_.fit(chunk);
+        });
   }
 
   const Context& context_;
+  const SearchTask& task_;
   const Format& format_;
-  const Variant& variant_;
-  const Segment& segment_;
-  const float* const values_;
+  const Variant variant_;
   const Kernels& kernels_;
-  const CodeRule rule_;
+  const CodeRule& rule_;
   // Scales are in proportion to ranges, and need no other work.
   const bool proportional_;
   float greatest_scale_ = 0.0f;
@@ -298,12 +299,12 @@ class Search {
 
 }  // namespace
 
-bool FindSegmentParams(const Context& context, const Format& format,
-                       const Config& config, const Segment& segment,
-                       const float* values, Params* params) {
-  const Variant variant = config.variant();
+bool FindSegmentParams(const Context& context, const SearchTask& task,
+                       Params* params) {
+  const Format& format = task.format;
+  const Variant variant = task.config.variant();
   *params = Params();
-  if (segment.count() == 0) return true;
+  if (task.segment.count() == 0) return true;
   // The ranges that the rules absmax and default give, from one pass.
   struct Both {
     Partial wide, own;
@@ -317,27 +318,61 @@ bool FindSegmentParams(const Context& context, const Format& format,
   plain.scale_rule = ScaleRule::kDefault;
   const Statistic wide = StatisticOf(format, absmax);
   const Statistic own = StatisticOf(format, plain);
-  const Both both =
-      OverChunks<Both>(context, segment, values, [&](const float* x, size_t n) {
+  const Both both = OverChunks<Both>(
+      context, task, [&](const float* x, const float*, size_t n) {
         Both b;
         b.wide = Reduce(x, n, n, wide);
         b.own = own == wide ? b.wide : Reduce(x, n, n, own);
         return b;
       });
   if (!both.wide.finite() || !both.own.finite()) return false;
-  if (config.scale_rule() == ScaleRule::kPercentile) {
-    *params = ParamsOf(format, variant,
-                       PercentileRange(context, config, segment, values));
+  if (task.config.scale_rule() == ScaleRule::kPercentile) {
+    *params = ParamsOf(
+        format, variant,
+        PercentileRange(context, task.config, task.segment, task.values));
     return true;
   }
-  const Range widest = both.wide.ToRange(wide, segment.count());
+  const uint64_t count = task.segment.count();
+  const Range widest = both.wide.ToRange(wide, count);
   if (widest.lo == 0.0f && widest.hi == 0.0f) {
     *params = ParamsOf(format, variant, widest);
     return true;
   }
-  *params = Search(context, format, variant, segment, values)
-                .Run(both.own.ToRange(own, segment.count()), widest);
+  *params = Search(context, task).Run(both.own.ToRange(own, count), widest);
   return true;
+}
+
+void ForEachSegment(const Quantizer& quantizer, const SegmentWork& work) {
+  const Context& context = quantizer.context();
+  const Layout& layout = quantizer.layout();
+  const uint64_t params = layout.num_params;
+  const auto call = [&](uint64_t p, const Segment& segment, const float* values,
+                        const Context& on) {
+    work(p,
+         {quantizer.format(), quantizer.config(), quantizer.rule(), segment,
+          values, quantizer.importance()},
+         on);
+  };
+  if (Segment(quantizer.source(), layout, 0).count() > kMaxSegmentInMemory) {
+    for (uint64_t p = 0; p < params; ++p) {
+      call(p, Segment(quantizer.source(), layout, p), nullptr, context);
+    }
+    return;
+  }
+  const uint64_t per_task = std::max<uint64_t>(
+      1, kTaskElements * params / std::max<uint64_t>(quantizer.elements(), 1));
+  ParallelFor(context, DivCeil(params, per_task), [&](uint64_t task) {
+    const Context serial;
+    Buffer values;
+    const uint64_t last = std::min(params, (task + 1) * per_task);
+    for (uint64_t p = task * per_task; p < last; ++p) {
+      const Segment segment(quantizer.source(), layout, p);
+      const uint64_t bytes = (segment.count() + kLanes) * sizeof(float);
+      if (values.size() < bytes) values = context.Allocate(bytes);
+      segment.Read(0, segment.count(), values.as<float>());
+      call(p, segment, values.as<float>(), serial);
+    }
+  });
 }
 
 }  // namespace bnq

@@ -7,7 +7,9 @@
 
 #include "core/kernels/elements.h"
 #include "core/scheme/rules.h"
+#include "core/tensor/codebook.h"
 #include "core/tensor/quantizer.h"
+#include "core/tensor/stored_search.h"
 
 namespace bnq {
 namespace {
@@ -26,6 +28,8 @@ class SliceRun {
 
   void Run() {
     PlaceOutliers();
+    quantizer_.SetImportance(job_.importance);
+    PlaceCodebook();
     find_along_ = FindsAlong();
     if (!find_along_) PlaceAllParams();
     const uint64_t blocks = quantizer_.num_blocks();
@@ -75,12 +79,24 @@ class SliceRun {
                  values};
   }
 
+  void PlaceCodebook() {
+    const uint64_t bytes = sizes_[Part::kCodebook].bytes;
+    if (bytes == 0) return;
+    const std::vector<float> values = FitCodebook(quantizer_);
+    uint8_t* const room = parts_.Room(Part::kCodebook, 0, bytes);
+    std::memcpy(room, values.data(), bytes);
+    parts_.Written(Part::kCodebook, room, bytes);
+    codebook_ = values;
+    quantizer_.SetCodebook(codebook_.data());
+  }
+
   // Scales or offsets on their way to where they are stored.
   struct Numbers {
     explicit Numbers(Part id) : part(id) {}
 
     const Part part;
     uint8_t* stored = nullptr;
+    StoredScales view;  // of what is stored
     Buffer working, decoded;
 
     // Room for `count` of them from `begin` on, to code with: where they are
@@ -115,16 +131,18 @@ class SliceRun {
     float* Store(SliceRun* run, float* coding, uint64_t count,
                  float tensor_scale) {
       const Config& config = run->config_;
-      const uint64_t bytes = StoredScaleBytes(config, count);
       if (coding != reinterpret_cast<float*>(stored)) {
         PutScales(config, coding, count, tensor_scale);
       }
-      run->parts_.Written(part, stored, bytes);
+      view = StoredScales(config, count, stored, tensor_scale);
       if (!config.stores_together()) return coding;
       decoded = run->context_.Allocate(4 * count);
-      StoredScales(config, count, stored, tensor_scale)
-          .Read(0, count, decoded.as<float>());
+      view.Read(0, count, decoded.as<float>());
       return decoded.as<float>();
+    }
+    void Finish(SliceRun* run) const {
+      run->parts_.Written(part, stored,
+                          StoredScaleBytes(run->config_, view.count));
     }
   };
 
@@ -153,14 +171,27 @@ class SliceRun {
       parts_.Written(Part::kTensorScale, room, sizeof tensor_scale);
     }
     decoding_.scales = scales_.Store(this, coding_.scales, count, tensor_scale);
+    if (coding_.offsets != nullptr) {
+      decoding_.offsets = offsets_.Store(this, coding_.offsets, count, 1.0f);
+    }
+    if (SearchesStored()) {
+      SearchStored(quantizer_, scales_.view, scales_.stored, offsets_.view,
+                   offsets_.stored, decoding_);
+    }
+    scales_.Finish(this);
     if (coding_.zero_points != nullptr) {
       parts_.Written(Part::kZeroPoints,
                      reinterpret_cast<const uint8_t*>(coding_.zero_points),
                      count);
     }
-    if (coding_.offsets != nullptr) {
-      decoding_.offsets = offsets_.Store(this, coding_.offsets, count, 1.0f);
-    }
+    if (coding_.offsets != nullptr) offsets_.Finish(this);
+  }
+
+  // Whether codes of scales are looked for beside the nearest ones.
+  bool SearchesStored() const {
+    return config_.stores_together() && !exact_codes_ &&
+           job_.params == nullptr && quantizer_.searches() &&
+           config_.scale_rule() == ScaleRule::kMse;
   }
 
   void PlaceAllParams() {
@@ -211,6 +242,7 @@ class SliceRun {
     slice.offsets = decoding_.offsets;
     slice.param_base = base;
     slice.outliers = outliers_;
+    slice.codebook = codebook_.empty() ? nullptr : codebook_.data();
     const Dequantizer values(context_, config_, job_.array.shape,
                              quantizer_.layout(), slice);
     const uint64_t end = quantizer_.ElementOf(next);
@@ -229,6 +261,7 @@ class SliceRun {
   bool find_along_ = false;
   Parts sizes_;
   Outliers outliers_;
+  std::vector<float> codebook_;
   Numbers scales_{Part::kScales}, offsets_{Part::kOffsets};
   ParamSpan coding_, decoding_;
 };

@@ -30,6 +30,9 @@ struct QuantizeJob {
   // they are stored (but for double quantization); nullptr: found as config
   // says.
   const ParamSet* params = nullptr;
+  // Weights of the squared errors of the columns of the last dimension, as many
+  // as there are, for the search (segment.h); nullptr: 1 for all.
+  const float* importance = nullptr;
   // The most elements of a slice, but for a single block of more.
   uint64_t slice_elements = kWholeArray;
   // Hears of the passes over the array that come before its slices.

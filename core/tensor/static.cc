@@ -173,6 +173,10 @@ std::unique_ptr<QuantizedTensor> QuantizeStatic(const Context& context,
     Fail(Status::kUnsupported,
          "scheme = offset takes parameters found in the array");
   }
+  if (format.Has(kCodebook)) {
+    Fail(Status::kUnsupported, "format ", format.name,
+         " takes scales found in the array, which its codebook is fitted with");
+  }
   ParamSet usable =
       UsableParams(config, format, PartSizes(config, array.shape), given);
   CheckAllFinite(context, config, array);

@@ -58,6 +58,10 @@ class QuantizedTensor {
     return reinterpret_cast<const int8_t*>(parts_[Part::kZeroPoints].data);
   }
   Outliers outliers() const;
+  // nullptr: none.
+  const float* codebook() const {
+    return reinterpret_cast<const float*>(parts_[Part::kCodebook].data);
+  }
 
   // While it is being filled, also in the caller's memory.
   uint8_t* mutable_part(Part id) {

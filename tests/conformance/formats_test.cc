@@ -11,6 +11,7 @@
 #include "core/scheme/format.h"
 #include "core/scheme/registry.h"
 #include "core/scheme/rules.h"
+#include "core/tensor/codebook.h"
 #include "core/tensor/dequantize.h"
 #include "core/tensor/find_params.h"
 #include "core/tensor/quantize.h"
@@ -74,12 +75,14 @@ struct Case {
   std::string kind;  // format, scheme, and variant or way of sharing
 };
 
-// The reference's result; of a search, for the parameters that one target finds
-// and that all others have to find, too.
+// The reference's result; of a search, for what one target finds and all others
+// have to find, too.
 Reference ExpectedOf(const Format& format, const Config& config,
                      const Shape& shape, const std::vector<float>& values) {
-  if (config.scale_rule() != ScaleRule::kMse || !format.Has(kScaled) ||
-      format.Has(kSigns)) {
+  Searched searched;
+  searched.params_found = config.scale_rule() == ScaleRule::kMse &&
+                          format.Has(kScaled) && !format.Has(kSigns);
+  if (!searched.params_found && !format.Has(kCodebook)) {
     return ReferenceQuantize(format, config, shape, values);
   }
   ArrayView array;
@@ -88,10 +91,29 @@ Reference ExpectedOf(const Format& format, const Config& config,
   const Context context;
   Quantizer quantizer(context, format, config, array);
   quantizer.FindOutlierColumns();
-  Found found(quantizer.layout().num_params, config.scheme());
-  FindParams(&quantizer, found.span(), nullptr);
-  EXPECT_EQ(WorseThanGrid(format, config, shape, values, found), "");
-  return ReferenceQuantize(format, config, shape, values, &found);
+  if (format.Has(kCodebook) && shape.elements() != 0) {
+    searched.codebook = FitCodebook(quantizer);
+    quantizer.SetCodebook(searched.codebook.data());
+  }
+  if (searched.params_found) {
+    const uint64_t count = quantizer.layout().num_params;
+    searched.params = Found(count, config.scheme());
+    FindParams(&quantizer, searched.params.span(), nullptr);
+    EXPECT_EQ(WorseThanGrid(format, config, shape, values, searched.params,
+                            searched.codebook),
+              "");
+    if (SearchesStored(format, config)) {
+      const auto tensor = Quantize(context, config, array);
+      const uint8_t* const scales = tensor->part(Part::kScales).data;
+      const uint8_t* const offsets = tensor->part(Part::kOffsets).data;
+      searched.scale_codes.assign(scales, scales + count);
+      if (offsets != nullptr) {
+        searched.offset_codes.assign(offsets, offsets + count);
+      }
+      EXPECT_EQ(BadlyStored(format, config, shape, values, searched), "");
+    }
+  }
+  return ReferenceQuantize(format, config, shape, values, searched);
 }
 
 // What differs between `format`'s kernels and the reference, or "".
@@ -121,8 +143,13 @@ std::string Difference(const Context& context, const Format& format,
       sizes[Part::kScales].count != expected.scales.size() ||
       sizes[Part::kZeroPoints].count != expected.zero_points.size() ||
       sizes[Part::kOffsets].bytes != expected.num_offset_bytes ||
-      sizes[Part::kTensorScale].count != expected.tensor_scale.size()) {
+      sizes[Part::kTensorScale].count != expected.tensor_scale.size() ||
+      sizes[Part::kCodebook].count != expected.codebook.size()) {
     return "sizes";
+  }
+  if (!expected.codebook.empty()) {
+    if (FitCodebook(quantizer) != expected.codebook) return "codebook";
+    quantizer.SetCodebook(expected.codebook.data());
   }
   const ParamSpan params = {
       scales.data(), expected.zero_points.empty() ? nullptr : zeros.data(),
@@ -197,6 +224,7 @@ std::string DecodeDifference(const Context& context, const Case& c,
   set(Part::kOffsets, expected.offset_bytes.data(), expected.num_offset_bytes);
   set(Part::kTensorScale, expected.tensor_scale.data(),
       4 * expected.tensor_scale.size());
+  set(Part::kCodebook, expected.codebook.data(), 4 * expected.codebook.size());
   const Parts sizes = PartSizes(c.config, c.shape, parts);
   for (int i = 0; i < kNumParts; ++i) {
     parts[PartAt(i).id].dtype = sizes[PartAt(i).id].dtype;
@@ -280,6 +308,7 @@ const char* const kVariants[] = {
     "scale_dtype=e4m3,scale_rule=mse",
     "saturate=off,scale_rule=percentile,percentile=80",
     "double_quant=on",
+    "double_quant=on,scale_rule=mse",
     "packing=base3",
     "packing=base3,scale_rule=mse,scale_dtype=f16",
     "granularity=token,outlier_threshold=1.5",
@@ -464,6 +493,11 @@ TEST(Formats, RoundTrip) {
       const Variant variant = config.variant();
       RoundTripArgs args;
       args.rule = RuleOf(format, variant);
+      CodeTable table;
+      if (format.Has(kCodebook)) {
+        table = FittedTable(format.codebook, CountOf(args.rule.range));
+        args.rule.table = &table;
+      }
       if (format.Has(kScaled)) {
         args.params = ParamsOf(format, variant, {-1.75f, 2.5f});
       }
@@ -485,8 +519,8 @@ TEST(Formats, RoundTrip) {
           format.kernels().round_trip(args);
           for (size_t i = 0; i < n; ++i) {
             const float expected = format.decode(
-                format.encode(x[i], args.params, variant, random[i]),
-                args.params);
+                format.encode(x[i], args.params, args.rule, random[i]),
+                args.params, args.rule);
             ASSERT_EQ(std::memcmp(&out[i], &expected, 4), 0)
                 << format.name << " " << text << " " << x[i] << " became "
                 << out[i] << " instead of " << expected;
@@ -541,6 +575,10 @@ TEST(Formats, InputTypes) {
               ExpectedOf(FormatAt(f), c.config, shape, values.rounded);
           ForEachTarget([&] {
             const auto tensor = Quantize(context, c.config, array);
+            const PartData& offsets = tensor->part(Part::kOffsets);
+            ASSERT_TRUE(offsets.bytes == 0 ||
+                        std::memcmp(offsets.data, expected.offset_bytes.data(),
+                                    expected.num_offset_bytes) == 0);
             ASSERT_EQ(0, std::memcmp(tensor->codes(), expected.packed.data(),
                                      expected.packed.size()));
             // A format without scales has no array of them to look at.

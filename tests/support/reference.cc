@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/scheme/code_table.h"
 #include "core/scheme/rules.h"
 #include "core/scheme/scales.h"
 
@@ -223,18 +224,38 @@ std::vector<Params> GridOf(const Format& format, const Variant& variant,
   return grid;
 }
 
+// With the codebook, where there is one.
+struct RuleWith {
+  RuleWith(const Format& format, const Variant& variant,
+           const std::vector<float>& codebook)
+      : rule(bnq::RuleOf(format, variant)) {
+    if (codebook.empty()) return;
+    table =
+        bnq::FittedTable(codebook.data(), static_cast<int>(codebook.size()));
+    rule.table = &table;
+  }
+  RuleWith(const RuleWith&) = delete;
+  bnq::CodeTable table;
+  bnq::CodeRule rule;
+};
+
 double SquaredError(const Format& format, Variant variant,
-                    const Segment& segment, const std::vector<float>& x,
-                    Params params) {
+                    const std::vector<float>& codebook, const Segment& segment,
+                    const std::vector<float>& x, Params params,
+                    const std::vector<float>& importance = {}) {
   if (variant.rounding == bnq::Rounding::kStochastic) {
     variant.rounding = bnq::Rounding::kHalfEven;
   }
   double sum = 0.0;
+  const RuleWith with(format, variant, codebook);
+  const bnq::CodeRule& rule = with.rule;
   for (uint64_t i : segment.elements) {
-    const int32_t code = format.encode(x[i], params, variant, 0);
+    const int32_t code = format.encode(x[i], params, rule, 0);
     const double e = static_cast<double>(x[i]) -
-                     static_cast<double>(format.decode(code, params));
-    sum += e * e;
+                     static_cast<double>(format.decode(code, params, rule));
+    const double weight =
+        importance.empty() ? 1.0 : importance[i % importance.size()];
+    sum += e * e * weight;
   }
   return sum;
 }
@@ -352,13 +373,16 @@ uint32_t ReferenceRandom(uint64_t seed, uint64_t index) {
 
 Reference ReferenceQuantize(const Format& format, const Config& config,
                             const Shape& shape, const std::vector<float>& input,
-                            const Found* found) {
+                            const Searched& searched) {
   const std::vector<float> x = Cleaned(config, input);
   const Variant variant = config.variant();
+  const RuleWith with(format, variant, searched.codebook);
+  const bnq::CodeRule& rule = with.rule;
   const bool asymmetric = config.scheme() == Scheme::kAsymmetric;
   const bool with_offset = config.scheme() == Scheme::kOffset;
   const uint64_t features = shape.rank == 0 ? 1 : shape.dims[shape.rank - 1];
   Reference out;
+  out.codebook = searched.codebook;
   out.codes.resize(x.size());
   out.values.resize(x.size());
   // What statistics see, and which columns have no codes.
@@ -380,8 +404,8 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
   }
   std::vector<Params> params(segments.size());
   for (size_t s = 0; format.Has(bnq::kScaled) && s < segments.size(); ++s) {
-    if (found != nullptr) {
-      params[s] = found->At(s);
+    if (searched.params_found) {
+      params[s] = searched.params.At(s);
       if (with_offset) params[s].zero_point = format.code_range(variant).lo;
     } else {
       params[s] = SegmentParams(format, config, segments[s], small);
@@ -394,12 +418,15 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
   }
   // Scales and offsets as they are stored, and what they are read as.
   const auto store = [&](const std::vector<float>& numbers,
+                         const std::vector<uint8_t>& chosen,
                          std::vector<uint32_t>* words, uint64_t* bytes,
                          float tensor_scale) {
     *bytes = bnq::StoredScaleBytes(config, numbers.size());
     words->assign((*bytes + 3) / 4, 0);
     bnq::StoreScales(config, numbers.data(), numbers.size(),
                      reinterpret_cast<uint8_t*>(words->data()), tensor_scale);
+    std::copy(chosen.begin(), chosen.end(),
+              reinterpret_cast<uint8_t*>(words->data()));
     return bnq::StoredScales(config, numbers.size(),
                              reinterpret_cast<uint8_t*>(words->data()),
                              tensor_scale);
@@ -410,9 +437,11 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
     out.tensor_scale.push_back(tensor_scale);
   }
   const bnq::StoredScales stored =
-      store(out.scales, &out.scale_bytes, &out.num_scale_bytes, tensor_scale);
+      store(out.scales, searched.scale_codes, &out.scale_bytes,
+            &out.num_scale_bytes, tensor_scale);
   const bnq::StoredScales stored_offsets =
-      store(out.offsets, &out.offset_bytes, &out.num_offset_bytes, 1.0f);
+      store(out.offsets, searched.offset_codes, &out.offset_bytes,
+            &out.num_offset_bytes, 1.0f);
   // Of scales that are stored together, what is coded with is what is stored;
   // but bitsandbytes' tables are coded first.
   const bool exact = config.double_quant()
@@ -432,9 +461,9 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
     for (uint64_t i : segments[s].elements) {
       out.codes[i] = left_out[i % features]
                          ? coding.zero_point
-                         : format.encode(small[i], coding, variant,
+                         : format.encode(small[i], coding, rule,
                                          ReferenceRandom(config.seed(), i));
-      out.values[i] = format.decode(out.codes[i], params[s]);
+      out.values[i] = format.decode(out.codes[i], params[s], rule);
     }
   }
   for (uint64_t c = 0; c < features && !x.empty(); ++c) {
@@ -462,7 +491,9 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
 
 std::string WorseThanGrid(const Format& format, const Config& config,
                           const Shape& shape, const std::vector<float>& values,
-                          const Found& found) {
+                          const Found& found,
+                          const std::vector<float>& codebook,
+                          const std::vector<float>& importance) {
   const Variant variant = config.variant();
   std::vector<float> x = Cleaned(config, values);
   for (float& v : x) {
@@ -491,14 +522,90 @@ std::string WorseThanGrid(const Format& format, const Config& config,
     const double n = static_cast<double>(segments[s].elements.size());
     const double vanishing = 1e-33 * greatest * greatest * n;
     constexpr double kRounding = 2 * (85 + 265) * 5.97e-8;
-    const double error = SquaredError(format, variant, segments[s], x, params);
+    const double error = SquaredError(format, variant, codebook, segments[s], x,
+                                      params, importance);
     if (segments[s].elements.empty() || greatest == 0.0) continue;
     for (const Params other : GridOf(format, variant, segments[s], x)) {
-      const double least = SquaredError(format, variant, segments[s], x, other);
+      const double least = SquaredError(format, variant, codebook, segments[s],
+                                        x, other, importance);
       if (error <= least * (1.0 + kRounding) + vanishing) continue;
       return "segment " + std::to_string(s) + ": " + std::to_string(error) +
              " with scale " + std::to_string(params.scale) + ", " +
              std::to_string(least) + " with " + std::to_string(other.scale);
+    }
+  }
+  return "";
+}
+
+double WeightedError(const Format& format, const Config& config,
+                     const Shape& shape, const std::vector<float>& values,
+                     const Found& found, const std::vector<float>& codebook,
+                     const std::vector<float>& importance) {
+  const std::vector<Segment> segments = Segments(config, shape);
+  double sum = 0.0;
+  for (size_t s = 0; s < segments.size(); ++s) {
+    Params params = found.At(s);
+    if (config.scheme() == Scheme::kOffset) {
+      params.zero_point = format.code_range(config.variant()).lo;
+    }
+    sum += SquaredError(format, config.variant(), codebook, segments[s], values,
+                        params, importance);
+  }
+  return sum;
+}
+
+bool SearchesStored(const Format& format, const Config& config) {
+  const bool together =
+      config.double_quant() || config.scale_dtype() == bnq::ScaleDType::kE4M3;
+  return together && config.scale_rule() == ScaleRule::kMse &&
+         !(config.double_quant() && format.table != nullptr) &&
+         !format.Has(bnq::kSigns) && format.Has(bnq::kScaled);
+}
+
+std::string BadlyStored(const Format& format, const Config& config,
+                        const Shape& shape, const std::vector<float>& values,
+                        const Searched& searched) {
+  const Variant variant = config.variant();
+  const std::vector<float> x = Cleaned(config, values);
+  Searched nearest = searched;
+  nearest.scale_codes.clear();
+  nearest.offset_codes.clear();
+  const auto numbers = [&](const Searched& from) {
+    const Reference r = ReferenceQuantize(format, config, shape, values, from);
+    Found params(r.scales.size(), config.scheme());
+    const float tensor_scale =
+        r.tensor_scale.empty() ? 1.0f : r.tensor_scale[0];
+    const auto read = [&](const std::vector<uint32_t>& words, uint64_t count,
+                          float of_tensor, float* out) {
+      bnq::StoredScales(config, count,
+                        reinterpret_cast<const uint8_t*>(words.data()),
+                        of_tensor)
+          .Read(0, count, out);
+    };
+    read(r.scale_bytes, r.scales.size(), tensor_scale, params.scales.data());
+    read(r.offset_bytes, r.offsets.size(), 1.0f, params.offsets.data());
+    std::copy(r.zero_points.begin(), r.zero_points.end(),
+              params.zero_points.begin());
+    return params;
+  };
+  const Found best = numbers(searched), plain = numbers(nearest);
+  const std::vector<Segment> segments = Segments(config, shape);
+  for (size_t s = 0; s < segments.size(); ++s) {
+    const auto error = [&](const Found& found) {
+      Params params = found.At(s);
+      if (config.scheme() == Scheme::kOffset) {
+        params.zero_point = format.code_range(variant).lo;
+      }
+      if (std::fabs(params.scale) < FLT_MIN) params.scale = 0.0f;
+      return SquaredError(format, variant, searched.codebook, segments[s], x,
+                          params);
+    };
+    // As in WorseThanGrid, of what one pass over candidates costs.
+    const double found = error(best), other = error(plain);
+    if (found > other * (1.0 + 2 * 85 * 5.97e-8) + 1e-30) {
+      return "segment " + std::to_string(s) + ": " + std::to_string(found) +
+             " with the codes found, " + std::to_string(other) +
+             " with the nearest";
     }
   }
   return "";

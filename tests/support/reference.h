@@ -27,6 +27,7 @@ struct Reference {
   std::vector<uint32_t> offset_bytes;
   uint64_t num_offset_bytes = 0;
   std::vector<float> tensor_scale;  // one, or none
+  std::vector<float> codebook;      // empty: none
   std::vector<float> values;        // dequantized
   std::vector<uint32_t> outlier_columns;
   std::vector<uint16_t> outlier_values;  // float16
@@ -35,20 +36,45 @@ struct Reference {
 // Parameters of all segments, in order.
 using Found = bnq::ParamSet;
 
-// values are those of the array as float32. Parameters are `found` where the
-// rule is a search, scale_rule = mse: what it has to find is not one set of
-// numbers, but one that WorseThanGrid finds nothing wrong with.
+// What a search came to, for which no one result is right: it is taken for what
+// it is, once BadlyFound finds nothing wrong with it.
+struct Searched {
+  bool params_found = false;  // scale_rule = mse
+  Found params;
+  std::vector<float> codebook;
+  // Codes of scales and offsets, where the best and not the nearest are taken.
+  std::vector<uint8_t> scale_codes, offset_codes;
+};
+
+// values are those of the array as float32.
 Reference ReferenceQuantize(const bnq::Format& format,
                             const bnq::Config& config, const bnq::Shape& shape,
                             const std::vector<float>& values,
-                            const Found* found = nullptr);
+                            const Searched& searched = Searched());
+// Whether codes of scales are looked for beside the nearest ones.
+bool SearchesStored(const bnq::Format& format, const bnq::Config& config);
+// By brute force, in double: whose stored codes are not next to the nearest
+// ones, or give a segment a greater squared error than these; or "".
+std::string BadlyStored(const bnq::Format& format, const bnq::Config& config,
+                        const bnq::Shape& shape,
+                        const std::vector<float>& values,
+                        const Searched& searched);
 
 // By brute force, in double: which segment's squared error under the parameters
 // found is greater than under those of the default rule, or of 0.8, 0.804, ..
 // 1.2 times the range that absmax gives (of many values, some of these); or "".
+// Errors of columns are weighted by importance, where there is any.
 std::string WorseThanGrid(const bnq::Format& format, const bnq::Config& config,
                           const bnq::Shape& shape,
-                          const std::vector<float>& values, const Found& found);
+                          const std::vector<float>& values, const Found& found,
+                          const std::vector<float>& codebook = {},
+                          const std::vector<float>& importance = {});
+
+// The sum of all squared errors under the parameters, weighted.
+double WeightedError(const bnq::Format& format, const bnq::Config& config,
+                     const bnq::Shape& shape, const std::vector<float>& values,
+                     const Found& found, const std::vector<float>& codebook,
+                     const std::vector<float>& importance);
 
 // Whether a format can do what a config says; else it must be UNSUPPORTED.
 bool Supported(const bnq::Format& format, const bnq::Config& config);

@@ -77,7 +77,8 @@ TEST(DoubleQuant, IntegersAreCodedWithStoredScales) {
     if (std::string(format.name) == "int8") {
       EXPECT_LT(Mse(array, *stored), 0.87 * Mse(array, *mixed));
     }
-    // Given parameters go the same way.
+    // Given parameters go the same way; a codebook is fitted with those found.
+    if (format.Has(kCodebook)) continue;
     ParamSet given(exact->part(Part::kScales).count, Scheme::kSymmetric);
     exact->scales().Read(0, given.scales.size(), given.scales.data());
     EXPECT_TRUE(SameTensor(

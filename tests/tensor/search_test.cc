@@ -8,6 +8,7 @@
 
 #include "core/scheme/registry.h"
 #include "core/scheme/rules.h"
+#include "core/tensor/codebook.h"
 #include "core/tensor/find_params.h"
 #include "core/tensor/quantize.h"
 #include "tests/support/reference.h"
@@ -57,13 +58,75 @@ TEST(Search, IsNeverWorseThanAPlainGrid) {
         array.shape = shape;
         const Context context;
         Quantizer quantizer(context, format, config, array);
+        std::vector<float> codebook;
+        if (format.Has(kCodebook)) {
+          codebook = FitCodebook(quantizer);
+          quantizer.SetCodebook(codebook.data());
+        }
         Found found(quantizer.layout().num_params, config.scheme());
         FindParams(&quantizer, found.span(), nullptr);
-        EXPECT_EQ(WorseThanGrid(format, config, shape, x, found), "") << text;
+        EXPECT_EQ(WorseThanGrid(format, config, shape, x, found, codebook), "")
+            << text;
       }
     }
   }
   EXPECT_GT(tried, 50);
+}
+
+// Errors are those of the columns, weighted: less than the plain search leaves.
+TEST(Search, MindsTheImportanceOfColumns) {
+  const uint64_t dims[] = {16, 321};
+  const Shape shape = Shape::Make(2, dims);
+  std::vector<float> importance(321);
+  std::mt19937 bits(9);
+  for (float& w : importance) {
+    w = static_cast<float>(bits() % 1000) * (bits() % 7 == 0 ? 0.3f : 0.001f);
+  }
+  for (int f = 0; f < NumFormats(); ++f) {
+    const Format& format = FormatAt(f);
+    if (!format.Has(kScaled) || format.Has(kSigns)) continue;
+    double totals[2] = {};
+    for (const char* sharing :
+         {"granularity=group,group_size=32", "granularity=block,group_size=50",
+          "granularity=channel,axis=0", "granularity=tensor", "scheme=offset",
+          "scheme=asymmetric"}) {
+      const std::string text =
+          std::string("scale_rule=mse,format=") + format.name + "," + sharing;
+      const Config config = Config::FromText(text);
+      if (!Supported(format, config)) continue;
+      const std::vector<float> x = Weights(shape.elements(), f % 3);
+      ArrayView array;
+      array.data = reinterpret_cast<const uint8_t*>(x.data());
+      array.shape = shape;
+      double errors[2] = {};
+      for (const bool weighted : {false, true}) {
+        const Context context;
+        Quantizer quantizer(context, format, config, array);
+        if (weighted) quantizer.SetImportance(importance.data());
+        std::vector<float> codebook;
+        if (format.Has(kCodebook)) {
+          codebook = FitCodebook(quantizer);
+          quantizer.SetCodebook(codebook.data());
+        }
+        Found found(quantizer.layout().num_params, config.scheme());
+        FindParams(&quantizer, found.span(), nullptr);
+        errors[weighted] = WeightedError(format, config, shape, x, found,
+                                         codebook, importance);
+        if (!weighted) continue;
+        EXPECT_EQ(WorseThanGrid(format, config, shape, x, found, codebook,
+                                importance),
+                  "")
+            << text;
+      }
+      // Lloyd's algorithm ends where no small step helps, which may be better
+      // by chance without: in sum it is not.
+      if (!format.Has(kCodebook)) {
+        EXPECT_LT(errors[1], errors[0]) << text;
+      }
+      for (int i = 0; i < 2; ++i) totals[i] += errors[i];
+    }
+    EXPECT_LT(totals[1], totals[0]) << format.name;
+  }
 }
 
 // Values of any size, without overflow: 1.2 times the range has no end.

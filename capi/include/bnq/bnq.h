@@ -209,15 +209,21 @@ enum {
   /* Floating point of OCP: 4 bits (MXFP4, NVFP4) and 8 bits (FP8). */
   BNQ_FORMAT_E2M1 = 13,
   BNQ_FORMAT_E4M3 = 14,
-  BNQ_FORMAT_E5M2 = 15
+  BNQ_FORMAT_E5M2 = 15,
+  /* 4, 8 and 16 values fitted to the tensor (Lloyd-Max) and stored with it
+   * (BNQ_PART_CODEBOOK), times signed scales: codes 0..3, 0..7, 0..15. */
+  BNQ_FORMAT_CODEBOOK2 = 16,
+  BNQ_FORMAT_CODEBOOK3 = 17,
+  BNQ_FORMAT_CODEBOOK4 = 18
 };
 
 /* The formats this library can quantize into, without NONE: ids for index
  * 0 .. bnq_format_count() - 1. INVALID_ARGUMENT for another index. Since 0.1.*/
 BNQ_API uint32_t bnq_format_count(void);
 BNQ_API bnq_status bnq_format_at(uint32_t index, int32_t* out_format);
-/* "ternary", "binary", "int8", .. "int2", "nf4", "fp4", "e4m3", "e5m2", "e2m1",
- * "f16", "bf16", "none"; NULL for an unknown id. Since 0.1. */
+/* "ternary", "binary", "int8", .. "int2", "nf4", "fp4", "codebook4", ..
+ * "codebook2", "e4m3", "e5m2", "e2m1", "f16", "bf16", "none"; NULL for an
+ * unknown id. Since 0.1. */
 BNQ_API const char* bnq_format_name(int32_t format);
 /* The id of a name, upper or lower case, or of another word for it ("float16",
  * "bfloat16"). NOT_FOUND lists the known names. Since 0.1. */
@@ -711,6 +717,7 @@ typedef struct bnq_array {
  *   binary         bit j mod 8 of byte j / 8: 1 for +1, 0 for -1
  *   nf4, fp4       the high half of byte j / 2 for even j, the low one for odd
  *   e2m1           bits 4 (j mod 2) and up of byte j / 2
+ *   codebook4, 3, 2  as int4, int3 and int2, as the code itself
  *   e4m3, e5m2     byte j
  *   f16, bf16      bytes 2j and 2j + 1, little-endian
  * and what is left of a row's last byte is 0 (nf4, fp4: the code of value 0).
@@ -727,6 +734,8 @@ typedef struct bnq_array {
  * with 0), and so with e4m3 scales times that of the tensor; nf4 and fp4 make
  * them with the exact ones, before they are double quantized, as bitsandbytes
  * does. Zero points are int8; offsets are stored as the scales are, apart.
+ * A codebook is 2^b float32 for the tensor, ascending, within -2 to 2: value =
+ * codebook[code] * scale.
  *
  * Outliers (BNQ_OPT_OUTLIER_THRESHOLD): the indices, ascending, of k columns of
  * the last dimension, and their values, [elements / columns, k], as float16, or
@@ -764,8 +773,8 @@ BNQ_API bnq_status bnq_quantized_sizes(const bnq_config* config, int32_t rank,
  * for the float32 scales where they are stored otherwise, and for outliers).
  * *out_tensor receives a tensor that borrows the buffers, which must outlive
  * it; out_tensor may be NULL, but not with outliers, whose number depends on
- * the data, nor with offsets or a tensor scale, which are the tensor's own. The
- * buffers are written even if the call fails. Since 0.1. */
+ * the data, nor with offsets, a tensor scale or a codebook, which are the
+ * tensor's own. The buffers are written even if the call fails. Since 0.1. */
 BNQ_API bnq_status bnq_quantize(bnq_context* context, const bnq_config* config,
                                 const bnq_array* source, uint8_t* codes,
                                 uint64_t code_bytes, void* scales,
@@ -800,10 +809,12 @@ enum {
   BNQ_PART_OFFSETS = 6,
   /* F32: one number, of BNQ_SCALE_DTYPE_E4M3. */
   BNQ_PART_TENSOR_SCALE = 7,
-  BNQ_NUM_PARTS = 7
+  /* F32: the values that codes stand for, of codebook2, 3 and 4. */
+  BNQ_PART_CODEBOOK = 8,
+  BNQ_NUM_PARTS = 8
 };
 /* "codes", "scales", "zero_points", "outlier_columns", "outlier_values",
- * "offsets", "tensor_scale"; NULL for another id. Since 0.1. */
+ * "offsets", "tensor_scale", "codebook"; NULL for another id. Since 0.1. */
 BNQ_API const char* bnq_part_name(int32_t part);
 /* A part. data is NULL where bytes is 0; count is the number of elements of
  * dtype (of double quantized scales, that of scales). Frozen layout. */

@@ -97,6 +97,15 @@ public enum Format
 
     /// <summary>8-bit floating point of OCP with 2 mantissa bits (FP8); codes are its bits.</summary>
     E5M2 = NativeMethods.BNQ_FORMAT_E5M2,
+
+    /// <summary>4 values fitted to the tensor, times signed scales: codes 0..3.</summary>
+    Codebook2 = NativeMethods.BNQ_FORMAT_CODEBOOK2,
+
+    /// <summary>8 values fitted to the tensor, times signed scales: codes 0..7.</summary>
+    Codebook3 = NativeMethods.BNQ_FORMAT_CODEBOOK3,
+
+    /// <summary>16 values fitted to the tensor, times signed scales: codes 0..15.</summary>
+    Codebook4 = NativeMethods.BNQ_FORMAT_CODEBOOK4,
 }
 
 /// <summary>How many elements share a scale.</summary>

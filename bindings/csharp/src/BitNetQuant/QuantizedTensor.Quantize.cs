@@ -145,12 +145,14 @@ public sealed unsafe partial class QuantizedTensor
     /// <param name="shape">Up to 8 dimensions, each 0 or more.</param>
     /// <param name="config">The options the codes were made with, such as <see cref="GetConfig"/>.</param>
     /// <param name="context">Where to run; null for one thread.</param>
+    /// <param name="codebook">The values that codes stand for, ascending; empty but with
+    /// <see cref="Format.Codebook2"/> to <see cref="Format.Codebook4"/>.</param>
     /// <exception cref="InvalidArgumentException">A length is not what the config asks for, or a value is not
     /// legal; the message names its index.</exception>
     public static QuantizedTensor FromData(
         ReadOnlySpan<byte> packedCodes, ReadOnlySpan<byte> scaleData, ReadOnlySpan<sbyte> zeroPoints,
         ReadOnlySpan<byte> offsetData, float? tensorScale, Outliers outliers, ReadOnlySpan<long> shape, Config config,
-        Context? context = null)
+        Context? context = null, ReadOnlySpan<float> codebook = default)
     {
         ArgumentNullException.ThrowIfNull(config);
         ulong[] dimensions = Native.Shape(shape);
@@ -163,6 +165,7 @@ public sealed unsafe partial class QuantizedTensor
         fixed (byte* offsets = alignedOffsets)
         fixed (uint* columns = outliers.Columns.Span)
         fixed (ushort* values = outliers.Values.Span)
+        fixed (float* entries = codebook)
         fixed (ulong* pointer = dimensions)
         {
             BnqPart* parts = stackalloc BnqPart[]
@@ -176,6 +179,7 @@ public sealed unsafe partial class QuantizedTensor
                     outliers.DataType),
                 Part(NativeMethods.BNQ_PART_OFFSETS, offsets, offsetData.Length),
                 Part(NativeMethods.BNQ_PART_TENSOR_SCALE, &ofTensor, tensorScale is null ? 0 : sizeof(float)),
+                Part(NativeMethods.BNQ_PART_CODEBOOK, entries, (long)sizeof(float) * codebook.Length),
             };
             Native.Check(NativeMethods.bnq_tensor_create(
                 ContextHandle.Of(context), config.Handle, dimensions.Length, pointer, parts,

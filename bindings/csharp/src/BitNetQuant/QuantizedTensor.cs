@@ -149,6 +149,17 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
         }
     }
 
+    /// <summary>The values that codes stand for, times their scale, of <see cref="Format.Codebook2"/> to
+    /// <see cref="Format.Codebook4"/>, ascending; empty with others. A view of the tensor's memory.</summary>
+    public ReadOnlyMemory<float> Codebook
+    {
+        get
+        {
+            BnqPart part = Part(NativeMethods.BNQ_PART_CODEBOOK);
+            return NativeView<float>.Of(_handle, part.Data, Native.Length(part.Count, nameof(Codebook)));
+        }
+    }
+
     /// <summary>
     /// What values start from, one for each scale, a view or a new array as <see cref="Scales"/>; empty but with
     /// <see cref="Scheme.Offset"/>.

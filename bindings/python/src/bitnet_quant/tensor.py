@@ -71,8 +71,9 @@ class QuantizedTensor:
         """A tensor from its parts by name, as `parts` shows them: those of from_packed,
         with outliers "outlier_columns" (uint32, ascending) and "outlier_values"
         (float16, or bfloat16 in uint16), for the scheme offset "offsets", stored as the
-        scales are, and with scale_dtype "e4m3" "tensor_scale" (one float32). Parts that
-        are missing or None have no bytes.
+        scales are, with scale_dtype "e4m3" "tensor_scale" (one float32), and for the
+        formats codebook2, 3 and 4 "codebook" (float32, ascending). Parts that are missing
+        or None have no bytes.
 
         InvalidArgumentError names the part and index of what cannot be.
         """
@@ -86,7 +87,8 @@ class QuantizedTensor:
             if array is None:
                 continue
             array = borrow(array, name, native=_part_type(known[name], array, config), copy=copy)
-            if known[name] in (_abi.PART_SCALES, _abi.PART_OFFSETS, _abi.PART_TENSOR_SCALE):
+            if known[name] in (_abi.PART_SCALES, _abi.PART_OFFSETS, _abi.PART_TENSOR_SCALE,
+                                _abi.PART_CODEBOOK):
                 array = _aligned(array, name, copy)
             arrays.append(array)
             halves = known[name] == _abi.PART_OUTLIER_VALUES
@@ -164,14 +166,15 @@ class QuantizedTensor:
     @property
     def parts(self) -> dict[str, np.ndarray[Any, Any]]:
         """What it is made of, by name: codes, scales as they are stored, zero points,
-        outlier columns and their values, offsets, the tensor's scale; without those of
-        no bytes. from_parts makes the same tensor of them."""
+        outlier columns and their values, offsets, the tensor's scale, its codebook;
+        without those of no bytes. from_parts makes the same tensor of them."""
         native: dict[int, Any] = {_abi.PART_CODES: np.uint8, _abi.PART_SCALES: np.uint8,
                                   _abi.PART_ZERO_POINTS: np.int8,
                                   _abi.PART_OUTLIER_COLUMNS: np.uint32,
                                   _abi.PART_OUTLIER_VALUES: holder(self.outlier_dtype or "F16"),
                                   _abi.PART_OFFSETS: np.uint8,
-                                  _abi.PART_TENSOR_SCALE: np.float32}
+                                  _abi.PART_TENSOR_SCALE: np.float32,
+                                  _abi.PART_CODEBOOK: np.float32}
         views = {name: self._view(number, native[number])
                  for number, name in _part_names().items()}
         return {name: array for name, array in views.items() if array.size}
@@ -204,6 +207,12 @@ class QuantizedTensor:
         products); None with others, and without any."""
         values = self._view(_abi.PART_TENSOR_SCALE, np.float32)
         return float(values[0]) if values.size else None
+
+    @property
+    def codebook(self) -> np.ndarray[Any, Any]:
+        """The values that codes stand for, times their scale, of the formats codebook2, 3
+        and 4: float32, [2^bits], ascending, a view. Empty with others."""
+        return self._view(_abi.PART_CODEBOOK, np.float32)
 
     @property
     def offsets(self) -> np.ndarray[Any, Any]:
@@ -460,6 +469,7 @@ def _part_type(number: int, array: Any, config: Config) -> np.dtype[Any]:
         is_bf16 = getattr(array, "dtype", None) == np.uint16
         return np.dtype(np.uint16 if is_bf16 else np.float16)
     return np.dtype({_abi.PART_ZERO_POINTS: np.int8, _abi.PART_TENSOR_SCALE: np.float32,
+                     _abi.PART_CODEBOOK: np.float32,
                      _abi.PART_OUTLIER_COLUMNS: np.uint32}.get(number, np.uint8))
 
 

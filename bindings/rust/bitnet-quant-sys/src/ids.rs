@@ -120,6 +120,12 @@ pub const BNQ_FORMAT_E2M1: i32 = 13;
 pub const BNQ_FORMAT_E4M3: i32 = 14;
 /// 8-bit floating point of OCP, 2 mantissa bits.
 pub const BNQ_FORMAT_E5M2: i32 = 15;
+/// 4, 8 and 16 values fitted to the tensor, times signed scales.
+pub const BNQ_FORMAT_CODEBOOK2: i32 = 16;
+/// 8 values.
+pub const BNQ_FORMAT_CODEBOOK3: i32 = 17;
+/// 16 values.
+pub const BNQ_FORMAT_CODEBOOK4: i32 = 18;
 
 /// Property: bits of one packed code, in the default packing.
 pub const BNQ_FORMAT_CODE_BITS: i32 = 1;
@@ -231,8 +237,10 @@ pub const BNQ_PART_OUTLIER_VALUES: i32 = 5;
 pub const BNQ_PART_OFFSETS: i32 = 6;
 /// What scales of E4M3 are multiples of, one F32.
 pub const BNQ_PART_TENSOR_SCALE: i32 = 7;
+/// F32: the values that codes stand for, of codebook2, 3 and 4.
+pub const BNQ_PART_CODEBOOK: i32 = 8;
 /// The number of parts.
-pub const BNQ_NUM_PARTS: i32 = 7;
+pub const BNQ_NUM_PARTS: i32 = 8;
 /// Fail where a dequantized value overflows the output's type.
 pub const BNQ_OVERFLOW_ERROR: i32 = 0;
 /// Write the type's greatest number instead.

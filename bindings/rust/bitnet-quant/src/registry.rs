@@ -182,6 +182,12 @@ impl Format {
     pub const E4M3: Format = Format(sys::BNQ_FORMAT_E4M3);
     /// 8-bit floating point of OCP with 2 mantissa bits (FP8); codes are its bits.
     pub const E5M2: Format = Format(sys::BNQ_FORMAT_E5M2);
+    /// 4 values fitted to the tensor, times signed scales: codes 0..3.
+    pub const CODEBOOK2: Format = Format(sys::BNQ_FORMAT_CODEBOOK2);
+    /// 8 values fitted to the tensor, times signed scales: codes 0..7.
+    pub const CODEBOOK3: Format = Format(sys::BNQ_FORMAT_CODEBOOK3);
+    /// 16 values fitted to the tensor, times signed scales: codes 0..15.
+    pub const CODEBOOK4: Format = Format(sys::BNQ_FORMAT_CODEBOOK4);
 
     pub(crate) fn from_id(id: i32) -> Format {
         Format(id)

@@ -280,6 +280,17 @@ impl QuantizedTensor {
         values.first().copied()
     }
 
+    /// The values that codes stand for, times their scale, of [`CODEBOOK2`] to
+    /// [`CODEBOOK4`], ascending; empty with others.
+    ///
+    /// [`CODEBOOK2`]: crate::Format::CODEBOOK2
+    /// [`CODEBOOK4`]: crate::Format::CODEBOOK4
+    pub fn codebook(&self) -> &[f32] {
+        let raw = self.raw_part(Part::Codebook);
+        // SAFETY: that many floats, which live as long as the tensor.
+        unsafe { ffi::slice(raw.data.cast(), raw.count) }
+    }
+
     /// The bytes of the scales as they are stored: `f32`, half-precision bits, 8 bits
     /// ([`ScaleDType`](crate::ScaleDType)), or double
     /// quantized (8-bit codes, zeros up to a multiple of 4 bytes, the `f32` scales of
@@ -531,6 +542,8 @@ pub enum Part {
     /// What scales of [`ScaleDType::E4M3`](crate::ScaleDType::E4M3) are multiples of: one
     /// F32.
     TensorScale = sys::BNQ_PART_TENSOR_SCALE as isize,
+    /// The values that codes stand for, F32; of the formats codebook2, 3 and 4.
+    Codebook = sys::BNQ_PART_CODEBOOK as isize,
 }
 
 impl Part {
@@ -543,10 +556,11 @@ impl Part {
         Part::OutlierValues,
         Part::Offsets,
         Part::TensorScale,
+        Part::Codebook,
     ];
 }
 
-/// A part's bytes. Scales, offsets, a tensor's scale and outlier columns must be at an
+/// A part's bytes. Scales, offsets, a tensor's scale, a codebook and outlier columns must be at an
 /// address that is a multiple of 4 to make a tensor of them.
 #[derive(Debug, Clone, Copy)]
 pub struct PartData<'a> {

@@ -76,6 +76,9 @@ fn formats_and_their_properties() {
         Format::E2M1,
         Format::E4M3,
         Format::E5M2,
+        Format::CODEBOOK2,
+        Format::CODEBOOK3,
+        Format::CODEBOOK4,
     ] {
         assert!(formats.contains(&format), "{:?}", format);
     }

@@ -128,6 +128,9 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_FORMAT_E2M1 = 13;
     internal const int BNQ_FORMAT_E4M3 = 14;
     internal const int BNQ_FORMAT_E5M2 = 15;
+    internal const int BNQ_FORMAT_CODEBOOK2 = 16;
+    internal const int BNQ_FORMAT_CODEBOOK3 = 17;
+    internal const int BNQ_FORMAT_CODEBOOK4 = 18;
     internal const int BNQ_FORMAT_CODE_BITS = 1;
     internal const int BNQ_FORMAT_MIN_GROUP = 2;
     internal const int BNQ_FORMAT_ASYMMETRIC = 3;
