@@ -26,6 +26,9 @@ struct AffineCodec {
     return rule.range.lo == -rule.range.hi ? kSymmetric : kNearest;
   }
 
+  template <class D>
+  class Decoder;
+
   template <class D, int kKind>
   class Encoder {
    public:
@@ -70,18 +73,41 @@ struct AffineCodec {
         return NearestSmallInt(
             d, ClampMagnitude(d, hn::Mul(x, inv_scale_), greatest_));
       }
+      return hn::Add(hn::BitCast(DI(), Sum(d, x, random)), bits_);
+    }
+
+    // Taking the magic number off again leaves code - zero point as a number.
+    HWY_INLINE V Value(D d, V x, const uint32_t* random,
+                       const Decoder<D>& decoder) const {
+      if constexpr (kKind == kSigns) {
+        return decoder(d, (*this)(d, x, random));
+      } else {
+        const auto magic = hn::Set(d, kMagic);
+        if constexpr (kKind == kSymmetric) {
+          const V v = ClampMagnitude(d, hn::Mul(x, inv_scale_), greatest_);
+          return decoder.OfSteps(hn::Sub(hn::Add(v, magic), magic));
+        }
+        const V steps = hn::Sub(Sum(d, x, random), magic);
+        return kKind == kNearest ? decoder.OfSteps(steps)
+                                 : decoder.OfStepsAndOffset(steps);
+      }
+    }
+
+   private:
+    // The code less the zero point, in the low bits of the magic number.
+    HWY_INLINE V Sum(D d, V x, const uint32_t* random) const {
       const auto magic = hn::Set(d, kMagic);
       // Taking off 0 changes nothing.
       const auto from = kKind == kNearest ? x : hn::Sub(x, offset_);
       const auto v = hn::Min(hn::Max(hn::Mul(from, inv_scale_), lo_), hi_);
-      auto sum = hn::Add(v, magic);
+      const auto sum = hn::Add(v, magic);
       if constexpr (kKind == kStepped || kKind == kStochastic) {
-        sum = hn::Add(sum, Step(d, v, hn::Sub(v, hn::Sub(sum, magic)), random));
+        return hn::Add(sum,
+                       Step(d, v, hn::Sub(v, hn::Sub(sum, magic)), random));
       }
-      return hn::Add(hn::BitCast(DI(), sum), bits_);
+      return sum;
     }
 
-   private:
     // From the nearest integer, which v is `rest` above, to the one wanted.
     HWY_INLINE V Step(D d, V v, V rest, const uint32_t* random) const {
       const auto zero = hn::Zero(d);
@@ -133,10 +159,13 @@ struct AffineCodec {
       offset_ = has_offset_ ? shift : hn::Set(d, -0.0f);
     }
     HWY_INLINE V operator()(D d, hn::Vec<hn::RebindToSigned<D>> code) const {
-      return hn::Add(
-          hn::Mul(hn::Sub(hn::ConvertTo(d, code), zero_point_), scale_),
-          offset_);
+      return OfStepsAndOffset(hn::Sub(hn::ConvertTo(d, code), zero_point_));
     }
+    // The same of code - zero point. Where there is no offset, without it.
+    HWY_INLINE V OfStepsAndOffset(V steps) const {
+      return hn::Add(hn::Mul(steps, scale_), offset_);
+    }
+    HWY_INLINE V OfSteps(V steps) const { return hn::Mul(steps, scale_); }
 
    private:
     V least_, scale_, zero_point_, offset_;

@@ -35,7 +35,7 @@ void RoundTrip(const RoundTripArgs& args) {
     EncoderOf<decltype(tag)> encoder(d, args.rule);
     encoder.Begin(d, inv, shift);
     const auto value = [&](const float* x, size_t i) HWY_ATTR {
-      return decoder(d, encoder(d, hn::LoadU(d, x), random + i));
+      return encoder.Value(d, hn::LoadU(d, x), random + i, decoder);
     };
     size_t i = 0;
     for (; i + N <= args.count; i += N) {
@@ -83,7 +83,7 @@ void ErrorsOf(const ErrorsArgs& args) {
       decoder.Begin(d, scale, shift);
       const auto square = [&](size_t i) HWY_ATTR {
         const V x = hn::Set(d, args.x[i]);
-        const V e = hn::Sub(x, decoder(d, encoder(d, x, nullptr)));
+        const V e = hn::Sub(x, encoder.Value(d, x, nullptr, decoder));
         const V squared = hn::Mul(e, e);
         if constexpr (!kWeighted) return squared;
         return hn::Mul(squared, hn::Set(d, args.weights[i]));

@@ -19,6 +19,9 @@ struct FloatCodec {
   static constexpr int kKinds = 1, kGeneral = 0, kRandom = -1;
   static int KindOf(const CodeRule& /*rule*/) { return 0; }
 
+  template <class D>
+  class Decoder;
+
   template <class D, int kKind>
   class Encoder {
    public:
@@ -40,6 +43,8 @@ struct FloatCodec {
       // Codes of 8 bits are signed bytes.
       sign_ = hn::Set(
           di, type.sign == 0x80 ? -128 : static_cast<int32_t>(type.sign));
+      greatest_ = hn::Set(d, SmallFloatValue(type, type.greatest));
+      beyond_ = to_next ? hn::Set(d, HUGE_VALF) : greatest_;
     }
     HWY_INLINE void Begin(D /*d*/, V inv_scale, V /*shift*/) {
       inv_scale_ = inv_scale;
@@ -47,24 +52,42 @@ struct FloatCodec {
     HWY_INLINE VI operator()(D d, V x, const uint32_t* /*random*/) const {
       const DI di;
       const VI bits = hn::BitCast(di, hn::Mul(x, inv_scale_));
-      const VI a = hn::And(bits, hn::Set(di, 0x7FFFFFFF));
-      const VI exponent = hn::Min(
-          hn::Max(hn::And(bits, hn::Set(di, kExponentBits)), least_exponent_),
-          most_exponent_);
-      // Adding 2^23 units of the last mantissa bit leaves the nearest number of
-      // them, ties to even.
+      const VI exponent = ExponentOf(bits);
       const VI unit = hn::Add(exponent, to_unit_);
-      const VI units = hn::Sub(
-          hn::BitCast(di, hn::Add(hn::BitCast(d, a), hn::BitCast(d, unit))),
-          unit);
+      const VI units = hn::Sub(hn::BitCast(di, Sum(d, bits, unit)), unit);
       const VI below = hn::ShiftRightSame(hn::Sub(exponent, least_exponent_),
                                           mantissa_drop_);
       const VI code = hn::Min(hn::Add(below, units), most_);
       return OrWhere(hn::Lt(bits, hn::Zero(di)), code, sign_);
     }
 
+    // The nearest number as a float, without its code.
+    HWY_INLINE V Value(D d, V x, const uint32_t* /*random*/,
+                       const Decoder<D>& decoder) const {
+      const DI di;
+      const V v = hn::Mul(x, inv_scale_);
+      const VI unit = hn::Add(ExponentOf(hn::BitCast(di, v)), to_unit_);
+      const V nearest =
+          hn::Sub(Sum(d, hn::BitCast(di, v), unit), hn::BitCast(d, unit));
+      const V held =
+          hn::IfThenElse(hn::Gt(nearest, greatest_), beyond_, nearest);
+      return decoder.Scaled(hn::CopySign(held, v));
+    }
+
    private:
-    V inv_scale_;
+    HWY_INLINE VI ExponentOf(VI bits) const {
+      return hn::Min(
+          hn::Max(hn::And(bits, hn::Set(DI(), kExponentBits)), least_exponent_),
+          most_exponent_);
+    }
+    // Adding 2^23 units of the last mantissa bit leaves the nearest number of
+    // them, ties to even.
+    HWY_INLINE V Sum(D d, VI bits, VI unit) const {
+      const VI a = hn::And(bits, hn::Set(DI(), 0x7FFFFFFF));
+      return hn::Add(hn::BitCast(d, a), hn::BitCast(d, unit));
+    }
+
+    V inv_scale_, greatest_, beyond_;
     VI least_exponent_, most_exponent_, to_unit_, most_, sign_;
     int mantissa_drop_;
   };
@@ -92,6 +115,7 @@ struct FloatCodec {
           di, type.has_non_finite ? static_cast<int32_t>(type.greatest) : sign);
     }
     HWY_INLINE void Begin(D /*d*/, V scale, V /*shift*/) { scale_ = scale; }
+    HWY_INLINE V Scaled(V value) const { return hn::Mul(value, scale_); }
     HWY_INLINE V operator()(D d, VI code) const {
       const DI di;
       const VI c = hn::And(code, magnitude_);
@@ -102,7 +126,7 @@ struct FloatCodec {
       // What is above the sign is a copy of it, or 0.
       const VI sign =
           hn::And(hn::ShiftLeftSame(code, sign_shift_), hn::Set(di, INT32_MIN));
-      return hn::Mul(hn::BitCast(d, hn::Or(bits, sign)), scale_);
+      return Scaled(hn::BitCast(d, hn::Or(bits, sign)));
     }
 
    private:

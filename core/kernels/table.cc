@@ -72,6 +72,9 @@ struct TableCodec {
     return rule.table->mirrored || kLanesOf < 8 ? kMirrored : kRanks;
   }
 
+  template <class D>
+  class Decoder;
+
   template <class D, int kKind>
   class Encoder {
    public:
@@ -159,6 +162,11 @@ struct TableCodec {
         }
         return LookupInMemory(di, table_.codes, rank);
       }
+    }
+
+    HWY_INLINE V Value(D d, V x, const uint32_t* random,
+                       const Decoder<D>& decoder) const {
+      return decoder(d, (*this)(d, x, random));
     }
 
    private:

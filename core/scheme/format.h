@@ -26,6 +26,10 @@
 //       void Begin(D d, Vec<D> inv_scale, Vec<D> shift);
 //       Vec<RebindToSigned<D>> operator()(D d, Vec<D> x,
 //                                         const uint32_t* random) const;
+//       // What the decoder makes of that code, without it where that is less
+//       // work.
+//       Vec<D> Value(D d, Vec<D> x, const uint32_t* random,
+//                    const Decoder<D>& decoder) const;
 //     };
 //     template <class D> struct Decoder {
 //       Decoder(D d, const CodeRule& rule);

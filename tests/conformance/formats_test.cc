@@ -29,6 +29,8 @@ namespace {
 struct BrokenCodec {
   static constexpr int kKinds = 1, kGeneral = 0, kRandom = -1;
   static int KindOf(const CodeRule&) { return 0; }
+  template <class D>
+  struct Decoder;
   template <class D, int>
   struct Encoder {
     static constexpr bool kFast = true;
@@ -42,6 +44,10 @@ struct BrokenCodec {
                                               const uint32_t*) const {
       return hn::ConvertTo(hn::RebindToSigned<D>(),
                            hn::Min(hn::Max(hn::Mul(x, inv_scale), lo), hi));
+    }
+    hn::Vec<D> Value(D d, hn::Vec<D> x, const uint32_t* random,
+                     const Decoder<D>& decoder) const {
+      return decoder(d, (*this)(d, x, random));
     }
     hn::Vec<D> inv_scale, lo, hi;
   };
@@ -329,7 +335,7 @@ std::vector<Case> Cases(const Format& format, const Shape& shape,
   }
   for (uint64_t group : groups) {
     if (group < format.min_group) continue;
-    for (const char* way : {"group", "block", "tile"}) {
+    for (const char* way : {"group", "block"}) {
       sharings.push_back(std::string("granularity=") + way +
                          ",group_size=" + std::to_string(group));
     }
