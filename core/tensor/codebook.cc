@@ -204,11 +204,12 @@ class Fitter {
       const double deviation = std::sqrt(sums[worst].error() / sums[worst].ss);
       (*values)[i] = (*values)[worst] - deviation;
       (*values)[worst] += deviation;
-      // A half of it, with a quarter of the error.
-      for (double* sum : {&sums[worst].ss, &sums[worst].sx}) *sum *= 0.5;
-      sums[worst].xx = sums[worst].sx * sums[worst].sx / sums[worst].ss +
-                       deviation * deviation * sums[worst].ss * 0.25;
-      sums[i] = sums[worst];
+      // A half of it, whose deviation is half as great.
+      Sums half;
+      half.ss = 0.5 * sums[worst].ss;
+      half.sx = 0.5 * sums[worst].sx;
+      half.xx = half.sx * half.sx / half.ss + 0.125 * sums[worst].error();
+      sums[i] = sums[worst] = half;
     }
   }
 

@@ -116,6 +116,12 @@ void CheckCase(bnq_context* context, const json& c) {
   json expected_scale = json::array();
   if (c.contains("tensor_scale")) expected_scale = {c.at("tensor_scale")};
   ASSERT_EQ(BitsOf(tensor_scale), Bits(expected_scale));
+  const bnq_part of_codes = part(BNQ_PART_CODEBOOK);
+  std::vector<float> codebook(of_codes.count);
+  if (of_codes.bytes != 0) {
+    std::memcpy(codebook.data(), of_codes.data, of_codes.bytes);
+  }
+  ASSERT_EQ(BitsOf(codebook), Bits(c.value("codebook", json::array())));
   const int8_t* zeros =
       static_cast<const int8_t*>(part(BNQ_PART_ZERO_POINTS).data);
   ASSERT_EQ(part(BNQ_PART_ZERO_POINTS).count, c.at("zero_points").size());

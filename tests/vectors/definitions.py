@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 
+import codebooks
 import double_quant
 import philox
 import tables
@@ -28,7 +29,8 @@ DEFAULTS = {
 }
 # The greatest code of the symmetric integer formats.
 GREATEST = {"ternary": 1, "int8": 127, "int6": 31, "int5": 15, "int4": 7, "int3": 3, "int2": 1}
-BITS = {"int6": 6, "int5": 5, "int4": 4, "int3": 3, "int2": 2, "binary": 1}
+BITS = {"int6": 6, "int5": 5, "int4": 4, "int3": 3, "int2": 2, "binary": 1,
+        "codebook4": 4, "codebook3": 3, "codebook2": 2}
 
 
 class Options:
@@ -155,6 +157,8 @@ def symmetric_scale(x, o):
         return float_scale(m, o)
     if o.format == "ternary":
         return max(m, F32(1e-5))
+    if o.format in codebooks.STARTS:
+        return usable(x[np.argmax(np.abs(x))], codebooks.GREATEST_ENTRY)
     q = GREATEST[o.format]
     if o.symmetric_range == "full":
         return usable(m / (F32(q) + F32(0.5)), q + 1)
@@ -235,6 +239,8 @@ def greatest_multiple(zero_point, o):
     """The most scales that a value is."""
     if o.format in FLOATS:
         return int(FLOATS[o.format].numbers[FLOATS[o.format].greatest])
+    if o.format in codebooks.STARTS:
+        return codebooks.GREATEST_ENTRY
     if o.format not in GREATEST or o.format == "ternary":
         return 1
     q = GREATEST[o.format]
@@ -327,6 +333,8 @@ def encoded(x, scale, zero_point, offset, o, index):
         return np.where(x < 0, -1, 1)
     if o.format in tables.TABLES:
         return tables.encode(scaled(x, scale), o.format)
+    if o.format in codebooks.STARTS:
+        return codebooks.encode(scaled(x, scale), o.codebook)
     if o.format in FLOATS:
         # Codes of 8 bits are signed bytes.
         v = scaled(x, scale) if scale else np.copysign(F32(0), x)
@@ -341,6 +349,8 @@ def code_values(codes, zero_point, o):
     """What codes stand for, before the scale and the offset."""
     if o.format in tables.TABLES:
         return tables.TABLES[o.format][codes]
+    if o.format in codebooks.STARTS:
+        return o.codebook[codes]
     if o.format in FLOATS:
         return FLOATS[o.format].decode(codes)
     return (codes - zero_point).astype(F32)
@@ -368,7 +378,8 @@ def digits(row, size, fill):
 def bit_stream(row, format):
     """The first code in the lowest bits, of bytes or of numbers of as many bytes as bits."""
     bits = BITS[format]
-    stored = [int(c > 0) if format == "binary" else int(c) + 2**(bits - 1) for c in row]
+    bias = 0 if format in codebooks.STARTS else 2**(bits - 1)
+    stored = [int(c > 0) if format == "binary" else int(c) + bias for c in row]
     per_piece = 8 // bits if 8 % bits == 0 else 8
     out = bytearray()
     for piece in digits(stored, per_piece, 0):
@@ -482,6 +493,11 @@ def quantize(config, shape, values, given=None):
         offsets.append(stored_offset(offset, o.scale_dtype) if o.offset else offset)
 
     extra, coding, coding_offsets = {}, scales, offsets
+    if o.format in codebooks.STARTS and x.size:
+        pieces = [x[segment == s] for s in range(count)]
+        extremes = [p[np.argmax(np.abs(p))] if p.size else F32(0) for p in pieces]
+        o.codebook = codebooks.fit(o.format, pieces, extremes)
+        extra["codebook"] = [float_bits(v) for v in o.codebook]
     if o.scale_dtype == "e4m3":
         scales, stored, of_tensor = e4m3_scales(scales)
         if count:

@@ -18,6 +18,7 @@ import pathlib
 import sys
 
 import calibration_cases
+import codebook_cases
 import common
 import double_quant
 import every_format
@@ -52,8 +53,8 @@ def main():
         target = target.parent
     for source in (philox, tables, small_floats, double_quant):
         source.check()
-    for source in (integer_formats, float_formats, small_float_cases, parameter_cases,
-                   every_format):
+    for source in (integer_formats, float_formats, small_float_cases, codebook_cases,
+                   parameter_cases, every_format):
         source.add()
     write(target / "quantize.json",
           "Arrays, options, and the codes, scales and values they give.", common.QUANTIZE)

@@ -69,6 +69,8 @@ def further_parts(case):
         parts["offsets"] = stored_offsets(case)
     if "tensor_scale" in case:
         parts["tensor_scale"] = np.array(tensor_scale(case), np.float32)
+    if "codebook" in case:
+        parts["codebook"] = bits(case["codebook"]).view(np.float32)
     return parts
 
 
@@ -101,6 +103,7 @@ def check(tensor, case):
     assert tensor.offsets.view(np.uint32).tolist() == offsets.tolist()
     assert tensor.offset_data.tobytes() == stored_offsets(case).tobytes()
     assert tensor_scale(case) == ([] if tensor.tensor_scale is None else [tensor.tensor_scale])
+    assert tensor.codebook.view(np.uint32).tolist() == bits(case.get("codebook", [])).tolist()
     assert tensor.zero_points.tolist() == case["zero_points"]
     assert tensor.outlier_columns.tolist() == case.get("outlier_columns", [])
     assert tensor.outlier_dtype == case.get("outlier_dtype")
@@ -141,7 +144,7 @@ def test_quantize_into(case):
         bq.quantize_into(source(case), codes, scales, zero_points, dtype=case["dtype"], **config)
 
     if has_parts_of_its_own(case):
-        with pytest.raises(bq.InvalidArgumentError, match="outlier|offsets|tensor_scale"):
+        with pytest.raises(bq.InvalidArgumentError, match="outlier|offsets|tensor_scale|codebook"):
             quantize()
         return
     assert bq.quantized_sizes(case["shape"], **config) == (

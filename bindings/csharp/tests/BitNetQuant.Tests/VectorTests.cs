@@ -65,7 +65,7 @@ public sealed class VectorTests
         using Config stored = tensor.GetConfig();
         using QuantizedTensor fromStored = QuantizedTensor.FromData(
             tensor.Codes.Span, tensor.ScaleData.Span, tensor.ZeroPoints.Span, tensor.OffsetData.Span,
-            tensor.TensorScale, tensor.Outliers, shape, stored);
+            tensor.TensorScale, tensor.Outliers, shape, stored, codebook: tensor.Codebook.Span);
         RequireVector(test, fromStored, config: stored);
         foreach (QuantizedTensor one in QuantizedTensor.QuantizeBatch([source, source], config))
         {
@@ -162,6 +162,7 @@ public sealed class VectorTests
         Assert.Equal(Bits(Offsets(test)), Bits(tensor.Offsets.ToArray()));
         Assert.Equal(OffsetData(test), tensor.OffsetData.ToArray());
         Assert.Equal(TensorScale(test), tensor.TensorScale);
+        Assert.Equal(Bits(Codebook(test)), Bits(tensor.Codebook.ToArray()));
         RequireOutliers(test, tensor.Outliers);
         Assert.Equal(Bits(FloatBits(test.GetProperty("dequantized"))), Bits(tensor.ToArray()));
         using Config made = config?.Clone() ?? ConfigOf(test);
@@ -229,6 +230,9 @@ public sealed class VectorTests
         ? Hex(test, "offset_bytes")
         : MemoryMarshal.AsBytes<float>(Offsets(test)).ToArray();
 
+    private static float[] Codebook(JsonElement test) =>
+        test.TryGetProperty("codebook", out JsonElement entries) ? FloatBits(entries) : [];
+
     private static float? TensorScale(JsonElement test) =>
         test.TryGetProperty("tensor_scale", out JsonElement bits)
             ? BitConverter.UInt32BitsToSingle(Convert.ToUInt32(bits.GetString(), 16))
@@ -237,12 +241,14 @@ public sealed class VectorTests
     /// <summary>A tensor from what the case says its parts are.</summary>
     private static QuantizedTensor FromParts(JsonElement test, Config config) =>
         test.TryGetProperty("offsets", out _) || test.TryGetProperty("tensor_scale", out _)
+            || test.TryGetProperty("codebook", out _)
             ? QuantizedTensor.FromData(
                 Hex(test, "packed"),
                 test.TryGetProperty("scale_bytes", out _)
                     ? Hex(test, "scale_bytes")
                     : MemoryMarshal.AsBytes<float>(FloatBits(test.GetProperty("scales"))),
-                ZeroPoints(test), OffsetData(test), TensorScale(test), default, Shape(test), config)
+                ZeroPoints(test), OffsetData(test), TensorScale(test), default, Shape(test), config,
+                codebook: Codebook(test))
             : test.TryGetProperty("scale_bytes", out _)
             ? QuantizedTensor.FromData(
                 Hex(test, "packed"), Hex(test, "scale_bytes"), ZeroPoints(test), Shape(test), config)

@@ -28,6 +28,7 @@ struct Case {
     offsets: Vec<u32>,
     offset_bytes: Vec<u8>,
     tensor_scale: Option<u32>,
+    codebook: Vec<u32>,
     /// Columns, data type and bytes.
     outliers: Option<(Vec<u32>, DType, Vec<u8>)>,
     values: Vec<u32>,
@@ -72,6 +73,7 @@ impl Case {
             offsets,
             offset_bytes,
             tensor_scale,
+            codebook: list("codebook"),
             outliers: outliers.filter(|(columns, _, _)| !columns.is_empty()),
             values: float_bits(&case["dequantized"]),
         }
@@ -90,6 +92,7 @@ impl Case {
         self.config.outlier_threshold().unwrap() > 0.0
             || !self.offsets.is_empty()
             || self.tensor_scale.is_some()
+            || !self.codebook.is_empty()
     }
 
     fn check(&self, context: &Context, tensor: &QuantizedTensor) {
@@ -113,6 +116,7 @@ impl Case {
         assert_eq!(bits(&tensor.offsets()), self.offsets, "{}", name);
         let tensor_scale = tensor.tensor_scale().map(f32::to_bits);
         assert_eq!(tensor_scale, self.tensor_scale, "{}", name);
+        assert_eq!(bits(tensor.codebook()), self.codebook, "{}", name);
         assert_eq!(tensor.zero_points(), self.zero_points, "{}", name);
         match (&self.outliers, tensor.outliers()) {
             (None, None) => {}
