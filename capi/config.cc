@@ -40,6 +40,7 @@ BNQ_SAME(Rounding::kFloor, ROUNDING_FLOOR);
 BNQ_SAME(Rounding::kCeil, ROUNDING_CEIL);
 BNQ_SAME(Rounding::kTowardZero, ROUNDING_TOWARD_ZERO);
 BNQ_SAME(Rounding::kStochastic, ROUNDING_STOCHASTIC);
+BNQ_SAME(Rounding::kHalfTowardZero, ROUNDING_HALF_TOWARD_ZERO);
 BNQ_SAME(ScaleRule::kAbsMax, SCALE_RULE_ABSMAX);
 BNQ_SAME(ScaleRule::kAbsMean, SCALE_RULE_ABSMEAN);
 BNQ_SAME(ScaleRule::kPercentile, SCALE_RULE_PERCENTILE);

@@ -107,7 +107,8 @@ bnq_status bnq_calibrator_create_for(const bnq_config* config,
 bnq_status bnq_calibrator_params(bnq_context* context,
                                  const bnq_calibrator* calibrator,
                                  const bnq_config* config, float* scales,
-                                 int8_t* zero_points, uint64_t count) {
+                                 int8_t* zero_points, float* offsets,
+                                 uint64_t count) {
   return Guard([&] {
     const Config& c = Required(config, "config").core;
     const std::vector<Params> params =
@@ -116,9 +117,12 @@ bnq_status bnq_calibrator_params(bnq_context* context,
     Required(scales, "scales");
     const bool zeros = c.scheme() == Scheme::kAsymmetric;
     if (zeros) Required(zero_points, "zero_points");
+    const bool with_offset = c.scheme() == Scheme::kOffset;
+    if (with_offset) Required(offsets, "offsets");
     for (size_t i = 0; i < params.size(); ++i) {
       scales[i] = params[i].scale;
       if (zeros) zero_points[i] = static_cast<int8_t>(params[i].zero_point);
+      if (with_offset) offsets[i] = params[i].offset;
     }
   });
 }
@@ -126,7 +130,8 @@ bnq_status bnq_calibrator_params(bnq_context* context,
 bnq_status bnq_tensor_quantize_static(
     bnq_context* context, const bnq_config* config, const bnq_array* source,
     const float* scales, uint64_t scale_count, const int8_t* zero_points,
-    uint64_t zero_point_count, uint64_t* out_clamped, bnq_tensor** out_tensor) {
+    uint64_t zero_point_count, const float* offsets, uint64_t offset_count,
+    uint64_t* out_clamped, bnq_tensor** out_tensor) {
   return Guard([&] {
     bnq_tensor*& out = Output(out_tensor, "out_tensor");
     const Config& c = Required(config, "config").core;
@@ -135,11 +140,14 @@ bnq_status bnq_tensor_quantize_static(
     CheckCount(scale_count, sizes[Part::kScales].count, "scale_count");
     CheckCount(zero_point_count, sizes[Part::kZeroPoints].count,
                "zero_point_count");
+    CheckCount(offset_count, sizes[Part::kOffsets].count, "offset_count");
     if (scale_count != 0) Required(scales, "scales");
     if (zero_point_count != 0) Required(zero_points, "zero_points");
+    if (offset_count != 0) Required(offsets, "offsets");
     ParamSet given;
     given.scales.assign(scales, scales + scale_count);
     given.zero_points.assign(zero_points, zero_points + zero_point_count);
+    given.offsets.assign(offsets, offsets + offset_count);
     uint64_t clamped = 0;
     auto tensor = std::make_unique<bnq_tensor>();
     tensor->core = QuantizeStatic(ContextOf(context), c, view, given,

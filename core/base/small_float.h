@@ -31,10 +31,10 @@ constexpr SmallFloat kE2M1 = {1, 0, 0x07, 0x08, false};
 constexpr SmallFloat kE4M3 = {3, -6, 0x7E, 0x80, true};
 constexpr SmallFloat kE5M2 = {2, -14, 0x7B, 0x80, true};
 
-// The code of a >= 0, rounded to nearest, ties to even; beyond the greatest
-// number (rounded) that of it, or the next one.
+// The code of a >= 0, rounded to nearest, ties to even or to the lower number;
+// beyond the greatest number (rounded) that of it, or the next one.
 inline uint32_t SmallFloatCode(const SmallFloat& type, float a,
-                               bool saturate = true) {
+                               bool saturate = true, bool ties_down = false) {
   // An integer in units of the last mantissa bit: adding 2^23 of them rounds.
   int32_t exponent = static_cast<int32_t>(BitsOfF32(a) >> 23) - 127;
   if (exponent < type.min_exponent) exponent = type.min_exponent;
@@ -44,7 +44,10 @@ inline uint32_t SmallFloatCode(const SmallFloat& type, float a,
   } else {
     const uint32_t unit =
         static_cast<uint32_t>(exponent - type.mantissa_bits + 127 + 23) << 23;
-    const uint32_t units = BitsOfF32(a + F32OfBits(unit)) - unit;
+    const float sum = a + F32OfBits(unit);
+    uint32_t units = BitsOfF32(sum) - unit;
+    const float half = F32OfBits(unit - (24u << 23));
+    if (ties_down && sum - F32OfBits(unit) - a == half) --units;
     code = (static_cast<uint32_t>(exponent - type.min_exponent)
             << type.mantissa_bits) +
            units;

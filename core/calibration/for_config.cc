@@ -20,7 +20,9 @@ CalibrationOptions OptionsFor(const Config& config) {
   };
   set(CalibrationOption::kGranularity, per_channel ? 1 : 0);
   set(CalibrationOption::kAxis, config.axis());
-  set(CalibrationOption::kScheme, static_cast<int64_t>(config.scheme()));
+  // An offset's range is that of the values, too.
+  set(CalibrationOption::kScheme,
+      config.scheme() == Scheme::kSymmetric ? 0 : 1);
   // A calibrator's least: one bit has no levels to place.
   set(CalibrationOption::kBits,
       std::max<int64_t>(2, CodeBits(FormatOf(config).packing)));

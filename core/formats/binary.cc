@@ -4,12 +4,15 @@
 //          XNOR-Net (arXiv:1603.05279, section 3.1): sign(w) times mean |w|,
 //          which has the least squared error of all scales.
 // Segment  a = mean of |x|, summed in float64, rounded once to float32
-//          scale = a, raised to the smallest normal float32, but 0 where a is 0
+//          scale = a, raised to the smallest normal float32, but 0 where a is
+//          0; with scale_dtype = e8m0 the power of two nearest to it (the lower
+//          of two): the least that is no less than a / 1.5
 // Code     +1 where x >= 0 (-0 included), else -1
 // Value    code * scale
 // Bytes    eight codes each, +1 as 1 and -1 as 0, the first in the lowest bit.
 //          Rows start on a byte: ceil(columns / 8) bytes each.
-// Zero     an all-zero segment has scale 0 and decodes to 0.
+// Zero     an all-zero segment has scale 0 and decodes to 0; e8m0 has no 0, so
+//          that there it decodes to 2^-127.
 // Tails    a group may be short; its mean is over the elements it has.
 
 #include "core/formats/affine.h"

@@ -6,6 +6,9 @@
 //          clipped
 // Code     x * (1 / scale) rounded to the nearest number, ties to even: a sign
 //          (bit 3), 2 bits of exponent, 1 of mantissa; -0 is 8
+//          With rounding = half_toward_zero, which is ggml's (MXFP4:
+//          quantize_row_mxfp4_ref), ties to the number nearer 0, and what is
+//          rounded to 0 is 0, never -0
 // Value    (+-0, 0.5, 1, 1.5, 2, 3, 4, 6) * scale
 // Bytes    two codes each, the even element in the low half. Rows start on a
 //          byte; the last half byte of an odd row is 0.

@@ -44,8 +44,11 @@ struct FloatCodes {
   static int32_t Encode(float x, Params params, const CodeRule& rule,
                         uint32_t) {
     const float v = x * InverseScale(params.scale);
-    const uint32_t code = SmallFloatCode(kType, std::fabs(v), rule.saturate) |
-                          (std::signbit(v) ? kType.sign : 0);
+    const bool ties_down = rule.rounding == Rounding::kHalfTowardZero;
+    uint32_t code =
+        SmallFloatCode(kType, std::fabs(v), rule.saturate, ties_down);
+    // Then -0 has no code.
+    if (std::signbit(v) && !(ties_down && code == 0)) code |= kType.sign;
     return kType.sign == 0x80 ? static_cast<int8_t>(code)
                               : static_cast<int32_t>(code);
   }

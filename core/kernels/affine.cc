@@ -17,7 +17,7 @@ struct AffineCodec {
   // signs; the roundings that RoundingSteps tells apart; stochastic; to nearest
   // even with a zero point, or with an offset.
   enum { kSymmetric, kSigns, kStepped, kStochastic, kNearest, kOffset };
-  static constexpr int kKinds = 6, kGeneral = kSigns, kRandom = kStochastic;
+  static constexpr int kKinds = 6, kGeneral = kSigns, kUnfitted = kStochastic;
   static int KindOf(const CodeRule& rule) {
     if (rule.signs) return kSigns;
     if (rule.rounding == Rounding::kStochastic) return kStochastic;

@@ -51,9 +51,11 @@ void RoundTrip(const RoundTripArgs& args) {
   });
 }
 
-// Stochastic rounding is fitted as rounding to nearest.
+// Stochastic rounding is fitted as rounding to nearest, and the errors of ties
+// are the same to either side.
 HWY_INLINE CodeRule FittedRule(CodeRule rule) {
-  if (rule.rounding == Rounding::kStochastic) {
+  if (rule.rounding == Rounding::kStochastic ||
+      rule.rounding == Rounding::kHalfTowardZero) {
     rule.rounding = Rounding::kHalfEven;
   }
   return rule;

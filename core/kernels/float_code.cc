@@ -16,8 +16,12 @@ constexpr int32_t kExponentBits = 0x7F800000;
 
 // As SmallFloatCode and SmallFloatValue (base/small_float.h).
 struct FloatCodec {
-  static constexpr int kKinds = 1, kGeneral = 0, kRandom = -1;
-  static int KindOf(const CodeRule& /*rule*/) { return 0; }
+  // To nearest, ties to even or toward zero.
+  enum { kEven, kTowardZero };
+  static constexpr int kKinds = 2, kGeneral = kEven, kUnfitted = kTowardZero;
+  static int KindOf(const CodeRule& rule) {
+    return rule.rounding == Rounding::kHalfTowardZero ? kTowardZero : kEven;
+  }
 
   template <class D>
   class Decoder;
@@ -28,7 +32,7 @@ struct FloatCodec {
     using V = hn::Vec<D>;
     using DI = hn::RebindToSigned<D>;
     using VI = hn::Vec<DI>;
-    static constexpr bool kFast = true;
+    static constexpr bool kFast = kKind == kEven;
 
     HWY_INLINE Encoder(D d, const CodeRule& rule)
         : inv_scale_(hn::Zero(d)),
@@ -50,20 +54,14 @@ struct FloatCodec {
       inv_scale_ = inv_scale;
     }
     HWY_INLINE VI operator()(D d, V x, const uint32_t* /*random*/) const {
-      const DI di;
-      const VI bits = hn::BitCast(di, hn::Mul(x, inv_scale_));
-      const VI exponent = ExponentOf(bits);
-      const VI unit = hn::Add(exponent, to_unit_);
-      const VI units = hn::Sub(hn::BitCast(di, Sum(d, bits, unit)), unit);
-      const VI below = hn::ShiftRightSame(hn::Sub(exponent, least_exponent_),
-                                          mantissa_drop_);
-      const VI code = hn::Min(hn::Add(below, units), most_);
-      return OrWhere(hn::Lt(bits, hn::Zero(di)), code, sign_);
+      if constexpr (kKind == kTowardZero) return CodeApart(d, x);
+      return Code(d, x);
     }
 
     // The nearest number as a float, without its code.
     HWY_INLINE V Value(D d, V x, const uint32_t* /*random*/,
                        const Decoder<D>& decoder) const {
+      if constexpr (kKind == kTowardZero) return decoder(d, CodeApart(d, x));
       const DI di;
       const V v = hn::Mul(x, inv_scale_);
       const VI unit = hn::Add(ExponentOf(hn::BitCast(di, v)), to_unit_);
@@ -75,6 +73,35 @@ struct FloatCodec {
     }
 
    private:
+    // Of a kind that is too rare to be worth its code wherever it is called.
+    HWY_NOINLINE VI CodeApart(D d, V x) const { return Code(d, x); }
+
+    HWY_INLINE VI Code(D d, V x) const {
+      const DI di;
+      const VI bits = hn::BitCast(di, hn::Mul(x, inv_scale_));
+      const VI exponent = ExponentOf(bits);
+      const VI unit = hn::Add(exponent, to_unit_);
+      const V sum = Sum(d, bits, unit);
+      VI units = hn::Sub(hn::BitCast(di, sum), unit);
+      if constexpr (kKind == kTowardZero) {
+        // A tie that has gone up, by half of a unit.
+        const V added =
+            hn::Sub(hn::Sub(sum, hn::BitCast(d, unit)),
+                    hn::BitCast(d, hn::And(bits, hn::Set(di, 0x7FFFFFFF))));
+        const V tie = hn::BitCast(d, hn::Sub(unit, hn::Set(di, 24 << 23)));
+        units = hn::Add(
+            units, hn::VecFromMask(di, hn::RebindMask(di, hn::Eq(added, tie))));
+      }
+      const VI below = hn::ShiftRightSame(hn::Sub(exponent, least_exponent_),
+                                          mantissa_drop_);
+      const VI code = hn::Min(hn::Add(below, units), most_);
+      auto negative = hn::Lt(bits, hn::Zero(di));
+      if constexpr (kKind == kTowardZero) {
+        negative = hn::And(negative, hn::Gt(code, hn::Zero(di)));
+      }
+      return OrWhere(negative, code, sign_);
+    }
+
     HWY_INLINE VI ExponentOf(VI bits) const {
       return hn::Min(
           hn::Max(hn::And(bits, hn::Set(DI(), kExponentBits)), least_exponent_),

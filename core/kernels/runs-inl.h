@@ -48,7 +48,7 @@ HWY_INLINE void WithEncoder(const CodeRule& rule, F f) {
       return WithEncoder<Codec, D, kKind + 1, kFitted>(rule, f);
     }
   }
-  if constexpr (!(kFitted && kKind == Codec::kRandom)) {
+  if constexpr (!(kFitted && kKind == Codec::kUnfitted)) {
     f(static_cast<const typename Codec::template Encoder<D, kKind>*>(nullptr));
   }
 }

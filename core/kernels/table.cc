@@ -66,7 +66,7 @@ struct TableCodec {
   static constexpr int kGeneral = kLanesOf >= 16  ? kSearched
                                   : kLanesOf >= 8 ? kRanks
                                                   : kMirrored;
-  static constexpr int kRandom = -1;
+  static constexpr int kUnfitted = -1;
   static int KindOf(const CodeRule& rule) {
     if (kLanesOf >= 16 && rule.table->buckets == 0.0f) return kSearched;
     return rule.table->mirrored || kLanesOf < 8 ? kMirrored : kRanks;

@@ -53,7 +53,7 @@ std::unique_ptr<QuantizedTensor> QuantizeCalibrated(
            params.size(), ", as the calibrator");
     }
   }
-  ParamSet given(params.size(), Scheme::kAsymmetric);
+  ParamSet given(params.size(), config.scheme(), CodeRange());
   for (size_t i = 0; i < params.size(); ++i) given.Set(i, params[i]);
   return QuantizeStatic(context, config, array, given, clamped);
 }
@@ -85,18 +85,23 @@ Report PostTrainingQuantizeFile(const Context& caller, const Plan& plan,
         [&] { return "calibrator " + Quoted(item.first); },
         [&] { params = CalibratedParams(context, *item.second, activations); });
     const uint64_t count = params.size();
-    ExtraArray scales, zeros;
+    ExtraArray scales, zeros, offsets;
     scales.name = item.first + ".input_scale";
     zeros.name = item.first + ".input_zero_point";
     zeros.dtype = DType::kI8;
-    scales.shape = zeros.shape = Shape::Make(1, &count);
+    offsets.name = item.first + ".input_offset";
+    scales.shape = zeros.shape = offsets.shape = Shape::Make(1, &count);
     for (const Params& p : params) {
       scales.bytes.append(reinterpret_cast<const char*>(&p.scale), 4);
       zeros.bytes.push_back(static_cast<char>(p.zero_point));
+      offsets.bytes.append(reinterpret_cast<const char*>(&p.offset), 4);
     }
     extra.push_back(std::move(scales));
     if (activations.scheme() == Scheme::kAsymmetric) {
       extra.push_back(std::move(zeros));
+    }
+    if (activations.scheme() == Scheme::kOffset) {
+      extra.push_back(std::move(offsets));
     }
   }
   return QuantizeFile(caller, plan, input, output, options, progress, extra);

@@ -305,6 +305,9 @@ ParamSet AsStored(const Config& config, const ParamSet& params) {
   for (float& scale : result.scales) {
     if (std::fabs(scale) < FLT_MIN) scale = 0.0f;
   }
+  if (!result.offsets.empty()) {
+    RoundAsStored(config, result.offsets.data(), result.offsets.size());
+  }
   return result;
 }
 

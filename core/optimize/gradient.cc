@@ -5,15 +5,17 @@
 // learnable fake quantization:
 //   x within the codes' range   dy/ds = (y - x) / s,   dy/dz = 0
 //   x beyond it                 dy/ds = code - z,      dy/dz = -s
+// Where the scheme is offset, y = (code - z) s + o with z the least code, and
+// o moves in place of z: dy/do is 0 within and 1 beyond.
 // x is within where x / s, rounded but not yet clamped, is a code (for formats
 // of 16 values: where |x / s| <= 1; code - z is then the table's value). The
 // zero point moves as a real number and is rounded to be used.
 //
 // Adam (arXiv:1412.6980; 0.9, 0.999) with a rate that falls linearly to 0:
 // learning_rate times the start's scale a step for scales, ten times
-// learning_rate codes for zero points. (LSQ's factor 1 / sqrt(n q) on the
-// gradient is no matter to Adam, whose steps do not depend on its size.) The
-// result is the best of all steps.
+// learning_rate codes for zero points, or so many scales for offsets. (LSQ's
+// factor 1 / sqrt(n q) on the gradient is no matter to Adam, whose steps do not
+// depend on its size.) The result is the best of all steps.
 //
 // On a tensor the error is that of its weights, segment by segment; with
 // activations that of the layer's outputs, d H d^T for a row's d = y - x and
@@ -57,17 +59,18 @@ class Adam {
   double power1_ = 1.0, power2_ = 1.0;
 };
 
-// A segment's scale and zero point.
+// A segment's scale, and its zero point or offset.
 struct Learned {
   Adam scale, zero;
-  Learned(Params start, double rate)
+  Learned(Params start, double rate, bool offset)
       : scale(start.scale, rate * std::fabs(start.scale)),
-        zero(start.zero_point, rate * kZeroPointRate) {}
+        zero(offset ? start.offset : start.zero_point,
+             rate * kZeroPointRate * (offset ? start.scale : 1.0f)) {}
 };
 
 struct Slope {
-  double error;  // y - x
-  double scale, zero;
+  double error;        // y - x
+  double scale, zero;  // of y by the scale, and the zero point or offset
 };
 
 class Slopes {
@@ -82,7 +85,8 @@ class Slopes {
     const double y = static_cast<double>(format_.decode(code, params, rule_));
     Params unit = params;
     unit.scale = 1.0f;
-    const float v = x * InverseScale(params.scale);
+    unit.offset = 0.0f;
+    const float v = (x - params.offset) * InverseScale(params.scale);
     const float n = std::nearbyint(v) + static_cast<float>(params.zero_point);
     const bool within = integer_ ? n >= static_cast<float>(rule_.range.lo) &&
                                        n <= static_cast<float>(rule_.range.hi)
@@ -94,7 +98,7 @@ class Slopes {
       slope.zero = 0.0;
     } else {
       slope.scale = static_cast<double>(format_.decode(code, unit, rule_));
-      slope.zero = -static_cast<double>(params.scale);
+      slope.zero = rule_.offset ? 1.0 : -static_cast<double>(params.scale);
     }
     return slope;
   }
@@ -114,7 +118,8 @@ Params GradientRefine(const SegmentTask& task) {
   const Slopes slopes(task.format, task.variant);
   const int iterations = IterationsOf(task.options);
   Learned learned(task.start,
-                  task.options.Number(OptimizeOption::kLearningRate));
+                  task.options.Number(OptimizeOption::kLearningRate),
+                  task.variant.scheme == Scheme::kOffset);
   Params params = task.start, best = params;
   double least = HUGE_VAL;
   for (int i = 0; i <= iterations; ++i) {
@@ -152,14 +157,14 @@ class LayerDescent {
         params_(task.subject.start()),
         scale_slopes_(
             task.context().Allocate(task.rows * task.columns * sizeof(double))),
-        zero_slopes_(task.context().Allocate(params_.zero_points.empty()
+        zero_slopes_(task.context().Allocate(scheme() == Scheme::kSymmetric
                                                  ? 0
                                                  : task.rows * task.columns *
                                                        sizeof(double))) {
     const double rate =
         task.subject.options().Number(OptimizeOption::kLearningRate);
     for (uint64_t p = 0; p < params_.scales.size(); ++p) {
-      learned_.emplace_back(params_.At(p), rate);
+      learned_.emplace_back(params_.At(p), rate, scheme() == Scheme::kOffset);
     }
   }
 
@@ -204,6 +209,8 @@ class LayerDescent {
   }
 
  private:
+  Scheme scheme() const { return task_.subject.variant().scheme; }
+
   // Of `height` rows; each row's loss to losses.
   void FindSlopes(uint64_t first, uint64_t height, double* losses) {
     const uint64_t columns = task_.columns;

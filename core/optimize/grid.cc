@@ -7,8 +7,9 @@
 //      0..steps;
 //   3. from the best of these, `refinements` times, with h = min_ratio^(1 /
 //      steps), its root, the root of that and so on: the range times h and
-//      over h; for asymmetric schemes also each end by itself, as long as
-//      that helps, at most eight times. Never more than the whole range;
+//      over h; for schemes that are not symmetric also each end by itself, as
+//      long as that helps, at most eight times. Never more than the whole
+//      range, which an offset's narrows about its middle, others about 0;
 //   4. asymmetric: zero points beside the best with the same scale, up to
 //      zero_point_steps away in the direction that helps.
 
@@ -37,6 +38,14 @@ Params NarrowedParams(const Format& format, const Variant& variant,
   // Not the rule absmean, which would make another range of this one.
   Variant plain = variant;
   plain.scale_rule = ScaleRule::kMse;
+  if (variant.scheme == Scheme::kOffset) {
+    const double a = static_cast<double>(widest.lo);
+    const double b = static_cast<double>(widest.hi);
+    const double middle = 0.5 * (a + b), half = 0.5 * (b - a);
+    return ParamsOf(format, plain,
+                    {static_cast<float>(middle - half * lo),
+                     static_cast<float>(middle + half * hi)});
+  }
   const Range range = {static_cast<float>(widest.lo * lo),
                        static_cast<float>(widest.hi * hi)};
   return ParamsOf(format, plain, range);
@@ -66,7 +75,7 @@ Params MoveZeroPoint(const SegmentTask& task, Params best, double least) {
 }
 
 Params GridSearch(const SegmentTask& task) {
-  const bool asymmetric = task.variant.scheme == Scheme::kAsymmetric;
+  const Scheme scheme = task.variant.scheme;
   double lo = 1.0, hi = 1.0;
   Params best = task.start;
   double least = task.objective.Error(best);
@@ -108,7 +117,7 @@ Params GridSearch(const SegmentTask& task) {
   };
   double h = ratios[1];
   for (int i = 0; i < task.options.As<int>(OptimizeOption::kRefinements); ++i) {
-    if (asymmetric) {
+    if (scheme != Scheme::kSymmetric) {
       for (int again = 0; again < 8; ++again) {
         if (!(attempt(lo * h, hi) || attempt(lo / h, hi) ||
               attempt(lo, hi * h) || attempt(lo, hi / h))) {
@@ -120,7 +129,8 @@ Params GridSearch(const SegmentTask& task) {
     if (!attempt(lo * h, hi * h)) attempt(lo / h, hi / h);
     task.context.Tick();
   }
-  return asymmetric ? MoveZeroPoint(task, best, least) : best;
+  return scheme == Scheme::kAsymmetric ? MoveZeroPoint(task, best, least)
+                                       : best;
 }
 
 }  // namespace

@@ -5,7 +5,8 @@
 // a least-squares problem of x - e. Each iteration, from the start's
 // parameters:
 //   codes of x, values y; e; the new zero point mean(code - (x - e) / scale) of
-//   asymmetric schemes; then the scale that fits x - e best; beta *= kappa.
+//   asymmetric schemes; then the scale that fits x - e best, or where the
+//   scheme is offset scale and offset together; beta *= kappa.
 // It ends where mean|x - y| is not below the best so far, as the original, or
 // where nothing changes. The original moves only a real-valued zero point and
 // leaves the scale; the zero points of this library are whole, and rounding
@@ -35,7 +36,10 @@ Params HqqRefine(const SegmentTask& task) {
   double beta = task.options.Number(OptimizeOption::kBeta);
   const double norm = task.options.Number(OptimizeOption::kNorm);
   const bool asymmetric = task.variant.scheme == Scheme::kAsymmetric;
+  const bool offset = task.variant.scheme == Scheme::kOffset;
   const CodeRange range = task.format.code_range(task.variant);
+  // Codes of an offset count from it.
+  const int32_t first = offset ? range.lo : 0;
   const double n = static_cast<double>(static_cast<int64_t>(task.count));
 
   const CodeRule rule = RuleOf(task.format, task.variant);
@@ -55,7 +59,7 @@ Params HqqRefine(const SegmentTask& task) {
           x - static_cast<double>(task.format.decode(code, params, rule));
       const double e =
           std::fabs(error) > threshold ? HqqShrink(error, beta, norm) : 0.0;
-      const double t = x - e, c = code;
+      const double t = x - e, c = code - first;
       magnitude += std::fabs(error);
       zero += c - t / scale;
       t_code += t * c;
@@ -69,12 +73,20 @@ Params HqqRefine(const SegmentTask& task) {
         asymmetric
             ? std::fmin(std::fmax(std::nearbyint(zero / n), range.lo), range.hi)
             : 0.0;
-    // The scale s of the least sum of (t - (code - z) s)^2.
-    const double square = codes_squared - 2.0 * z * codes + n * z * z;
+    // The scale s of the least sum of (t - (code - z) s)^2, or of (t - code s -
+    // o)^2, where codes are numbered from the offset on.
+    double square = codes_squared - 2.0 * z * codes + n * z * z;
+    double slope = t_code - z * t_sum, moved = z;
+    if (offset) {
+      square -= codes * codes / n;
+      slope -= codes * t_sum / n;
+      moved = (t_sum - slope / square * codes) / n;
+    }
     if (!(square > 0.0)) break;
     const Params next =
-        Usable(task.format, task.variant, (t_code - z * t_sum) / square, z);
-    if (next.scale == params.scale && next.zero_point == params.zero_point) {
+        Usable(task.format, task.variant, slope / square, moved);
+    if (next.scale == params.scale && next.zero_point == params.zero_point &&
+        next.offset == params.offset) {
       break;
     }
     params = next;

@@ -89,9 +89,10 @@ extern const OptimizationMethod kAwqMethod;
 void CheckRequest(const Format& format, const OptimizeRequest& request);
 
 // The nearest usable parameters to these: the scale bounded and rounded to the
-// type it is stored in, its sign kept; the zero point a code.
+// type it is stored in, its sign kept (positive under an offset); `zero`: the
+// zero point, a code, or the offset, rounded as scales are.
 Params Usable(const Format& format, const Variant& variant, double scale,
-              double zero_point);
+              double zero);
 // What the config's rule makes of n values in memory, with kLanes more to read.
 // False where one is not finite.
 bool RuleParams(const Context& context, const Format& format,
@@ -102,7 +103,8 @@ bool RuleParams(const Context& context, const Format& format,
 // Ranges of the grid, as factors of the whole range: 1 down to min_ratio, in
 // equal steps of their logarithm.
 std::vector<double> GridRatios(const OptimizeOptions& options);
-// The parameters of the range narrowed by these factors.
+// The parameters of the range narrowed by these factors: each end towards 0, or
+// where the scheme is offset towards the middle.
 Params NarrowedParams(const Format& format, const Variant& variant,
                       Range widest, double lo, double hi);
 

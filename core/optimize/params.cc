@@ -12,18 +12,26 @@
 namespace bnq {
 
 Params Usable(const Format& format, const Variant& variant, double scale,
-              double zero_point) {
-  // So that the reciprocal and 256 steps are finite.
+              double zero) {
+  // So that the reciprocal, 256 steps and an offset more are finite.
+  const bool offset = variant.scheme == Scheme::kOffset;
   const double size =
       std::fmin(std::fmax(std::fabs(scale), static_cast<double>(FLT_MIN)),
-                static_cast<double>(FLT_MAX) / 256.0);
-  const float s = static_cast<float>(scale < 0.0 ? -size : size);
+                static_cast<double>(FLT_MAX) / (offset ? 512.0 : 256.0));
+  const float s = static_cast<float>(scale < 0.0 && !offset ? -size : size);
   Params params;
   params.scale = RoundScale(s, variant.scale_dtype);
   if (variant.scheme == Scheme::kAsymmetric) {
     const CodeRange codes = format.code_range(variant);
     params.zero_point = static_cast<int32_t>(
-        std::fmin(std::fmax(std::nearbyint(zero_point), codes.lo), codes.hi));
+        std::fmin(std::fmax(std::nearbyint(zero), codes.lo), codes.hi));
+  }
+  if (offset) {
+    const double most = static_cast<double>(FLT_MAX) / 4.0;
+    params.zero_point = format.code_range(variant).lo;
+    params.offset = RoundOffset(
+        static_cast<float>(std::fmin(std::fmax(zero, -most), most)) + 0.0f,
+        variant.scale_dtype);
   }
   return params;
 }

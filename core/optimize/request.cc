@@ -20,11 +20,6 @@ void CheckRequest(const Format& format, const OptimizeRequest& request) {
          "outlier_threshold = ", config.outlier_threshold(),
          ", must be 0 to optimise");
   }
-  if (config.scheme() == Scheme::kOffset) {
-    Fail(Status::kUnsupported,
-         "scheme = offset: offsets are fitted by scale_rule = mse; to optimise "
-         "it must be symmetric or asymmetric");
-  }
   if (format.Has(kCodebook)) {
     Fail(Status::kUnsupported, "format = ", format.name,
          ": scales and codebook are fitted together by scale_rule = mse; to "

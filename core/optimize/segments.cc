@@ -27,7 +27,8 @@ double Count(uint64_t n) {
 }
 
 bool Same(Params a, Params b) {
-  return a.scale == b.scale && a.zero_point == b.zero_point;
+  return a.scale == b.scale && a.zero_point == b.zero_point &&
+         a.offset == b.offset;
 }
 
 // A segment's values in `buffer`, with kLanes zeros behind them: methods may

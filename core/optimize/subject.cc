@@ -23,7 +23,8 @@ Subject::Subject(const Context& context, const OptimizeRequest& request)
   if (request_.progress) {
     context_ = Ticking(context, [this] { Report(0, 1); });
   }
-  start_ = ParamSet(quantizer_.layout().num_params, config().scheme());
+  start_ = ParamSet(quantizer_.layout().num_params, config().scheme(),
+                    format_.code_range(variant_));
   Report(0, 1);
   FindParams(&quantizer_, start_.span(), nullptr);
 }

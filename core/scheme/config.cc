@@ -33,7 +33,9 @@ constexpr NamedValue kRoundings[] = {
     {"floor", "down"},
     {"ceil", "up"},
     {"toward_zero", "toward zero"},
-    {"stochastic", "up with the probability of the fraction"}};
+    {"stochastic", "up with the probability of the fraction"},
+    {"half_toward_zero",
+     "to nearest, halves toward zero; of small floats, too: ggml's MXFP4"}};
 constexpr NamedValue kScaleRules[] = {
     {"default", "absmean for ternary, absmax for others"},
     {"absmax", "the greatest absolute value; asymmetric: least and greatest"},
@@ -92,7 +94,7 @@ constexpr OptionInfo kOptions[kNumOptions] = {
     Choice(Option::kNonFinite, "non_finite", kNonFinites, NonFinite::kError,
            "What is done with NaN and infinity"),
     Choice(Option::kRounding, "rounding", kRoundings, Rounding::kHalfEven,
-           "How integer formats round"),
+           "How values of integer formats round"),
     Integer(Option::kSeed, "seed", 0, kMaxInt, 0,
             "Seed of stochastic rounding"),
     Choice(Option::kScaleRule, "scale_rule", kScaleRules, ScaleRule::kDefault,

@@ -48,7 +48,8 @@ enum class Rounding : int32_t {
   kFloor,
   kCeil,
   kTowardZero,
-  kStochastic
+  kStochastic,
+  kHalfTowardZero
 };
 enum class ScaleRule : int32_t {
   kDefault,

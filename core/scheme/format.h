@@ -15,8 +15,9 @@
 //     // element, where the rounding is stochastic.
 //     // Where speed matters less, those before kGeneral are not asked for: the
 //     // last one does what they do.
-//     // kRandom is the one that takes random words; -1: none does.
-//     static constexpr int kKinds, kGeneral, kRandom;
+//     // kUnfitted is the one that errors are not found of: what it does is as
+//     // good as rounding to nearest even, or random; -1: none is.
+//     static constexpr int kKinds, kGeneral, kUnfitted;
 //     static int KindOf(const CodeRule& rule);  // below kKinds
 //     template <class D, int kKind> struct Encoder {
 //       static constexpr bool kFast;  // worth a loop of its own for small

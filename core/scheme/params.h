@@ -28,15 +28,17 @@ struct ParamSpan {
 // In memory of their own.
 struct ParamSet {
   std::vector<float> scales;
-  std::vector<int8_t> zero_points;  // empty: all 0
+  std::vector<int8_t> zero_points;  // empty: all `zero_point`
   std::vector<float> offsets;       // empty: none
+  int32_t zero_point = 0;
 
   ParamSet() = default;
-  // Room for what a scheme has.
-  ParamSet(uint64_t count, Scheme scheme)
+  // Room for what a scheme has, of these codes.
+  ParamSet(uint64_t count, Scheme scheme, CodeRange codes)
       : scales(count),
         zero_points(scheme == Scheme::kAsymmetric ? count : 0),
-        offsets(scheme == Scheme::kOffset ? count : 0) {}
+        offsets(scheme == Scheme::kOffset ? count : 0),
+        zero_point(scheme == Scheme::kOffset ? codes.lo : 0) {}
   ParamSpan span() {
     return {scales.data(), zero_points.empty() ? nullptr : zero_points.data(),
             offsets.empty() ? nullptr : offsets.data()};
@@ -44,7 +46,7 @@ struct ParamSet {
   Params At(uint64_t i) const {
     Params p;
     p.scale = scales[i];
-    if (!zero_points.empty()) p.zero_point = zero_points[i];
+    p.zero_point = zero_points.empty() ? zero_point : zero_points[i];
     if (!offsets.empty()) p.offset = offsets[i];
     return p;
   }

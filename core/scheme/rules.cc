@@ -31,11 +31,13 @@ float PowerOfTwo(int e) {
 // Of small floats by the rule of the OCP MX specification (1.0, section 6.3):
 // the greatest value's exponent less that of the greatest code, so that values
 // may be clipped by up to a quarter. Of others the least power of two that is
-// no less than the scale, so that nothing is clipped.
+// no less than the scale, so that nothing is clipped; but of signs, where
+// nothing is, the nearest one, which has the least error.
 float PowerOfTwoScale(const Format& format, Range range, float scale) {
   if (scale == 0.0f) return 0.0f;
   if (format.small_float == nullptr) {
-    return RoundScale(scale, ScaleDType::kE8M0);
+    return RoundScale(format.Has(kSigns) ? scale / 1.5f : scale,
+                      ScaleDType::kE8M0);
   }
   int e;
   std::frexp(std::max(-range.lo, range.hi), &e);
@@ -64,10 +66,14 @@ void CheckSupported(const Format& format, const Config& config) {
   if (v.scheme == Scheme::kAsymmetric && !format.Has(kAsymmetric)) {
     Unsupported(format, "scheme = asymmetric", "it must be symmetric");
   }
-  if (v.rounding != Rounding::kHalfEven && !format.Has(kInteger)) {
+  if (v.rounding != Rounding::kHalfEven && !format.Has(kInteger) &&
+      !(v.rounding == Rounding::kHalfTowardZero &&
+        format.small_float != nullptr)) {
     Unsupported(format, "rounding",
-                "only integer formats round otherwise "
-                "than to the nearest value (half_even)");
+                format.small_float != nullptr
+                    ? "it must be half_even or half_toward_zero"
+                    : "only integer formats round otherwise "
+                      "than to the nearest value (half_even)");
   }
   if (v.scale_rule != ScaleRule::kDefault && !format.Has(kScaled)) {
     Unsupported(format, "scale_rule", "it has no scales");
@@ -106,10 +112,6 @@ void CheckSupported(const Format& format, const Config& config) {
     Unsupported(format, "scale_dtype", "it has no scales");
   }
   if (v.scale_dtype == ScaleDType::kE8M0) {
-    if (format.Has(kSigns)) {
-      Unsupported(format, "scale_dtype = e8m0",
-                  "scales may be 0, which is no power of two");
-    }
     if (v.symmetric_range == SymmetricRange::kExtreme) {
       Unsupported(format, "scale_dtype = e8m0",
                   "with symmetric_range = extreme scales may be negative");
@@ -178,6 +180,8 @@ RoundingSteps StepsOf(Rounding rounding) {
   switch (rounding) {
     case Rounding::kHalfAway:
       return {{0.5f, never}, {-never, -0.5f}};
+    case Rounding::kHalfTowardZero:
+      return {{never, 0.5f}, {-0.5f, -never}};
     case Rounding::kHalfUp:
       return {{0.5f, 0.5f}, {-never, -never}};
     case Rounding::kFloor:

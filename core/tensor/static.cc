@@ -21,13 +21,18 @@ namespace {
 // Elements of a task.
 constexpr uint64_t kTask = 65536;
 
+// An offset is at most so much, so that no sum with it overflows.
+constexpr float kMostOffset = FLT_MAX / 4.0f;
+
 // The rounded scale; INVALID_ARGUMENT for one that cannot be used.
 float UsableGivenScale(const Config& config, const Format& format,
                        uint64_t index, float scale, int32_t zero_point) {
   const bool may_be_negative =
       config.symmetric_range() == SymmetricRange::kExtreme;
+  // Twice what codes reach leaves room for an offset.
   const double steps =
-      GreatestValue(format, format.code_range(config.variant()), zero_point);
+      GreatestValue(format, format.code_range(config.variant()), zero_point) *
+      (config.scheme() == Scheme::kOffset ? 2.0 : 1.0);
   const float magnitude = std::fabs(scale);
   if (!(magnitude == 0.0f || magnitude >= FLT_MIN) ||
       !(static_cast<double>(magnitude) * steps <= FLT_MAX) ||
@@ -108,7 +113,7 @@ class ClampCounter {
     uint64_t count = 0;
     for (size_t i = 0; i < n; ++i) {
       if (!left_out_.empty() && left_out_[(at + i) % features_]) continue;
-      const float v = x[i] * inverse;
+      const float v = (x[i] - params.offset) * inverse;
       const float code = integer_ ? std::nearbyint(v) : v;
       count += code < lo || code > hi;
     }
@@ -144,9 +149,18 @@ ParamSet UsableParams(const Config& config, const Format& format,
                       const Parts& sizes, const ParamSet& given) {
   const CodeRange range = format.code_range(config.variant());
   const uint64_t count = sizes[Part::kScales].count;
-  ParamSet usable(count, config.scheme());
+  ParamSet usable(count, config.scheme(), range);
   for (uint64_t i = 0; i < count; ++i) {
     Params params = given.At(i);
+    if (config.scheme() == Scheme::kOffset) {
+      params.zero_point = usable.zero_point;
+      if (!(std::fabs(params.offset) <= kMostOffset)) {
+        Fail(Status::kInvalidArgument, "offset ", i, " = ", params.offset,
+             ", must be -", kMostOffset, " to ", kMostOffset);
+      }
+      // Never -0, which targets order differently.
+      params.offset = RoundOffset(params.offset, config.scale_dtype()) + 0.0f;
+    }
     if (params.zero_point < range.lo || params.zero_point > range.hi) {
       Fail(Status::kInvalidArgument, "zero point ", i, " = ", params.zero_point,
            ", must be ", range.lo, " to ", range.hi);
@@ -169,10 +183,6 @@ std::unique_ptr<QuantizedTensor> QuantizeStatic(const Context& context,
   if (!format.Has(kScaled)) {
     Fail(Status::kUnsupported, "format ", format.name, " has no scales");
   }
-  if (config.scheme() == Scheme::kOffset) {
-    Fail(Status::kUnsupported,
-         "scheme = offset takes parameters found in the array");
-  }
   if (format.Has(kCodebook)) {
     Fail(Status::kUnsupported, "format ", format.name,
          " takes scales found in the array, which its codebook is fitted with");
@@ -187,6 +197,7 @@ std::unique_ptr<QuantizedTensor> QuantizeStatic(const Context& context,
     // Codes of double quantized integers are those of the scales as stored.
     if (!CodesAreExact(format, config)) {
       tensor->scales().Read(0, usable.scales.size(), usable.scales.data());
+      tensor->offsets().Read(0, usable.offsets.size(), usable.offsets.data());
     }
     *clamped = CountClamped(context, config, array, *tensor, usable);
   }

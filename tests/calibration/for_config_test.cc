@@ -35,6 +35,11 @@ TEST(ForConfig, IsTheConfigsAndNothingElse) {
   }
   EXPECT_EQ(OptionsFor(Config::FromText("int8_symmetric")).GetText("scheme"),
             "symmetric");
+  // An offset takes the range of the values, as a zero point does.
+  EXPECT_EQ(OptionsFor(Config::FromText(
+                           "format=int4,granularity=tensor,scheme=offset"))
+                .GetText("scheme"),
+            "asymmetric");
 }
 
 TEST(ForConfig, RefusesRangesThatOnlyValuesHave) {

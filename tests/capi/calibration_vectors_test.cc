@@ -79,10 +79,11 @@ class CalibrationVectors : public VectorsTest {
     const json& zeros = expected.at("zero_points");
     std::vector<float> scales(channels);
     std::vector<int8_t> zero_points(channels);
-    ASSERT_EQ(bnq_calibrator_params(
-                  context_, calibrator, config, scales.data(),
-                  zeros.empty() ? nullptr : zero_points.data(), channels),
-              BNQ_OK)
+    ASSERT_EQ(
+        bnq_calibrator_params(context_, calibrator, config, scales.data(),
+                              zeros.empty() ? nullptr : zero_points.data(),
+                              nullptr, channels),
+        BNQ_OK)
         << bnq_last_error();
     EXPECT_EQ(BitsOf(scales), Bits(expected.at("scales")))
         << "with " << expected.at("config");

@@ -65,6 +65,10 @@ class OptimizationVectors : public VectorsTest {
     ASSERT_EQ(bnq_tensor_read_scales(tensor, scales.data(), scales.size()),
               BNQ_OK);
     EXPECT_EQ(BitsOf(scales), Bits(c.at("scales")));
+    std::vector<float> offsets(c.at("offsets").size());
+    ASSERT_EQ(bnq_tensor_read_offsets(tensor, offsets.data(), offsets.size()),
+              BNQ_OK);
+    EXPECT_EQ(BitsOf(offsets), Bits(c.at("offsets")));
     bnq_part zeros;
     ASSERT_EQ(bnq_tensor_part(tensor, BNQ_PART_ZERO_POINTS, &zeros), BNQ_OK);
     const auto* const begin = static_cast<const int8_t*>(zeros.data);

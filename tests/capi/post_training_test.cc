@@ -78,28 +78,29 @@ TEST_F(PostTraining, ParamsAreThoseOfTheRange) {
   int8_t zero = 1;
   bnq_config* const symmetric = Config("int8_symmetric");
   Expect(bnq_calibrator_params(context_, calibrator_, symmetric, &scale,
-                               nullptr, 1),
+                               nullptr, nullptr, 1),
          BNQ_ERROR_NO_DATA, "");
   ASSERT_EQ(bnq_options_set_text(bnq_calibrator_settings(calibrator_), "scheme",
                                  "asymmetric"),
             BNQ_OK);
   ASSERT_EQ(bnq_calibrator_observe(context_, calibrator_, &array), BNQ_OK);
   ASSERT_EQ(bnq_calibrator_params(context_, calibrator_, symmetric, &scale,
-                                  nullptr, 1),
+                                  nullptr, nullptr, 1),
             BNQ_OK)
       << bnq_last_error();
   EXPECT_EQ(scale, 2.0f / 127.0f);
   // formats.md 4.2's golden: range [-1, 2].
-  ASSERT_EQ(bnq_calibrator_params(context_, calibrator_,
-                                  Config("int8_asymmetric"), &scale, &zero, 1),
-            BNQ_OK);
+  ASSERT_EQ(
+      bnq_calibrator_params(context_, calibrator_, Config("int8_asymmetric"),
+                            &scale, &zero, nullptr, 1),
+      BNQ_OK);
   EXPECT_EQ(scale, 3.0f / 255.0f);
   EXPECT_EQ(zero, -43);
   Expect(bnq_calibrator_params(context_, calibrator_, symmetric, &scale,
-                               nullptr, 2),
+                               nullptr, nullptr, 2),
          BNQ_ERROR_INVALID_ARGUMENT, "count = 2, must be 1");
   Expect(bnq_calibrator_params(context_, calibrator_, Config("f16"), &scale,
-                               nullptr, 1),
+                               nullptr, nullptr, 1),
          BNQ_ERROR_UNSUPPORTED, "f16");
 }
 
@@ -111,6 +112,8 @@ TEST_F(PostTraining, StaticIsWhatDynamicFinds) {
   for (const char* text :
        {"int8_symmetric", "int8_asymmetric", "int8_per_channel",
         "int4,group_size=16", "int4,group_size=16,scheme=asymmetric",
+        "int4,group_size=16,scheme=offset",
+        "int4,group_size=16,scheme=offset,scale_dtype=bf16",
         "format=nf4,granularity=block,group_size=64", "ternary",
         "format=int8,granularity=channel,axis=1",
         "format=int8,granularity=tile,group_size=4,scheme=asymmetric",
@@ -130,11 +133,16 @@ TEST_F(PostTraining, StaticIsWhatDynamicFinds) {
     std::vector<float> scales(stored.count);
     ASSERT_EQ(bnq_tensor_read_scales(found, scales.data(), scales.size()),
               BNQ_OK);
+    bnq_part offset;
+    ASSERT_EQ(bnq_tensor_part(found, BNQ_PART_OFFSETS, &offset), BNQ_OK);
+    std::vector<float> offsets(offset.count);
+    ASSERT_EQ(bnq_tensor_read_offsets(found, offsets.data(), offsets.size()),
+              BNQ_OK);
     uint64_t clamped = 99;
-    ASSERT_EQ(bnq_tensor_quantize_static(context_, config, &array,
-                                         scales.data(), scales.size(),
-                                         static_cast<const int8_t*>(zero.data),
-                                         zero.count, &clamped, &given),
+    ASSERT_EQ(bnq_tensor_quantize_static(
+                  context_, config, &array, scales.data(), scales.size(),
+                  static_cast<const int8_t*>(zero.data), zero.count,
+                  offsets.data(), offsets.size(), &clamped, &given),
               BNQ_OK)
         << full << ": " << bnq_last_error();
     ASSERT_EQ(bnq_tensor_part(found, BNQ_PART_CODES, &codes_a), BNQ_OK);
@@ -162,9 +170,10 @@ TEST_F(PostTraining, ClampsAndCounts) {
   const float scale = 1.0f / 127.0f;
   uint64_t clamped = 0;
   bnq_tensor* tensor = nullptr;
-  ASSERT_EQ(bnq_tensor_quantize_static(context_, config, &array, &scale, 1,
-                                       nullptr, 0, &clamped, &tensor),
-            BNQ_OK)
+  ASSERT_EQ(
+      bnq_tensor_quantize_static(context_, config, &array, &scale, 1, nullptr,
+                                 0, nullptr, 0, &clamped, &tensor),
+      BNQ_OK)
       << bnq_last_error();
   EXPECT_EQ(clamped, 3u);
   const std::vector<float> y = Values(tensor, 7);
@@ -174,8 +183,9 @@ TEST_F(PostTraining, ClampsAndCounts) {
 
   const bnq_status bad = BNQ_ERROR_INVALID_ARGUMENT;
   const auto quantize = [&](float s) {
-    const bnq_status status = bnq_tensor_quantize_static(
-        context_, config, &array, &s, 1, nullptr, 0, nullptr, &tensor);
+    const bnq_status status =
+        bnq_tensor_quantize_static(context_, config, &array, &s, 1, nullptr, 0,
+                                   nullptr, 0, nullptr, &tensor);
     EXPECT_EQ(tensor, nullptr);
     return status;
   };
@@ -184,20 +194,28 @@ TEST_F(PostTraining, ClampsAndCounts) {
   Expect(quantize(1e-40f), bad, "scale 0 = 1e-40");
   Expect(quantize(3e38f), bad, "scale 0 = 3e+38");
   Expect(bnq_tensor_quantize_static(context_, config, &array, &scale, 2,
-                                    nullptr, 0, nullptr, &tensor),
+                                    nullptr, 0, nullptr, 0, nullptr, &tensor),
          bad, "scale_count = 2, must be 1");
   const std::vector<float> nan = {1, NAN};
   const std::vector<uint64_t> two = {2};
   const bnq_array with_nan = View(nan, two);
   Expect(bnq_tensor_quantize_static(context_, config, &with_nan, &scale, 1,
-                                    nullptr, 0, nullptr, &tensor),
+                                    nullptr, 0, nullptr, 0, nullptr, &tensor),
          BNQ_ERROR_NON_FINITE, "element 1");
   const int8_t zero = 9;
   Expect(
       bnq_tensor_quantize_static(
           context_, Config("format=int4,granularity=tensor,scheme=asymmetric"),
-          &array, &scale, 1, &zero, 1, nullptr, &tensor),
+          &array, &scale, 1, &zero, 1, nullptr, 0, nullptr, &tensor),
       bad, "zero point 0 = 9");
+  const auto from = [&](float offset, uint64_t count) {
+    return bnq_tensor_quantize_static(
+        context_, Config("format=int4,granularity=tensor,scheme=offset"),
+        &array, &scale, 1, nullptr, 0, &offset, count, nullptr, &tensor);
+  };
+  Expect(from(0.0f, 0), bad, "offset_count = 0, must be 1");
+  Expect(from(NAN, 1), bad, "offset 0 = nan");
+  Expect(from(1e38f, 1), bad, "offset 0 = 1e+38");
 }
 
 TEST_F(PostTraining, CalibratedChannels) {
@@ -385,10 +403,36 @@ TEST_F(PostTraining, ModelFile) {
   ASSERT_EQ(bnq_file_find(file, "layers.0.input_zero_point", &index), BNQ_OK);
   ASSERT_EQ(bnq_file_read(context_, file, index, &stored_zero, 1), BNQ_OK);
   ASSERT_EQ(bnq_calibrator_params(context_, bnq_calibration_at(set, 0),
-                                  Config("int8_asymmetric"), &scale, &zero, 1),
+                                  Config("int8_asymmetric"), &scale, &zero,
+                                  nullptr, 1),
             BNQ_OK);
   EXPECT_EQ(stored, scale);
   EXPECT_EQ(stored_zero, zero);
+  EXPECT_NE(bnq_file_find(file, "layers.0.input_offset", &index), BNQ_OK);
+  bnq_file_close(file);
+
+  // Under an offset this comes in place of the zero point.
+  bnq_config* const with_offset =
+      Config("format=int8,granularity=tensor,scheme=offset");
+  ASSERT_EQ(bnq_post_training_quantize_file(
+                context_, plan, set, with_offset, model, output.c_str(),
+                BNQ_WRITE_OVERWRITE, 0, nullptr, nullptr, &report),
+            BNQ_OK)
+      << bnq_last_error();
+  bnq_report_destroy(report);
+  ASSERT_EQ(bnq_file_open(context_, output.c_str(), 0, &file), BNQ_OK);
+  float offset = 0.0f;
+  ASSERT_EQ(bnq_file_find(file, "layers.0.input_offset", &index), BNQ_OK);
+  ASSERT_EQ(bnq_file_read(context_, file, index, &stored, 4), BNQ_OK);
+  EXPECT_NE(bnq_file_find(file, "layers.0.input_zero_point", &index), BNQ_OK);
+  Expect(bnq_calibrator_params(context_, bnq_calibration_at(set, 0),
+                               with_offset, &scale, &zero, nullptr, 1),
+         BNQ_ERROR_INVALID_ARGUMENT, "offsets");
+  ASSERT_EQ(bnq_calibrator_params(context_, bnq_calibration_at(set, 0),
+                                  with_offset, &scale, nullptr, &offset, 1),
+            BNQ_OK);
+  EXPECT_EQ(stored, offset);
+  EXPECT_LT(offset, 0.0f);
   bnq_file_close(file);
 
   // A name that the model has already leaves nothing behind.

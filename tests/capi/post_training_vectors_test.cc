@@ -71,12 +71,15 @@ class PostTrainingVectors : public VectorsTest {
     const uint64_t channels = c.at("scales").size();
     std::vector<float> scales(channels);
     std::vector<int8_t> zeros(c.at("zero_points").size());
+    std::vector<float> offsets(c.at("offsets").size());
     ASSERT_EQ(bnq_calibrator_params(context_, calibrator.get(), config.get(),
-                                    scales.data(), zeros.data(), channels),
+                                    scales.data(), zeros.data(), offsets.data(),
+                                    channels),
               BNQ_OK)
         << bnq_last_error();
     EXPECT_EQ(BitsOf(scales), Bits(c.at("scales")));
     EXPECT_EQ(zeros, c.at("zero_points").get<std::vector<int8_t>>());
+    EXPECT_EQ(BitsOf(offsets), Bits(c.at("offsets")));
 
     const InputArray array(c);
     const bnq_array view = array.view();
@@ -84,7 +87,8 @@ class PostTrainingVectors : public VectorsTest {
     uint64_t clamped = 0;
     ASSERT_EQ(bnq_tensor_quantize_static(context_, config.get(), &view,
                                          scales.data(), channels, zeros.data(),
-                                         zeros.size(), &clamped, &tensor),
+                                         zeros.size(), offsets.data(),
+                                         offsets.size(), &clamped, &tensor),
               BNQ_OK)
         << bnq_last_error();
     const Owned<bnq_tensor> given(tensor);

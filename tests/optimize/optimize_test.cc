@@ -58,6 +58,9 @@ const char* const kConfigs[] = {
     "nf4_double_quant",
     "fp4",
     "format=int4,granularity=block,group_size=64,scale_dtype=bf16",
+    "int4_offset_per_group_32",
+    "format=int3,scheme=offset,group_size=50,double_quant=on",
+    "format=int5,granularity=tile,group_size=8,scheme=asymmetric",
 };
 
 // Of what a tensor is, its error against the figures.
@@ -154,7 +157,8 @@ TEST(Optimize, GridAndHqqBeatAbsmaxOfInt4Groups) {
   for (const Kind kind : {Kind::kGaussian, Kind::kLaplace, Kind::kOutliers}) {
     const Matrix w = bnq_test::Weights(64, 512, kind, 17);
     for (const char* config :
-         {"int4_per_group_128", "int4_per_group_128_asymmetric"}) {
+         {"int4_per_group_128", "int4_per_group_128_asymmetric",
+          "format=int4,scheme=offset"}) {
       SCOPED_TRACE(std::string(config) +
                    std::to_string(static_cast<int>(kind)));
       // Values thirty times the others are too far to be clipped, so there
@@ -193,7 +197,7 @@ TEST(Optimize, GptqBeatsRoundingOfCorrelatedInputs) {
   const ArrayView inputs = x.View();
   for (const char* config :
        {"int4_per_group_32", "format=int4,granularity=channel", "nf4",
-        "ternary_per_group_128"}) {
+        "ternary_per_group_128", "int4_offset_per_group_32"}) {
     for (const char* act_order : {"off", "on"}) {
       SCOPED_TRACE(std::string(config) + act_order);
       OptimizeRequest request = Request(config, w, "gptq");
@@ -253,6 +257,8 @@ TEST(Optimize, SameBytesOnEveryTargetAndThread) {
       {"int8_asymmetric", "grid", "kl", "segment"},
       {"int4_per_group_32", "hqq", "mse", "segment"},
       {"int4_per_group_128_asymmetric", "gradient", "mse", "segment"},
+      {"format=int4,scheme=offset,granularity=tile,group_size=32", "grid",
+       "mse", "segment"},
       {"int4_per_group_32", "gradient layer", "mse", "segment"},
       {"int4_per_group_32", "gptq", "mse", "segment"},
       {"nf4", "awq", "mse", "segment"},

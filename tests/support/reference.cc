@@ -572,7 +572,8 @@ std::string BadlyStored(const Format& format, const Config& config,
   nearest.offset_codes.clear();
   const auto numbers = [&](const Searched& from) {
     const Reference r = ReferenceQuantize(format, config, shape, values, from);
-    Found params(r.scales.size(), config.scheme());
+    Found params(r.scales.size(), config.scheme(),
+                 format.code_range(config.variant()));
     const float tensor_scale =
         r.tensor_scale.empty() ? 1.0f : r.tensor_scale[0];
     const auto read = [&](const std::vector<uint32_t>& words, uint64_t count,

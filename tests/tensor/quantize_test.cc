@@ -79,7 +79,7 @@ TEST(DoubleQuant, IntegersAreCodedWithStoredScales) {
     }
     // Given parameters go the same way; a codebook is fitted with those found.
     if (format.Has(kCodebook)) continue;
-    ParamSet given(exact->part(Part::kScales).count, Scheme::kSymmetric);
+    ParamSet given(exact->part(Part::kScales).count, Scheme::kSymmetric, {});
     exact->scales().Read(0, given.scales.size(), given.scales.data());
     EXPECT_TRUE(SameTensor(
         *QuantizeStatic(context, stored->config(), array, given, nullptr),
@@ -127,7 +127,7 @@ TEST(Quantize, IntoMemoryThatIsGiven) {
   EXPECT_EQ(tensor->codes(), codes.data());
   EXPECT_EQ(std::memcmp(codes.data(), own->codes(), codes.size()), 0);
   // Static quantization keeps outliers apart, and does not count them.
-  ParamSet given(20, Scheme::kAsymmetric);
+  ParamSet given(20, Scheme::kAsymmetric, {});
   own->scales().Read(0, 20, given.scales.data());
   std::copy_n(own->zero_points(), 20, given.zero_points.begin());
   uint64_t clamped = 99;

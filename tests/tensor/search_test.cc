@@ -63,7 +63,8 @@ TEST(Search, IsNeverWorseThanAPlainGrid) {
           codebook = FitCodebook(quantizer);
           quantizer.SetCodebook(codebook.data());
         }
-        Found found(quantizer.layout().num_params, config.scheme());
+        Found found(quantizer.layout().num_params, config.scheme(),
+                    format.code_range(config.variant()));
         FindParams(&quantizer, found.span(), nullptr);
         EXPECT_EQ(WorseThanGrid(format, config, shape, x, found, codebook), "")
             << text;
@@ -108,7 +109,8 @@ TEST(Search, MindsTheImportanceOfColumns) {
           codebook = FitCodebook(quantizer);
           quantizer.SetCodebook(codebook.data());
         }
-        Found found(quantizer.layout().num_params, config.scheme());
+        Found found(quantizer.layout().num_params, config.scheme(),
+                    format.code_range(config.variant()));
         FindParams(&quantizer, found.span(), nullptr);
         errors[weighted] = WeightedError(format, config, shape, x, found,
                                          codebook, importance);

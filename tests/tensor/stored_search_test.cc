@@ -62,7 +62,8 @@ TEST(StoredSearch, TakesTheBetterOfTheCodesBesideTheNearest) {
         Config::FromText(std::string(text) + ",group_size=32,scale_rule=mse");
     const Context context;
     Quantizer quantizer(context, config, array);
-    ParamSet found(quantizer.layout().num_params, config.scheme());
+    ParamSet found(quantizer.layout().num_params, config.scheme(),
+                   quantizer.format().code_range(config.variant()));
     FindParams(&quantizer, found.span(), nullptr);
     QuantizeJob job{config, array};
     const auto searched = Quantize(context, job);

@@ -33,16 +33,17 @@ def channel(axis):
 def params(config, lows, highs):
     """What the format makes of ranges: the same as of arrays of their two ends."""
     o = definitions.Options(config)
-    scales, zero_points = [], []
+    scales, zero_points, offsets = [], [], []
     for lo, hi in zip(lows, highs):
-        ends = np.array([float(lo), float(hi)], F32)
-        scale, zero_point = (definitions.asymmetric_parameters(ends, o) if o.asymmetric
-                             else (definitions.symmetric_scale(ends, o), 0))
+        scale, zero_point, offset = definitions.parameters(
+            np.array([float(lo), float(hi)], F32), o)
         steps = definitions.greatest_multiple(zero_point, o)
         scales.append(float_bits(definitions.stored_scale(F32(scale), o.scale_dtype, steps)))
         zero_points.append(zero_point)
+        offsets.append(float_bits(definitions.stored_offset(offset, o.scale_dtype)))
     return {"config": config, "scales": scales,
-            "zero_points": zero_points if o.asymmetric else []}
+            "zero_points": zero_points if o.asymmetric else [],
+            **({"offsets": offsets} if o.offset else {})}
 
 
 def case(name, options, batches, configs=PARAMS[:4], source="the definition", hand=None):

@@ -251,15 +251,17 @@ def greatest_multiple(zero_point, o):
     return q if o.symmetric_range == "narrow" else q + 1
 
 
-def stored_scale(scale, dtype, steps):
+def stored_scale(scale, dtype, steps, signs=False):
     """What a type keeps of a scale: neither infinity nor, unless it is 0, 0. Powers of
-    two are the next one up.
+    two are the next one up, of signs the nearest one.
 
     Where `steps` of what it is rounded up to would overflow, the next lower number.
     """
     if dtype in ("f32", "e4m3") or scale == 0:
         return scale
     if dtype == "e8m0":
+        if signs:  # the nearest power: the next one up from here
+            scale = F32(scale) / F32(1.5)
         kept = power_of_two(exponent(scale) + (math.frexp(float(scale))[0] != 0.5))
         return kept if Fraction(float(kept)) * steps <= Fraction(float(FLT_MAX)) \
             else kept / F32(2)
@@ -302,6 +304,8 @@ def rounded(v, o, index):
     exact = np.where(near, np.rint(exact), exact)
     if o.rounding == "half_even":
         return np.rint(exact)
+    if o.rounding == "half_toward_zero":
+        return np.copysign(np.ceil(np.abs(exact) - 0.5), exact)
     if o.rounding == "half_away":
         return np.copysign(np.floor(np.abs(exact) + 0.5), exact)
     if o.rounding == "half_up":
@@ -338,7 +342,7 @@ def encoded(x, scale, zero_point, offset, o, index):
     if o.format in FLOATS:
         # Codes of 8 bits are signed bytes.
         v = scaled(x, scale) if scale else np.copysign(F32(0), x)
-        codes = FLOATS[o.format].encode(v, o.saturate == "on")
+        codes = FLOATS[o.format].encode(v, o.saturate == "on", o.rounding)
         return codes if o.format == "e2m1" else codes.astype(np.uint8).view(np.int8)
     with np.errstate(over="ignore"):
         from_offset = x - offset
@@ -470,8 +474,8 @@ def parameters(x, o):
 
 
 def quantize(config, shape, values, given=None):
-    """What an array is quantized to; with the scales and zero points of `given`, one
-    pair for each segment, where they are not to be found."""
+    """What an array is quantized to; with the scales, zero points and offsets of `given`,
+    three numbers for each segment, where they are not to be found."""
     o = Options(config)
     x = prepared(values, o)
     assert x.size == math.prod(shape)
@@ -484,10 +488,11 @@ def quantize(config, shape, values, given=None):
     count, segment = segments(shape, o)
     scales, zero_points, offsets = [], [], []
     for s in range(count):
-        scale, zero_point, offset = given[s] + (F32(0),) if given is not None else \
+        scale, zero_point, offset = given[s] if given is not None else \
             parameters(judged[segment == s], o)
         if not (o.format in FLOATS and o.scale_dtype == "e8m0" and given is None):
-            scale = stored_scale(F32(scale), o.scale_dtype, greatest_multiple(zero_point, o))
+            scale = stored_scale(F32(scale), o.scale_dtype, greatest_multiple(zero_point, o),
+                                 o.format == "binary" and given is None)
         scales.append(scale)
         zero_points.append(zero_point)
         offsets.append(stored_offset(offset, o.scale_dtype) if o.offset else offset)

@@ -18,6 +18,7 @@ from common import INT4, INT4_ASYMMETRIC, INT8, NF4, TENSOR, channel, group, lis
 from definitions import F32
 
 CASES = []
+INT4_OFFSET = {**INT4, "scheme": "offset"}
 
 #: What two numbers must differ by, at least, for their order not to be a matter of
 #: rounding: the library compares sums of float32.
@@ -44,17 +45,15 @@ class Segment:
         self.start = self.of(self.x)
 
     def of(self, values):
-        """The config's parameters for values."""
-        values = np.array(values, F32)
-        if self.o.asymmetric:
-            return definitions.asymmetric_parameters(values, self.o)
-        return definitions.symmetric_scale(values, self.o), 0
+        """The config's parameters for values: scale, zero point, offset."""
+        return definitions.parameters(np.array(values, F32), self.o)
 
     def codes(self, params):
         return codes_of(self.x, params, self.o)
 
     def values(self, params):
-        return definitions.code_values(self.codes(params), params[1], self.o) * params[0]
+        steps = definitions.code_values(self.codes(params), params[1], self.o)
+        return steps * params[0] + params[2]
 
     def error(self, params):
         d = self.x.astype(float) - self.values(params).astype(float)
@@ -64,7 +63,7 @@ class Segment:
 def codes_of(x, params, o):
     if o.format in tables.TABLES:
         return tables.encode(definitions.scaled(x, params[0]), o.format)
-    return definitions.integer_codes(x, params[0], params[1], o, np.arange(x.size))
+    return definitions.integer_codes(x - params[2], params[0], params[1], o, np.arange(x.size))
 
 
 def grid(segment, options):
@@ -73,6 +72,10 @@ def grid(segment, options):
     lo, hi = min(segment.x.min(), F32(0)), max(segment.x.max(), F32(0))
 
     def narrowed(low, high):
+        if o.offset:
+            least, most = float(segment.x.min()), float(segment.x.max())
+            middle, half = (least + most) / 2, (most - least) / 2
+            return segment.of([to_float(middle - half * low), to_float(middle + half * high)])
         return segment.of([to_float(float(lo) * low), to_float(float(hi) * high)])
 
     steps, least_ratio = int(options["steps"]), float(options["min_ratio"])
@@ -96,7 +99,7 @@ def grid(segment, options):
 
     h = least_ratio ** (1 / steps)
     for _ in range(int(options["refinements"])):
-        for _ in range(8 if o.asymmetric else 0):
+        for _ in range(8 if o.scheme != "symmetric" else 0):
             low, high = at
             if not (around(low * h, high) or around(low / h, high)
                     or around(low, high * h) or around(low, high / h)):
@@ -110,7 +113,7 @@ def grid(segment, options):
         for direction in (1, -1):
             moved = False
             for _ in range(int(options["zero_point_steps"])):
-                beside = (best[0], best[1] + direction)
+                beside = (best[0], best[1] + direction, best[2])
                 if not -q - 1 <= beside[1] <= q or not attempt(beside, *at):
                     break
                 moved = True
@@ -141,8 +144,13 @@ def hqq(segment, options):
             mean = float((codes - t / float(params[0])).mean())
             assert abs(abs(mean - math.floor(mean)) - 0.5) > 1e-6
             zero = int(np.clip(np.rint(mean), -q - 1, q))
-        c = codes - zero
-        following = (to_float(float((t * c).sum() / (c * c).sum())), zero)
+        if o.offset:
+            c = codes + q + 1
+            slope, offset = np.linalg.lstsq(np.stack([c, np.ones(c.size)], 1), t, None)[0]
+            following = (to_float(float(slope)), -q - 1, to_float(float(offset)))
+        else:
+            c = codes - zero
+            following = (to_float(float((t * c).sum() / (c * c).sum())), zero, F32(0))
         if following == params:
             break
         params = following
@@ -173,6 +181,8 @@ def gradient(segment, options):
     params = best = segment.start
     scale = Adam(params[0], rate * abs(float(params[0])))
     zero = Adam(params[1], rate * 10)
+    if o.offset:
+        zero = Adam(params[2], rate * 10 * float(params[0]))
     q = definitions.GREATEST.get(o.format)
     least = math.inf
     for i in range(iterations + 1):
@@ -180,22 +190,25 @@ def gradient(segment, options):
         total = float((error * error).sum())
         if less(total, least):
             least, best = total, params
-        v = definitions.scaled(x, params[0])
+        v = definitions.scaled(x - params[2], params[0])
         if q is None:
             within = np.abs(v) <= 1
         else:
-            low = -q if not o.asymmetric and o.symmetric_range == "narrow" else -q - 1
+            low = -q if o.scheme == "symmetric" and o.symmetric_range == "narrow" else -q - 1
             within = (np.rint(v) + params[1] >= low) & (np.rint(v) + params[1] <= q)
         units = definitions.code_values(segment.codes(params), params[1], o).astype(float)
         by_scale = np.where(within, error / float(params[0]), units)
-        by_zero = np.where(within, 0.0, -float(params[0]))
+        by_zero = np.where(within, 0.0, 1.0 if o.offset else -float(params[0]))
         left = 1 - i / iterations
         scale.step(float((error * by_scale).sum()), left)
         zero.step(float((error * by_zero).sum()), left)
         if o.asymmetric:
             assert abs(abs(zero.value - math.floor(zero.value)) - 0.5) > 1e-6
-        params = (to_float(scale.value),
-                  int(np.clip(np.rint(zero.value), -q - 1, q)) if o.asymmetric else 0)
+        if o.offset:
+            params = (to_float(scale.value), -q - 1, to_float(zero.value))
+        else:
+            params = (to_float(scale.value),
+                      int(np.clip(np.rint(zero.value), -q - 1, q)) if o.asymmetric else 0, F32(0))
     return best
 
 
@@ -231,10 +244,10 @@ def gptq(weights, o, inputs, options, start):
                 for j in range(k, min(k + size, columns)):
                     params[r][j] = found
             column = order[k]
-            scale, zero = params[r][column]
+            scale, zero, _ = params[r][column]
             steps = w[r, k] / float(scale)
             assert abs(abs(steps - math.floor(steps)) - 0.5) > 1e-5, "next to a boundary"
-            code = codes_of(np.array([w[r, k]], F32), (scale, zero), o)[0]
+            code = codes_of(np.array([w[r, k]], F32), params[r][column], o)[0]
             codes[r, column] = code
             value = float(F32(code - zero) * scale)
             w[r, k + 1:] -= (w[r, k] - value) / u[k, k] * u[k, k + 1:]
@@ -267,7 +280,8 @@ def by_layer(method, config, shape, x, activations, options):
             before, after, errors.sum() / rows, least / rows)
     count, index = definitions.segments(shape, o)
     index = index.reshape(shape)
-    start = [[(definitions.from_bits(plain["scales"][s]), 0) for s in row] for row in index]
+    start = [[(definitions.from_bits(plain["scales"][s]), 0, F32(0)) for s in row]
+             for row in index]
     codes, params = gptq(weights.astype(float), o, inputs, options, start)
     values = np.array([[float(F32(codes[r, k] - params[r][k][1]) * params[r][k][0])
                         for k in range(columns)] for r in range(rows)])
@@ -317,7 +331,7 @@ def case(name, config, method, options, shape, x, activations=None):
         "activations": None if activations is None else
         {"shape": list(activations[0]), "input": listed(activations[1])},
         "codes": made["codes"], "scales": made["scales"], "zero_points": made["zero_points"],
-        "input_scales": scales, "figures": figures})
+        "offsets": made.get("offsets", []), "input_scales": scales, "figures": figures})
 
 
 METHODS = {"grid": grid, "hqq": hqq, "gradient": gradient}
@@ -336,10 +350,12 @@ def cases():
          rough(64, 31))
     for name, config in (("int4", {**INT4, **channel(0)}),
                          ("int4_asymmetric", {**INT4_ASYMMETRIC, **group(16)}),
+                         ("int4_offset", {**INT4_OFFSET, **group(16)}),
                          ("nf4", {**NF4, **group(32)})):
         case(f"grid_{name}", config, "grid", wide, (2, 32), two_rows)
     for name, config in (("int4", {**INT4, **channel(0)}),
-                         ("int4_asymmetric", {**INT4_ASYMMETRIC, **TENSOR})):
+                         ("int4_asymmetric", {**INT4_ASYMMETRIC, **TENSOR}),
+                         ("int4_offset", {**INT4_OFFSET, **group(16)})):
         case(f"hqq_{name}", config, "hqq", {"iterations": "6"}, (2, 32), two_rows)
         case(f"gradient_{name}", config, "gradient", {"iterations": "12"}, (2, 32), two_rows)
     # Inputs that go together, so that one column can make up for another.

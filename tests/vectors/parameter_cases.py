@@ -66,6 +66,7 @@ TIES_FROM_OFFSET = {
     "floor": [1, 2, 3, 4, 5, 6, 4, 3, 4, 3],
     "ceil": [2, 3, 4, 5, 6, 7, 5, 4, 5, 4],
     "toward_zero": [1, 2, 3, 4, 5, 6, 4, 3, 4, 3],
+    "half_toward_zero": [1, 2, 3, 4, 5, 6, 4, 4, 5, 3],
 }
 
 
@@ -132,6 +133,10 @@ def powers_of_two_by_hand():
     case("ternary_e8m0_by_hand", {**TERNARY, **TENSOR, **E8M0_SCALES}, [4], [1.5, -1, 2, -0.5],
          "by hand: the mean 1.25 becomes 2; halves round to even",
          {"scale_bytes": "80", "codes": [1, 0, 1, 0]})
+    case("binary_e8m0_by_hand", {**BINARY, **group(2), **E8M0_SCALES}, [8],
+         [1, -2, 1, 2.0078125, -4, 4, 0, 0],
+         "by hand: the power of two nearest to the mean, of two the lower; 2^-127 for 0",
+         {"scale_bytes": "7f808100", "codes": [1, -1, 1, 1, -1, 1, 1, 1]})
     case("nf4_e8m0_by_hand", {**NF4, **group(2), **E8M0_SCALES}, [4], [1, -1, 3, -4],
          "by hand: 3 of 4 is 0.75 beside the table's 0.7230 and 1",
          {"scale_bytes": "7f81", "codes": [15, 0, 14, 0]})
@@ -139,13 +144,14 @@ def powers_of_two_by_hand():
 
 def powers_of_two():
     formats = {name: config for name, config in {**SCALED, **SCHEMES, "e5m2": E5M2}.items()
-               if config.get("scheme") != "offset" and config != BINARY}
+               if config.get("scheme") != "offset"}
     for name, config in formats.items():
         config = {**config, **E8M0_SCALES}
         case(f"{name}_e8m0_scales", {**config, **group(8)}, [2, 21], noise(42, 230))
         case(f"{name}_e8m0_zero_group", {**config, **group(2)}, [4], [0, 0, 1, -1],
-             "the definition; a scale of 0 is stored as the least power, the values stay 0")
-        if name == "ternary":
+             "the definition; a scale of 0 is stored as the least power, the values stay 0"
+             if name != "binary" else "the definition; of zeros the least power is left")
+        if name in ("ternary", "binary"):
             continue
         case(f"{name}_e8m0_rough", {**config, **group(16)}, [2, 25], rough(50, 231))
         case(f"{name}_e8m0_max_float", {**config, **TENSOR}, [4],

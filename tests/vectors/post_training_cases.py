@@ -24,7 +24,7 @@ def calibrator_options(config, method):
     o = definitions.Options(config)
     assert o.granularity in ("tensor", "channel")
     return {"method": method, "granularity": o.granularity, "axis": o.axis,
-            "scheme": o.scheme, "bits": BITS[o.format]}
+            "scheme": "asymmetric" if o.offset else o.scheme, "bits": BITS[o.format]}
 
 
 def ranges(options, batches):
@@ -41,19 +41,19 @@ def ranges(options, batches):
     return [lo for lo, _, _ in found], [hi for _, hi, _ in found]
 
 
-def clamped(values, shape, o, scales, zero_points):
+def clamped(values, shape, o, given):
     """How many values a code beyond the last one would be nearer to."""
     x, count = definitions.prepared(values, o), 0
     _, segment = definitions.segments(shape, o)
     for i, v in enumerate(x):
-        scale, zero_point = scales[segment[i]], zero_points[segment[i]]
+        scale, zero_point, offset = given[segment[i]]
         # The reciprocal is float32, too, and so is the product.
-        v = float(definitions.scaled(v, scale))
+        v = float(definitions.scaled(v - offset, scale))
         if o.format in tables.TABLES:
             count += abs(v) > 1 + 2.0**-22
             continue
         q = 1 if o.format == "ternary" else definitions.GREATEST[o.format]
-        least = -q - 1 if o.asymmetric or o.symmetric_range != "narrow" else -q
+        least = -q - 1 if o.scheme != "symmetric" or o.symmetric_range != "narrow" else -q
         code = round(v)  # halves to even
         count += not least - zero_point <= code <= q - zero_point
     return count
@@ -66,16 +66,21 @@ def case(name, config, method, batches, shape, values, source="the definition", 
     lows, highs = ranges(options, batches)
     found = calibration_cases.params(config, lows, highs)
     scales = [F32(definitions.from_bits(bits)) for bits in found["scales"]]
-    zero_points = found["zero_points"] or [0] * len(scales)
-    result = definitions.quantize(config, shape, values, list(zip(scales, zero_points)))
+    # Under an offset codes count from the least.
+    zero_points = found["zero_points"] or \
+        [-definitions.GREATEST[o.format] - 1 if o.offset else 0] * len(scales)
+    offsets = [F32(definitions.from_bits(bits)) for bits in found.get("offsets", [])]
+    given = list(zip(scales, zero_points, offsets or [F32(0)] * len(scales)))
+    result = definitions.quantize(config, shape, values, given)
     assert result["scales"] == found["scales"]
     entry = {
         "name": name, "source": source, "config": config, "method": method,
         "batches": [{"shape": list(s), "input": listed(v)} for s, v in batches],
         "calibrator": options, "scales": found["scales"], "zero_points": found["zero_points"],
+        "offsets": found.get("offsets", []),
         "shape": list(shape), "input": listed(values), "codes": result["codes"],
         "dequantized": result["dequantized"],
-        "clamped": clamped(values, shape, o, scales, zero_points),
+        "clamped": clamped(values, shape, o, given),
     }
     for key, expected in (hand or {}).items():
         assert entry[key] == expected, (name, key, entry[key], expected)
@@ -85,6 +90,7 @@ def case(name, config, method, batches, shape, values, source="the definition", 
 
 TENSOR = {"granularity": "tensor"}
 ASYMMETRIC = {"scheme": "asymmetric"}
+OFFSET = {"scheme": "offset"}
 
 
 def add():
@@ -107,6 +113,16 @@ def add():
     for method in ("moving_average", "adaptive"):
         case(f"{method}_int8", {"format": "int8", **TENSOR, **ASYMMETRIC}, method,
              flat([-1, 1], [-3, 2], [0, 0.5]), [6], [-4, -1, 0, 0.25, 1, 2])
+    for name in ("int8", "int4"):
+        case(f"minmax_{name}_offset", {"format": name, **TENSOR, **OFFSET}, "minmax",
+             flat([3, 4.5], [7.5, 5]), [6], [2, 3, 3.75, 7.5, 9, -1])
+    case("mse_int4_offset", {"format": "int4", **TENSOR, **OFFSET, "scale_dtype": "f16"}, "mse",
+         flat(*([abs(v) for v in values] for _, values in batches)), [26], probe)
+    case("channels_int4_offset", {"format": "int4", **channel(0), **OFFSET}, "minmax",
+         [([3, 20], noise(60, 290))], [3, 20], [2 * v for v in noise(60, 291)])
+    case("by_hand_offset", {"format": "int4", **TENSOR, **OFFSET}, "minmax", flat([-3, 12]),
+         [5], [-3, 12, 0, 13, -4],
+         hand={"codes": [-8, 7, -5, 7, -8], "offsets": ["C0400000"], "clamped": 2})
     # 5 lies a range beyond the last code.
     case("by_hand", {"format": "int8", **TENSOR}, "minmax", flat([0.5, -1, 2.5]),
          [4], [2.5, -2.5, 0, 5], hand={"codes": [127, -127, 0, 127], "clamped": 1})

@@ -10,6 +10,7 @@ from definitions import F32, FLT_MAX, FLT_MIN, FLT_TRUE_MIN
 from small_floats import FLOATS
 
 OFF = {"saturate": "off"}
+DOWN = {"rounding": "half_toward_zero"}
 
 
 def percentile(percent):
@@ -33,6 +34,11 @@ def tables_by_hand():
          "by hand: ties to even",
          {"codes": [7] + [s | c for s in (0, 8) for c in (
              0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 4, 4, 4, 4, 5, 5, 6, 6, 6, 6, 7)]})
+    codes = [0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6, 7]
+    case("e2m1_ties_toward_zero", {**E2M1, **TENSOR, **DOWN}, [44],
+         [6] + middles + [-v for v in middles] + [-0.0],
+         "by hand: ties to the number nearer 0, and never -0",
+         {"codes": [7] + codes + [c | 8 * (c > 0) for c in codes] + [0]})
     case("e4m3_by_hand", {**E4M3, **TENSOR}, [13],
          [448, 1, -1, 2.0**-6, 0.875 * 2.0**-6, 2.0**-9, -(2.0**-9), 2.0**-10, 1.5 * 2.0**-9,
           0, -0.0, 240, 17],
@@ -59,6 +65,11 @@ def tables_by_hand():
              "by hand: halfway between two codes is the even one",
              {"codes": [signed_byte(c) for c in [type.greatest] + [
                  (i + i % 2) | 0x80 * (i % 2) for i in range(len(between))]]})
+        case(f"{name}_ties_toward_zero", {**config, **TENSOR, **DOWN}, [1 + len(between)],
+             [type.numbers[type.greatest]] + [v * (-1)**i for i, v in enumerate(between)],
+             "by hand: halfway between two codes is the lower one",
+             {"codes": [signed_byte(c) for c in [type.greatest] + [
+                 i | 0x80 * (i % 2) for i in range(len(between))]]})
 
 
 def saturation():
@@ -67,6 +78,8 @@ def saturation():
     e4m3 = {**E4M3, **TENSOR, **percentile(25)}
     case("e4m3_saturates", e4m3, [8], x, "by hand: what is beyond 448 is 448",
          {"packed": "7e387e7e7e7efefe", "scales": [1.0]})
+    case("e4m3_ties_toward_zero_do_not_saturate", {**e4m3, **OFF, **DOWN}, [8], x,
+         "by hand: beyond 464 is NaN", {"packed": "7e387e7f7f7ffeff", "scales": [1.0]})
     case("e4m3_does_not_saturate", {**e4m3, **OFF}, [8], x,
          "by hand: beyond the tie 464, which is rounded to 448, is NaN",
          {"packed": "7e387e7f7f7ffeff", "scales": [1.0]})
@@ -74,6 +87,8 @@ def saturation():
     e5m2 = {**E5M2, **TENSOR, **percentile(37.5)}
     case("e5m2_saturates", e5m2, [8], x, "by hand: what is beyond 57344 is 57344",
          {"packed": "7b3c7b7b7bfb7b40", "scales": [1.0]})
+    case("e5m2_ties_toward_zero_do_not_saturate", {**e5m2, **OFF, **DOWN}, [8], x,
+         "by hand: the tie 61440 is 57344", {"packed": "7b3c7b7b7cfb7c40", "scales": [1.0]})
     case("e5m2_does_not_saturate", {**e5m2, **OFF}, [8], x,
          "by hand: from the tie 61440 on, which is rounded to even, is infinity",
          {"packed": "7b3c7c7b7cfc7c40", "scales": [1.0]})

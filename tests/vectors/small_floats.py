@@ -27,16 +27,20 @@ class SmallFloat:
         # The exponent of the greatest number: OCP's emax.
         self.greatest_exponent = math.frexp(self.numbers[greatest])[1] - 1
 
-    def encode(self, v, saturate=True):
-        """The codes of float32 values: the nearest number's, of two the even code."""
+    def encode(self, v, saturate=True, rounding="half_even"):
+        """The codes of float32 values: the nearest number's, of two the even code, or
+        the lower number's, and then never -0."""
         a = np.abs(v.astype(np.float64))
         ascending = self.numbers[:self.greatest + 2]
         middles = (ascending[1:] + ascending[:-1]) / 2
         codes = np.searchsorted(middles, a, side="left")
         tie = (codes < middles.size) & (a == middles[np.minimum(codes, middles.size - 1)])
-        codes = codes + (tie & (codes % 2 == 1))
+        assert rounding in ("half_even", "half_toward_zero")
+        down = rounding == "half_toward_zero"
+        codes = codes + (tie & (codes % 2 == 1) & (not down))
         most = self.greatest + (not saturate and self.beyond != "none")
-        return np.minimum(codes, most) | np.where(np.signbit(v), self.sign, 0)
+        codes = np.minimum(codes, most)
+        return codes | np.where(np.signbit(v) & ~((codes == 0) & down), self.sign, 0)
 
     def decode(self, codes):
         codes = np.asarray(codes)

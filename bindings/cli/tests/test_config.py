@@ -150,6 +150,7 @@ def test_wrong_usage(model, tmp_path, options, messages):
         ("floor", [-1, 0, 1, 2]),
         ("ceil", [0, 1, 2, 3]),
         ("toward_zero", [0, 0, 1, 2]),
+        ("half_toward_zero", [0, 0, 1, 2]),
     ],
 )
 def test_rounding(tmp_path, rounding, expected):

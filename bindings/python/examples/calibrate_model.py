@@ -64,8 +64,8 @@ def main():
         arguments.model, arguments.output, calibration, arguments.config,
         activation_config="int8_asymmetric", overwrite=True, context=context)
     print(f"{arguments.output}: {report.bytes_before} -> {report.bytes_after} bytes")
-    for name, (scales, zero_points, _) in calibration.params("int8_asymmetric").items():
-        print(f"{name}: scale {scales[0]:.6g}, zero point {zero_points[0]}")
+    for name, params in calibration.params("int8_asymmetric").items():
+        print(f"{name}: scale {params.scales[0]:.6g}, zero point {params.zero_points[0]}")
 
 
 if __name__ == "__main__":

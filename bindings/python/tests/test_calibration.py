@@ -89,7 +89,7 @@ def test_params_quantize_as_the_range_says(method):
     params = calibrator.params(format="int8")
     assert params.scales == pytest.approx(calibrator.range().hi / 127, rel=1e-6)
     assert params.zero_points.size == 0 and params.config.format == "int8"
-    scales, zero_points, config = calibrator.params("int8_asymmetric")
+    scales, zero_points, config, _ = calibrator.params("int8_asymmetric")
     assert len(zero_points) == 6 and zero_points.dtype == np.int8
     assert config == bq.Config.preset("int8_asymmetric")
     with pytest.raises(bq.UnsupportedError, match="f16"):

@@ -323,8 +323,9 @@ def check_calibrator(calibrator, case):
         with pytest.raises(bq.UnsupportedError, match="histogram"):
             calibrator.histogram()
     for expected in case["params"]:
-        scales, zero_points, config = calibrator.params(
+        scales, zero_points, config, offsets = calibrator.params(
             bq.Config.from_dict(expected["config"]))
+        assert offsets.size == 0
         assert scales.view(np.uint32).tolist() == bits(expected["scales"]).tolist()
         assert zero_points.tolist() == expected["zero_points"]
         assert config == bq.Config.from_dict(expected["config"])
@@ -390,6 +391,7 @@ def test_post_training(case, context):
     for found in (params, calibrator.params(config)):
         assert found.scales.view(np.uint32).tolist() == bits(case["scales"]).tolist()
         assert found.zero_points.tolist() == case["zero_points"]
+        assert found.offsets.view(np.uint32).tolist() == bits(case["offsets"]).tolist()
     array = floats(case["input"]).reshape(case["shape"])
     for found in (bq.quantize_static(array, *params, context=context),
                   bq.quantize_calibrated(array, calibrator, config)):

@@ -560,10 +560,10 @@ enum {
  * offset, codes from 0 to 2^bits - 1, over the range of the values alone: the
  * least is the offset, stored as the scales are (BNQ_PART_OFFSETS): MLX's affine
  * mode, ggml's Q4_1. Offsets are made for integer formats of 2 to 8 bits, not
- * with BNQ_SCALE_DTYPE_E8M0 or _E4M3 or outliers, and not from given parameters or
- * by an optimizer; what is beyond a quarter of the greatest float32 counts as that;
- * int8 codes read as int8 (bnq_tensor_unpack) are 128 less than those stored, and
- * so by 2^(bits - 1) for the others. */
+ * with BNQ_SCALE_DTYPE_E8M0 or _E4M3 or outliers; what is beyond a quarter of
+ * the greatest float32 counts as that; int8 codes read as int8
+ * (bnq_tensor_unpack) are 128 less than those stored, and so by 2^(bits - 1) for
+ * the others. */
 enum {
   BNQ_SCHEME_SYMMETRIC = 0,
   BNQ_SCHEME_ASYMMETRIC = 1,
@@ -577,7 +577,7 @@ enum {
   BNQ_NON_FINITE_ZERO = 1,
   BNQ_NON_FINITE_KEEP = 2
 };
-/* How x / scale becomes an integer. -0.5, 0.5, 1.5, 2.5 become: */
+/* How x / scale becomes a code of integer formats. -0.5, 0.5, 1.5, 2.5 become: */
 enum {
   BNQ_ROUNDING_HALF_EVEN = 0,   /* 0, 0, 2, 2 */
   BNQ_ROUNDING_HALF_AWAY = 1,   /* -1, 1, 2, 3 */
@@ -588,7 +588,11 @@ enum {
   /* Up with the probability of the fraction: floor(v) + (u < v - floor(v)),
    * where u is 24 bits of Philox4x32-10 (Salmon et al., SC 2011), keyed by
    * BNQ_OPT_SEED and counted by the element's index, so the same everywhere. */
-  BNQ_ROUNDING_STOCHASTIC = 6
+  BNQ_ROUNDING_STOCHASTIC = 6,
+  /* 0, 0, 1, 2. Also of e2m1, e4m3 and e5m2 (which else are rounded half_even):
+   * to the nearest number, of two equally near the one nearer 0, and what is
+   * rounded to 0 is 0, never -0: with the preset mxfp4 what ggml makes. */
+  BNQ_ROUNDING_HALF_TOWARD_ZERO = 7
 };
 /* What a scale is made from, for the elements that share it. */
 enum {
@@ -628,8 +632,9 @@ enum {
   /* A power of two, 2^(byte - 127) (OCP MX 1.0). Of e2m1, e4m3 and e5m2 by the
    * rule of its section 6.3: that of the greatest value's exponent less the
    * format's greatest exponent (2, 8, 15), which may clip; of others the least
-   * power of two that clips nothing. 0 is stored as 2^-127. Not for binary, nor
-   * with BNQ_SYMMETRIC_RANGE_EXTREME. */
+   * power of two that clips nothing, of binary the nearest one (of two the
+   * lower). 0 is stored as 2^-127, which binary, without a code for 0, makes of
+   * zeros. Not with BNQ_SYMMETRIC_RANGE_EXTREME. */
   BNQ_SCALE_DTYPE_E8M0 = 3,
   /* OCP FP8, times a float32 for the whole tensor (BNQ_PART_TENSOR_SCALE): the
    * greatest scale / 448. Of a scale that is not 0 never 0. */
@@ -1563,10 +1568,11 @@ enum {
 
 enum {
   /* Narrower ranges (and other zero points) of a segment, or of all, one after
-   * another; any format with scales. */
+   * another, those of BNQ_SCHEME_OFFSET about their middle; any format with
+   * scales. */
   BNQ_OPTIMIZE_GRID = 0,
-  /* Learned step size (arXiv:1902.08153): scales and zero points follow the
-   * gradient of the squared error of the values or, with activations, of the
+  /* Learned step size (arXiv:1902.08153): scales and zero points or offsets
+   * follow the gradient of the squared error of the values or, with activations, of the
    * layer's outputs. */
   BNQ_OPTIMIZE_GRADIENT = 1,
   /* HQQ's half-quadratic refinement; integer formats. */
@@ -1681,17 +1687,18 @@ BNQ_API bnq_status bnq_post_training_config(int32_t role,
 BNQ_API bnq_status bnq_calibrator_create_for(const bnq_config* config,
                                              bnq_calibrator** out_calibrator);
 
-/* The scale and zero point of each of the calibrator's channels for quantizing
- * values of its range as config says: format, scheme, symmetric range and scale
- * dtype count; the rule that scales are made by is the calibrator's method.
- * scales[count], and zero_points[count] where config is asymmetric (else it may
- * be NULL), where count is the number of channels (INVALID_ARGUMENT otherwise).
+/* The scale, and zero point or offset, of each of the calibrator's channels for
+ * quantizing values of its range as config says: format, scheme, symmetric range
+ * and scale dtype count; the rule that scales are made by is the calibrator's
+ * method. scales[count], zero_points[count] where config's scheme is asymmetric
+ * and offsets[count] where it is offset (else they may be NULL), where count is
+ * the number of channels (INVALID_ARGUMENT otherwise).
  * NO_DATA; UNSUPPORTED for a format without scales. Since 0.1. */
 BNQ_API bnq_status bnq_calibrator_params(bnq_context* context,
                                          const bnq_calibrator* calibrator,
                                          const bnq_config* config,
                                          float* scales, int8_t* zero_points,
-                                         uint64_t count);
+                                         float* offsets, uint64_t count);
 
 /* Quantizes source with parameters that are given instead of found (static
  * quantization): scale_count scales, one for each segment that config's
@@ -1700,15 +1707,18 @@ BNQ_API bnq_status bnq_calibrator_params(bnq_context* context,
  * where subnormal numbers count as 0 it would mean something else), small
  * enough that the greatest code is finite, and not negative unless config's
  * symmetric range is extreme; rounded to config's scale dtype first; as many
- * zero points where config is asymmetric, else none. What lies outside what the
- * codes reach is clamped; *out_clamped (may be NULL) receives the number of
+ * zero points where config's scheme is asymmetric, else none; as many offsets
+ * where it is offset, else none, of at most a quarter of the greatest float32,
+ * beside which half of that is left for codes, rounded as scales are. What lies
+ * outside what the codes reach is clamped; *out_clamped (may be NULL) receives the number of
  * values that a code beyond the last one would be nearer to. INVALID_ARGUMENT
  * names the index; otherwise as
  * bnq_tensor_quantize. Since 0.1. */
 BNQ_API bnq_status bnq_tensor_quantize_static(
     bnq_context* context, const bnq_config* config, const bnq_array* source,
     const float* scales, uint64_t scale_count, const int8_t* zero_points,
-    uint64_t zero_point_count, uint64_t* out_clamped, bnq_tensor** out_tensor);
+    uint64_t zero_point_count, const float* offsets, uint64_t offset_count,
+    uint64_t* out_clamped, bnq_tensor** out_tensor);
 /* The same with the parameters that the calibrator gives: config's granularity
  * must be tensor, or channel on the calibrator's axis (INVALID_ARGUMENT).
  * Since 0.1. */
@@ -1798,7 +1808,8 @@ bnq_calibration_deserialize(bnq_context* context, const void* data,
  * parameters of its activations: for each name N of the calibration, made as
  * activation_config says (NULL: as bnq_post_training_config), a float32 array
  * "N.input_scale", and an I8 array "N.input_zero_point" where that is
- * asymmetric, of one element or one for each channel. INVALID_ARGUMENT where
+ * asymmetric, or a float32 array "N.input_offset" where its scheme is offset, of
+ * one element or one for each channel. INVALID_ARGUMENT where
  * the model has an array of such a name; NO_DATA for a name without data. Since
  * 0.1.
  */

@@ -12,16 +12,21 @@ namespace BitNetQuant;
 /// <param name="High">The greatest value.</param>
 public readonly record struct ValueRange(float Low, float High);
 
-/// <summary>Parameters of static quantization: value = (code - zero point) * scale.</summary>
+/// <summary>Parameters of static quantization: value = (code - zero point) * scale, or code * scale + offset.</summary>
 /// <param name="scales">As <see cref="Scales"/>.</param>
 /// <param name="zeroPoints">As <see cref="ZeroPoints"/>.</param>
-public sealed class QuantizationParameters(ImmutableArray<float> scales, ImmutableArray<sbyte> zeroPoints)
+/// <param name="offsets">As <see cref="Offsets"/>.</param>
+public sealed class QuantizationParameters(
+    ImmutableArray<float> scales, ImmutableArray<sbyte> zeroPoints, ImmutableArray<float> offsets = default)
 {
     /// <summary>One for each of what has its own: the tensor, a channel, a group, ...</summary>
     public ImmutableArray<float> Scales { get; } = scales;
 
     /// <summary>As many where the scheme is asymmetric, else none.</summary>
     public ImmutableArray<sbyte> ZeroPoints { get; } = zeroPoints;
+
+    /// <summary>As many where the scheme is <see cref="Scheme.Offset"/>, else none.</summary>
+    public ImmutableArray<float> Offsets { get; } = offsets.IsDefault ? [] : offsets;
 }
 
 /// <summary>How values are distributed: bin i counts those from <see cref="First"/> + i * <see cref="Width"/> to below

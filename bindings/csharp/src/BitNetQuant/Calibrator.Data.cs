@@ -151,7 +151,7 @@ public sealed unsafe partial class Calibrator
         return new Histogram(first, width, counts);
     }
 
-    /// <summary>The scale and zero point of each channel for quantizing values of its range.</summary>
+    /// <summary>The scale, and zero point or offset, of each channel for quantizing values of its range.</summary>
     /// <param name="config">Of which format, scheme, symmetric range and type of scales count; the rule that scales
     /// are made by is this calibrator's method.</param>
     /// <param name="context">Where to run; null for one thread.</param>
@@ -163,14 +163,17 @@ public sealed unsafe partial class Calibrator
         int count = ResultCount;
         var scales = new float[count];
         var zeroPoints = new sbyte[config.Scheme == Scheme.Asymmetric ? count : 0];
+        var offsets = new float[config.Scheme == Scheme.Offset ? count : 0];
         fixed (float* scale = scales)
         fixed (sbyte* zeroPoint = zeroPoints)
+        fixed (float* offset = offsets)
         {
             Native.Check(NativeMethods.bnq_calibrator_params(
-                ContextHandle.Of(context), Handle, config.Handle, scale, zeroPoint, (ulong)count));
+                ContextHandle.Of(context), Handle, config.Handle, scale, zeroPoint, offset, (ulong)count));
         }
 
-        return new QuantizationParameters(ImmutableArray.Create(scales), ImmutableArray.Create(zeroPoints));
+        return new QuantizationParameters(
+            ImmutableArray.Create(scales), ImmutableArray.Create(zeroPoints), ImmutableArray.Create(offsets));
     }
 
     /// <summary>Forgets the data, not the options.</summary>

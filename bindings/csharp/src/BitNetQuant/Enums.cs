@@ -198,6 +198,10 @@ public enum Rounding
     /// <summary>Up with the probability of the fraction, from <see cref="Config.Seed"/> and the element's index
     /// alone, so the same everywhere.</summary>
     Stochastic = NativeMethods.BNQ_ROUNDING_STOCHASTIC,
+
+    /// <summary>To nearest, ties toward zero: 0, 0, 1, 2. Also of e2m1, e4m3 and e5m2, where nothing then becomes -0:
+    /// ggml's MXFP4.</summary>
+    HalfTowardZero = NativeMethods.BNQ_ROUNDING_HALF_TOWARD_ZERO,
 }
 
 /// <summary>What a scale is made from, for the elements that share it.</summary>

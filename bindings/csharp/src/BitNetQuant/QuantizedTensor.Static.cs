@@ -11,7 +11,7 @@ public sealed unsafe partial class QuantizedTensor
     /// <param name="shape">Up to 8 dimensions, each 0 or more; empty for a single element.</param>
     /// <param name="parameters">One scale for each segment that the config's granularity makes of the array, finite
     /// and not negative unless the config's range is <see cref="SymmetricRange.Extreme"/>; and as many zero points
-    /// where it is asymmetric.</param>
+    /// where it is asymmetric, or offsets where its scheme is <see cref="Scheme.Offset"/>.</param>
     /// <param name="config">What to quantize into; without outliers.</param>
     /// <param name="clamped">How many values lie outside what the codes reach; they get the nearest code.</param>
     /// <param name="context">Where to run; null for one thread.</param>
@@ -28,7 +28,7 @@ public sealed unsafe partial class QuantizedTensor
     /// <inheritdoc cref="QuantizeStatic(ReadOnlySpan{float}, ReadOnlySpan{long}, QuantizationParameters, Config, out long, Context?)"/>
     /// <param name="source">The array.</param>
     /// <param name="parameters">One scale for each segment that the config's granularity makes of the array, and as
-    /// many zero points where it is asymmetric.</param>
+    /// many zero points where it is asymmetric, or offsets where its scheme is <see cref="Scheme.Offset"/>.</param>
     /// <param name="config">What to quantize into; without outliers.</param>
     /// <param name="clamped">How many values lie outside what the codes reach; they get the nearest code.</param>
     /// <param name="context">Where to run; null for one thread.</param>
@@ -113,12 +113,14 @@ public sealed unsafe partial class QuantizedTensor
         {
             ReadOnlySpan<float> scales = parameters.Scales.AsSpan();
             ReadOnlySpan<sbyte> zeroPoints = parameters.ZeroPoints.AsSpan();
+            ReadOnlySpan<float> offsets = parameters.Offsets.AsSpan();
             fixed (float* scale = scales)
             fixed (sbyte* zeroPoint = zeroPoints)
+            fixed (float* offset = offsets)
             {
                 return NativeMethods.bnq_tensor_quantize_static(
                     ContextHandle.Of(context), config.Handle, array, scale, (ulong)scales.Length,
-                    zeroPoint, (ulong)zeroPoints.Length, out clamped, out tensor);
+                    zeroPoint, (ulong)zeroPoints.Length, offset, (ulong)offsets.Length, out clamped, out tensor);
             }
         };
     }

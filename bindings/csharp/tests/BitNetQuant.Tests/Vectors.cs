@@ -67,11 +67,13 @@ internal static class Vectors
     internal static sbyte[] ZeroPoints(JsonElement test) =>
         test.GetProperty("zero_points").EnumerateArray().Select(element => element.GetSByte()).ToArray();
 
-    /// <summary>The scales and zero points of the vector, to the last bit.</summary>
+    /// <summary>The scales, zero points and offsets of the vector, to the last bit.</summary>
     internal static void RequireParameters(JsonElement test, QuantizationParameters actual)
     {
         Assert.Equal(Bits(FloatBits(test.GetProperty("scales"))), Bits(actual.Scales.ToArray()));
         Assert.Equal(ZeroPoints(test), actual.ZeroPoints);
+        float[] offsets = test.TryGetProperty("offsets", out JsonElement element) ? FloatBits(element) : [];
+        Assert.Equal(Bits(offsets), Bits(actual.Offsets.ToArray()));
     }
 
     private static Dictionary<string, string> Options(JsonElement options) => options.EnumerateObject()

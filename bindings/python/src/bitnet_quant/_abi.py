@@ -380,9 +380,10 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     # Post-training quantization
     "bnq_post_training_config": (status, [i32, POINTER(_config)]),
     "bnq_calibrator_create_for": (status, [_config, POINTER(_calibrator)]),
-    "bnq_calibrator_params": (status, [_context, _calibrator, _config, _f32p, _i8p, u64]),
+    "bnq_calibrator_params": (status, [_context, _calibrator, _config, _f32p, _i8p, _f32p,
+                                       u64]),
     "bnq_tensor_quantize_static": (status, [_context, _config, _array, _f32p, u64, _i8p, u64,
-                                            _u64p, POINTER(_tensor)]),
+                                            _f32p, u64, _u64p, POINTER(_tensor)]),
     "bnq_tensor_quantize_calibrated": (status, [_context, _config, _calibrator, _array, _u64p,
                                                 POINTER(_tensor)]),
     "bnq_quantize_tensor_auto": (status, [_context, _config, i32, _array, POINTER(_tensor)]),

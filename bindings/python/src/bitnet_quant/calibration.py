@@ -64,6 +64,8 @@ class QuantizationParams(NamedTuple):
     zero_points: np.ndarray[Any, Any]
     #: What they were made for.
     config: Config
+    #: float32, as many; empty unless the scheme is "offset".
+    offsets: np.ndarray[Any, Any] = np.empty(0, np.float32)
 
 
 class Statistics(Values):
@@ -109,7 +111,8 @@ class Calibrator(Optioned):
         calibrator = Calibrator(method="mse", scheme="asymmetric")
         for batch in batches:
             calibrator.observe(batch)
-        scales, zero_points, config = calibrator.params("int8_asymmetric")
+        params = calibrator.params("int8_asymmetric")
+        params.scales, params.zero_points
 
     Options are keywords, as for a Config; `calibration_options()` lists them with
     bounds and defaults. Memory is that of the bins of each channel, whatever goes by.
@@ -228,16 +231,18 @@ class Calibrator(Optioned):
     def params(self, config: Optional[ConfigLike] = None, *,
                context: Optional[contexts.Context] = None, **options: OptionValue
                ) -> QuantizationParams:
-        """The scale and zero point of each channel, for quantizing values of its range
+        """The scale, and zero point or offset, of each channel, for quantizing values of its range
         into `config` (default: "int8_symmetric"), whose options `options` change.
         UnsupportedError for a format without scales; NoDataError as `range`."""
         config = as_activations(config, options)
         scales = np.empty(self.channels, np.float32)
         zero_points = np.empty(scales.size if config.scheme == "asymmetric" else 0, np.int8)
+        offsets = np.empty(scales.size if config.scheme == "offset" else 0, np.float32)
         library().bnq_calibrator_params(
             contexts.handle(context), self._handle, config._handle,
-            pointer(scales, ctypes.c_float), pointer(zero_points, ctypes.c_int8), scales.size)
-        return QuantizationParams(scales, zero_points, config)
+            pointer(scales, ctypes.c_float), pointer(zero_points, ctypes.c_int8),
+            pointer(offsets, ctypes.c_float), scales.size)
+        return QuantizationParams(scales, zero_points, config, offsets)
 
     def statistics(self, channel: Optional[int] = None) -> Statistics:
         """The statistics of a channel; without one, of all together. NoDataError."""

@@ -31,8 +31,9 @@ class StaticQuantization(NamedTuple):
 
 
 def quantize_static(source: np.ndarray[Any, Any], scales: Any, zero_points: Any = (),
-                    config: Optional[ConfigLike] = None, *, dtype: Optional[DTypeLike] = None,
-                    copy: bool = False, context: Optional[contexts.Context] = None,
+                    config: Optional[ConfigLike] = None, offsets: Any = (), *,
+                    dtype: Optional[DTypeLike] = None, copy: bool = False,
+                    context: Optional[contexts.Context] = None,
                     **options: OptionValue) -> StaticQuantization:
     """Quantizes an array with parameters that are given instead of found:
     quantize_static(values, *calibrator.params()).
@@ -42,16 +43,19 @@ def quantize_static(source: np.ndarray[Any, Any], scales: Any, zero_points: Any 
         the array; rounded to float32, and then to the option scale_dtype.
     zero_points: as many integers, -128 to 127, for asymmetric schemes, else none.
     config, options: what to quantize into, as in `quantize`; "int8_symmetric" by default.
+    offsets: as many real numbers for the scheme "offset", else none.
 
-    InvalidArgumentError names the first scale or zero point that cannot be.
+    InvalidArgumentError names the first scale, zero point or offset that cannot be.
     """
     config = as_activations(config, options)
     array = ArrayArgument(source, "source", dtype=dtype, copy=copy)
-    factors = np.array(scales, np.float32, order="C", ndmin=1).ravel()
-    offsets = _int8(zero_points)
+    factors, added = (np.array(numbers, np.float32, order="C", ndmin=1).ravel()
+                      for numbers in (scales, offsets))
+    zeros = _int8(zero_points)
     return _clamping(library().bnq_tensor_quantize_static, contexts.handle(context),
                      config._handle, array, pointer(factors, ctypes.c_float), factors.size,
-                     pointer(offsets, ctypes.c_int8), offsets.size)
+                     pointer(zeros, ctypes.c_int8), zeros.size,
+                     pointer(added, ctypes.c_float), added.size)
 
 
 def quantize_calibrated(source: np.ndarray[Any, Any], calibrator: Calibrator,

@@ -130,13 +130,14 @@ extern "C" {
     /// the config is symmetric.
     pub fn bnq_calibrator_params(
         context: *mut bnq_context, calibrator: *const bnq_calibrator, config: *const bnq_config,
-        scales: *mut f32, zero_points: *mut i8, count: u64,
+        scales: *mut f32, zero_points: *mut i8, offsets: *mut f32, count: u64,
     ) -> bnq_status;
     /// Quantizes with parameters that are given; `out_clamped` may be NULL.
     pub fn bnq_tensor_quantize_static(
         context: *mut bnq_context, config: *const bnq_config, source: *const bnq_array,
         scales: *const f32, scale_count: u64, zero_points: *const i8, zero_point_count: u64,
-        out_clamped: *mut u64, out_tensor: *mut *mut bnq_tensor,
+        offsets: *const f32, offset_count: u64, out_clamped: *mut u64,
+        out_tensor: *mut *mut bnq_tensor,
     ) -> bnq_status;
     /// Quantizes with the parameters of a calibrator; `out_clamped` may be NULL.
     pub fn bnq_tensor_quantize_calibrated(

@@ -261,6 +261,8 @@ pub const BNQ_ROUNDING_CEIL: i32 = 4;
 pub const BNQ_ROUNDING_TOWARD_ZERO: i32 = 5;
 /// Up with the probability of the fraction, by [`BNQ_OPT_SEED`].
 pub const BNQ_ROUNDING_STOCHASTIC: i32 = 6;
+/// To nearest, ties toward zero; also of small floats.
+pub const BNQ_ROUNDING_HALF_TOWARD_ZERO: i32 = 7;
 /// Absmean for ternary, absmax for others.
 pub const BNQ_SCALE_RULE_DEFAULT: i32 = 0;
 /// From the greatest |x|; asymmetric: minimum and maximum.

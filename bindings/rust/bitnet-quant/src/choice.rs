@@ -168,6 +168,9 @@ choices! {
         /// Up with the probability of the fraction, decided by the seed and the
         /// element's index alone, so the same everywhere.
         Stochastic = BNQ_ROUNDING_STOCHASTIC,
+        /// To nearest, ties toward zero: -0.5, 0.5, 1.5 become 0, 0, 1. Also of e2m1, e4m3
+        /// and e5m2, where nothing then becomes -0: ggml's MXFP4.
+        HalfTowardZero = BNQ_ROUNDING_HALF_TOWARD_ZERO,
     }
     /// What a scale is made from, for the elements that share it.
     ScaleRule: ConfigOption::SCALE_RULE {

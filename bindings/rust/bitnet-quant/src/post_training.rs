@@ -22,8 +22,8 @@ impl QuantizedTensor {
     /// Quantizes with parameters that are given instead of found: `scales`, one for each
     /// segment that the granularity of `config` makes of the array, finite and not negative
     /// (unless its symmetric range is extreme), rounded to its scale type first; as many
-    /// `zero_points` where it is asymmetric, else none. What lies outside what the codes
-    /// reach is clamped.
+    /// `zero_points` where it is asymmetric, else none; as many `offsets` where its scheme is
+    /// offset, else none. What lies outside what the codes reach is clamped.
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::Error::InvalidArgument) names the index of a parameter
@@ -35,15 +35,15 @@ impl QuantizedTensor {
     /// let config: Config = "int8_symmetric,granularity=tensor".parse()?;
     /// let array = ArrayView::new(&[0.5f32, -1.0, 200.0], &[3])?;
     /// let context = Context::new();
-    /// let tensor = QuantizedTensor::quantize_static(&context, &config, &array, &[0.5], &[])?;
+    /// let tensor = QuantizedTensor::quantize_static(&context, &config, &array, &[0.5], &[], &[])?;
     /// assert_eq!(tensor.unpack(&context)?, [1, -2, 127]);
     /// # Ok::<(), bitnet_quant::Error>(())
     /// ```
     pub fn quantize_static(
         context: &Context, config: &Config, array: &ArrayView<'_>, scales: &[f32],
-        zero_points: &[i8],
+        zero_points: &[i8], offsets: &[f32],
     ) -> Result<QuantizedTensor> {
-        let call = given(context, config, array, scales, zero_points);
+        let call = given(context, config, array, scales, zero_points, offsets);
         tensor(|out| call(ptr::null_mut(), out))
     }
 
@@ -51,10 +51,10 @@ impl QuantizedTensor {
     /// rest.
     pub fn quantize_static_counting(
         context: &Context, config: &Config, array: &ArrayView<'_>, scales: &[f32],
-        zero_points: &[i8],
+        zero_points: &[i8], offsets: &[f32],
     ) -> Result<(QuantizedTensor, u64)> {
         let mut clamped = 0;
-        let call = given(context, config, array, scales, zero_points);
+        let call = given(context, config, array, scales, zero_points, offsets);
         let tensor = tensor(|out| call(&mut clamped, out))?;
         Ok((tensor, clamped))
     }
@@ -97,7 +97,7 @@ fn tensor(
 /// the handle.
 fn given<'a>(
     context: &'a Context, config: &'a Config, array: &'a ArrayView<'_>, scales: &'a [f32],
-    zero_points: &'a [i8],
+    zero_points: &'a [i8], offsets: &'a [f32],
 ) -> impl FnOnce(*mut u64, *mut *mut sys::bnq_tensor) -> sys::bnq_status + 'a {
     let source = array.raw();
     // SAFETY: live handles and array, slices of those lengths, and those places.
@@ -110,6 +110,8 @@ fn given<'a>(
             scales.len() as u64,
             ffi::pointer(zero_points),
             zero_points.len() as u64,
+            ffi::pointer(offsets),
+            offsets.len() as u64,
             clamped,
             out,
         )
@@ -196,10 +198,10 @@ pub struct PostTrainingQuantization {
 ///     CalibrationMethod::Mse,
 ///     &dataset,
 /// )?;
-/// let QuantParams { scales, zero_points } = &layer.activations;
+/// let QuantParams { scales, zero_points, offsets } = &layer.activations;
 /// let input = ArrayView::new(&inputs[..64], &[1, 64])?;
 /// let codes = QuantizedTensor::quantize_static(
-///     &context, &activation_config, &input, scales, zero_points)?;
+///     &context, &activation_config, &input, scales, zero_points, offsets)?;
 /// assert!(codes.compare(&context, &input)?.sqnr_db > 40.0);
 /// # Ok::<(), Error>(())
 /// ```

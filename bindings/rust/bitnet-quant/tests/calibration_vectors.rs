@@ -222,6 +222,7 @@ fn quantize() {
             let QuantParams {
                 scales,
                 zero_points,
+                offsets,
             } = calibrator.params(&context, &config).expect(name);
             for (input, shape) in case.batches.iter().filter(|(input, _)| !input.is_empty()) {
                 let array = ArrayView::new(input, shape).unwrap();
@@ -238,6 +239,7 @@ fn quantize() {
                     &array,
                     &scales,
                     &zero_points,
+                    &offsets,
                 )
                 .expect(name);
                 assert_eq!(found.codes(), given.codes(), "{}: {}", name, config);

@@ -227,6 +227,7 @@ fn values_have_names() {
             "ceil",
             "toward_zero",
             "stochastic",
+            "half_toward_zero",
         ],
     );
     choice(

@@ -157,6 +157,7 @@ fn a_trained_network_in_int8() {
         let read = QuantParams {
             scales: scale.read(&context).unwrap(),
             zero_points: zero_point.read(&context).unwrap(),
+            offsets: Vec::new(),
         };
         let calibrator = calibration.get(&name).unwrap();
         assert_eq!(read, calibrator.params(&context, &activations).unwrap());
@@ -178,9 +179,15 @@ fn a_trained_network_in_int8() {
     let accuracy = Digits::new(&context, &restored).accuracy(|i, x| {
         let (scales, zero_points) = (&params[i].scales, &params[i].zero_points);
         let array = view(&x, images);
-        let tensor =
-            QuantizedTensor::quantize_static(&context, &activations, &array, scales, zero_points)
-                .unwrap();
+        let tensor = QuantizedTensor::quantize_static(
+            &context,
+            &activations,
+            &array,
+            scales,
+            zero_points,
+            &[],
+        )
+        .unwrap();
         tensor.dequantize(&context).unwrap()
     });
     assert!(accuracy > baseline - 0.01, "{} from {}", accuracy, baseline);
@@ -296,6 +303,7 @@ fn parameters_that_are_given() {
             &array,
             scales,
             zero_points,
+            &[],
         )
     };
     let (tensor, clamped) = quantize("format=int4,granularity=channel", &[1.0, 2.0], &[]).unwrap();

@@ -69,6 +69,12 @@ fn check(case: &Value, context: &Context) {
             name
         );
         assert_eq!(params.zero_points, zero_points, "{}", name);
+        assert_eq!(
+            bits(&params.offsets),
+            float_bits(&case["offsets"]),
+            "{}",
+            name
+        );
     }
 
     let (input, shape) = (floats(&case["input"]), shape(&case["shape"]));
@@ -80,6 +86,7 @@ fn check(case: &Value, context: &Context) {
         &array,
         &params.scales,
         &params.zero_points,
+        &params.offsets,
     );
     let calibrated =
         QuantizedTensor::quantize_calibrated_counting(context, &config, &calibrator, &array);

@@ -56,6 +56,7 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_ROUNDING_CEIL = 4;
     internal const int BNQ_ROUNDING_TOWARD_ZERO = 5;
     internal const int BNQ_ROUNDING_STOCHASTIC = 6;
+    internal const int BNQ_ROUNDING_HALF_TOWARD_ZERO = 7;
     internal const int BNQ_SCALE_RULE_DEFAULT = 0;
     internal const int BNQ_SCALE_RULE_ABSMAX = 1;
     internal const int BNQ_SCALE_RULE_ABSMEAN = 2;

@@ -22,12 +22,13 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName)]
     internal static partial int bnq_calibrator_params(
         ContextHandle context, CalibratorHandle calibrator, ConfigHandle config, float* scales, sbyte* zeroPoints,
-        ulong count);
+        float* offsets, ulong count);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_tensor_quantize_static(
         ContextHandle context, ConfigHandle config, BnqArray* source, float* scales, ulong scaleCount,
-        sbyte* zeroPoints, ulong zeroPointCount, out ulong clamped, out TensorHandle tensor);
+        sbyte* zeroPoints, ulong zeroPointCount, float* offsets, ulong offsetCount, out ulong clamped,
+        out TensorHandle tensor);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_tensor_quantize_calibrated(

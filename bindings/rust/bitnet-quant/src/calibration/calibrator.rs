@@ -36,6 +36,8 @@ pub struct QuantParams {
     pub scales: Vec<f32>,
     /// As many zero points where asymmetric, else none.
     pub zero_points: Vec<i8>,
+    /// As many offsets where the scheme is offset, else none.
+    pub offsets: Vec<f32>,
 }
 
 /// Watches batches of values go by, and finds the range in which to quantize such values.
@@ -258,8 +260,8 @@ impl Calibrator {
         Ok(ends.map(|(lo, hi)| ValueRange { lo, hi }).collect())
     }
 
-    /// The scale and zero point of each channel for quantizing values of its range as
-    /// `config` says: its format, scheme, symmetric range and scale type count. The
+    /// The scale, and zero point or offset, of each channel for quantizing values of its
+    /// range as `config` says: its format, scheme, symmetric range and scale type count. The
     /// calibrator's method stands in place of the scale rule.
     ///
     /// # Errors
@@ -268,12 +270,12 @@ impl Calibrator {
     pub fn params(&self, context: &Context, config: &Config) -> Result<QuantParams> {
         let channels = self.channels();
         let mut scales = vec![0.0; channels];
-        let mut zero_points = match config.scheme()? {
-            Scheme::Symmetric => Vec::new(),
-            _ => vec![0; channels],
-        };
+        let scheme = config.scheme()?;
+        let count = |wanted| if scheme == wanted { channels } else { 0 };
+        let mut zero_points = vec![0; count(Scheme::Asymmetric)];
+        let mut offsets = vec![0.0; count(Scheme::Offset)];
         // SAFETY: live handles, and buffers of one value for each channel, or NULL where
-        // there are no zero points.
+        // there are none.
         check(unsafe {
             sys::bnq_calibrator_params(
                 context.raw(),
@@ -281,12 +283,14 @@ impl Calibrator {
                 config.raw(),
                 scales.as_mut_ptr(),
                 ffi::pointer_mut(&mut zero_points),
+                ffi::pointer_mut(&mut offsets),
                 channels as u64,
             )
         })?;
         Ok(QuantParams {
             scales,
             zero_points,
+            offsets,
         })
     }
 
