@@ -65,7 +65,8 @@ struct FloatCodes {
             name,
             description,
             /*min_group=*/1,
-            kScaled,
+            kScaled | kSmallFloat |
+                (kType.has_non_finite ? kNonFiniteCodes : 0u),
             packing,
             /*bias=*/0,
             /*first_invalid=*/0,

@@ -1,7 +1,7 @@
 // What can be optimised, and what a method needs for it.
 #include "core/base/error.h"
 #include "core/optimize/methods.h"
-#include "core/scheme/rules.h"
+#include "core/scheme/support.h"
 
 namespace bnq {
 

@@ -101,7 +101,8 @@ constexpr OptionInfo kOptions[kNumOptions] = {
            "What a scale is made from"),
     Real(Option::kPercentile, "percentile", 0, 100, 99.9,
          "Percent of the absolute values that the scale rule percentile does "
-         "not cut off"),
+         "not cut off")
+        .Percent(),
     Choice(Option::kSymmetricRange, "symmetric_range", kSymmetricRanges,
            SymmetricRange::kNarrow, "Codes of symmetric int8 and int4")
         .OfTensor(),

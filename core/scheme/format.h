@@ -145,6 +145,9 @@ enum Trait : uint32_t {
   // Values are a codebook that is fitted to the tensor, a part of it: rules of
   // the format alone have no table.
   kCodebook = 128,
+  // Some codes stand for NaN or infinity: the option saturate may be off.
+  kNonFiniteCodes = 256,
+  kSmallFloat = 512,  // codes are small floats: the rounding half_toward_zero
 };
 
 template <Params (*kParamsOf)(Range range, const Variant& variant)>

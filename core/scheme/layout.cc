@@ -5,6 +5,7 @@
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/scheme/rules.h"
+#include "core/scheme/support.h"
 
 namespace bnq {
 namespace {

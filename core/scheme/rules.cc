@@ -1,22 +1,14 @@
-// What formats have in common: which options go with which, and what options
-// make of a range.
+// What formats have in common: what options make of a range.
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
 
-#include "core/base/error.h"
 #include "core/base/half.h"
 #include "core/scheme/format.h"
 #include "core/scheme/rules.h"
 
 namespace bnq {
 namespace {
-
-void Unsupported(const Format& format, const char* option,
-                 const std::string& why) {
-  Fail(Status::kUnsupported, option, " is not supported by format ",
-       format.name, ": ", why);
-}
 
 // The least e with a <= 2^e, of a > 0.
 int ExponentUp(float a) {
@@ -59,108 +51,6 @@ float Bounded(const Format& format, CodeRange codes, int32_t zero_point,
 }
 
 }  // namespace
-
-void CheckSupported(const Format& format, const Config& config) {
-  const Variant v = config.variant();
-  const bool asymmetric = v.scheme != Scheme::kSymmetric;
-  if (v.scheme == Scheme::kAsymmetric && !format.Has(kAsymmetric)) {
-    Unsupported(format, "scheme = asymmetric", "it must be symmetric");
-  }
-  if (v.rounding != Rounding::kHalfEven && !format.Has(kInteger) &&
-      !(v.rounding == Rounding::kHalfTowardZero &&
-        format.small_float != nullptr)) {
-    Unsupported(format, "rounding",
-                format.small_float != nullptr
-                    ? "it must be half_even or half_toward_zero"
-                    : "only integer formats round otherwise "
-                      "than to the nearest value (half_even)");
-  }
-  if (v.scale_rule != ScaleRule::kDefault && !format.Has(kScaled)) {
-    Unsupported(format, "scale_rule", "it has no scales");
-  }
-  if (format.Has(kCodebook) && (v.scale_rule == ScaleRule::kPercentile ||
-                                v.scale_dtype == ScaleDType::kE8M0)) {
-    Unsupported(format,
-                v.scale_rule == ScaleRule::kPercentile
-                    ? "scale_rule = percentile"
-                    : "scale_dtype = e8m0",
-                "scales are those of the greatest value with its sign, so they "
-                "may be negative");
-  }
-  if (v.scale_rule == ScaleRule::kAbsMean &&
-      (asymmetric || !(format.Has(kInteger) || format.Has(kSigns)))) {
-    Unsupported(format, "scale_rule = absmean",
-                "it takes an integer format, or binary, and scheme = "
-                "symmetric");
-  }
-  if (v.symmetric_range != SymmetricRange::kNarrow) {
-    if (!format.Has(kFullRanges)) {
-      Unsupported(format, "symmetric_range", "it must be narrow");
-    }
-    if (asymmetric) {
-      Unsupported(format, "symmetric_range",
-                  "with another scheme than symmetric it must be narrow");
-    }
-  }
-  if (v.symmetric_range == SymmetricRange::kExtreme &&
-      (v.scale_rule == ScaleRule::kAbsMean ||
-       v.scale_rule == ScaleRule::kPercentile)) {
-    Unsupported(format, "symmetric_range = extreme",
-                "it takes the scale_rule default, absmax or mse");
-  }
-  if (v.scale_dtype != ScaleDType::kF32 && !format.Has(kScaled)) {
-    Unsupported(format, "scale_dtype", "it has no scales");
-  }
-  if (v.scale_dtype == ScaleDType::kE8M0) {
-    if (v.symmetric_range == SymmetricRange::kExtreme) {
-      Unsupported(format, "scale_dtype = e8m0",
-                  "with symmetric_range = extreme scales may be negative");
-    }
-  }
-  if (v.scheme == Scheme::kOffset) {
-    if (!format.Has(kAsymmetric)) {
-      Unsupported(format, "scheme = offset", "it must be symmetric");
-    }
-    if (v.scale_dtype == ScaleDType::kE8M0 ||
-        v.scale_dtype == ScaleDType::kE4M3) {
-      Unsupported(format, "scheme = offset",
-                  "offsets are stored as scales are, so it takes scale_dtype = "
-                  "f32, f16 or bf16, or double_quant");
-    }
-    if (config.outlier_threshold() != 0.0f) {
-      Unsupported(format, "scheme = offset",
-                  "with an outlier_threshold it must be symmetric or "
-                  "asymmetric");
-    }
-  }
-  if (!v.saturate &&
-      (format.small_float == nullptr || !format.small_float->has_non_finite)) {
-    Unsupported(format, "saturate = off", "it takes the format e4m3 or e5m2");
-  }
-  if (config.double_quant()) {
-    if (!format.Has(kScaled)) {
-      Unsupported(format, "double_quant", "it has no scales");
-    }
-    if (v.scale_dtype != ScaleDType::kF32) {
-      Unsupported(format, "double_quant", "it takes scale_dtype = f32");
-    }
-  }
-  if (config.packing() == PackingChoice::kBase3 && !format.Has(kBase3Codes)) {
-    Unsupported(format, "packing = base3", "it takes the format ternary");
-  }
-  if (config.outlier_threshold() != 0.0f) {
-    if (!format.Has(kInteger)) {
-      Unsupported(format, "outlier_threshold", "it takes an integer format");
-    }
-    if (config.granularity() != Granularity::kToken) {
-      Unsupported(format, "outlier_threshold", "it takes granularity = token");
-    }
-  }
-  if (config.non_finite() == NonFinite::kKeep && !format.Has(kKeepsNonFinite)) {
-    Unsupported(format, "non_finite = keep",
-                "its codes stand for finite values only");
-  }
-}
 
 Packing PackingOf(const Format& format, const Config& config) {
   return config.packing() == PackingChoice::kBase3 ? Packing::kBase3

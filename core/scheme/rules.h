@@ -1,5 +1,4 @@
-// What formats have in common: which option goes with which, and what an option
-// makes of a range.
+// What formats have in common: what an option makes of a range.
 #ifndef BNQ_CORE_SCHEME_RULES_H_
 #define BNQ_CORE_SCHEME_RULES_H_
 
@@ -10,8 +9,6 @@
 namespace bnq {
 
 RoundingSteps StepsOf(Rounding rounding);
-// UNSUPPORTED, naming the option, where the format cannot do what config says.
-void CheckSupported(const Format& format, const Config& config);
 Packing PackingOf(const Format& format, const Config& config);
 // Added to a code before packing, so that stored codes start at 0.
 int32_t BiasOf(const Format& format, const CodeRule& rule);

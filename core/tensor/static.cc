@@ -11,6 +11,7 @@
 #include "core/kernels/reduce.h"
 #include "core/parallel/runner.h"
 #include "core/scheme/rules.h"
+#include "core/scheme/support.h"
 #include "core/tensor/chunks.h"
 #include "core/tensor/quantize.h"
 #include "core/tensor/search.h"

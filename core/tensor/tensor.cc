@@ -51,10 +51,24 @@ QuantizedTensor::QuantizedTensor(const Context& context, const Config& config,
   }
 }
 
+namespace {
+
+double BitsPerWeight(const Parts& parts, const Shape& shape) {
+  const uint64_t n = shape.elements();
+  if (n == 0) return 0.0;
+  return 8.0 * static_cast<double>(parts.bytes()) / static_cast<double>(n);
+}
+
+}  // namespace
+
+double BitsPerWeight(const Config& config) {
+  const uint64_t dims[] = {4096, 4096};
+  const Shape shape = Shape::Make(2, dims);
+  return BitsPerWeight(PartSizes(config, shape), shape);
+}
+
 double QuantizedTensor::bits_per_weight() const {
-  const uint64_t n = shape_.elements();
-  return n == 0 ? 0.0
-                : 8.0 * static_cast<double>(bytes()) / static_cast<double>(n);
+  return BitsPerWeight(parts_, shape_);
 }
 
 StoredScales QuantizedTensor::scales() const {

@@ -100,6 +100,8 @@ std::unique_ptr<QuantizedTensor> TensorOfParts(const Context& context,
 
 // The format of a config; INVALID_ARGUMENT for none.
 const Format& FormatOf(const Config& config);
+// Of a large matrix, 4096 x 4096, without outliers.
+double BitsPerWeight(const Config& config);
 
 // Codes one by one, in row-major order, and back. Counts are elements.
 // UNSUPPORTED for codes that are not of 8 bits or fewer.

@@ -30,6 +30,8 @@ ELSEWHERE = [
     ("conformance/calibration_test.cc", "Statistics", "calibration/stats", "likewise"),
     ("support/targets.h", "ForceTarget", "base/targets", "every test of all targets uses it"),
     ("capi/vectors_test.cc", "config", "scheme/config", "vectors/config.json"),
+    ("capi/registry_test.cc", "bnq_format_supports", "scheme/support",
+     "what quantizing says is what the query says"),
     ("capi/options_test.cc", "calibrator", "base/options", "options of every kind in one sweep"),
     ("capi/options_test.cc", "calibrator", "calibration/options", "likewise"),
     ("capi/options_test.cc", "optimizer", "optimize/options", "likewise"),

@@ -8,7 +8,7 @@
 
 #include "core/model/convert.h"
 #include "core/scheme/registry.h"
-#include "core/scheme/rules.h"
+#include "core/scheme/support.h"
 #include "core/tensor/quantize.h"
 #include "tests/io/bnq_raw.h"
 #include "tests/model/model_test_util.h"

@@ -7,7 +7,7 @@
 #include "core/base/error.h"
 #include "core/scheme/config.h"
 #include "core/scheme/registry.h"
-#include "core/scheme/rules.h"
+#include "core/scheme/support.h"
 
 namespace bnq {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/scheme/registry.h"
+#include "core/scheme/support.h"
 #include "tests/support/reference.h"
 
 namespace bnq {

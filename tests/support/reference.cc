@@ -12,6 +12,7 @@
 #include "core/scheme/code_table.h"
 #include "core/scheme/rules.h"
 #include "core/scheme/scales.h"
+#include "core/scheme/support.h"
 
 namespace bnq_test {
 namespace {
@@ -378,6 +379,7 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
   const Variant variant = config.variant();
   const RuleWith with(format, variant, searched.codebook);
   const bnq::CodeRule& rule = with.rule;
+  const bool stochastic = variant.rounding == bnq::Rounding::kStochastic;
   const bool asymmetric = config.scheme() == Scheme::kAsymmetric;
   const bool with_offset = config.scheme() == Scheme::kOffset;
   const uint64_t features = shape.rank == 0 ? 1 : shape.dims[shape.rank - 1];
@@ -459,10 +461,11 @@ Reference ReferenceQuantize(const Format& format, const Config& config,
     if (format.Has(bnq::kScaled)) out.coding_scales.push_back(coding.scale);
     if (with_offset) out.coding_offsets.push_back(coding.offset);
     for (uint64_t i : segments[s].elements) {
+      const uint32_t random =
+          stochastic ? ReferenceRandom(config.seed(), i) : 0;
       out.codes[i] = left_out[i % features]
                          ? coding.zero_point
-                         : format.encode(small[i], coding, rule,
-                                         ReferenceRandom(config.seed(), i));
+                         : format.encode(small[i], coding, rule, random);
       out.values[i] = format.decode(out.codes[i], params[s], rule);
     }
   }
