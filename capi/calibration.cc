@@ -158,7 +158,8 @@ const char* bnq_statistic_name(uint32_t index) {
              : nullptr;
 }
 
-bnq_status bnq_calibrator_statistics(const bnq_calibrator* calibrator,
+bnq_status bnq_calibrator_statistics(bnq_context* context,
+                                     const bnq_calibrator* calibrator,
                                      uint64_t channel, double* statistics,
                                      uint32_t statistic_count) {
   return Guard([&] {
@@ -168,7 +169,8 @@ bnq_status bnq_calibrator_statistics(const bnq_calibrator* calibrator,
       Fail(Status::kInvalidArgument, "statistic_count = ", statistic_count,
            ", must be 0 to ", bnq_statistic_count());
     }
-    const CalibrationStatistics result = core.Statistics(channel);
+    const CalibrationStatistics result =
+        core.Statistics(channel, ContextOf(context));
     std::memcpy(statistics, result.values, statistic_count * sizeof(double));
   });
 }
@@ -207,11 +209,12 @@ bnq_status bnq_calibrator_merge(bnq_context* context,
   });
 }
 
-bnq_status bnq_calibrator_serialize(const bnq_calibrator* calibrator, void* out,
+bnq_status bnq_calibrator_serialize(bnq_context* context,
+                                    const bnq_calibrator* calibrator, void* out,
                                     uint64_t out_bytes, uint64_t* out_size) {
   return Guard([&] {
     uint64_t& size = Required(out_size, "out_size");
-    const std::string bytes = CoreOf(calibrator).Serialize();
+    const std::string bytes = CoreOf(calibrator).Serialize(ContextOf(context));
     if (out != nullptr) {
       if (out_bytes < bytes.size()) {
         Fail(Status::kInvalidArgument, "out_bytes = ", out_bytes,

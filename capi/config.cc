@@ -2,6 +2,7 @@
 
 #include "capi/guard.h"
 #include "core/scheme/presets.h"
+#include "core/scheme/support.h"
 
 using namespace bnq;
 using namespace bnq::capi;
@@ -93,6 +94,21 @@ bnq_status bnq_config_equal(const bnq_config* a, const bnq_config* b,
   return Guard([&] {
     Required(out_equal, "out_equal") =
         Required(a, "a").core == Required(b, "b").core ? 1 : 0;
+  });
+}
+
+bnq_status bnq_config_check(const bnq_config* config) {
+  return Guard([&] {
+    const Config& core = Required(config, "config").core;
+    CheckSupported(FormatOf(core), core);
+  });
+}
+
+bnq_status bnq_config_bits_per_weight(const bnq_config* config,
+                                      double* out_bits) {
+  return Guard([&] {
+    double& out = Required(out_bits, "out_bits");
+    out = BitsPerWeight(Required(config, "config").core);
   });
 }
 

@@ -104,7 +104,7 @@ DType TargetDType(int32_t dtype) {
 }
 
 Overflow OverflowOf(int32_t overflow) {
-  if (overflow < BNQ_OVERFLOW_ERROR || overflow > BNQ_OVERFLOW_KEEP) {
+  if (OverflowAt(overflow).name == nullptr) {
     Fail(Status::kInvalidArgument, "overflow = ", overflow, ", must be ",
          BNQ_OVERFLOW_ERROR, " to ", BNQ_OVERFLOW_KEEP);
   }

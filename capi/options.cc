@@ -170,6 +170,23 @@ bnq_status bnq_options_get_text(const bnq_options* options, const char* option,
   });
 }
 
+bnq_status bnq_options_advice(const bnq_options* options, char* text,
+                              uint64_t size, uint64_t* out_size) {
+  return Guard([&] {
+    const bnq_options& given = Required(options, "options");
+    std::string advice;
+    for (const OptionInfo& info : *OptionsOfKind(given.kind())) {
+      if (!info.is_percent) continue;
+      const double value = given.GetFloat(info.id);
+      const std::string doubt = Doubt(info, value);
+      if (doubt.empty()) continue;
+      advice += Message(advice.empty() ? "" : "; ", info.name, " = ", value,
+                        " is of a hundred", doubt);
+    }
+    CopyText(advice, text, size, out_size);
+  });
+}
+
 const char* bnq_suggest(const char* text, const char* const* names,
                         uint64_t count) {
   if (text == nullptr || names == nullptr) return nullptr;

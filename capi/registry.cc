@@ -4,7 +4,9 @@
 #include "core/base/dtype.h"
 #include "core/base/names.h"
 #include "core/base/targets.h"
+#include "core/kernels/overflow.h"
 #include "core/scheme/format.h"
+#include "core/scheme/support.h"
 #include "core/tensor/metrics.h"
 
 using namespace bnq;
@@ -37,6 +39,15 @@ BNQ_SAME(kF6E2M3, F6_E2M3);
 BNQ_SAME(kF6E3M2, F6_E3M2);
 BNQ_SAME(kF4, F4);
 #undef BNQ_SAME
+
+const Format& KnownFormat(int32_t id) {
+  const Format* format = FindFormat(id);
+  if (format == nullptr) {
+    Fail(Status::kNotFound, "format = ", id,
+         ", must be the id of one of: ", FormatNames());
+  }
+  return *format;
+}
 
 static_assert(kNumMetrics == BNQ_NUM_METRICS, "metrics");
 static_assert(static_cast<int>(Metric::kMse) == BNQ_METRIC_MSE, "mse");
@@ -73,6 +84,38 @@ bnq_status bnq_dtype_id(const char* name, int32_t* out_dtype) {
 int32_t bnq_dtype_is_source(int32_t dtype) {
   const DTypeInfo* info = FindDType(dtype);
   return info != nullptr && IsSource(info->dtype);
+}
+
+int32_t bnq_dtype_is_target(int32_t dtype) {
+  const DTypeInfo* info = FindDType(dtype);
+  return info != nullptr && IsTarget(info->dtype);
+}
+
+const char* bnq_overflow_name(int32_t overflow) {
+  return OverflowAt(overflow).name;
+}
+
+const char* bnq_overflow_description(int32_t overflow) {
+  return OverflowAt(overflow).description;
+}
+
+bnq_status bnq_overflow_id(const char* name, int32_t* out_overflow) {
+  return Guard([&] {
+    int32_t& out = Required(out_overflow, "out_overflow");
+    const std::string wanted = &Required(name, "name");
+    std::string names;
+    Nearest nearest(wanted);
+    for (int32_t id = 0; const char* known = OverflowAt(id).name; ++id) {
+      if (IsName(wanted, known)) {
+        out = id;
+        return;
+      }
+      names += Message(names.empty() ? "" : ", ", known);
+      nearest.Consider(known);
+    }
+    Fail(Status::kNotFound, "overflow ", Quoted(wanted),
+         " is not one of: ", names, nearest.Question());
+  });
 }
 
 uint32_t bnq_dtype_bits(int32_t dtype) {
@@ -124,11 +167,7 @@ bnq_status bnq_format_property(int32_t format, int32_t property,
                                int64_t* out_value) {
   return Guard([&] {
     int64_t& out = Required(out_value, "out_value");
-    const Format* f = FindFormat(format);
-    if (f == nullptr) {
-      Fail(Status::kNotFound, "format = ", format,
-           ", must be the id of one of: ", FormatNames());
-    }
+    const Format* const f = &KnownFormat(format);
     // The widest range that the format's options can ask for.
     Variant widest;
     if (f->Has(kAsymmetric)) widest.scheme = Scheme::kAsymmetric;
@@ -159,6 +198,16 @@ bnq_status bnq_format_property(int32_t format, int32_t property,
         Fail(Status::kUnsupported, "property = ", property,
              " is not known to this library");
     }
+  });
+}
+
+bnq_status bnq_format_supports(int32_t format, const char* option,
+                               const char* value) {
+  return Guard([&] {
+    double number = 0.0;
+    const OptionInfo& info = Config::Table().Parse(
+        &Required(option, "option"), &Required(value, "value"), &number);
+    CheckSupported(KnownFormat(format), info, number);
   });
 }
 

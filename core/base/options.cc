@@ -49,6 +49,12 @@ std::string OptionText(const OptionInfo& info, double value) {
   return name != nullptr ? std::string(name) : ToText(integer);
 }
 
+std::string Doubt(const OptionInfo& info, double value) {
+  // Nobody asks for the range of one percent of the values, or less.
+  if (!info.is_percent || !(value > 0.0 && value <= 1.0)) return "";
+  return Message(", did you mean ", static_cast<float>(100.0 * value), "?");
+}
+
 const OptionInfo* OptionTable::Find(int32_t id) const {
   return id >= 1 && id <= size_ ? &rows_[id - 1] : nullptr;
 }
@@ -106,7 +112,8 @@ double OptionTable::CheckFloat(int32_t id, double value) const {
   if (is_bound(info.max)) return info.max;
   if (!(value >= info.min && value <= info.max)) {
     Fail(Status::kInvalidArgument, info.name, " = ", value, ", must be ",
-         static_cast<float>(info.min), " to ", static_cast<float>(info.max));
+         static_cast<float>(info.min), " to ", static_cast<float>(info.max),
+         Doubt(info, value));
   }
   // Some numbers are used as float32, where 0 often means none.
   if (value != 0.0 && static_cast<float>(value) == 0.0f) {
@@ -132,18 +139,12 @@ const OptionInfo& OptionTable::Parse(const std::string& name,
                                      const std::string& text,
                                      double* value) const {
   const OptionInfo& info = Named(name);
-  std::string accepted;
-  Nearest nearest(text);
   int64_t integer = 0;
-  for (int i = 0;; ++i) {
-    const char* const named = NamedValueAt(info, i, &integer).name;
-    if (named == nullptr) break;
-    if (IsName(text, named)) {
-      *value = static_cast<double>(integer);
-      return info;
-    }
-    Append(named, &accepted);
-    nearest.Consider(named);
+  for (int i = 0; const char* named = NamedValueAt(info, i, &integer).name;
+       ++i) {
+    if (!IsName(text, named)) continue;
+    *value = static_cast<double>(integer);
+    return info;
   }
   if (info.is_float) {
     double number = 0.0;
@@ -154,6 +155,13 @@ const OptionInfo& OptionTable::Parse(const std::string& name,
   } else if (IsNumber(text, &integer)) {
     *value = CheckInt(info.id, integer);
     return info;
+  }
+  std::string accepted;
+  Nearest nearest(text);
+  for (int i = 0; const char* named = NamedValueAt(info, i, &integer).name;
+       ++i) {
+    Append(named, &accepted);
+    nearest.Consider(named);
   }
   Fail(Status::kInvalidArgument, info.name, " = ", Quoted(text), ", must be ",
        accepted.empty() ? "a number" : "one of: ", accepted,

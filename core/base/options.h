@@ -44,10 +44,17 @@ struct OptionInfo {
   // Part of what a tensor is, so kept in files; the others only say how to
   // make something.
   bool describes_tensor;
+  // A percentage, which is mistaken for a share: 0.999 for 99.9.
+  bool is_percent = false;
 
   constexpr OptionInfo OfTensor() const {
     OptionInfo info = *this;
     info.describes_tensor = true;
+    return info;
+  }
+  constexpr OptionInfo Percent() const {
+    OptionInfo info = *this;
+    info.is_percent = true;
     return info;
   }
 };
@@ -132,6 +139,10 @@ inline const char* OptionValueName(const OptionInfo& info, int64_t value) {
 
 // A value as Parse reads it: its name, or the shortest text of the number.
 std::string OptionText(const OptionInfo& info, double value);
+
+// What is likely not meant by a value, though it may be allowed: ", did you
+// mean 99.9?" Else "".
+std::string Doubt(const OptionInfo& info, double value);
 
 // The options of a kind of object. Errors are UNSUPPORTED for an unknown id or
 // the other type, INVALID_ARGUMENT for a value out of bounds, NOT_FOUND for a

@@ -108,21 +108,21 @@ void CalibrationSet::Merge(const Context& context,
 void CalibrationSet::Save(const Context& context, const std::string& path,
                           const WriteOptions& options) const {
   BnqWriter writer(context, path, options);
-  Write(&writer);
+  Write(context, &writer);
 }
 
 std::shared_ptr<const MemoryOutput> CalibrationSet::Serialize(
     const Context& context) const {
   auto output = std::make_shared<MemoryOutput>(context.allocator);
   BnqWriter writer(context, output, WriteOptions());
-  Write(&writer);
+  Write(context, &writer);
   return output;
 }
 
-void CalibrationSet::Write(BnqWriter* writer) const {
+void CalibrationSet::Write(const Context& context, BnqWriter* writer) const {
   writer->SetMetadata(kKind, kKindValue);
   const auto add = [&](const std::string& name, const Calibrator& calibrator) {
-    const std::string bytes = calibrator.Serialize();
+    const std::string bytes = calibrator.Serialize(context);
     BnqEntry entry;
     entry.name = name;
     entry.dtype = static_cast<int32_t>(DType::kU8);

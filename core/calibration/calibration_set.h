@@ -50,7 +50,7 @@ class CalibrationSet {
 
  private:
   std::unique_ptr<Calibrator> New() const;
-  void Write(BnqWriter* writer) const;
+  void Write(const Context& context, BnqWriter* writer) const;
   // `what` is what errors call the file.
   static std::unique_ptr<CalibrationSet> Read(const Context& context,
                                               const ModelFile& file,

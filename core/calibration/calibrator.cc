@@ -286,7 +286,8 @@ std::vector<Range> Calibrator::Ranges(const Context& context) const {
   return ranges;
 }
 
-CalibrationStatistics Calibrator::Statistics(uint64_t channel) const {
+CalibrationStatistics Calibrator::Statistics(uint64_t channel,
+                                             const Context& context) const {
   using S = CalibrationStatistic;
   const bool all = channel == kAllChannels;
   const uint64_t begin = all ? 0 : channel;
@@ -295,6 +296,7 @@ CalibrationStatistics Calibrator::Statistics(uint64_t channel) const {
   ChannelStats stats(options_.keeps_moments());
   uint64_t outliers = 0;
   for (uint64_t c = begin; c < end; ++c) {
+    context.Tick();
     stats.Merge(channels_[c].stats);
     if (channels_[c].stats.count != 0) outliers += LimitsOf(c).outliers;
   }

@@ -55,7 +55,8 @@ class Calibrator {
   // Of a channel; of all together with kAllChannels. NO_DATA before there are
   // data.
   static constexpr uint64_t kAllChannels = UINT64_MAX;
-  CalibrationStatistics Statistics(uint64_t channel) const;
+  CalibrationStatistics Statistics(uint64_t channel,
+                                   const Context& context = Context()) const;
   // UNSUPPORTED where there is none; without values it is empty.
   HistogramView Histogram(uint64_t channel) const;
 
@@ -69,7 +70,7 @@ class Calibrator {
 
   // README.md has the layout. CORRUPT_FILE for whatever Serialize did not
   // write, UNSUPPORTED for a later version.
-  std::string Serialize() const;
+  std::string Serialize(const Context& context = Context()) const;
   static std::unique_ptr<Calibrator> Deserialize(const Context& context,
                                                  const uint8_t* data,
                                                  uint64_t size);

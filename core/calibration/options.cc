@@ -57,7 +57,8 @@ constexpr OptionInfo kOptions[kNumCalibrationOptions] = {
     Real(Option::kMaxShrink, "max_shrink", 0, 1, 0.1,
          "Most of its width that a step of adaptive takes away"),
     Real(Option::kPercentile, "percentile", 50, 100, 99.99,
-         "Percent of the values within the range of percentile"),
+         "Percent of the values within the range of percentile")
+        .Percent(),
     Choice(Option::kKlVariant, "kl_variant", kKlVariants, KlVariant::kTensorRt,
            "Whose definition of kl"),
     Choice(Option::kMseVariant, "mse_variant", kMseVariants,
@@ -67,7 +68,8 @@ constexpr OptionInfo kOptions[kNumCalibrationOptions] = {
     Choice(Option::kOutliers, "outliers", kOutliers, OutlierRule::kNone,
            "What counts as an outlier, and then as the limit next to it"),
     Real(Option::kOutlierPercentile, "outlier_percentile", 50, 100, 99.9,
-         "Percent of the values that are no outliers"),
+         "Percent of the values that are no outliers")
+        .Percent(),
     Real(Option::kOutlierDeviations, "outlier_deviations", 0.1, 1000, 6,
          "Standard deviations from the mean from which on values are "
          "outliers"),

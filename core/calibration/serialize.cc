@@ -163,7 +163,7 @@ void Calibrator::ParseOptions(Parser* parser) {
   }
 }
 
-std::string Calibrator::Serialize() const {
+std::string Calibrator::Serialize(const Context& context) const {
   CheckUsable();
   std::string out(kMagic, sizeof kMagic);
   AppendLE<uint16_t>(kMajor, &out);
@@ -179,7 +179,10 @@ std::string Calibrator::Serialize() const {
   }
   AppendVarint(batches_, &out);
   AppendVarint(channels_.size(), &out);
-  for (const Channel& channel : channels_) AppendChannel(channel, &out);
+  for (const Channel& channel : channels_) {
+    context.Tick();
+    AppendChannel(channel, &out);
+  }
   AppendLE<uint32_t>(
       Crc32(reinterpret_cast<const uint8_t*>(out.data()), out.size()), &out);
   return out;

@@ -3,10 +3,21 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
+#include <iterator>
 
 #include "core/kernels/reduce.h"
 
 namespace bnq {
+
+NamedValue OverflowAt(int32_t id) {
+  static constexpr NamedValue kOverflows[] = {
+      {"error", "refused, naming the index"},
+      {"saturate", "the greatest number of the type"},
+      {"keep", "infinity"}};
+  const bool known =
+      id >= 0 && id < static_cast<int32_t>(std::size(kOverflows));
+  return known ? kOverflows[id] : NamedValue{nullptr, nullptr};
+}
 
 float Saturated(DType dtype, float x) {
   const float greatest = dtype == DType::kF16    ? 65504.0f

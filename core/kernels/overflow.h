@@ -7,6 +7,7 @@
 
 #include "core/base/dtype.h"
 #include "core/base/half.h"
+#include "core/base/options.h"
 
 namespace bnq {
 
@@ -17,6 +18,8 @@ enum class Overflow : int32_t {
   kSaturate = 1,  // the type's greatest number
   kKeep = 2,      // infinity
 };
+// Its name and what it means; a name of nullptr where there is no such one.
+NamedValue OverflowAt(int32_t id);
 
 // Bits of the least |x| that is infinity when it has been rounded to dtype.
 inline uint32_t OverflowBits(DType dtype) {

@@ -151,6 +151,16 @@ TEST_F(OnePiece, Calibration) {
       calibrator.Observe(context, View(values_, {kElements / 64, 64}), nullptr);
     });
   }
+  // Once for each channel.
+  Calibrator channels;
+  channels.SetText("method", "kl");
+  channels.SetText("granularity", "channel");
+  channels.Observe(Context(), View(values_, {64, kElements / 64}), nullptr);
+  Expect("statistics", 64, [&](const Context& context) {
+    channels.Statistics(Calibrator::kAllChannels, context);
+  });
+  Expect("serialize", 64,
+         [&](const Context& context) { channels.Serialize(context); });
   // What is cancelled has not been, also while values are being counted.
   Calibrator calibrator = Seen("kl", nullptr, nullptr);
   const std::string before = calibrator.Serialize();

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <limits>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "bnq/bnq.h"
@@ -41,9 +42,11 @@ class Calibration : public testing::Test {
   }
   std::vector<uint8_t> Serialize(const bnq_calibrator* calibrator) {
     uint64_t size = 0;
-    EXPECT_EQ(bnq_calibrator_serialize(calibrator, nullptr, 0, &size), BNQ_OK);
+    EXPECT_EQ(bnq_calibrator_serialize(nullptr, calibrator, nullptr, 0, &size),
+              BNQ_OK);
     std::vector<uint8_t> bytes(size);
-    EXPECT_EQ(bnq_calibrator_serialize(calibrator, bytes.data(), size, &size),
+    EXPECT_EQ(bnq_calibrator_serialize(nullptr, calibrator, bytes.data(), size,
+                                       &size),
               BNQ_OK);
     EXPECT_EQ(size, bytes.size());
     return bytes;
@@ -86,20 +89,20 @@ TEST_F(Calibration, ASession) {
          BNQ_ERROR_INVALID_ARGUMENT, "count = 2");
 
   double statistics[BNQ_NUM_STATISTICS];
-  ASSERT_EQ(
-      bnq_calibrator_statistics(calibrator_, 2, statistics, BNQ_NUM_STATISTICS),
-      BNQ_OK);
+  ASSERT_EQ(bnq_calibrator_statistics(nullptr, calibrator_, 2, statistics,
+                                      BNQ_NUM_STATISTICS),
+            BNQ_OK);
   EXPECT_EQ(statistics[BNQ_STATISTIC_COUNT], 3);
   EXPECT_EQ(statistics[BNQ_STATISTIC_ABSMAX], 9);
   EXPECT_TRUE(std::isnan(statistics[BNQ_STATISTIC_MEAN]));
-  ASSERT_EQ(bnq_calibrator_statistics(calibrator_, BNQ_ALL_CHANNELS, statistics,
-                                      BNQ_NUM_STATISTICS),
+  ASSERT_EQ(bnq_calibrator_statistics(nullptr, calibrator_, BNQ_ALL_CHANNELS,
+                                      statistics, BNQ_NUM_STATISTICS),
             BNQ_OK);
   EXPECT_EQ(statistics[BNQ_STATISTIC_COUNT], 9);
   EXPECT_EQ(statistics[BNQ_STATISTIC_ZERO_SHARE], 2.0 / 9);
-  Expect(bnq_calibrator_statistics(calibrator_, 3, statistics, 1),
+  Expect(bnq_calibrator_statistics(nullptr, calibrator_, 3, statistics, 1),
          BNQ_ERROR_INVALID_ARGUMENT, "channel = 3");
-  Expect(bnq_calibrator_statistics(calibrator_, 0, statistics, 13),
+  Expect(bnq_calibrator_statistics(nullptr, calibrator_, 0, statistics, 13),
          BNQ_ERROR_INVALID_ARGUMENT, "statistic_count = 13");
   ASSERT_EQ(bnq_statistic_count(), static_cast<uint32_t>(BNQ_NUM_STATISTICS));
   EXPECT_STREQ(bnq_statistic_name(BNQ_STATISTIC_ZERO_SHARE), "zero_share");
@@ -135,6 +138,31 @@ TEST_F(Calibration, ASession) {
             BNQ_OK);
 }
 
+// Statistics and bytes of thousands of channels can be interrupted.
+TEST_F(Calibration, StatisticsAndBytesAskTheContext) {
+  Set("granularity", "channel");
+  ASSERT_EQ(Observe({1, 2, 3, 4}, {4, 1}), BNQ_OK);
+  const bnq_interrupt_fn no = [](void*) -> int32_t { return 1; };
+  ASSERT_EQ(bnq_context_set_interrupt(context_, no, nullptr), BNQ_OK);
+  double count = -1;
+  uint64_t size = 7;
+  // A thread is asked at once, and then not again for a while.
+  std::thread([&] {
+    Expect(bnq_calibrator_statistics(context_, calibrator_, BNQ_ALL_CHANNELS,
+                                     &count, 1),
+           BNQ_ERROR_CANCELLED, "interrupt");
+  }).join();
+  std::thread([&] {
+    Expect(bnq_calibrator_serialize(context_, calibrator_, nullptr, 0, &size),
+           BNQ_ERROR_CANCELLED, "interrupt");
+  }).join();
+  EXPECT_EQ(count, -1);
+  EXPECT_EQ(size, 7u);
+  ASSERT_EQ(bnq_context_set_interrupt(context_, nullptr, nullptr), BNQ_OK);
+  EXPECT_EQ(bnq_calibrator_serialize(context_, calibrator_, nullptr, 0, &size),
+            BNQ_OK);
+}
+
 TEST_F(Calibration, MovesBetweenMachines) {
   Set("method", "mse");
   ASSERT_EQ(Observe({1, 2, 3, 4}, {4}), BNQ_OK);
@@ -149,11 +177,12 @@ TEST_F(Calibration, MovesBetweenMachines) {
   ASSERT_EQ(bnq_calibrator_clone(context_, other, &clone), BNQ_OK);
   ASSERT_EQ(bnq_calibrator_merge(context_, clone, calibrator_), BNQ_OK);
   double count = 0;
-  ASSERT_EQ(bnq_calibrator_statistics(clone, 0, &count, 1), BNQ_OK);
+  ASSERT_EQ(bnq_calibrator_statistics(nullptr, clone, 0, &count, 1), BNQ_OK);
   EXPECT_EQ(count, 8);
   std::vector<uint8_t> small(bytes.size() - 1);
   uint64_t size = 0;
-  Expect(bnq_calibrator_serialize(clone, small.data(), small.size(), &size),
+  Expect(bnq_calibrator_serialize(nullptr, clone, small.data(), small.size(),
+                                  &size),
          BNQ_ERROR_INVALID_ARGUMENT, "out_bytes");
   bnq_calibrator* bad = other;
   bnq_calibrator_destroy(other);
@@ -258,9 +287,10 @@ TEST_F(Calibration, Misuse) {
          "lo is NULL");
   Expect(bnq_calibrator_range(context_, calibrator_, &f, nullptr, 1), bad,
          "hi is NULL");
-  Expect(bnq_calibrator_statistics(calibrator_, 0, nullptr, 1), bad,
+  Expect(bnq_calibrator_statistics(nullptr, calibrator_, 0, nullptr, 1), bad,
          "statistics is NULL");
-  Expect(bnq_calibrator_statistics(nullptr, 0, &d, 1), bad, "calibrator");
+  Expect(bnq_calibrator_statistics(nullptr, nullptr, 0, &d, 1), bad,
+         "calibrator");
   Expect(bnq_calibrator_histogram(calibrator_, 0, nullptr, 0, nullptr, nullptr,
                                   nullptr),
          bad, "out_bins is NULL");
@@ -271,9 +301,10 @@ TEST_F(Calibration, Misuse) {
          "calibrator is NULL");
   Expect(bnq_calibrator_merge(context_, calibrator_, nullptr), bad,
          "other is NULL");
-  Expect(bnq_calibrator_serialize(nullptr, nullptr, 0, &u), bad, "calibrator");
-  Expect(bnq_calibrator_serialize(calibrator_, nullptr, 0, nullptr), bad,
-         "out_size is NULL");
+  Expect(bnq_calibrator_serialize(nullptr, nullptr, nullptr, 0, &u), bad,
+         "calibrator");
+  Expect(bnq_calibrator_serialize(nullptr, calibrator_, nullptr, 0, nullptr),
+         bad, "out_size is NULL");
   Expect(bnq_calibrator_deserialize(context_, nullptr, 8, &out), bad,
          "data is NULL");
 }

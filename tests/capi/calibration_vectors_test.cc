@@ -29,8 +29,8 @@ class CalibrationVectors : public VectorsTest {
     const uint32_t count = bnq_statistic_count();
     ASSERT_EQ(expected.size(), count);
     std::vector<double> statistics(count);
-    ASSERT_EQ(bnq_calibrator_statistics(calibrator, channel, statistics.data(),
-                                        count),
+    ASSERT_EQ(bnq_calibrator_statistics(nullptr, calibrator, channel,
+                                        statistics.data(), count),
               BNQ_OK)
         << bnq_last_error();
     for (uint32_t i = 0; i < count; ++i) {

@@ -153,8 +153,8 @@ std::string Work(bnq_context* context, const std::vector<float>& values) {
     out.Add(range, 2);
     std::vector<char> state(1 << 20);
     uint64_t size = 0;
-    out.Check(bnq_calibrator_serialize(calibrator, state.data(), state.size(),
-                                       &size));
+    out.Check(bnq_calibrator_serialize(nullptr, calibrator, state.data(),
+                                       state.size(), &size));
     out.Add(state.data(), size);
     out.Check(bnq_calibrator_reset(calibrator));
   }

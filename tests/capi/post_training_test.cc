@@ -322,10 +322,12 @@ TEST_F(PostTraining, Sets) {
     std::vector<uint8_t> bytes[2];
     for (int k = 0; k < 2; ++k) {
       const bnq_calibrator* c = bnq_calibration_at(k ? loaded : one, i);
-      ASSERT_EQ(bnq_calibrator_serialize(c, nullptr, 0, &size), BNQ_OK);
-      bytes[k].resize(size);
-      ASSERT_EQ(bnq_calibrator_serialize(c, bytes[k].data(), size, &size),
+      ASSERT_EQ(bnq_calibrator_serialize(nullptr, c, nullptr, 0, &size),
                 BNQ_OK);
+      bytes[k].resize(size);
+      ASSERT_EQ(
+          bnq_calibrator_serialize(nullptr, c, bytes[k].data(), size, &size),
+          BNQ_OK);
     }
     EXPECT_EQ(bytes[0], bytes[1]);
   }

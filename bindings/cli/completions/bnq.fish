@@ -108,7 +108,7 @@ complete -c bnq -n '__fish_seen_subcommand_from diff' -l threads -x -d 'Threads 
 complete -c bnq -n '__fish_seen_subcommand_from diff' -l no-mmap -d 'Read files into memory, not map them: for files that may be cut short meanwhile'
 complete -c bnq -n '__fish_seen_subcommand_from diff' -s q -l quiet -d 'No progress bar, no warnings, and no report but that of --json'
 
-complete -c bnq -n __fish_use_subcommand -f -a presets -d 'List the presets, the config each stands for and its use'
+complete -c bnq -n __fish_use_subcommand -f -a presets -d 'List the presets by bits, the config each stands for and its use'
 complete -c bnq -n '__fish_seen_subcommand_from presets' -f
 complete -c bnq -n '__fish_seen_subcommand_from presets' -s h -l help -d 'Print this help and exit'
 complete -c bnq -n '__fish_seen_subcommand_from presets' -l json -d 'Print one JSON object'

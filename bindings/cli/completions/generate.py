@@ -94,7 +94,7 @@ def read_commands(bnq):
                 name,
                 text,
                 options_of(help_text, preset_names),
-                bool(section(help_text, "Positionals")),
+                any(left.split()[0] != "format" for left, _ in section(help_text, "Positionals")),
             )
         )
     return commands

@@ -42,7 +42,7 @@ Calibration MakeCalibration(const NamedOptions& options, bool need_histogram) {
     if (option.option->count() == 0) continue;
     CheckUsage(bnq_options_set_text(bnq_calibrator_settings(created),
                                     option.name.c_str(), option.value.c_str()),
-               option.option->get_name(), ShareHint(option.name, option.value));
+               option.option->get_name());
   }
   if (!Given(options, BNQ_CALIBRATION_MOMENTS)) {
     Check(bnq_options_set_int(bnq_calibrator_settings(created),
@@ -81,7 +81,7 @@ void Reinterpret(bnq_calibration* calibration, const std::string& option,
   const Calibrator any(created);
   CheckUsage(bnq_options_set_text(bnq_calibrator_settings(created),
                                   option.c_str(), value.c_str()),
-             flag, ShareHint(option, value));
+             flag);
   const bnq_status status = bnq_calibration_set_text(
       session.context(), calibration, option.c_str(), value.c_str());
   if (status == BNQ_ERROR_INVALID_ARGUMENT) {

@@ -57,7 +57,7 @@ void SetColumns(const bnq_calibrator* calibrator, uint64_t channels,
 
 // Returns how many values are beyond the range of their channel. Only bins are
 // known: all values of a bin count as being where its middle is.
-uint64_t CountValues(const CalibrationRow& row,
+uint64_t CountValues(bnq_context* context, const CalibrationRow& row,
                      const bnq_calibrator* calibrator,
                      HistogramPicture& picture) {
   uint64_t beyond = 0;
@@ -65,7 +65,7 @@ uint64_t CountValues(const CalibrationRow& row,
     const Bins bins = BinsOf(calibrator, c);
     if (bins.counts.empty()) continue;
     double statistics[BNQ_STATISTIC_MAX + 1];
-    Check(bnq_calibrator_statistics(calibrator, c, statistics,
+    Check(bnq_calibrator_statistics(context, calibrator, c, statistics,
                                     BNQ_STATISTIC_MAX + 1));
     for (std::size_t i = 0; i < bins.counts.size(); ++i) {
       const double middle =
@@ -139,7 +139,7 @@ std::vector<CalibrationRow> RowsOf(const bnq_calibration* calibration,
     }
     row.statistics.resize(bnq_statistic_count());
     Check(bnq_calibrator_statistics(
-        calibrator, BNQ_ALL_CHANNELS, row.statistics.data(),
+        session.context(), calibrator, BNQ_ALL_CHANNELS, row.statistics.data(),
         static_cast<uint32_t>(row.statistics.size())));
     row.low.resize(row.channels);
     row.high.resize(row.channels);
@@ -160,7 +160,7 @@ std::vector<CalibrationRow> RowsOf(const bnq_calibration* calibration,
   return rows;
 }
 
-std::string PictureOf(const CalibrationRow& row,
+std::string PictureOf(bnq_context* context, const CalibrationRow& row,
                       const bnq_calibrator* calibrator,
                       const std::string& path) {
   HistogramPicture picture;
@@ -176,7 +176,7 @@ std::string PictureOf(const CalibrationRow& row,
                   "--svg: no histogram of '" + row.name + "' in " + path);
   }
   SetColumns(calibrator, row.channels, picture);
-  const uint64_t beyond = CountValues(row, calibrator, picture);
+  const uint64_t beyond = CountValues(context, row, calibrator, picture);
 
   const double values = row.statistics.at(BNQ_STATISTIC_COUNT);
   picture.caption = {FixedText(values, 0) + " values in " +

@@ -34,7 +34,7 @@ std::vector<CalibrationRow> RowsOf(const bnq_calibration* calibration,
 
 // An SVG document: the histogram of all channels, and their ranges. Fails with
 // kBadInput where no histogram was kept, naming the file `path` of the data.
-std::string PictureOf(const CalibrationRow& row,
+std::string PictureOf(bnq_context* context, const CalibrationRow& row,
                       const bnq_calibrator* calibrator,
                       const std::string& path);
 

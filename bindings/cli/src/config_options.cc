@@ -15,12 +15,7 @@ void CheckTogether(const bnq_config* config, const std::string& where) {
       bnq_options_get_int(bnq_config_options(config), BNQ_OPT_FORMAT, &format));
   // Nothing is made with it, so nothing can contradict.
   if (format == BNQ_FORMAT_NONE) return;
-  // A tensor of the highest rank accepts every axis that some tensor accepts.
-  uint64_t shape[BNQ_MAX_RANK];
-  std::fill(std::begin(shape), std::end(shape), uint64_t{1});
-  CheckUsage(bnq_quantized_sizes(config, BNQ_MAX_RANK, shape, nullptr, nullptr,
-                                 nullptr),
-             where);
+  CheckUsage(bnq_config_check(config), where);
 }
 
 Config Parsed(const std::string& text, const std::string& where) {
@@ -113,15 +108,15 @@ Config MakeConfig(const ConfigOptions& options) {
   return config;
 }
 
-void WarnOfShare(const bnq_config* config, const std::string& where,
-                 Session& session) {
-  double percentile = 0;
-  Check(bnq_options_get_float(bnq_config_options(config), BNQ_OPT_PERCENTILE,
-                              &percentile));
-  const std::string hint = ShareHint(percentile);
-  if (hint.empty()) return;
-  session.Warn(where + "percentile = " + GeneralText(percentile, 9) +
-               " is of a hundred" + hint);
+void WarnOfDoubts(const bnq_config* config, const std::string& where,
+                  Session& session) {
+  const bnq_options* options = bnq_config_options(config);
+  uint64_t size = 0;
+  Check(bnq_options_advice(options, nullptr, 0, &size));
+  std::string advice(size, '\0');
+  Check(bnq_options_advice(options, advice.data(), size, nullptr));
+  advice.pop_back();  // the NUL
+  if (!advice.empty()) session.Warn(where + advice);
 }
 
 }  // namespace bnq::cli

@@ -38,10 +38,10 @@ Config ConfigFromText(const std::string& text, const std::string& where);
 // As bnq_config_to_text.
 std::string ConfigText(const bnq_config* config);
 
-// Warns of a percentile that looks like a share; `where` names the option that
-// config is from.
-void WarnOfShare(const bnq_config* config, const std::string& where,
-                 Session& session);
+// Warns of what the library thinks is hardly meant; `where` names the option
+// that config is from.
+void WarnOfDoubts(const bnq_config* config, const std::string& where,
+                  Session& session);
 
 }  // namespace bnq::cli
 

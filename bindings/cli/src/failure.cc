@@ -55,13 +55,12 @@ void Check(bnq_status status) {
   throw Failure(CodeOf(status), what);
 }
 
-void CheckUsage(bnq_status status, const std::string& where,
-                const std::string& hint) {
+void CheckUsage(bnq_status status, const std::string& where) {
   if (status == BNQ_OK) return;
   const bool machine =
       status == BNQ_ERROR_OUT_OF_MEMORY || status == BNQ_ERROR_INTERNAL;
   throw Failure(machine ? kOtherFailure : kUsage,
-                where + ": " + LastError(status) + hint);
+                where + ": " + LastError(status));
 }
 
 }  // namespace bnq::cli

@@ -38,9 +38,7 @@ void Check(bnq_status status);
 
 // The same for a call whose only input is the command line: whatever the
 // library objects to is then wrong usage. `where` names the option.
-// `hint` is added to what the library says.
-void CheckUsage(bnq_status status, const std::string& where,
-                const std::string& hint = "");
+void CheckUsage(bnq_status status, const std::string& where);
 
 }  // namespace bnq::cli
 

@@ -3,7 +3,6 @@
 #include <bnq/bnq.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <limits>
 
 #include "failure.h"
@@ -70,6 +69,8 @@ std::vector<LibraryOption> LibraryOptions(int32_t kind) {
                             &initial));
     option.integer = type == BNQ_OPTION_INT;
     option.initial = NumberText(option, initial);
+    option.another = NumberText(
+        option, initial + 1 <= option.max ? initial + 1 : initial - 1);
     ReadValues(kind, initial, &option);
     if (option.values.empty()) option.range = RangeText(option);
     if (kind == BNQ_OPTIONS_CONFIG && option.id == BNQ_OPT_FORMAT) {
@@ -108,20 +109,6 @@ void AddNamedOptions(
                             : option.integer       ? "N"
                                                    : "X");
   }
-}
-
-std::string ShareHint(double percentage) {
-  // Nobody asks for the range of one percent of the values, or less.
-  if (!(percentage > 0 && percentage <= 1)) return "";
-  return ", did you mean " + GeneralText(100 * percentage, 9) + "?";
-}
-
-std::string ShareHint(const std::string& option, const std::string& value) {
-  const std::string ending = "percentile";
-  const bool percentage =
-      option.size() >= ending.size() &&
-      option.compare(option.size() - ending.size(), ending.size(), ending) == 0;
-  return percentage ? ShareHint(std::strtod(value.c_str(), nullptr)) : "";
 }
 
 std::string Joined(const std::vector<std::string>& words, const char* between) {

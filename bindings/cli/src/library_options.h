@@ -22,8 +22,8 @@ struct LibraryOption {
   // Values are whole numbers, or have names.
   bool integer = false;
   double min = 0, max = 0;
-  // The default as text.
-  std::string initial;
+  // The default as text, and of numbers another one.
+  std::string initial, another;
   // Names of values ("ternary", "int8"), and what they mean; none where they
   // are numbers.
   std::vector<std::string> values, meanings;
@@ -51,12 +51,6 @@ void AddNamedOptions(
     CLI::App& command, const std::vector<LibraryOption>& options,
     const std::function<std::string(const LibraryOption&)>& initial,
     NamedOptions& named);
-
-// ", did you mean 99.9?" where a percentage of values looks like a share:
-// 0.999. Else "".
-std::string ShareHint(double percentage);
-// The same for the value of an option, if it is a percentage.
-std::string ShareHint(const std::string& option, const std::string& value);
 
 std::string Joined(const std::vector<std::string>& words, const char* between);
 

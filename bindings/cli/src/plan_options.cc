@@ -92,8 +92,8 @@ void CheckRules(const std::vector<Rule>& rules, const bnq_plan* plan,
                 const std::string& input, Session& session) {
   for (const Rule& rule : rules) {
     if (rule.option != kTensor) continue;
-    WarnOfShare(rule.config.get(),
-                rule.option + " '" + rule.glob + "': ", session);
+    WarnOfDoubts(rule.config.get(),
+                 rule.option + " '" + rule.glob + "': ", session);
   }
   // The default rule, which nobody has given, may well match nothing.
   if (rules.size() == 1 && rules[0].option.empty()) return;

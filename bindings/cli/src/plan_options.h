@@ -38,7 +38,7 @@ Plan MakePlan(const std::vector<Rule>& rules);
 // Holds patterns against the names in the model file `input`, because a
 // misspelt one must not cost a long run: fails with kBadInput where an
 // inclusion or a rule of --tensor matches no tensor, and warns of exclusions
-// without one, of rules that never get their turn, and of what WarnOfShare
+// without one, of rules that never get their turn, and of what WarnOfDoubts
 // finds in their configs.
 void CheckRules(const std::vector<Rule>& rules, const bnq_plan* plan,
                 const std::string& input, Session& session);

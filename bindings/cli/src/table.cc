@@ -14,12 +14,14 @@ void Table::Add(std::vector<std::string> cells) {
 
 void Table::AddRule() { rows_.emplace_back(); }
 
+void Table::AddHeading(std::string text) { rows_.push_back({std::move(text)}); }
+
 void Table::Print(std::ostream& out) const {
   std::vector<std::size_t> shown;
   std::vector<std::size_t> widths(columns_.size(), 0);
   for (std::size_t c = 0; c < columns_.size(); ++c) {
     for (const auto& row : rows_) {
-      if (!row.empty()) widths[c] = std::max(widths[c], TextWidth(row[c]));
+      if (row.size() > 1) widths[c] = std::max(widths[c], TextWidth(row[c]));
     }
     if (widths[c] == 0) continue;
     widths[c] = std::max(widths[c], TextWidth(columns_[c].title));
@@ -40,6 +42,10 @@ void Table::Print(std::ostream& out) const {
 
   PrintLine([&](std::size_t c) { return columns_[c].title; });
   for (const auto& row : rows_) {
+    if (row.size() == 1) {
+      out << '\n' << row[0] << '\n';
+      continue;
+    }
     PrintLine([&](std::size_t c) {
       return row.empty() ? std::string(widths[c], '-') : row[c];
     });

@@ -23,12 +23,14 @@ class Table {
   void Add(std::vector<std::string> cells);
   // A line of dashes, before a row of totals.
   void AddRule();
+  // A blank line, and one of text, before rows that it describes.
+  void AddHeading(std::string text);
   // Leaves out columns that are empty in every row.
   void Print(std::ostream& out) const;
 
  private:
   std::vector<Column> columns_;
-  // An empty row is a rule.
+  // An empty row is a rule, one of a single cell a heading.
   std::vector<std::vector<std::string>> rows_;
 };
 

@@ -36,7 +36,7 @@ def test_help():
         text = run(*command, "--help").stdout
         for code in range(6):
             assert re.search(rf"^  {code}  \w", text, re.MULTILINE)
-        if command not in ([], ["info"]):
+        if command:
             assert re.search(rf"\nExamples:\n  bnq {command[0]}\b", text)
 
 
@@ -94,7 +94,7 @@ def test_a_mistyped_word_gets_a_suggestion(typed, meant):
 
 
 @pytest.mark.parametrize("arguments", [[], ["no-such"], ["inspect"], ["diff", "a"],
-                                       ["verify", "a", "b"], ["info", "x"], ["presets", "x"]])
+                                       ["verify", "a", "b"], ["info", "x", "y"], ["presets", "x"]])
 def test_wrong_usage(arguments):
     result = run(*arguments, code=2)
     assert result.stdout == ""
@@ -138,6 +138,28 @@ def test_info():
                          + re.escape(option["description"]), text, re.MULTILINE)
         for name, meaning in zip(option["values"], option["value_descriptions"]):
             assert re.search(rf"^ +{name} +{re.escape(meaning)}$", text, re.MULTILINE)
+
+
+def test_info_of_a_format():
+    """Options and values that go with it, and why others do not."""
+    for known in run_json("info")["formats"]:
+        one = run_json("info", known["name"])
+        assert one == known
+        text = run("info", known["name"]).stdout
+        assert known["description"] in text
+        for option, values in one["options"].items():
+            (line,) = re.findall(rf"^{option}  .*", text, re.MULTILINE)
+            shown = line[len(option):].strip()
+            assert shown == ", ".join(values) if isinstance(values, list) else shown
+        for why in one["refusals"]:
+            assert f"\n{why}\n" in text and f"not supported by format {known['name']}: " in why
+    assert "did you mean \"nf4\"" in run("info", "nf5", code=2).stderr
+    assert "none" in run("info", "none", code=2).stderr
+    nf4, int8 = run_json("info", "nf4"), run_json("info", "INT8")
+    assert nf4["options"]["scheme"] == ["symmetric"] and not nf4["options"]["outlier_threshold"]
+    assert int8["options"]["outlier_threshold"] and "offset" in int8["options"]["scheme"]
+    refused = run("quantize", "m", "-o", "x", "--config", "nf4,scheme=offset", code=2).stderr
+    assert any(why in refused for why in nf4["refusals"])
 
 
 def test_inspect_safetensors(model):

@@ -47,14 +47,26 @@ def round_trip(tmp_path, array, *options):
 def test_presets():
     assert len(PRESETS) >= 20
     text = run("presets").stdout
-    lines = {line.split()[0]: line for line in text.splitlines()}
-    assert lines["name"].split() == ["name", "config", "description"]
-    assert list(lines)[1:] == list(PRESETS)
+    heading, *groups = text.split("\n\n")
+    assert heading.split() == ["name", "bits", "config", "description"]
+    lines, least = {}, 0
+    for group in groups:
+        title, *rows = group.splitlines()
+        assert re.fullmatch(r"\d+ to \d+ bits a weight:", title)
+        low, high = (int(number) for number in re.findall(r"\d+", title))
+        assert low >= least and high == low + 1
+        least = high
+        for row in rows:
+            lines[row.split()[0]] = row
+            assert low <= PRESETS[row.split()[0]]["bits_per_weight"] < high
+    bits = {name: preset["bits_per_weight"] for name, preset in PRESETS.items()}
+    assert list(lines) == sorted(PRESETS, key=bits.get)
     for name, preset in PRESETS.items():
         assert preset["description"]
         assert re.match(r"format=\w+(,\w+=[\w.]+)*$", preset["config"])
-        assert lines[name].split()[1] == preset["config"]
+        assert lines[name].split()[1:3] == [f"{preset['bits_per_weight']:.2f}", preset["config"]]
         assert lines[name].endswith(preset["description"])
+    assert bits["nf4"] == 4.5
     assert PRESETS["int8_per_channel"]["config"] == "format=int8,granularity=channel"
     assert PRESETS["nf4"]["config"] == "format=nf4,granularity=block,group_size=64"
 

@@ -125,6 +125,30 @@ def test_usual_modes_from_a_dictionary(mode, settings, format, bits):
             assert getattr(config, name) == value
 
 
+def test_what_goes_with_a_format():
+    int8, nf4 = (next(f for f in bq.formats() if f.name == name) for name in ("int8", "nf4"))
+    assert int8.supports("scheme", "offset") and int8.supports("outlier_threshold", 6.5)
+    assert nf4.supports("double_quant", True) and not nf4.supports("saturate", False)
+    assert not nf4.supports("scheme", "offset")
+    config = bq.Config(format="nf4", scheme="offset")
+    for refused in (lambda: nf4.check("scheme", "offset"), config.check,
+                    lambda: config.bits_per_weight, lambda: bq.quantize(VALUES, config)):
+        with pytest.raises(bq.UnsupportedError, match="scheme = offset is not .* format nf4"):
+            refused()
+    with pytest.raises(bq.NotFoundError, match="did you mean"):
+        nf4.supports("shceme", "offset")
+    bq.Config(format="nf4").check()
+    assert bq.Config.preset("nf4").bits_per_weight == 4.5
+
+
+def test_what_is_hardly_meant():
+    assert bq.Config(percentile=0.999).advice == (
+        "percentile = 0.999 is of a hundred, did you mean 99.9?")
+    assert bq.Config().advice == ""
+    with pytest.raises(bq.InvalidArgumentError, match="did you mean 99.9?"):
+        bq.Calibrator(percentile=0.999)
+
+
 def test_repr_shows_what_is_not_at_its_default():
     assert repr(bq.Config()) == "Config(format='ternary')"
     assert repr(bq.Config(format="int4", double_quant=True, group_size=128)) == (

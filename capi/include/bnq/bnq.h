@@ -179,6 +179,9 @@ BNQ_API uint32_t bnq_dtype_bits(int32_t dtype);
 /* 1 for a type whose arrays can be quantized, observed and compared (F64, F32,
  * F16, BF16), else 0. Since 0.1. */
 BNQ_API int32_t bnq_dtype_is_source(int32_t dtype);
+/* 1 for a type that tensors can be dequantized into (F32, F16, BF16), else 0.
+ * Since 0.1. */
+BNQ_API int32_t bnq_dtype_is_target(int32_t dtype);
 
 /* Formats: how a quantized tensor is coded. Ids are never reused. */
 enum {
@@ -253,6 +256,14 @@ enum {
  * 0.1. */
 BNQ_API bnq_status bnq_format_property(int32_t format, int32_t property,
                                        int64_t* out_value);
+/* Whether configs of a format may have an option (BNQ_OPTIONS_CONFIG) at a
+ * value, both as bnq_options_set_text takes them: OK, or UNSUPPORTED with the
+ * sentence in bnq_last_error() that quantizing would fail with. Other options
+ * may have to be of certain values beside it: of a whole config, ask
+ * bnq_config_check. NOT_FOUND for an unknown format or option,
+ * INVALID_ARGUMENT for a value that it does not have. Since 0.1. */
+BNQ_API bnq_status bnq_format_supports(int32_t format, const char* option,
+                                       const char* value);
 
 /* Metrics of a comparison: positions in the caller's double array. Only ever
  * appended to. a is the original, b the other, e = a - b. */
@@ -448,6 +459,12 @@ BNQ_API bnq_status bnq_options_get_float(const bnq_options* options,
 BNQ_API bnq_status bnq_options_get_text(const bnq_options* options,
                                         const char* option, char* text,
                                         uint64_t size, uint64_t* out_size);
+
+/* What is accepted but hardly meant, to be shown to people: "percentile = 0.999
+ * is of a hundred, did you mean 99.9?"; empty where there is nothing to say. As
+ * bnq_options_get_text. Since 0.1. */
+BNQ_API bnq_status bnq_options_advice(const bnq_options* options, char* text,
+                                      uint64_t size, uint64_t* out_size);
 
 /* The kinds of the loaded library, for index 0 .. bnq_option_kind_count() - 1,
  * and their names: "config", "calibrator", "optimizer" (NULL for an unknown
@@ -660,6 +677,18 @@ BNQ_API bnq_options* bnq_config_settings(bnq_config* config);
  * 0.1. */
 BNQ_API bnq_status bnq_config_equal(const bnq_config* a, const bnq_config* b,
                                     int32_t* out_equal);
+
+/* OK where options and format go together; else UNSUPPORTED with the sentence
+ * in bnq_last_error() that quantizing would fail with, or INVALID_ARGUMENT
+ * where the format is NONE. What a shape may not fit (an axis that it does not
+ * have) is not asked for. Since 0.1. */
+BNQ_API bnq_status bnq_config_check(const bnq_config* config);
+
+/* The bits that a weight of a large matrix takes, one of 4096 rows and columns,
+ * with its share of scales and all other parts, without outliers. Errors as
+ * bnq_config_check. Since 0.1. */
+BNQ_API bnq_status bnq_config_bits_per_weight(const bnq_config* config,
+                                              double* out_bits);
 
 /* The config as text: "format=int4,group_size=64,scale_rule=mse", the format
  * first, then every option that is not at its default. Into text[size] with
@@ -923,6 +952,12 @@ enum {
   /* Write infinity. */
   BNQ_OVERFLOW_KEEP = 2
 };
+/* "error", "saturate", "keep", and what they mean; NULL for another id. Since
+ * 0.1. */
+BNQ_API const char* bnq_overflow_name(int32_t overflow);
+BNQ_API const char* bnq_overflow_description(int32_t overflow);
+/* The id of a name. NOT_FOUND lists the known ones. Since 0.1. */
+BNQ_API bnq_status bnq_overflow_id(const char* name, int32_t* out_overflow);
 /* Dequantizes into out, out_bytes long, which must be exactly elements x the
  * size of dtype (F32, F16 or BF16, rounded to nearest even). overflow:
  * BNQ_OVERFLOW_*. out is written even if the call fails. Since 0.1. */
@@ -1468,9 +1503,10 @@ BNQ_API const char* bnq_statistic_name(uint32_t index);
  * option moments (outliers = deviations implies it), skewness and kurtosis of
  * values that are all equal, all but the counts where a channel has none. The
  * moments are made of sums of float64 of the powers of x, so they mean little
- * where the mean is thousands of deviations. NO_DATA, INVALID_ARGUMENT. Since
- * 0.1. */
-BNQ_API bnq_status bnq_calibrator_statistics(const bnq_calibrator* calibrator,
+ * where the mean is thousands of deviations. NO_DATA, INVALID_ARGUMENT,
+ * CANCELLED. Since 0.1. */
+BNQ_API bnq_status bnq_calibrator_statistics(bnq_context* context,
+                                             const bnq_calibrator* calibrator,
                                              uint64_t channel,
                                              double* statistics,
                                              uint32_t statistic_count);
@@ -1499,8 +1535,9 @@ BNQ_API bnq_status bnq_calibrator_merge(bnq_context* context,
 /* Options and data as bytes, the same ones on every machine
  * (core/calibration/README.md has the layout), into out[out_bytes], and their
  * number into *out_size. With out NULL only the number. INVALID_ARGUMENT where
- * out_bytes is less. Since 0.1. */
-BNQ_API bnq_status bnq_calibrator_serialize(const bnq_calibrator* calibrator,
+ * out_bytes is less; CANCELLED. Since 0.1. */
+BNQ_API bnq_status bnq_calibrator_serialize(bnq_context* context,
+                                            const bnq_calibrator* calibrator,
                                             void* out, uint64_t out_bytes,
                                             uint64_t* out_size);
 /* The calibrator that was serialized. CORRUPT_FILE for bytes that are no

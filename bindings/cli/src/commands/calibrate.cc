@@ -80,7 +80,7 @@ Calibration Merged(const Options& options, Session& session) {
 
 // The pictures to be written; fails where something is in the way of one. Rows
 // without a range have none.
-std::vector<Picture> PicturesOf(const Options& options,
+std::vector<Picture> PicturesOf(bnq_context* context, const Options& options,
                                 const bnq_calibration* set,
                                 const std::vector<CalibrationRow>& rows) {
   std::vector<Picture> pictures;
@@ -97,8 +97,9 @@ std::vector<Picture> PicturesOf(const Options& options,
                                 "tensor: give a directory");
     }
     CheckOutput(path, options.force, options.inputs);
-    pictures.push_back({path, PictureOf(rows[i], bnq_calibration_at(set, i),
-                                        options.inputs.front())});
+    pictures.push_back(
+        {path, PictureOf(context, rows[i], bnq_calibration_at(set, i),
+                         options.inputs.front())});
   }
   return pictures;
 }
@@ -247,7 +248,8 @@ void Calibrate(const Options& options) {
       options.merge ? Merged(options, session) : Observed(options, session);
   const std::vector<CalibrationRow> rows = RowsOf(set.get(), session);
   std::vector<Picture> pictures;
-  if (!options.svg.empty()) pictures = PicturesOf(options, set.get(), rows);
+  if (!options.svg.empty())
+    pictures = PicturesOf(session.context(), options, set.get(), rows);
   session.CheckCancelled();
   if (!IsDryRun(options)) {
     Check(bnq_calibration_save(session.context(), set.get(),

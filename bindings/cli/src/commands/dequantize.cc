@@ -1,11 +1,12 @@
-#include <algorithm>
 #include <iostream>
 #include <memory>
-#include <utility>
+#include <string>
+#include <vector>
 
 #include "../commands.h"
 #include "../conversion.h"
 #include "../failure.h"
+#include "../library_options.h"
 #include "../table.h"
 #include "../text.h"
 
@@ -17,55 +18,44 @@ struct Options {
   std::string dtype, overflow;
 };
 
-// What bnq_dequantize_file accepts.
-constexpr int32_t kDtypes[] = {BNQ_DTYPE_F32, BNQ_DTYPE_F16, BNQ_DTYPE_BF16};
-
-std::string LowerName(int32_t dtype) {
+// In lower case, as flags are written.
+std::string DtypeName(int32_t dtype) {
   std::string name = bnq_dtype_name(dtype);
   for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   return name;
 }
 
-std::string DtypeChoices(const char* between) {
-  std::string out;
-  for (const int32_t dtype : kDtypes) {
-    if (!out.empty()) out += between;
-    out += LowerName(dtype);
+// What tensors can be dequantized into, the usual one first.
+std::vector<std::string> Dtypes() {
+  std::vector<std::string> names;
+  for (int32_t id = 1; bnq_dtype_name(id) != nullptr; ++id) {
+    if (bnq_dtype_is_target(id) != 0) names.push_back(DtypeName(id));
   }
-  return out;
+  return names;
 }
 
 int32_t ParseDtype(const std::string& name) {
   int32_t dtype = 0;
-  const bnq_status status = bnq_dtype_id(name.c_str(), &dtype);
-  if (status != BNQ_OK || std::find(std::begin(kDtypes), std::end(kDtypes),
-                                    dtype) == std::end(kDtypes)) {
-    throw Failure(kUsage, "--dtype: expected one of " + DtypeChoices(", ") +
+  if (bnq_dtype_id(name.c_str(), &dtype) != BNQ_OK ||
+      bnq_dtype_is_target(dtype) == 0) {
+    throw Failure(kUsage, "--dtype: expected one of " + Joined(Dtypes(), ", ") +
                               ", got '" + name + "'");
   }
   return dtype;
 }
 
-constexpr std::pair<const char*, int32_t> kOverflows[] = {
-    {"error", BNQ_OVERFLOW_ERROR},
-    {"saturate", BNQ_OVERFLOW_SATURATE},
-    {"keep", BNQ_OVERFLOW_KEEP}};
-
-std::string OverflowChoices(const char* between) {
-  std::string out;
-  for (const auto& [name, value] : kOverflows) {
-    if (!out.empty()) out += between;
-    out += name;
+std::vector<std::string> Overflows() {
+  std::vector<std::string> names;
+  for (int32_t id = 0; bnq_overflow_name(id) != nullptr; ++id) {
+    names.emplace_back(bnq_overflow_name(id));
   }
-  return out;
+  return names;
 }
 
 int32_t ParseOverflow(const std::string& text) {
-  for (const auto& [name, value] : kOverflows) {
-    if (text == name) return value;
-  }
-  throw Failure(kUsage, "--overflow: expected one of " + OverflowChoices(", ") +
-                            ", got '" + text + "'");
+  int32_t overflow = 0;
+  CheckUsage(bnq_overflow_id(text.c_str(), &overflow), "--overflow");
+  return overflow;
 }
 
 void PrintTable(const std::vector<Row>& rows) {
@@ -107,8 +97,8 @@ void Dequantize(const Options& options) {
 
 void AddDequantize(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  options->dtype = LowerName(kDtypes[0]);
-  options->overflow = kOverflows[0].first;
+  options->dtype = Dtypes().front();
+  options->overflow = Overflows().front();
   CLI::App* command = app.add_subcommand(
       "dequantize", "Turn a .bnq file back into a .safetensors file");
   AddConversionOptions(*command, options->conversion, "The .bnq file",
@@ -117,13 +107,13 @@ void AddDequantize(CLI::App& app) {
       ->add_option(
           "--dtype", options->dtype,
           "Type that quantized tensors become (default " + options->dtype + ")")
-      ->option_text(DtypeChoices("|"));
+      ->option_text(Joined(Dtypes(), "|"));
   command
       ->add_option("--overflow", options->overflow,
                    "What becomes of values that the type does not hold "
                    "(default " +
                        options->overflow + ")")
-      ->option_text(OverflowChoices("|"));
+      ->option_text(Joined(Overflows(), "|"));
   command->footer(
       "Examples:\n"
       "  bnq dequantize model.bnq -o restored.safetensors\n"

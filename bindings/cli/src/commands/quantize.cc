@@ -104,11 +104,12 @@ void WarnOfScheme(const bnq_calibration* calibration,
 
 // Zeros make a scale of 0: right for them, but rarely what was meant to be
 // observed.
-void AddNotes(const bnq_calibration* calibration, std::vector<Row>& rows) {
+void AddNotes(bnq_context* context, const bnq_calibration* calibration,
+              std::vector<Row>& rows) {
   std::set<std::string> zeros;
   for (uint64_t i = 0; i < bnq_calibration_count(calibration); ++i) {
     double statistics[BNQ_NUM_STATISTICS];
-    Check(bnq_calibrator_statistics(bnq_calibration_at(calibration, i),
+    Check(bnq_calibrator_statistics(context, bnq_calibration_at(calibration, i),
                                     BNQ_ALL_CHANNELS, statistics,
                                     BNQ_NUM_STATISTICS));
     if (statistics[BNQ_STATISTIC_ABSMAX] != 0) continue;
@@ -157,7 +158,7 @@ void Quantize(const Options& options) {
   const ConversionOptions& conversion = options.conversion;
   Session session(conversion.session);
   CheckRules(rules, plan.get(), conversion.input, session);
-  WarnOfShare(config.get(), "", session);
+  WarnOfDoubts(config.get(), "", session);
   const int32_t flags =
       WriteFlags(conversion) | (options.compress ? BNQ_WRITE_COMPRESS : 0);
   bnq_report* created = nullptr;
@@ -177,7 +178,7 @@ void Quantize(const Options& options) {
   const Report report(created);
   std::vector<Row> rows = RowsOf(created);
   AddConfigs(plan.get(), rows);
-  AddNotes(calibration.get(), rows);
+  AddNotes(session.context(), calibration.get(), rows);
   PrintConversion(conversion, rows, PrintTable);
   session.Finish();
 }

@@ -115,18 +115,20 @@ public sealed unsafe partial class Calibrator
     }
 
     /// <summary>Statistics of all channels together.</summary>
+    /// <param name="context">What may cancel it; null for the default.</param>
     /// <exception cref="NoDataException">There are no data.</exception>
-    public Statistics GetStatistics() => ReadStatistics(NativeMethods.BNQ_ALL_CHANNELS);
+    public Statistics GetStatistics(Context? context = null) => ReadStatistics(NativeMethods.BNQ_ALL_CHANNELS, context);
 
     /// <summary>Statistics of a channel.</summary>
     /// <param name="channel">From 0.</param>
+    /// <param name="context">What may cancel it; null for the default.</param>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     /// <exception cref="InvalidArgumentException">There is no such channel.</exception>
     /// <exception cref="NoDataException">There are no data.</exception>
-    public Statistics GetStatistics(long channel)
+    public Statistics GetStatistics(long channel, Context? context = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(channel);
-        return ReadStatistics((ulong)channel);
+        return ReadStatistics((ulong)channel, context);
     }
 
     /// <summary>The histogram of a channel.</summary>
@@ -202,13 +204,15 @@ public sealed unsafe partial class Calibrator
     }
 
     /// <summary>Options and data as bytes, the same ones on every machine.</summary>
-    public byte[] ToBytes()
+    /// <param name="context">What may cancel it; null for the default.</param>
+    public byte[] ToBytes(Context? context = null)
     {
-        Native.Check(NativeMethods.bnq_calibrator_serialize(Handle, null, 0, out ulong size));
+        ContextHandle own = ContextHandle.Of(context);
+        Native.Check(NativeMethods.bnq_calibrator_serialize(own, Handle, null, 0, out ulong size));
         var bytes = new byte[Native.Length(size, "The result")];
         fixed (byte* pointer = bytes)
         {
-            Native.Check(NativeMethods.bnq_calibrator_serialize(Handle, pointer, size, out _));
+            Native.Check(NativeMethods.bnq_calibrator_serialize(own, Handle, pointer, size, out _));
         }
 
         return bytes;
@@ -239,12 +243,13 @@ public sealed unsafe partial class Calibrator
             values, type, shape,
             array => NativeMethods.bnq_calibrator_observe(ContextHandle.Of(context), Own, array));
 
-    private Statistics ReadStatistics(ulong channel)
+    private Statistics ReadStatistics(ulong channel, Context? context)
     {
         var values = new double[NativeMethods.bnq_statistic_count()];
         fixed (double* pointer = values)
         {
-            Native.Check(NativeMethods.bnq_calibrator_statistics(Handle, channel, pointer, (uint)values.Length));
+            Native.Check(NativeMethods.bnq_calibrator_statistics(
+                ContextHandle.Of(context), Handle, channel, pointer, (uint)values.Length));
         }
 
         return new Statistics(values);

@@ -104,6 +104,27 @@ public sealed partial class Config : IEquatable<Config>
         return Encoding.UTF8.GetString(text.AsSpan(0, text.Length - 1)); // without the NUL
     }
 
+    /// <summary>
+    /// What is accepted but hardly meant, for people: "percentile = 0.999 is of a hundred, did you mean 99.9?"; empty
+    /// where there is nothing to say.
+    /// </summary>
+    public string GetAdvice() => Options.GetAdvice();
+
+    /// <summary>Throws where options and format do not go together.</summary>
+    /// <exception cref="UnsupportedException">With what quantizing would say.</exception>
+    /// <exception cref="InvalidArgumentException">The format is <see cref="Format.None"/>.</exception>
+    public void Check() => Native.Check(NativeMethods.bnq_config_check(Handle));
+
+    /// <summary>
+    /// Bits that a weight of a large matrix (4096 x 4096) takes, with its share of scales and all other parts,
+    /// without outliers. Exceptions as <see cref="Check"/>.
+    /// </summary>
+    public double GetBitsPerWeight()
+    {
+        Native.Check(NativeMethods.bnq_config_bits_per_weight(Handle, out double bits));
+        return bits;
+    }
+
     /// <summary>Whether all options of both are equal.</summary>
     public bool Equals(Config? other)
     {

@@ -136,6 +136,16 @@ public static unsafe class Library
     /// <summary>The library's name of a format, such as "ternary", or null for an unknown one.</summary>
     public static string? NameOf(Format format) => Native.TextOrNull(NativeMethods.bnq_format_name((int)format));
 
+    /// <summary>
+    /// Throws where no config of a format may have an option at a value, both as <see cref="Config.Set"/> takes them.
+    /// Other options may have to be of certain values beside it: see <see cref="Config.Check"/>.
+    /// </summary>
+    /// <exception cref="UnsupportedException">With what quantizing would say.</exception>
+    /// <exception cref="NotFoundException">There is no such format or option.</exception>
+    /// <exception cref="InvalidArgumentException">The value is not legal; the message says what is.</exception>
+    public static void CheckSupport(Format format, string option, string value) => Native.Check(
+        NativeMethods.bnq_format_supports((int)format, Native.Argument(option), Native.Argument(value)));
+
     /// <summary>The data type of a name in the spelling of safetensors, such as "BF16".</summary>
     /// <exception cref="NotFoundException">There is none.</exception>
     public static DataType FindDataType(string name)

@@ -72,6 +72,24 @@ public sealed class LibraryTests
     }
 
     [Fact]
+    public void SaysWhatGoesWithAFormat()
+    {
+        Library.CheckSupport(Format.Int8, "scheme", "offset");
+        using Config config = Config.Parse("nf4,scheme=offset");
+        var alone = Assert.Throws<UnsupportedException>(() => Library.CheckSupport(Format.NF4, "scheme", "offset"));
+        var whole = Assert.Throws<UnsupportedException>(config.Check);
+        Assert.Equal(alone.Message, whole.Message);
+        Assert.Throws<UnsupportedException>(() => config.GetBitsPerWeight());
+        Assert.Throws<NotFoundException>(() => Library.CheckSupport(Format.NF4, "shceme", "offset"));
+        using Config preset = Config.Preset("nf4");
+        preset.Check();
+        Assert.Equal(4.5, preset.GetBitsPerWeight());
+        Assert.Empty(preset.GetAdvice());
+        using Config share = Config.Parse("int8,percentile=0.999");
+        Assert.EndsWith("did you mean 99.9?", share.GetAdvice(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void DynamicMapAscendsToOne()
     {
         float[] map = Library.DynamicMap.ToArray();

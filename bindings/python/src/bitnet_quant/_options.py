@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, ClassVar, Mapping, Union
+from typing import Any, Callable, ClassVar, Mapping, Union
 
 from . import registry
 from ._handles import Handle, encode, integer
@@ -18,6 +18,15 @@ def as_number(option: registry.Option, value: OptionValue) -> Union[int, float]:
     except TypeError:
         raise TypeError(f"{option.name} must be a str or {option.type.__name__}, got {value!r}"
                         ) from None
+
+
+def read_text(call: Callable[..., int], handle: Any) -> str:
+    """The text that call(handle, char*, size, size*) writes."""
+    size = ctypes.c_uint64()
+    call(handle, None, 0, ctypes.byref(size))
+    buffer = ctypes.create_string_buffer(size.value)
+    call(handle, buffer, size.value, None)
+    return buffer.value.decode("utf-8")
 
 
 class Optioned:

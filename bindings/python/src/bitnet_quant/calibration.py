@@ -244,11 +244,12 @@ class Calibrator(Optioned):
             pointer(offsets, ctypes.c_float), scales.size)
         return QuantizationParams(scales, zero_points, config, offsets)
 
-    def statistics(self, channel: Optional[int] = None) -> Statistics:
+    def statistics(self, channel: Optional[int] = None, *,
+                   context: Optional[contexts.Context] = None) -> Statistics:
         """The statistics of a channel; without one, of all together. NoDataError."""
         number = _abi.ALL_CHANNELS if channel is None else unsigned(channel, "channel", 64)
         return read_values(Statistics, registry.statistics(), library().bnq_calibrator_statistics,
-                           self._handle, number)
+                           contexts.handle(context), self._handle, number)
 
     def histogram(self, channel: int = 0) -> Histogram:
         """The histogram of a channel; without bins where it has had no finite value.
@@ -279,9 +280,9 @@ class Calibrator(Optioned):
         """Another calibrator with the same options and data."""
         return self._clone(self._handle, context)
 
-    def to_bytes(self) -> bytes:
+    def to_bytes(self, *, context: Optional[contexts.Context] = None) -> bytes:
         """Options and data, as the same bytes on every machine."""
-        return _bytes(library().bnq_calibrator_serialize, self._handle)
+        return _bytes(library().bnq_calibrator_serialize, contexts.handle(context), self._handle)
 
     @classmethod
     def from_bytes(cls, data: Union[bytes, bytearray, memoryview], *,

@@ -7,7 +7,7 @@ from typing import Any, Mapping, Optional, Union
 from . import _abi, registry
 from ._handles import Handle, create, encode
 from ._loader import library
-from ._options import Optioned, OptionValue
+from ._options import Optioned, OptionValue, read_text
 
 
 class Config(Optioned):
@@ -23,7 +23,8 @@ class Config(Optioned):
     (`Config.from_text`). Functions that take a config take such text, too.
 
     An unknown option raises NotFoundError, a bad value InvalidArgumentError or
-    TypeError. Whether a format supports a combination shows when it is used.
+    TypeError. Whether the format supports the others shows when it is used, or by
+    `check`.
     """
 
     __slots__ = ()
@@ -63,11 +64,26 @@ class Config(Optioned):
     def text(self) -> str:
         """The reverse of from_text: the format, then every option that is not at its
         default. Equal configs have equal text."""
-        size = ctypes.c_uint64()
-        library().bnq_config_to_text(self._handle, None, 0, ctypes.byref(size))
-        buffer = ctypes.create_string_buffer(size.value)
-        library().bnq_config_to_text(self._handle, buffer, size.value, None)
-        return buffer.value.decode("utf-8")
+        return read_text(library().bnq_config_to_text, self._handle)
+
+    @property
+    def advice(self) -> str:
+        """What is accepted but hardly meant, for people: "percentile = 0.999 is of a
+        hundred, did you mean 99.9?"; empty where there is nothing to say."""
+        return read_text(library().bnq_options_advice, self._options())
+
+    def check(self) -> None:
+        """UnsupportedError, or InvalidArgumentError for the format "none", with what
+        quantizing would say, where options and format do not go together."""
+        library().bnq_config_check(self._handle)
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Bits that a weight of a large matrix (4096 x 4096) takes, with its share of
+        scales and all other parts, without outliers. Errors as check."""
+        bits = ctypes.c_double()
+        library().bnq_config_bits_per_weight(self._handle, ctypes.byref(bits))
+        return bits.value
 
     def replace(self, **options: OptionValue) -> Config:
         """This config with some options changed."""

@@ -8,6 +8,7 @@ from typing import Any, Callable, NamedTuple, Optional, Union
 from . import _abi
 from ._handles import decode, encode
 from ._loader import library
+from .errors import UnsupportedError
 
 
 class Format(NamedTuple):
@@ -29,6 +30,21 @@ class Format(NamedTuple):
     integer: bool
     #: Whether values have scales, so that the options about scales apply.
     scaled: bool
+
+    def check(self, option: str, value: Union[str, int, float]) -> None:
+        """UnsupportedError, with what quantizing would say, where no Config of this
+        format may have the option at that value. Other options may have to be of certain
+        values beside it: of a whole config, ask Config.check."""
+        text = ("off", "on")[value] if isinstance(value, bool) else str(value)
+        library().bnq_format_supports(self.id, encode(option, "option"), encode(text, option))
+
+    def supports(self, option: str, value: Union[str, int, float]) -> bool:
+        """Whether check passes: format.supports("scheme", "asymmetric")."""
+        try:
+            self.check(option, value)
+        except UnsupportedError:
+            return False
+        return True
 
 
 class Option(NamedTuple):

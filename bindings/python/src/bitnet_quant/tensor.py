@@ -12,7 +12,7 @@ from . import context as contexts
 from ._arrays import (ArrayArgument, DTypeLike, borrow, check_shape, dtype_id, dtype_name,
                       holder, holder_of, new_or, output, pointer, read_only, shape_argument,
                       view)
-from ._handles import Handle, create, decode, read_shape
+from ._handles import Handle, create, decode, encode, read_shape
 from ._loader import library
 from ._options import OptionValue
 from .config import Config, ConfigLike, as_config
@@ -332,12 +332,10 @@ class QuantizedTensor:
 
 
 def overflow_id(overflow: str) -> int:
-    """BNQ_OVERFLOW_* of its name."""
-    known = {"error": _abi.OVERFLOW_ERROR, "saturate": _abi.OVERFLOW_SATURATE,
-             "keep": _abi.OVERFLOW_KEEP}
-    if overflow not in known:
-        raise ValueError(f"overflow is {overflow!r}; one of {', '.join(known)} is accepted")
-    return known[overflow]
+    """BNQ_OVERFLOW_* of its name. NotFoundError lists the known ones."""
+    number = ctypes.c_int32()
+    library().bnq_overflow_id(encode(overflow, "overflow"), ctypes.byref(number))
+    return number.value
 
 
 def quantize(source: np.ndarray[Any, Any], config: Optional[ConfigLike] = None, *,

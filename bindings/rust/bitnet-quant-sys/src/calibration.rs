@@ -64,7 +64,8 @@ extern "C" {
     /// The first `statistic_count` statistics of a channel, or of
     /// [`BNQ_ALL_CHANNELS`](crate::BNQ_ALL_CHANNELS).
     pub fn bnq_calibrator_statistics(
-        calibrator: *const bnq_calibrator, channel: u64, statistics: *mut f64, statistic_count: u32,
+        context: *mut bnq_context, calibrator: *const bnq_calibrator, channel: u64,
+        statistics: *mut f64, statistic_count: u32,
     ) -> bnq_status;
     /// The histogram of a channel; NULL and 0 to ask for the number of bins.
     pub fn bnq_calibrator_histogram(
@@ -79,7 +80,8 @@ extern "C" {
     ) -> bnq_status;
     /// Options and data as bytes; NULL and 0 to ask for their number.
     pub fn bnq_calibrator_serialize(
-        calibrator: *const bnq_calibrator, out: *mut c_void, out_bytes: u64, out_size: *mut u64,
+        context: *mut bnq_context, calibrator: *const bnq_calibrator, out: *mut c_void,
+        out_bytes: u64, out_size: *mut u64,
     ) -> bnq_status;
     /// The calibrator that was serialized.
     pub fn bnq_calibrator_deserialize(

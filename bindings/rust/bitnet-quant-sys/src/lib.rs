@@ -185,6 +185,8 @@ extern "C" {
     pub fn bnq_dtype_bits(dtype: i32) -> u32;
     /// 1 for a type whose arrays can be quantized, else 0.
     pub fn bnq_dtype_is_source(dtype: i32) -> i32;
+    /// 1 for a type that tensors can be dequantized into, else 0.
+    pub fn bnq_dtype_is_target(dtype: i32) -> i32;
     /// Number of formats, without [`BNQ_FORMAT_NONE`].
     pub fn bnq_format_count() -> u32;
     /// Id of the format at an index.
@@ -197,6 +199,10 @@ extern "C" {
     pub fn bnq_format_description(format: i32) -> *const c_char;
     /// A `BNQ_FORMAT_*` property of a format.
     pub fn bnq_format_property(format: i32, property: i32, out_value: *mut i64) -> bnq_status;
+    /// `BNQ_OK` where configs of a format may have an option at a value, else why not.
+    pub fn bnq_format_supports(
+        format: i32, option: *const c_char, value: *const c_char,
+    ) -> bnq_status;
     /// Number of metrics of the loaded library.
     pub fn bnq_metric_count() -> u32;
     /// "mse", ...; NULL for another index.
@@ -271,6 +277,11 @@ extern "C" {
         options: *const bnq_options, option: *const c_char, text: *mut c_char, size: u64,
         out_size: *mut u64,
     ) -> bnq_status;
+    /// What is accepted but hardly meant, into `text[size]`; NULL and 0 to ask for its
+    /// size.
+    pub fn bnq_options_advice(
+        options: *const bnq_options, text: *mut c_char, size: u64, out_size: *mut u64,
+    ) -> bnq_status;
     /// Number of kinds of handles with options.
     pub fn bnq_option_kind_count() -> u32;
     /// The kind at an index.
@@ -313,6 +324,10 @@ extern "C" {
     pub fn bnq_config_equal(
         a: *const bnq_config, b: *const bnq_config, out_equal: *mut i32,
     ) -> bnq_status;
+    /// `BNQ_OK` where options and format go together, else why not.
+    pub fn bnq_config_check(config: *const bnq_config) -> bnq_status;
+    /// Bits that a weight of a large matrix takes.
+    pub fn bnq_config_bits_per_weight(config: *const bnq_config, out_bits: *mut f64) -> bnq_status;
     /// "format=int4,group_size=64" into `text[size]`, with its NUL; NULL and 0 to ask for
     /// the bytes that takes.
     pub fn bnq_config_to_text(
@@ -416,6 +431,12 @@ extern "C" {
         context: *mut bnq_context, tensor: *const bnq_tensor, packing: i32,
         out_tensor: *mut *mut bnq_tensor,
     ) -> bnq_status;
+    /// "error", ...; NULL for an unknown id.
+    pub fn bnq_overflow_name(overflow: i32) -> *const c_char;
+    /// What it means; NULL for an unknown id.
+    pub fn bnq_overflow_description(overflow: i32) -> *const c_char;
+    /// Id of a name.
+    pub fn bnq_overflow_id(name: *const c_char, out_overflow: *mut i32) -> bnq_status;
     /// Dequantizes all into `out`, of exactly the size needed.
     pub fn bnq_tensor_dequantize(
         context: *mut bnq_context, tensor: *const bnq_tensor, dtype: i32, overflow: i32,

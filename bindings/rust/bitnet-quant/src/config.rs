@@ -91,19 +91,42 @@ impl Config {
         Ok(items.map(|(k, v)| (k.to_string(), v.to_string())).collect())
     }
 
+    /// What is accepted but hardly meant, for people: "percentile = 0.999 is of a hundred,
+    /// did you mean 99.9?"; empty where there is nothing to say.
+    pub fn advice(&self) -> Result<String> {
+        // SAFETY: a live config, whose options live as long.
+        text_of(|text, size, out_size| unsafe {
+            sys::bnq_options_advice(sys::bnq_config_options(self.raw()), text, size, out_size)
+        })
+    }
+
+    /// Whether options and format go together.
+    ///
+    /// # Errors
+    /// What quantizing would say: [`Unsupported`](crate::Error::Unsupported), or
+    /// [`InvalidArgument`](crate::Error::InvalidArgument) for the format none.
+    pub fn check(&self) -> Result<()> {
+        // SAFETY: a live config.
+        check(unsafe { sys::bnq_config_check(self.raw()) })
+    }
+
+    /// Bits that a weight of a large matrix (4096 x 4096) takes, with its share of
+    /// scales and all other parts, without outliers.
+    ///
+    /// # Errors
+    /// As [`check`](Config::check).
+    pub fn bits_per_weight(&self) -> Result<f64> {
+        let mut bits = 0.0;
+        // SAFETY: a live config and a place for the number.
+        check(unsafe { sys::bnq_config_bits_per_weight(self.raw(), &mut bits) })?;
+        Ok(bits)
+    }
+
     fn to_text(&self) -> Result<String> {
-        let mut size = 0;
-        // SAFETY: a live config, no buffer, and a place for its size.
-        check(unsafe { sys::bnq_config_to_text(self.raw(), ptr::null_mut(), 0, &mut size) })?;
-        let mut text = vec![0 as c_char; length(size)];
-        // SAFETY: a live config and a buffer of that size.
-        check(unsafe {
-            sys::bnq_config_to_text(self.raw(), text.as_mut_ptr(), size, ptr::null_mut())
-        })?;
-        // SAFETY: a C string was written into it.
-        Ok(unsafe { ffi::text(text.as_ptr()) }
-            .unwrap_or("")
-            .to_string())
+        // SAFETY: a live config.
+        text_of(|text, size, out_size| unsafe {
+            sys::bnq_config_to_text(self.raw(), text, size, out_size)
+        })
     }
 
     /// Starts from the defaults.
@@ -443,6 +466,19 @@ impl ConfigBuilder {
     pub fn build(self) -> Result<Config> {
         self.config
     }
+}
+
+/// The text that a function of the library writes into a buffer, of the size that it
+/// says where there is none.
+fn text_of(mut write: impl FnMut(*mut c_char, u64, *mut u64) -> sys::bnq_status) -> Result<String> {
+    let mut size = 0;
+    check(write(ptr::null_mut(), 0, &mut size))?;
+    let mut text = vec![0 as c_char; length(size)];
+    check(write(text.as_mut_ptr(), size, ptr::null_mut()))?;
+    // SAFETY: a C string was written into it.
+    Ok(unsafe { ffi::text(text.as_ptr()) }
+        .unwrap_or("")
+        .to_string())
 }
 
 /// A config with a name.

@@ -246,6 +246,29 @@ impl Format {
         Ok(self.property(sys::BNQ_FORMAT_SCALED)? != 0)
     }
 
+    /// [`Error::Unsupported`], with what quantizing would say, where no
+    /// [`Config`](crate::Config) of this format may have the option at that value, both
+    /// as [`ConfigBuilder::set`](crate::ConfigBuilder::set) takes them. Other options may
+    /// have to be of certain values beside it: of a whole config, ask
+    /// [`Config::check`](crate::Config::check).
+    ///
+    /// ```
+    /// use bitnet_quant::Format;
+    /// assert!(Format::INT4.check("scheme", "offset").is_ok());
+    /// assert!(Format::NF4.check("scheme", "offset").is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// Besides, [`Error::NotFound`] for an unknown format or option,
+    /// [`Error::InvalidArgument`] for a value that it does not have.
+    pub fn check(self, option: &str, value: impl fmt::Display) -> Result<()> {
+        check_library()?;
+        let value = ffi::c_string(option, &value.to_string())?;
+        let option = ffi::c_string("option", option)?;
+        // SAFETY: any id is accepted; C strings.
+        check(unsafe { sys::bnq_format_supports(self.0, option.as_ptr(), value.as_ptr()) })
+    }
+
     fn property(self, property: i32) -> Result<i64> {
         check_library()?;
         let mut value = 0;

@@ -49,7 +49,10 @@ fn activations() -> TempDir {
 }
 
 fn absmax(calibrator: &Calibrator) -> f64 {
-    calibrator.total_statistics().unwrap().absmax()
+    calibrator
+        .total_statistics(&Context::new())
+        .unwrap()
+        .absmax()
 }
 
 #[test]
@@ -237,8 +240,8 @@ fn nothing_is_known_before_there_are_data() {
     for error in [
         calibrator.range(&context).unwrap_err(),
         calibrator.params(&context, &config).unwrap_err(),
-        calibrator.total_statistics().unwrap_err(),
-        calibrator.statistics(0).unwrap_err(),
+        calibrator.total_statistics(&context).unwrap_err(),
+        calibrator.statistics(&context, 0).unwrap_err(),
         calibrator.histogram(0).unwrap_err(),
     ] {
         assert!(matches!(error, Error::NoData(_)), "{}", error);
@@ -257,7 +260,7 @@ fn a_refused_batch_changes_nothing() {
         calibrator.observe(&context, &ArrayView::new(values, shape).unwrap())
     };
     observe(&mut calibrator, &[1.0, -2.0, 3.0], &[1, 3]).unwrap();
-    let before = calibrator.to_bytes().unwrap();
+    let before = calibrator.to_bytes(&context).unwrap();
     refused(observe(&mut calibrator, &[9.0], &[1]), &["axis"]);
     refused(observe(&mut calibrator, &[9.0, 9.0], &[1, 2]), &["2", "3"]);
     match observe(&mut calibrator, &[9.0, f32::NAN, 9.0], &[1, 3]).unwrap_err() {
@@ -267,9 +270,12 @@ fn a_refused_batch_changes_nothing() {
     let integers = ArrayView::new(&[9i32, 9, 9], &[1, 3]).unwrap();
     let error = calibrator.observe(&context, &integers).unwrap_err();
     assert!(matches!(error, Error::Unsupported(_)), "{}", error);
-    assert_eq!(calibrator.to_bytes().unwrap(), before);
-    refused(calibrator.statistics(3), &["channel"]);
-    refused(calibrator.statistics(usize::MAX - 1), &["channel"]);
+    assert_eq!(calibrator.to_bytes(&context).unwrap(), before);
+    refused(calibrator.statistics(&context, 3), &["channel"]);
+    refused(
+        calibrator.statistics(&context, usize::MAX - 1),
+        &["channel"],
+    );
 
     let wide = Calibrator::from_bytes(&context, &before[..before.len() - 1]);
     assert!(matches!(wide, Err(Error::CorruptFile(_))), "{:?}", wide);
@@ -349,7 +355,7 @@ fn merging_needs_the_same_options_and_channels() {
         .merge(&context, &builder().build().unwrap())
         .unwrap();
     calibrator.merge(&context, &observed(2)).unwrap();
-    assert_eq!(calibrator.statistics(1).unwrap().count(), 2);
+    assert_eq!(calibrator.statistics(&context, 1).unwrap().count(), 2);
 }
 
 #[test]

@@ -75,9 +75,13 @@ impl Case {
         let channels = list(&json["statistics"]);
         assert_eq!(channels.len(), calibrator.channels(), "{}", name);
         for (i, channel) in channels.iter().enumerate() {
-            same_statistics(name, &calibrator.statistics(i).expect(name), channel);
+            same_statistics(
+                name,
+                &calibrator.statistics(&context, i).expect(name),
+                channel,
+            );
         }
-        let all = calibrator.total_statistics().expect(name);
+        let all = calibrator.total_statistics(&context).expect(name);
         same_statistics(name, &all, &json["all_channels"]);
 
         let histograms = list(&json["histograms"]);
@@ -145,15 +149,15 @@ fn calibrate() {
             case.check(&context, &calibrator);
 
             // What it knows travels, and a copy is of its own.
-            let bytes = calibrator.to_bytes().expect(&case.name);
+            let bytes = calibrator.to_bytes(&context).expect(&case.name);
             let mut read = Calibrator::from_bytes(&context, &bytes).expect(&case.name);
             case.check(&context, &read);
-            assert_eq!(read.to_bytes().unwrap(), bytes, "{}", case.name);
+            assert_eq!(read.to_bytes(&context).unwrap(), bytes, "{}", case.name);
             let copy = read.clone();
             read.reset().unwrap();
             assert_eq!((read.channels(), read.batches()), (0, 0), "{}", case.name);
             case.check(&context, &copy);
-            assert_eq!(copy.to_bytes().unwrap(), bytes, "{}", case.name);
+            assert_eq!(copy.to_bytes(&context).unwrap(), bytes, "{}", case.name);
         }
     }
 }
@@ -179,8 +183,8 @@ fn merge() {
             _ => {
                 result.expect(&case.name);
                 case.check(&context, &calibrator);
-                let bytes = calibrator.to_bytes().unwrap();
-                assert_eq!(bytes, whole.to_bytes().unwrap(), "{}", case.name);
+                let bytes = calibrator.to_bytes(&context).unwrap();
+                assert_eq!(bytes, whole.to_bytes(&context).unwrap(), "{}", case.name);
                 merged += 1;
             }
         }
@@ -203,8 +207,8 @@ fn quantize() {
             doubles.observe(&context, &array).expect(name);
         }
         assert_eq!(
-            doubles.to_bytes().unwrap(),
-            calibrator.to_bytes().unwrap(),
+            doubles.to_bytes(&context).unwrap(),
+            calibrator.to_bytes(&context).unwrap(),
             "{}",
             name
         );

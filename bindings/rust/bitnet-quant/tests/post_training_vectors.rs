@@ -30,8 +30,8 @@ fn check(case: &Value, context: &Context) {
     let mut calibrator = build(name, chosen.set("method", text(&case["method"])));
     let expected = by_options(name, &case["calibrator"]);
     assert_eq!(
-        calibrator.to_bytes().unwrap(),
-        expected.to_bytes().unwrap(),
+        calibrator.to_bytes(context).unwrap(),
+        expected.to_bytes(context).unwrap(),
         "{}",
         name
     );

@@ -177,3 +177,27 @@ fn the_dynamic_map_ascends_from_minus_1_to_1() {
         map
     );
 }
+
+#[test]
+fn what_goes_with_a_format() {
+    Format::INT8.check("scheme", "offset").unwrap();
+    Format::INT8.check("outlier_threshold", 6.5).unwrap();
+    let refused: Config = "nf4,scheme=offset".parse().unwrap();
+    let alone = Format::NF4.check("scheme", "offset").unwrap_err();
+    assert!(matches!(&alone, Error::Unsupported(text) if text.contains("scheme = offset")));
+    let whole = refused.check().unwrap_err();
+    assert_eq!(alone.to_string(), whole.to_string());
+    assert!(refused.bits_per_weight().is_err());
+    let misspelt = Format::NF4.check("shceme", "offset");
+    assert!(
+        matches!(misspelt, Err(Error::NotFound(_))),
+        "{:?}",
+        misspelt
+    );
+    let preset = Config::preset("nf4").unwrap();
+    preset.check().unwrap();
+    assert_eq!(preset.bits_per_weight().unwrap(), 4.5);
+    assert_eq!(preset.advice().unwrap(), "");
+    let share: Config = "int8,percentile=0.999".parse().unwrap();
+    assert!(share.advice().unwrap().ends_with("did you mean 99.9?"));
+}

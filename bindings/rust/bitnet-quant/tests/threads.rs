@@ -132,7 +132,10 @@ fn calibrators_are_shared_while_they_are_read() {
                 for (_, calibrator) in set.iter() {
                     assert_eq!(calibrator.range(&context).unwrap(), expected);
                     let own = calibrator.clone();
-                    assert_eq!(own.to_bytes().unwrap(), calibrator.to_bytes().unwrap());
+                    assert_eq!(
+                        own.to_bytes(&context).unwrap(),
+                        calibrator.to_bytes(&context).unwrap()
+                    );
                 }
             });
         }

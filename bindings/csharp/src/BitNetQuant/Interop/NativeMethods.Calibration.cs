@@ -121,7 +121,7 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_calibrator_statistics(
-        CalibratorHandle calibrator, ulong channel, double* statistics, uint statisticCount);
+        ContextHandle context, CalibratorHandle calibrator, ulong channel, double* statistics, uint statisticCount);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_calibrator_histogram(
@@ -137,7 +137,7 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_calibrator_serialize(
-        CalibratorHandle calibrator, void* output, ulong bytes, out ulong size);
+        ContextHandle context, CalibratorHandle calibrator, void* output, ulong bytes, out ulong size);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_calibrator_deserialize(

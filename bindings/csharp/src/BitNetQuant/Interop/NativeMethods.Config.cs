@@ -101,6 +101,9 @@ internal static unsafe partial class NativeMethods
         OptionsHandle options, string option, byte* text, ulong size, ulong* outSize);
 
     [LibraryImport(LibraryName)]
+    internal static partial int bnq_options_advice(OptionsHandle options, byte* text, ulong size, ulong* outSize);
+
+    [LibraryImport(LibraryName)]
     internal static partial uint bnq_option_kind_count();
 
     [LibraryImport(LibraryName)]
@@ -151,6 +154,12 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_config_equal(ConfigHandle a, ConfigHandle b, out int equal);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_config_check(ConfigHandle config);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_config_bits_per_weight(ConfigHandle config, out double bits);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_config_to_text(ConfigHandle config, byte* text, ulong size, ulong* outSize);

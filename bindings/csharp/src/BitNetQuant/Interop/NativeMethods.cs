@@ -158,6 +158,18 @@ internal static unsafe partial class NativeMethods
     internal static partial int bnq_dtype_is_source(int dtype);
 
     [LibraryImport(LibraryName)]
+    internal static partial int bnq_dtype_is_target(int dtype);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_overflow_name(int overflow);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_overflow_description(int overflow);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_overflow_id(string name, out int overflow);
+
+    [LibraryImport(LibraryName)]
     internal static partial uint bnq_format_count();
 
     [LibraryImport(LibraryName)]
@@ -174,6 +186,9 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_format_property(int format, int property, out long value);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_format_supports(int format, string option, string value);
 
     [LibraryImport(LibraryName)]
     internal static partial uint bnq_metric_count();

@@ -60,6 +60,23 @@ internal sealed class OptionsHandle : SafeHandleZeroOrMinusOneIsInvalid
         }
     }
 
+    /// <summary>What is accepted but hardly meant; empty where there is nothing to say.</summary>
+    internal unsafe string GetAdvice()
+    {
+        using (this)
+        {
+            ulong size;
+            Native.Check(NativeMethods.bnq_options_advice(this, null, 0, &size));
+            var text = new byte[size];
+            fixed (byte* pointer = text)
+            {
+                Native.Check(NativeMethods.bnq_options_advice(this, pointer, size, null));
+            }
+
+            return Encoding.UTF8.GetString(text, 0, text.Length - 1);
+        }
+    }
+
     internal void Set(int option, long value)
     {
         using (this)

@@ -296,13 +296,13 @@ impl Calibrator {
 
     /// The statistics of a channel. [`NoData`](crate::Error::NoData) before there are
     /// data, [`InvalidArgument`](crate::Error::InvalidArgument) for another channel.
-    pub fn statistics(&self, channel: usize) -> Result<Statistics> {
-        Statistics::of(self.raw(), channel as u64)
+    pub fn statistics(&self, context: &Context, channel: usize) -> Result<Statistics> {
+        Statistics::of(context, self.raw(), channel as u64)
     }
 
     /// The statistics of all channels together.
-    pub fn total_statistics(&self) -> Result<Statistics> {
-        Statistics::of(self.raw(), sys::BNQ_ALL_CHANNELS)
+    pub fn total_statistics(&self, context: &Context) -> Result<Statistics> {
+        Statistics::of(context, self.raw(), sys::BNQ_ALL_CHANNELS)
     }
 
     /// The histogram of a channel; as [`statistics`](Calibrator::statistics), and
@@ -332,14 +332,17 @@ impl Calibrator {
     }
 
     /// Options and data as bytes, the same ones on every machine.
-    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+    pub fn to_bytes(&self, context: &Context) -> Result<Vec<u8>> {
         let mut size = 0;
         // SAFETY: a live calibrator, no buffer, and a place for its size.
-        check(unsafe { sys::bnq_calibrator_serialize(self.raw(), ptr::null_mut(), 0, &mut size) })?;
+        check(unsafe {
+            sys::bnq_calibrator_serialize(context.raw(), self.raw(), ptr::null_mut(), 0, &mut size)
+        })?;
         let mut bytes = vec![0u8; length(size)];
         // SAFETY: a live calibrator and a buffer of that size.
         check(unsafe {
             sys::bnq_calibrator_serialize(
+                context.raw(),
                 self.raw(),
                 bytes.as_mut_ptr().cast(),
                 bytes.len() as u64,

@@ -31,7 +31,7 @@ use std::ptr;
 /// for (name, calibrator) in calibration.iter() {
 ///     println!("{} {:?}", name, calibrator.range(&context)?);
 /// }
-/// assert_eq!(calibration.get("fc2").unwrap().total_statistics()?.max(), 2.0);
+/// assert_eq!(calibration.get("fc2").unwrap().total_statistics(&context)?.max(), 2.0);
 /// # Ok::<(), bitnet_quant::Error>(())
 /// ```
 pub struct Calibration {

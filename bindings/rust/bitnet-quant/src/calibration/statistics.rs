@@ -1,5 +1,6 @@
 //! What a calibrator knows about the values it has observed.
 
+use crate::context::Context;
 use crate::error::{check, Result};
 use crate::ffi::{self, length};
 use bitnet_quant_sys as sys;
@@ -19,13 +20,21 @@ pub struct Statistics {
 
 impl Statistics {
     /// Of a channel, or of [`sys::BNQ_ALL_CHANNELS`].
-    pub(crate) fn of(calibrator: *const sys::bnq_calibrator, channel: u64) -> Result<Statistics> {
+    pub(crate) fn of(
+        context: &Context, calibrator: *const sys::bnq_calibrator, channel: u64,
+    ) -> Result<Statistics> {
         // SAFETY: never fails.
         let count = unsafe { sys::bnq_statistic_count() };
         let mut values = vec![f64::NAN; length(count.into())];
         // SAFETY: a live calibrator, and a buffer of that many statistics.
         check(unsafe {
-            sys::bnq_calibrator_statistics(calibrator, channel, values.as_mut_ptr(), count)
+            sys::bnq_calibrator_statistics(
+                context.raw(),
+                calibrator,
+                channel,
+                values.as_mut_ptr(),
+                count,
+            )
         })?;
         Ok(Statistics { values })
     }
