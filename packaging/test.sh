@@ -106,11 +106,9 @@ run_ctest() {
 
 run_meson() {
   $long || export BNQ_TEST_SWEEP=$some_cases
-  if [ -e "$build/meson/build.ninja" ]; then
-    meson setup --reconfigure "$build/meson"
-  else
-    meson setup "$build/meson"
-  fi && meson compile -C "$build/meson" -j "$(nproc)" &&
+  local reconfigure=()
+  [ -e "$build/meson/build.ninja" ] && reconfigure=(--reconfigure)
+  meson setup "${reconfigure[@]}" -Dtest_objects="$build" "$build/meson" && meson compile -C "$build/meson" -j "$(nproc)" &&
     meson test -C "$build/meson" --no-rebuild --print-errorlogs
 }
 

@@ -235,7 +235,8 @@ TEST(CalibrationTargets, ChannelsOfAnyAxis) {
 
 // Arrays larger than the largest piece of work there is (2^20 values), and how
 // their values are shared out: in channels of more and of fewer values than are
-// gathered from many channels at a time, and more of them than a task sums up.
+// gathered from many channels at a time (256), and more of them than a task
+// gathers (64) or sums up (2048).
 struct Large {
   std::vector<uint64_t> dims;
   const char* granularity;
@@ -268,11 +269,11 @@ TEST_P(CalibrationThreads, AndTargetsGiveTheSameBytes) {
 INSTANTIATE_TEST_SUITE_P(Arrays, CalibrationThreads,
                          testing::Values(Large{{1100000}, "tensor", "0"},
                                          Large{{44000, 25}, "tensor", "0"},
-                                         Large{{9000, 120}, "channel", "0"},
+                                         Large{{2200, 120}, "channel", "0"},
                                          Large{{44000, 25}, "channel", "-1"},
                                          Large{{25, 44000}, "tensor", "0"},
                                          Large{{25, 44000}, "channel", "0"},
-                                         Large{{120, 9000}, "channel", "-1"},
+                                         Large{{500, 2200}, "channel", "-1"},
                                          Large{{3, 370000}, "tensor", "0"},
                                          Large{{3, 370000}, "channel", "0"}),
                          [](const auto& array) {

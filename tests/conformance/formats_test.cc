@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "core/kernels/chunk.h"
+#include "core/kernels/random.h"
 #include "core/parallel/runner.h"
 #include "core/scheme/format.h"
 #include "core/scheme/registry.h"
@@ -16,57 +19,11 @@
 #include "core/tensor/dequantize.h"
 #include "core/tensor/find_params.h"
 #include "core/tensor/quantize.h"
+#include "tests/conformance/broken_codec.h"
 #include "tests/support/reference.h"
 #include "tests/support/sweep.h"
 #include "tests/support/targets.h"
 #include "tests/support/values.h"
-
-// A codec with a defect that only ties and near-ties show: it truncates.
-#include "core/kernels/traversal-inl.h"
-HWY_BEFORE_NAMESPACE();
-namespace bnq {
-namespace HWY_NAMESPACE {
-namespace {
-struct BrokenCodec {
-  static constexpr int kKinds = 1, kGeneral = 0, kUnfitted = -1;
-  static int KindOf(const CodeRule&) { return 0; }
-  template <class D>
-  struct Decoder;
-  template <class D, int>
-  struct Encoder {
-    static constexpr bool kFast = true;
-    Encoder(D d, const CodeRule& rule)
-        : lo(hn::Set(d, static_cast<float>(rule.range.lo))),
-          hi(hn::Set(d, static_cast<float>(rule.range.hi))) {}
-    void Begin(D /*d*/, hn::Vec<D> inv, hn::Vec<D> /*zero_point*/) {
-      inv_scale = inv;
-    }
-    hn::Vec<hn::RebindToSigned<D>> operator()(D /*d*/, hn::Vec<D> x,
-                                              const uint32_t*) const {
-      return hn::ConvertTo(hn::RebindToSigned<D>(),
-                           hn::Min(hn::Max(hn::Mul(x, inv_scale), lo), hi));
-    }
-    hn::Vec<D> Value(D d, hn::Vec<D> x, const uint32_t* random,
-                     const Decoder<D>& decoder) const {
-      return decoder(d, (*this)(d, x, random));
-    }
-    hn::Vec<D> inv_scale, lo, hi;
-  };
-  template <class D>
-  struct Decoder {
-    Decoder(D d, const CodeRule&) : scale(hn::Zero(d)) {}
-    void Begin(D, hn::Vec<D> s, hn::Vec<D> /*shift*/) { scale = s; }
-    hn::Vec<D> operator()(D d, hn::Vec<hn::RebindToSigned<D>> code) const {
-      return hn::Mul(hn::ConvertTo(d, code), scale);
-    }
-    hn::Vec<D> scale;
-  };
-};
-}  // namespace
-const Kernels& BrokenKernels() { return *MakeKernels<BrokenCodec>(); }
-}  // namespace HWY_NAMESPACE
-}  // namespace bnq
-HWY_AFTER_NAMESPACE();
 
 namespace bnq_test {
 namespace {
@@ -82,15 +39,36 @@ struct Case {
   std::string kind;  // format, scheme, and variant or way of sharing
 };
 
-// The reference's result; of a search, for what one target finds and all others
+constexpr DType kOutputs[] = {DType::kF32, DType::kF16, DType::kBF16};
+
+// The reference's result, made once for all targets, alignments and threads.
+struct Expected : Reference {
+  explicit Expected(const Reference& made) : Reference(made) {
+    for (size_t t = 0; t < std::size(kOutputs); ++t) {
+      for (const float value : values) {
+        const uint16_t half = kOutputs[t] == DType::kF16 ? ReferenceF16(value)
+                                                         : ReferenceBF16(value);
+        const bool wide = kOutputs[t] == DType::kF32;
+        const auto* from = wide ? reinterpret_cast<const uint8_t*>(&value)
+                                : reinterpret_cast<const uint8_t*>(&half);
+        outputs[t].insert(outputs[t].end(), from, from + (wide ? 4 : 2));
+      }
+    }
+  }
+
+  // The values as each type of kOutputs.
+  std::vector<uint8_t> outputs[std::size(kOutputs)];
+};
+
+// Of a search, for what one target finds and all others
 // have to find, too.
-Reference ExpectedOf(const Format& format, const Config& config,
-                     const Shape& shape, const std::vector<float>& values) {
+Expected ExpectedOf(const Format& format, const Config& config,
+                    const Shape& shape, const std::vector<float>& values) {
   Searched searched;
   searched.params_found = config.scale_rule() == ScaleRule::kMse &&
                           format.Has(kScaled) && !format.Has(kSigns);
   if (!searched.params_found && !format.Has(kCodebook)) {
-    return ReferenceQuantize(format, config, shape, values);
+    return Expected(ReferenceQuantize(format, config, shape, values));
   }
   ArrayView array;
   array.data = reinterpret_cast<const uint8_t*>(values.data());
@@ -121,13 +99,30 @@ Reference ExpectedOf(const Format& format, const Config& config,
       EXPECT_EQ(BadlyStored(format, config, shape, values, searched), "");
     }
   }
-  return ReferenceQuantize(format, config, shape, values, searched);
+  return Expected(ReferenceQuantize(format, config, shape, values, searched));
+}
+
+// Whether `count` bytes at data + begin are `expected`, and all the others of
+// data are canaries; names what is not as `what`.
+std::string BytesDifference(const std::vector<uint8_t>& data, size_t begin,
+                            const uint8_t* expected, size_t count,
+                            const std::string& what, size_t size) {
+  if (count != 0 && std::memcmp(data.data() + begin, expected, count) != 0) {
+    size_t i = 0;
+    while (data[begin + i] == expected[i]) ++i;
+    return what + " " + std::to_string(i / size);
+  }
+  for (size_t i = 0; i < data.size(); ++i) {
+    if (i == begin) i += count;
+    if (i < data.size() && data[i] != kCanary) return "wrote outside " + what;
+  }
+  return "";
 }
 
 // What differs between `format`'s kernels and the reference, or "".
 std::string Difference(const Context& context, const Format& format,
                        const Case& c, const std::vector<float>& values,
-                       const Reference& expected, size_t misalign) {
+                       const Expected& expected, size_t misalign) {
   const uint64_t n = values.size();
 
   // The input ends where its memory does; outputs are followed by canaries.
@@ -195,17 +190,10 @@ std::string Difference(const Context& context, const Format& format,
                       from.empty() ? nullptr : from.data()},
                      codes.data() + misalign);
   }
-  for (size_t i = 0; i < expected.packed.size(); ++i) {
-    if (codes[misalign + i] != expected.packed[i]) {
-      return "byte " + std::to_string(i) + " of codes";
-    }
-  }
-  for (size_t i = 0; i < codes.size(); ++i) {
-    if ((i < misalign || i >= misalign + expected.packed.size()) &&
-        codes[i] != kCanary) {
-      return "wrote outside the codes";
-    }
-  }
+  const std::string wrong =
+      BytesDifference(codes, misalign, expected.packed.data(),
+                      expected.packed.size(), "byte of codes", 1);
+  if (!wrong.empty()) return wrong;
   for (size_t i = expected.scales.size(); i < scales.size(); ++i) {
     if (scales[i] != -77.0f) return "wrote outside the scales";
   }
@@ -214,7 +202,7 @@ std::string Difference(const Context& context, const Format& format,
 
 std::string DecodeDifference(const Context& context, const Case& c,
                              const std::vector<float>& values,
-                             const Reference& expected, size_t misalign) {
+                             const Expected& expected, size_t misalign) {
   const Format& format = FormatOf(c.config);
   Parts parts;
   const auto set = [&](Part id, const void* data, uint64_t bytes) {
@@ -242,7 +230,8 @@ std::string DecodeDifference(const Context& context, const Case& c,
   const QuantizedTensor& tensor = *made;
   const Dequantizer dequantizer(context, tensor);
   const uint64_t n = values.size();
-  for (DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+  for (size_t t = 0; t < std::size(kOutputs); ++t) {
+    const DType dtype = kOutputs[t];
     const size_t size = dtype == DType::kF32 ? 4 : 2;
     for (bool stream : {false, true}) {
       for (uint64_t begin : {uint64_t{0}, n / 3}) {
@@ -250,29 +239,10 @@ std::string DecodeDifference(const Context& context, const Case& c,
         std::vector<uint8_t> out(misalign + count * size + 64, kCanary);
         dequantizer.Decode(begin, count, dtype, stream, out.data() + misalign,
                            Overflow::kKeep);
-        for (uint64_t i = 0; i < count; ++i) {
-          const uint8_t* at = out.data() + misalign + i * size;
-          const float value = expected.values[begin + i];
-          bool same = false;
-          if (dtype == DType::kF32) {
-            same = std::memcmp(at, &value, 4) == 0;
-          } else {
-            uint16_t half;
-            std::memcpy(&half, at, 2);
-            same = half == (dtype == DType::kF16 ? ReferenceF16(value)
-                                                 : ReferenceBF16(value));
-          }
-          if (!same) {
-            return std::string(Info(dtype).name) + " value " +
-                   std::to_string(begin + i);
-          }
-        }
-        for (size_t i = 0; i < out.size(); ++i) {
-          if ((i < misalign || i >= misalign + count * size) &&
-              out[i] != kCanary) {
-            return "wrote outside the output";
-          }
-        }
+        const std::string wrong = BytesDifference(
+            out, misalign, expected.outputs[t].data() + begin * size,
+            count * size, std::string(Info(dtype).name) + " value", size);
+        if (!wrong.empty()) return wrong;
       }
     }
   }
@@ -390,7 +360,7 @@ std::set<std::string> RunCases(const std::vector<Shape>& shapes,
         if (!sweep.Take()) continue;
         walked.insert(c.kind);
         const std::vector<float> values = HardValues(shape.elements(), own);
-        const Reference expected = ExpectedOf(format, c.config, shape, values);
+        const Expected expected = ExpectedOf(format, c.config, shape, values);
         ForEachTarget([&] {
           for (size_t a = 0; a < alignments; ++a) {
             ASSERT_EQ(Difference(context, format, c, values, expected, a), "")
@@ -451,7 +421,7 @@ TEST(Formats, BlocksAndThreads) {
         const uint32_t own = seed++;
         if (!sweep.Take()) continue;
         const std::vector<float> values = HardValues(shape.elements(), own);
-        const Reference expected = ExpectedOf(format, c.config, shape, values);
+        const Expected expected = ExpectedOf(format, c.config, shape, values);
         for (const Context* context : {&serial, &two, &eight}) {
           ASSERT_EQ(Difference(*context, format, c, values, expected, 0), "")
               << format.name << " " << c.name;
@@ -464,13 +434,13 @@ TEST(Formats, BlocksAndThreads) {
 // The comparison above can fail.
 TEST(Formats, BrokenCodecIsCaught) {
   Format broken = FormatAt(0);
-  broken.kernels = bnq::HWY_NAMESPACE::BrokenKernels;
+  broken.kernels = BrokenKernels;
   const Shape shape = MakeShape({2, 77});
   for (const Case& c : Cases(broken, shape, {5, 32}, 0)) {
     // It is right where truncation is asked for, and knows nothing else.
     if (c.config.rounding() != Rounding::kHalfEven) continue;
     const std::vector<float> values = HardValues(shape.elements(), 4);
-    const Reference expected = ExpectedOf(FormatAt(0), c.config, shape, values);
+    const Expected expected = ExpectedOf(FormatAt(0), c.config, shape, values);
     EXPECT_NE(Difference(Context(), broken, c, values, expected, 0), "")
         << c.name;
     EXPECT_EQ(Difference(Context(), FormatAt(0), c, values, expected, 0), "")
@@ -584,7 +554,7 @@ TEST(Formats, InputTypes) {
                                    static_cast<uint32_t>(n), 5)) {
           if (!sweep.Take()) continue;
           SCOPED_TRACE(c.name + " " + Info(dtype).name);
-          const Reference expected =
+          const Expected expected =
               ExpectedOf(FormatAt(f), c.config, shape, values.rounded);
           ForEachTarget([&] {
             const auto tensor = Quantize(context, c.config, array);
