@@ -102,19 +102,7 @@ const char* bnq_overflow_description(int32_t overflow) {
 bnq_status bnq_overflow_id(const char* name, int32_t* out_overflow) {
   return Guard([&] {
     int32_t& out = Required(out_overflow, "out_overflow");
-    const std::string wanted = &Required(name, "name");
-    std::string names;
-    Nearest nearest(wanted);
-    for (int32_t id = 0; const char* known = OverflowAt(id).name; ++id) {
-      if (IsName(wanted, known)) {
-        out = id;
-        return;
-      }
-      names += Message(names.empty() ? "" : ", ", known);
-      nearest.Consider(known);
-    }
-    Fail(Status::kNotFound, "overflow ", Quoted(wanted),
-         " is not one of: ", names, nearest.Question());
+    out = static_cast<int32_t>(OverflowNamed(&Required(name, "name")));
   });
 }
 

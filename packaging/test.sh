@@ -108,7 +108,8 @@ run_meson() {
   $long || export BNQ_TEST_SWEEP=$some_cases
   local reconfigure=()
   [ -e "$build/meson/build.ninja" ] && reconfigure=(--reconfigure)
-  meson setup "${reconfigure[@]}" -Dtest_objects="$build" "$build/meson" && meson compile -C "$build/meson" -j "$(nproc)" &&
+  meson setup "${reconfigure[@]}" -Dtest_objects="$build" "$build/meson" &&
+    meson compile -C "$build/meson" -j "$(nproc)" &&
     meson test -C "$build/meson" --no-rebuild --print-errorlogs
 }
 

@@ -3,20 +3,30 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
-#include <iterator>
 
 #include "core/kernels/reduce.h"
 
 namespace bnq {
 
-NamedValue OverflowAt(int32_t id) {
-  static constexpr NamedValue kOverflows[] = {
-      {"error", "refused, naming the index"},
-      {"saturate", "the greatest number of the type"},
-      {"keep", "infinity"}};
-  const bool known =
-      id >= 0 && id < static_cast<int32_t>(std::size(kOverflows));
-  return known ? kOverflows[id] : NamedValue{nullptr, nullptr};
+namespace {
+
+constexpr NamedValue kOverflows[] = {
+    {"error", "refused, naming the index"},
+    {"saturate", "the greatest number of the type"},
+    {"keep", "infinity"}};
+constexpr OptionInfo kOptions[] = {
+    Choice(1, "overflow", kOverflows, Overflow::kError,
+           "What becomes of values that the type does not hold")};
+constexpr OptionTable kTable("dequantize", kOptions);
+
+}  // namespace
+
+NamedValue OverflowAt(int32_t id) { return ValueOf(kOptions[0], id); }
+
+Overflow OverflowNamed(const std::string& text) {
+  double value = 0.0;
+  kTable.Parse(kOptions[0].name, text, &value);
+  return static_cast<Overflow>(value);
 }
 
 float Saturated(DType dtype, float x) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "core/base/dtype.h"
 #include "core/base/half.h"
@@ -20,6 +21,8 @@ enum class Overflow : int32_t {
 };
 // Its name and what it means; a name of nullptr where there is no such one.
 NamedValue OverflowAt(int32_t id);
+// INVALID_ARGUMENT lists the names.
+Overflow OverflowNamed(const std::string& text);
 
 // Bits of the least |x| that is infinity when it has been rounded to dtype.
 inline uint32_t OverflowBits(DType dtype) {

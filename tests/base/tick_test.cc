@@ -153,7 +153,6 @@ TEST_F(OnePiece, Calibration) {
   }
   // Once for each channel.
   Calibrator channels;
-  channels.SetText("method", "kl");
   channels.SetText("granularity", "channel");
   channels.Observe(Context(), View(values_, {64, kElements / 64}), nullptr);
   Expect("statistics", 64, [&](const Context& context) {

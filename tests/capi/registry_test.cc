@@ -180,7 +180,7 @@ TEST(Registry, TargetsAndOverflowsAreThoseOfDequantizing) {
   }
   EXPECT_EQ(overflows, 3);
   EXPECT_STREQ(bnq_overflow_name(BNQ_OVERFLOW_SATURATE), "saturate");
-  Expect(bnq_overflow_id("saturated", &overflows), BNQ_ERROR_NOT_FOUND,
+  Expect(bnq_overflow_id("saturated", &overflows), BNQ_ERROR_INVALID_ARGUMENT,
          "did you mean \"saturate\"?");
   Expect(bnq_overflow_id(nullptr, &overflows), BNQ_ERROR_INVALID_ARGUMENT,
          "name");

@@ -956,7 +956,7 @@ enum {
  * 0.1. */
 BNQ_API const char* bnq_overflow_name(int32_t overflow);
 BNQ_API const char* bnq_overflow_description(int32_t overflow);
-/* The id of a name. NOT_FOUND lists the known ones. Since 0.1. */
+/* The id of a name. INVALID_ARGUMENT lists the names. Since 0.1. */
 BNQ_API bnq_status bnq_overflow_id(const char* name, int32_t* out_overflow);
 /* Dequantizes into out, out_bytes long, which must be exactly elements x the
  * size of dtype (F32, F16 or BF16, rounded to nearest even). overflow:

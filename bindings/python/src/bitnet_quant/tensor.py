@@ -332,7 +332,7 @@ class QuantizedTensor:
 
 
 def overflow_id(overflow: str) -> int:
-    """BNQ_OVERFLOW_* of its name. NotFoundError lists the known ones."""
+    """BNQ_OVERFLOW_* of its name. InvalidArgumentError lists the names."""
     number = ctypes.c_int32()
     library().bnq_overflow_id(encode(overflow, "overflow"), ctypes.byref(number))
     return number.value
