@@ -61,25 +61,25 @@ struct FloatCodes {
 
   static constexpr Format Row(int32_t id, const char* name,
                               const char* description, Packing packing) {
-    return {id,
-            name,
-            description,
-            /*min_group=*/1,
-            kScaled | kSmallFloat |
-                (kType.has_non_finite ? kNonFiniteCodes : 0u),
-            packing,
-            /*bias=*/0,
-            /*first_invalid=*/0,
-            /*padding=*/0,
-            /*table=*/nullptr,
-            Statistic::kAbsMax,
-            Codes,
-            EachRange<Parameters>,
-            Encode,
-            Decode,
-            FloatCodeKernels,
-            &kType,
-            Divisor};
+    return {
+        id,
+        name,
+        description,
+        /*min_group=*/1,
+        kScaled | kSmallFloat | (kType.has_non_finite ? kNonFiniteCodes : 0u),
+        packing,
+        /*bias=*/0,
+        /*first_invalid=*/0,
+        /*padding=*/0,
+        /*table=*/nullptr,
+        Statistic::kAbsMax,
+        Codes,
+        EachRange<Parameters>,
+        Encode,
+        Decode,
+        FloatCodeKernels,
+        &kType,
+        Divisor};
   }
 };
 
