@@ -2,6 +2,7 @@
 
 #include "capi/handles.h"
 #include "core/model/convert.h"
+#include "core/model/importance.h"
 #include "core/model/plan.h"
 
 using namespace bnq;
@@ -39,6 +40,26 @@ bnq_status bnq_plan_add(bnq_plan* plan, const char* glob, int32_t min_rank,
                                                       : min_rank;
     plan->core.Add(glob, rank,
                    config ? std::optional<Config>(config->core) : std::nullopt);
+  });
+}
+
+bnq_status bnq_plan_set_importance(bnq_plan* plan, const char* name,
+                                   const float* importance,
+                                   uint64_t importance_count) {
+  return Guard([&] {
+    Required(plan, "plan");
+    Required(name, "name");
+    if (importance_count != 0) Required(importance, "importance");
+    plan->core.SetImportance(
+        name, std::vector<float>(importance, importance + importance_count));
+  });
+}
+
+bnq_status bnq_plan_load_importance(bnq_context* context, bnq_plan* plan,
+                                    const char* path) {
+  return Guard([&] {
+    LoadImportance(ContextOf(context), &Required(path, "path"),
+                   &Required(plan, "plan").core);
   });
 }
 

@@ -15,6 +15,7 @@ struct bnq_optimizer : WithOptions<bnq_optimizer, BNQ_OPTIONS_OPTIMIZER> {
   OptimizeOptions core;
   bnq_metric_fn metric = nullptr;
   void* opaque = nullptr;
+  std::vector<float> importance;
 };
 
 namespace {
@@ -107,6 +108,16 @@ bnq_options* bnq_optimizer_settings(bnq_optimizer* optimizer) {
   return optimizer;
 }
 
+bnq_status bnq_optimizer_set_importance(bnq_optimizer* optimizer,
+                                        const float* importance,
+                                        uint64_t importance_count) {
+  return Guard([&] {
+    bnq_optimizer& o = Required(optimizer, "optimizer");
+    if (importance_count != 0) Required(importance, "importance");
+    o.importance.assign(importance, importance + importance_count);
+  });
+}
+
 bnq_status bnq_optimizer_set_metric(bnq_optimizer* optimizer,
                                     bnq_metric_fn metric, void* opaque) {
   return Guard([&] {
@@ -139,6 +150,10 @@ bnq_status bnq_optimize(bnq_context* context, const bnq_optimizer* optimizer,
     request.config = Required(config, "config").core;
     request.source = ViewOf(source, "source");
     request.metric = MetricOf(o);
+    if (!o.importance.empty()) {
+      request.importance = o.importance.data();
+      request.importance_count = o.importance.size();
+    }
     request.progress = ProgressOf(progress, opaque);
     ArrayView inputs;
     if (activations != nullptr) {

@@ -10,6 +10,7 @@
 #include "core/tensor/metrics.h"
 #include "core/tensor/parts.h"
 #include "core/tensor/quantize.h"
+#include "core/tensor/search.h"
 
 using namespace bnq;
 using namespace bnq::capi;
@@ -150,6 +151,26 @@ bnq_status bnq_tensor_quantize(bnq_context* context, const bnq_config* config,
     auto tensor = std::make_unique<bnq_tensor>();
     tensor->core = Quantize(ContextOf(context), Required(config, "config").core,
                             ViewOf(source, "source"));
+    out = tensor.release();
+  });
+}
+
+bnq_status bnq_tensor_quantize_weighted(bnq_context* context,
+                                        const bnq_config* config,
+                                        const bnq_array* source,
+                                        const float* importance,
+                                        uint64_t importance_count,
+                                        bnq_tensor** out_tensor) {
+  return Guard([&] {
+    bnq_tensor*& out = Output(out_tensor, "out_tensor");
+    const Config& c = Required(config, "config").core;
+    const ArrayView view = ViewOf(source, "source");
+    const std::vector<float> weights = CheckedImportance(
+        c, view.shape, &Required(importance, "importance"), importance_count);
+    QuantizeJob job{c, view};
+    job.importance = weights.data();
+    auto tensor = std::make_unique<bnq_tensor>();
+    tensor->core = Quantize(ContextOf(context), job);
     out = tensor.release();
   });
 }

@@ -12,6 +12,7 @@
 #include "core/io/naming.h"
 #include "core/model/tensor_entry.h"
 #include "core/tensor/dequantize.h"
+#include "core/tensor/search.h"
 #include "core/tensor/slices.h"
 
 namespace bnq {
@@ -139,15 +140,41 @@ class ReadPages : public SliceSink {
   Meter& meter_;
 };
 
-void QuantizeEntry(const Context& context, const Config& config,
-                   const ModelFile& file, const ModelEntry& entry,
-                   uint64_t slice_elements, ContainerWriter* writer,
-                   Meter* meter, ReportRow* row) {
+// The weights of the entry's columns; none where its config does not search.
+std::vector<float> ImportanceFor(const Plan& plan, const Config& config,
+                                 const ModelEntry& entry) {
+  const std::vector<float>* const given = plan.ImportanceOf(entry.name);
+  if (given == nullptr || !MindsImportance(config)) return {};
+  return CheckedImportance(config, entry.shape, given->data(), given->size());
+}
+
+// Before anything is written: importance that no tensor has a use for is a
+// mistake.
+void CheckImportanceIsUsed(const Plan& plan, const ModelFile& file) {
+  if (!plan.has_importance()) return;
+  for (const ModelEntry& entry : file.entries()) {
+    const Config* config = plan.Match(entry.name, entry.shape.rank).config;
+    if (config != nullptr && IsSource(static_cast<DType>(entry.dtype)) &&
+        MindsImportance(*config) && plan.ImportanceOf(entry.name) != nullptr) {
+      return;
+    }
+  }
+  Fail(Status::kInvalidArgument,
+       "importance is that of no tensor which is quantized with scale_rule = "
+       "mse; names are those of tensors, with or without \".weight\"");
+}
+
+void QuantizeEntry(const Context& context, const Plan& plan,
+                   const Config& config, const ModelFile& file,
+                   const ModelEntry& entry, uint64_t slice_elements,
+                   ContainerWriter* writer, Meter* meter, ReportRow* row) {
   const ArrayView array = PlainView(file, entry);
   EntrySink parts(context, entry.name, entry.shape, config, writer);
   MetricsSink metrics(context, array);
   ReadPages pages(file, entry, meter);
+  const std::vector<float> importance = ImportanceFor(plan, config, entry);
   QuantizeJob job{config, array};
+  if (!importance.empty()) job.importance = importance.data();
   job.slice_elements = slice_elements;
   job.on_pass = [&](uint64_t begin, uint64_t end) { pages.Pass(begin, end); };
   QuantizeSlices(context, job, &parts, {&metrics, &pages});
@@ -208,6 +235,7 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
          " is a .bnq file, must be safetensors or its index");
   }
   RefuseSameFile(*file, output);
+  CheckImportanceIsUsed(plan, *file);
   ModelOutput writer(context, output, FileKind::kBnq, options, file->metadata(),
                      {});
   Meter meter(&ticking, TotalBytes(*file));
@@ -218,8 +246,8 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
     const Config* config = plan.Match(entry.name, entry.shape.rank).config;
     InTensor(entry.name, [&] {
       if (config != nullptr && IsSource(static_cast<DType>(entry.dtype))) {
-        QuantizeEntry(context, *config, *file, entry, slice_elements, &writer,
-                      &meter, &row);
+        QuantizeEntry(context, plan, *config, *file, entry, slice_elements,
+                      &writer, &meter, &row);
         return;
       }
       if (config != nullptr) row.note = "not floating-point";

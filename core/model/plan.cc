@@ -116,4 +116,18 @@ Plan::Decision Plan::Match(const std::string& name, int rank) const {
   return decision;
 }
 
+void Plan::SetImportance(const std::string& name, std::vector<float> weights) {
+  importance_[name] = std::move(weights);
+}
+
+const std::vector<float>* Plan::ImportanceOf(const std::string& name) const {
+  auto found = importance_.find(name);
+  const std::string ending = ".weight";
+  if (found == importance_.end() && name.size() > ending.size() &&
+      name.compare(name.size() - ending.size(), ending.size(), ending) == 0) {
+    found = importance_.find(name.substr(0, name.size() - ending.size()));
+  }
+  return found == importance_.end() ? nullptr : &found->second;
+}
+
 }  // namespace bnq

@@ -2,6 +2,7 @@
 #ifndef BNQ_CORE_MODEL_PLAN_H_
 #define BNQ_CORE_MODEL_PLAN_H_
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,13 @@ class Plan {
   // tensor as it is.
   Decision Match(const std::string& name, int rank) const;
 
+  // Weights of a tensor's columns for its search (tensor/search.h), under its
+  // name or its name without ".weight". They replace those that are there.
+  void SetImportance(const std::string& name, std::vector<float> weights);
+  // nullptr: none.
+  const std::vector<float>* ImportanceOf(const std::string& name) const;
+  bool has_importance() const { return !importance_.empty(); }
+
  private:
   struct Rule {
     std::string glob;
@@ -37,6 +45,7 @@ class Plan {
     std::optional<Config> config;
   };
   std::vector<Rule> rules_;
+  std::map<std::string, std::vector<float>> importance_;
 };
 
 }  // namespace bnq

@@ -98,7 +98,8 @@ const OptimizationMethod kAwqMethod = {
     OptimizeMethod::kAwq,
     /*integers_only=*/false,
     /*any_objective=*/false,
-    /*any_scope=*/false,     NeedsInputs::kAlways, nullptr, AwqLayer,
+    /*any_scope=*/false,
+    /*takes_importance=*/false, NeedsInputs::kAlways, nullptr, AwqLayer,
 };
 
 }  // namespace bnq

@@ -375,7 +375,8 @@ const OptimizationMethod kGptqMethod = {
     OptimizeMethod::kGptq,
     /*integers_only=*/false,
     /*any_objective=*/false,
-    /*any_scope=*/false,     NeedsInputs::kAlways, nullptr, GptqLayer,
+    /*any_scope=*/false,
+    /*takes_importance=*/false, NeedsInputs::kAlways, nullptr, GptqLayer,
 };
 
 }  // namespace bnq

@@ -291,7 +291,11 @@ const OptimizationMethod kGradientMethod = {
     OptimizeMethod::kGradient,
     /*integers_only=*/false,
     /*any_objective=*/false,
-    /*any_scope=*/false,       NeedsInputs::kMay, GradientRefine, GradientLayer,
+    /*any_scope=*/false,
+    /*takes_importance=*/false,
+    NeedsInputs::kMay,
+    GradientRefine,
+    GradientLayer,
 };
 
 }  // namespace bnq

@@ -140,7 +140,8 @@ const OptimizationMethod kGridMethod = {
     OptimizeMethod::kGrid,
     /*integers_only=*/false,
     /*any_objective=*/true,
-    /*any_scope=*/true,      NeedsInputs::kNever, GridSearch, nullptr,
+    /*any_scope=*/true,
+    /*takes_importance=*/true, NeedsInputs::kNever, GridSearch, nullptr,
 };
 
 }  // namespace bnq

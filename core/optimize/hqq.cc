@@ -1,9 +1,9 @@
 // HQQ: half-quadratic quantization (Badri & Shaji, 2023), for integer formats.
 //
-// It makes the sum of |x - y|^p small, p < 1, so that a few large errors weigh
-// little: with e = shrink(x - y), which takes the large errors up, the rest is
-// a least-squares problem of x - e. Each iteration, from the start's
-// parameters:
+// It makes the sum of |x - y|^p, weighted by the columns' importance, small, p
+// < 1, so that a few large errors weigh little: with e = shrink(x - y), which
+// takes the large errors up, the rest is a least-squares problem of x - e. Each
+// iteration, from the start's parameters:
 //   codes of x, values y; e; the new zero point mean(code - (x - e) / scale) of
 //   asymmetric schemes; then the scale that fits x - e best, or where the
 //   scheme is offset scale and offset together; beta *= kappa.
@@ -40,7 +40,6 @@ Params HqqRefine(const SegmentTask& task) {
   const CodeRange range = task.format.code_range(task.variant);
   // Codes of an offset count from it.
   const int32_t first = offset ? range.lo : 0;
-  const double n = static_cast<double>(static_cast<int64_t>(task.count));
 
   const CodeRule rule = RuleOf(task.format, task.variant);
   Params params = task.start, best = task.start;
@@ -49,7 +48,7 @@ Params HqqRefine(const SegmentTask& task) {
     // Below this nothing is taken up: |v|^(2 - p) = 1 / beta.
     const double threshold = PortablePow(1.0 / beta, 1.0 / (2.0 - norm));
     const double scale = static_cast<double>(params.scale);
-    double magnitude = 0.0, zero = 0.0;
+    double n = 0.0, magnitude = 0.0, zero = 0.0;
     double t_code = 0.0, t_sum = 0.0, codes = 0.0, codes_squared = 0.0;
     for (uint64_t k = 0; k < task.count; ++k) {
       if (k % kTickElements == 0) task.context.Tick();
@@ -60,12 +59,15 @@ Params HqqRefine(const SegmentTask& task) {
       const double e =
           std::fabs(error) > threshold ? HqqShrink(error, beta, norm) : 0.0;
       const double t = x - e, c = code - first;
-      magnitude += std::fabs(error);
-      zero += c - t / scale;
-      t_code += t * c;
-      t_sum += t;
-      codes += c;
-      codes_squared += c * c;
+      const double w =
+          task.weights == nullptr ? 1.0 : static_cast<double>(task.weights[k]);
+      n += w;
+      magnitude += w * std::fabs(error);
+      zero += w * (c - t / scale);
+      t_code += w * (t * c);
+      t_sum += w * t;
+      codes += w * c;
+      codes_squared += w * (c * c);
     }
     if (!(magnitude < least_mean)) break;
     least_mean = magnitude;
@@ -107,7 +109,8 @@ const OptimizationMethod kHqqMethod = {
     OptimizeMethod::kHqq,
     /*integers_only=*/true,
     /*any_objective=*/true,
-    /*any_scope=*/false,    NeedsInputs::kNever, HqqRefine, nullptr,
+    /*any_scope=*/false,
+    /*takes_importance=*/true, NeedsInputs::kNever, HqqRefine, nullptr,
 };
 
 }  // namespace bnq

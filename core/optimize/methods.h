@@ -23,7 +23,8 @@ struct SegmentTask {
   const Variant& variant;
   const OptimizeOptions& options;
   const SegmentObjective& objective;
-  const float* x;  // of `count`, with kLanes more to read
+  const float* x;        // of `count`, with kLanes more to read
+  const float* weights;  // of their columns, as many; nullptr: 1
   uint64_t count;
   Params start;
   // The whole range of x, not all zero.
@@ -67,6 +68,8 @@ struct OptimizationMethod {
   // Whether it takes integer formats alone; every objective, or makes the
   // squared error small; scope = tensor.
   bool integers_only, any_objective, any_scope;
+  // Whether errors of columns can be weighted.
+  bool takes_importance;
   NeedsInputs inputs;
   // Parameters for a segment, which may be worse than the start's: the caller
   // compares. nullptr where inputs are always needed.

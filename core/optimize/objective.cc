@@ -28,7 +28,7 @@ SegmentObjective::SegmentObjective(const Context& context, const Format& format,
                                    const Variant& variant,
                                    const OptimizeOptions& options,
                                    const CustomMetric& metric, const float* x,
-                                   uint64_t count)
+                                   uint64_t count, const float* weights)
     : context_(context),
       format_(format),
       variant_(variant),
@@ -36,6 +36,7 @@ SegmentObjective::SegmentObjective(const Context& context, const Format& format,
       metric_(metric),
       x_(x),
       count_(count),
+      weights_(weights),
       rule_(RuleOf(format, variant)) {
   float lo = FLT_MAX, hi = -FLT_MAX;
   for (uint64_t i = 0; i < count; ++i) {
@@ -69,6 +70,7 @@ double SegmentObjective::Error(Params params) const {
   const Kernels& kernels = format_.kernels();
   for (uint64_t at = 0; at < count_; at += kChunk) {
     args.x = x_ + at;
+    args.weights = weights_ == nullptr ? nullptr : weights_ + at;
     args.count = static_cast<size_t>(std::min<uint64_t>(kChunk, count_ - at));
     sums.Merge(kernels.fit(args));
     if (at % kTickElements == 0) context_.Tick();
@@ -93,16 +95,22 @@ double SegmentObjective::Exact(Params params) const {
 
 double SegmentObjective::FromSums(Params params) const {
   ErrorPartial sums;
+  double weighted = 0.0;
   float y[kChunk + kLanes];
   for (uint64_t at = 0; at < count_; at += kChunk) {
     const size_t n =
         static_cast<size_t>(std::min<uint64_t>(kChunk, count_ - at));
     RoundTrip(format_, variant_, x_ + at, n, params, y);
     sums.Merge(CompareChunk(x_ + at, y, n));
+    for (size_t i = 0; weights_ != nullptr && i < n; ++i) {
+      const double e =
+          static_cast<double>(x_[at + i]) - static_cast<double>(y[i]);
+      weighted += static_cast<double>(weights_[at + i]) * (e * e);
+    }
     if (at % kTickElements == 0) context_.Tick();
   }
   if (kind_ == ObjectiveKind::kMse) {
-    return sums.sum_sq_error /
+    return (weights_ == nullptr ? sums.sum_sq_error : weighted) /
            static_cast<double>(static_cast<int64_t>(count_));
   }
   if (sums.sum_aa == 0.0 && sums.sum_bb == 0.0) return 0.0;

@@ -22,7 +22,8 @@ void RoundTrip(const Format& format, const Variant& variant, const float* x,
 
 // Of the values of one segment, which are borrowed. Least is best.
 //
-//   mse      mean of (x - y)^2, y being x quantized and dequantized
+//   mse      mean of w (x - y)^2, y being x quantized and dequantized, w the
+//            importance of its column, 1 where there is none
 //   cosine   1 - sum xy / sqrt(sum x^2 sum y^2); 0 where both are 0 throughout,
 //            1 where one of them is
 //   kl       sum over bins of p ln(p / q): p is the share of the x in a bin of
@@ -37,7 +38,8 @@ class SegmentObjective {
   // The context's tick is called within long sums.
   SegmentObjective(const Context& context, const Format& format,
                    const Variant& variant, const OptimizeOptions& options,
-                   const CustomMetric& metric, const float* x, uint64_t count);
+                   const CustomMetric& metric, const float* x, uint64_t count,
+                   const float* weights = nullptr);
   // For comparisons between candidates; of mse from sums of float32. From
   // several threads at once, but custom.
   double Error(Params params) const;
@@ -56,6 +58,7 @@ class SegmentObjective {
   const CustomMetric& metric_;
   const float* x_;
   uint64_t count_;
+  const float* weights_;
   CodeRule rule_;
   float unit_ = 1.0f;
   std::vector<uint64_t> bins_;

@@ -70,8 +70,11 @@ OptimizeResult OnSegments(const Subject& subject) {
   figures[Figure::kMseAfter] = after;
   if (subject.options().objective() == ObjectiveKind::kMse) {
     // With the scales as they are stored.
-    figures[Figure::kObjectiveBefore] = before;
-    figures[Figure::kObjectiveAfter] = after;
+    const bool weighted = subject.importance().weights != nullptr;
+    figures[Figure::kObjectiveBefore] =
+        weighted ? subject.WeightedMseOf(*start) : before;
+    figures[Figure::kObjectiveAfter] =
+        weighted ? subject.WeightedMseOf(*result.tensor) : after;
   }
   if (!(figures[Figure::kObjectiveAfter] < figures[Figure::kObjectiveBefore])) {
     result.tensor = std::move(start);

@@ -41,6 +41,10 @@ struct OptimizeRequest {
   // [samples, K], or more dimensions the last of which is K: the inputs of the
   // linear layer whose weights, of K columns, the source is.
   const ArrayView* activations = nullptr;
+  // Of the columns of the last dimension, `importance_count` of them, for
+  // methods that take them and for scale_rule = mse; nullptr: 1 for all.
+  const float* importance = nullptr;
+  uint64_t importance_count = 0;
   Progress progress;  // done and total in bytes of source
 };
 

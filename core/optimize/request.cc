@@ -52,6 +52,18 @@ void CheckRequest(const Format& format, const OptimizeRequest& request) {
            "scale_dtype than e4m3: what a scale will be depends on the others");
     }
   }
+  if (request.importance != nullptr) {
+    if (!row.takes_importance) {
+      Fail(Status::kUnsupported, "importance takes method = grid or hqq, not ",
+           method);
+    }
+    if (options.objective() != ObjectiveKind::kMse) {
+      Fail(Status::kUnsupported, "importance takes objective = mse");
+    }
+    if (options.scope() == OptimizeScope::kTensor) {
+      Fail(Status::kUnsupported, "importance takes scope = segment");
+    }
+  }
   if (request.activations == nullptr && row.inputs == NeedsInputs::kAlways) {
     Fail(Status::kInvalidArgument, "activations is NULL, but method = ", method,
          " needs the layer's inputs");

@@ -32,13 +32,19 @@ bool Same(Params a, Params b) {
 }
 
 // A segment's values in `buffer`, with kLanes zeros behind them: methods may
-// read behind the values, and shall find numbers there.
+// read behind the values, and shall find numbers there. Behind these the
+// weights, where there are some.
 uint64_t ReadSegment(const Subject& subject, uint64_t p, Buffer* buffer) {
   const Segment segment(subject.source(), subject.layout(), p);
   const uint64_t n = segment.count();
-  const uint64_t bytes = (n + kLanes) * sizeof(float);
+  const bool weighted = subject.importance().weights != nullptr;
+  const uint64_t bytes = (n + kLanes + (weighted ? n : 0)) * sizeof(float);
   if (buffer->size() < bytes) *buffer = subject.context().Allocate(bytes);
   float* const x = buffer->as<float>();
+  if (weighted) {
+    segment.Weights(subject.importance(), 0, static_cast<size_t>(n),
+                    x + n + kLanes);
+  }
   std::fill(x + n, x + n + kLanes, 0.0f);
   for (uint64_t at = 0; at < n; at += kChunk) {
     segment.Read(at, static_cast<size_t>(std::min<uint64_t>(n - at, kChunk)),
@@ -174,9 +180,11 @@ SegmentsResult EachSegment(const Subject& subject) {
   ForSegments(subject, [&](uint64_t p, const float* x, uint64_t n,
                            const Context& inner) {
     const Params start = subject.start().At(p);
+    const float* const weights =
+        subject.importance().weights == nullptr ? nullptr : x + n + kLanes;
     const SegmentObjective objective(inner, subject.format(), subject.variant(),
                                      subject.options(),
-                                     subject.request().metric, x, n);
+                                     subject.request().metric, x, n, weights);
     const double error = objective.Exact(start);
     before[p] = after[p] = error * Count(n);
     // An all-zero segment is what it is.
@@ -187,6 +195,7 @@ SegmentsResult EachSegment(const Subject& subject) {
                               subject.options(),
                               objective,
                               x,
+                              weights,
                               n,
                               start,
                               WidestOf(subject, x, n)};

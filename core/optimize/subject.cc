@@ -8,6 +8,7 @@
 #include "core/tensor/dequantize.h"
 #include "core/tensor/find_params.h"
 #include "core/tensor/metrics.h"
+#include "core/tensor/search.h"
 
 namespace bnq {
 
@@ -22,6 +23,11 @@ Subject::Subject(const Context& context, const OptimizeRequest& request)
       bytes_(elements_ * source_.element_size()) {
   if (request_.progress) {
     context_ = Ticking(context, [this] { Report(0, 1); });
+  }
+  if (request_.importance != nullptr) {
+    weights_ = CheckedImportance(config(), shape(), request_.importance,
+                                 request_.importance_count, true);
+    quantizer_.SetImportance(weights_.data());
   }
   start_ = ParamSet(quantizer_.layout().num_params, config().scheme(),
                     format_.code_range(variant_));
@@ -101,6 +107,27 @@ double Subject::MseOf(const QuantizedTensor& tensor,
         }
       });
   return sums.Result().values[static_cast<int>(Metric::kMse)];
+}
+
+double Subject::WeightedMseOf(const QuantizedTensor& tensor) const {
+  const Importance weights = importance();
+  if (weights.weights == nullptr) return MseOf(tensor, nullptr);
+  const Dequantizer dequantizer(context_, tensor);
+  std::vector<double> sums(DivCeil(elements_, kChunk));
+  ForEachChunk(context_, 0, elements_, [&](uint64_t c, uint64_t at, size_t n) {
+    float x[kChunk + kLanes], y[kChunk + kLanes];
+    LoadElements(source_, at, n, x);
+    dequantizer.Decode(at, n, DType::kF32, false,
+                       reinterpret_cast<uint8_t*>(y));
+    for (size_t i = 0; i < n; ++i) {
+      const double e = static_cast<double>(x[i]) - static_cast<double>(y[i]);
+      const float w = weights.weights[(at + i) % weights.features];
+      sums[c] += static_cast<double>(w) * (e * e);
+    }
+  });
+  double total = 0.0;
+  for (const double sum : sums) total += sum;
+  return total / static_cast<double>(static_cast<int64_t>(elements_));
 }
 
 }  // namespace bnq

@@ -33,6 +33,8 @@ class Subject {
   const Shape& shape() const { return request_.source.shape; }
   uint64_t elements() const { return elements_; }
   uint64_t segments() const { return start_.scales.size(); }
+  // Those of the request, checked; of none where there are none.
+  Importance importance() const { return quantizer_.importance(); }
   // What the config's own rule makes.
   const ParamSet& start() const { return start_; }
 
@@ -50,6 +52,8 @@ class Subject {
   // not finite. Over input_scales, one for each column, where it is not
   // nullptr.
   double MseOf(const QuantizedTensor& tensor, const float* input_scales) const;
+  // The same weighted by the importance of columns; MseOf where there is none.
+  double WeightedMseOf(const QuantizedTensor& tensor) const;
 
  private:
   void StoreParams(const ParamSet& params, QuantizedTensor* tensor) const;
@@ -61,6 +65,7 @@ class Subject {
   const SourceView source_;
   mutable Quantizer quantizer_;
   const uint64_t elements_, bytes_;
+  std::vector<float> weights_;
   ParamSet start_;
   mutable uint64_t done_ = 0;
 };

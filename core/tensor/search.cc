@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/checked.h"
+#include "core/base/error.h"
 #include "core/kernels/reduce.h"
 #include "core/kernels/traversal.h"
 #include "core/parallel/runner.h"
@@ -298,6 +299,45 @@ class Search {
 };
 
 }  // namespace
+
+bool MindsImportance(const Config& config) {
+  const Format& format = FormatOf(config);
+  return config.scale_rule() == ScaleRule::kMse && format.Has(kScaled) &&
+         !format.Has(kSigns);
+}
+
+std::vector<float> CheckedImportance(const Config& config, const Shape& shape,
+                                     const float* weights, uint64_t count,
+                                     bool by_method) {
+  if (!by_method && !MindsImportance(config)) {
+    Fail(Status::kInvalidArgument,
+         "importance has no effect with format = ", FormatOf(config).name,
+         " and scale_rule = ", config.ValueName(Option::kScaleRule),
+         ": it takes scale_rule = mse and a format that is searched for");
+  }
+  if (count != shape.features()) {
+    Fail(Status::kInvalidArgument, "importance has ", count,
+         " weights, must be ", shape.features(),
+         ", the last dimension of shape [", shape.ToString(), "]");
+  }
+  float greatest = 0.0f;
+  for (uint64_t i = 0; i < count; ++i) {
+    if (!(weights[i] >= 0.0f && weights[i] <= FLT_MAX)) {
+      Fail(Status::kInvalidArgument, "importance ", i, " = ", weights[i],
+           ", must be finite and not negative");
+    }
+    greatest = std::max(greatest, weights[i]);
+  }
+  if (greatest == 0.0f && shape.elements() != 0) {
+    Fail(Status::kInvalidArgument,
+         "importance is 0 throughout, some weight must be greater");
+  }
+  int exponent;
+  std::frexp(greatest, &exponent);
+  std::vector<float> scaled(weights, weights + count);
+  for (float& w : scaled) w = std::ldexp(w, -exponent);
+  return scaled;
+}
 
 bool FindSegmentParams(const Context& context, const SearchTask& task,
                        Params* params) {

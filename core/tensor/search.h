@@ -16,6 +16,18 @@
 
 namespace bnq {
 
+// Whether the config's own rule searches for parameters by squared errors.
+bool MindsImportance(const Config& config);
+
+// A caller's importance as searches take it: times a power of two, so that the
+// greatest is about 1. INVALID_ARGUMENT, naming the index, where a weight is
+// negative or not finite, where all are 0, where their number is not that of
+// the last dimension, and where the config's scale rule has no use for them,
+// which `by_method` has.
+std::vector<float> CheckedImportance(const Config& config, const Shape& shape,
+                                     const float* weights, uint64_t count,
+                                     bool by_method = false);
+
 struct SearchTask {
   const Format& format;
   const Config& config;

@@ -24,6 +24,13 @@ class OptimizationVectors : public VectorsTest {
               BNQ_OK)
         << bnq_last_error();
 
+    if (c.contains("importance")) {
+      const std::vector<float> weights = Numbers(c.at("importance"));
+      ASSERT_EQ(bnq_optimizer_set_importance(optimizer, weights.data(),
+                                             weights.size()),
+                BNQ_OK)
+          << bnq_last_error();
+    }
     const InputArray source(c);
     const bnq_array view = source.view();
     const json& given = c.at("activations");

@@ -40,8 +40,9 @@ def to_float(v):
 class Segment:
     """The values that share parameters, and what these make of them."""
 
-    def __init__(self, x, o):
+    def __init__(self, x, o, weights=None):
         self.x, self.o = np.array(x, F32), o
+        self.weights = np.ones(self.x.size) if weights is None else np.array(weights, float)
         self.start = self.of(self.x)
 
     def of(self, values):
@@ -57,7 +58,7 @@ class Segment:
 
     def error(self, params):
         d = self.x.astype(float) - self.values(params).astype(float)
-        return float((d * d).mean())
+        return float((self.weights * d * d).mean())
 
 
 def codes_of(x, params, o):
@@ -132,7 +133,8 @@ def hqq(segment, options):
     for _ in range(int(options.get("iterations", 20))):
         codes = segment.codes(params).astype(float)
         error = x - segment.values(params).astype(float)
-        magnitude = float(np.abs(error).sum())
+        w = segment.weights
+        magnitude = float((w * np.abs(error)).sum())
         if not less(magnitude, least_mean):
             break
         least_mean = magnitude
@@ -141,16 +143,17 @@ def hqq(segment, options):
         t = x - np.copysign(kept, error)
         zero = 0
         if o.asymmetric:
-            mean = float((codes - t / float(params[0])).mean())
+            mean = float((w * (codes - t / float(params[0]))).sum() / w.sum())
             assert abs(abs(mean - math.floor(mean)) - 0.5) > 1e-6
             zero = int(np.clip(np.rint(mean), -q - 1, q))
         if o.offset:
             c = codes + q + 1
-            slope, offset = np.linalg.lstsq(np.stack([c, np.ones(c.size)], 1), t, None)[0]
+            root = np.sqrt(w)
+            slope, offset = np.linalg.lstsq(np.stack([c * root, root], 1), t * root, None)[0]
             following = (to_float(float(slope)), -q - 1, to_float(float(offset)))
         else:
             c = codes - zero
-            following = (to_float(float((t * c).sum() / (c * c).sum())), zero, F32(0))
+            following = (to_float(float((w * t * c).sum() / (w * c * c).sum())), zero, F32(0))
         if following == params:
             break
         params = following
@@ -303,20 +306,23 @@ def decoded(result):
     return np.array([definitions.from_bits(b) for b in result["dequantized"]], float)
 
 
-def case(name, config, method, options, shape, x, activations=None):
-    """Adds a case. The optimizer's options are texts, the method apart."""
+def case(name, config, method, options, shape, x, activations=None, importance=None):
+    """Adds a case. The optimizer's options are texts, the method apart; importance is
+    a weight for each column, of which the greatest is from 0.5 to 1."""
     o = definitions.Options(config)
     figures = dict.fromkeys(("objective_before", "objective_after", "mse_before", "mse_after"))
     scales = []
     if activations is None:
         _, index = definitions.segments(shape, o)
         values = np.array(x, F32)
-        found = [METHODS[method](Segment(values[index == s], o), options)
+        weights = np.resize(np.ones(1) if importance is None else importance, values.size)
+        found = [METHODS[method](Segment(values[index == s], o, weights[index == s]), options)
                  for s in range(index.max() + 1)]
         made = definitions.quantize(config, shape, x, found)
         before = decoded(definitions.quantize(config, shape, x))
         after = decoded(made)
-        losses = [float(((values.astype(float) - y) ** 2).mean()) for y in (before, after)]
+        losses = [float((weights * (values.astype(float) - y) ** 2).mean())
+                  for y in (before, after)]
     else:
         made, scales, (before, after, *losses) = by_layer(
             method, config, shape, x, activations, options)
@@ -331,7 +337,8 @@ def case(name, config, method, options, shape, x, activations=None):
         "activations": None if activations is None else
         {"shape": list(activations[0]), "input": listed(activations[1])},
         "codes": made["codes"], "scales": made["scales"], "zero_points": made["zero_points"],
-        "offsets": made.get("offsets", []), "input_scales": scales, "figures": figures})
+        "offsets": made.get("offsets", []), "input_scales": scales, "figures": figures,
+        **({} if importance is None else {"importance": listed(importance)})})
 
 
 METHODS = {"grid": grid, "hqq": hqq, "gradient": gradient}
@@ -358,6 +365,16 @@ def cases():
                          ("int4_offset", {**INT4_OFFSET, **group(16)})):
         case(f"hqq_{name}", config, "hqq", {"iterations": "6"}, (2, 32), two_rows)
         case(f"gradient_{name}", config, "gradient", {"iterations": "12"}, (2, 32), two_rows)
+    # The greatest value is in a column of little importance.
+    weights = [(i * 7 % 16 + 1) / 22 for i in range(32)]
+    weights[5] = 1 / 64
+    for name, config in (("int4", {**INT4, **channel(0)}),
+                         ("int4_asymmetric", {**INT4_ASYMMETRIC, **group(16)}),
+                         ("nf4", {**NF4, **group(32)})):
+        case(f"grid_{name}_importance", config, "grid", wide, (2, 32), two_rows,
+             importance=[float(F32(w)) for w in weights])
+    case("hqq_int4_importance", {**INT4, **channel(0)}, "hqq", {"iterations": "6"}, (2, 32),
+         two_rows, importance=[float(F32(w)) for w in weights])
     # Inputs that go together, so that one column can make up for another.
     inputs = np.array(noise(12 * 8, 21)).reshape(12, 8)
     inputs[:, 1::2] = inputs[:, ::2] + inputs[:, 1::2] / 8

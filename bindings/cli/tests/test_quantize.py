@@ -389,3 +389,35 @@ def test_dequantize_options(quantized, tmp_path):
     run("dequantize", quantized, "-o", out, "--dtype", "F16", "--force")
     assert len(out.read_bytes()) < len(content)
     assert run("dequantize", quantized, "-o", out, "--force", "--quiet").stdout == ""
+
+
+def test_importance(model, tmp_path):
+    """Of a model file, and of a calibration; what it is not for is refused."""
+    original = model_tensors()["fc.weight"]
+    importance = np.where(np.arange(300) % 4 == 0, 500, 1).astype(np.float32)
+    write_safetensors(tmp_path / "importance.safetensors", {"fc.weight": importance})
+    options = ("--format", "int4", "--group-size", "60", "--scale-rule", "mse")
+
+    def loss(*more):
+        run("quantize", model, "-o", tmp_path / "out.bnq", *options, *more, "--force")
+        run("dequantize", tmp_path / "out.bnq", "-o", tmp_path / "back.safetensors", "--force")
+        back = read_safetensors(tmp_path / "back.safetensors")["fc.weight"][2]
+        back = np.frombuffer(back, np.float32).reshape(10, 300)
+        return float((importance * (back - original) ** 2).sum())
+
+    weighted = loss("--importance", tmp_path / "importance.safetensors")
+    assert weighted < 0.99 * loss()
+    inputs = np.sqrt(importance) * np.where(np.arange(50) % 2, 1, -1)[:, None]
+    np.save(tmp_path / "fc.npy", inputs.astype(np.float32))
+    run("calibrate", tmp_path / "fc.npy", "--granularity", "channel", "-o", tmp_path / "c.bnq")
+    assert loss("--importance", tmp_path / "c.bnq") == pytest.approx(weighted, rel=1e-3)
+
+    def refused(*more):
+        return run("quantize", model, "-o", tmp_path / "no.bnq", *more, code=3).stderr
+
+    text = refused("--format", "int4", "--importance", tmp_path / "importance.safetensors")
+    assert "importance is that of no tensor" in text
+    write_safetensors(tmp_path / "importance.safetensors", {"fc.weight": importance[1:]})
+    assert "299 weights, must be 300" in refused(
+        *options, "--importance", tmp_path / "importance.safetensors")
+    assert not (tmp_path / "no.bnq").exists()

@@ -45,7 +45,7 @@ def test_properties(tensor, config):
     assert (tensor.shape, tensor.ndim, tensor.size) == ((6, 5, 4), 3, 120)
     assert (tensor.rows, tensor.columns) == (6, 20)
     assert tensor.nbytes == (tensor.codes.nbytes + tensor.scale_data.nbytes
-                             + tensor.zero_points.nbytes)
+                             + tensor.zero_points.nbytes + tensor.codebook.nbytes)
     assert tensor.bits_per_weight == pytest.approx(tensor.nbytes * 8 / 120)
     # 20 columns in groups of 8
     assert tensor.scales.size == (6 * 3 if config.format in SCALED else 0)
@@ -162,6 +162,13 @@ def test_bad_out(out, error, message):
 
 def test_from_packed(tensor, config):
     zero_points = tensor.zero_points if tensor.zero_points.size else None
+    if tensor.codebook.size:
+        with pytest.raises(bq.InvalidArgumentError, match="codebook take"):
+            bq.QuantizedTensor.from_packed(tensor.codes, tensor.scale_data, shape=WEIGHTS.shape,
+                                           config=config)
+        other = bq.QuantizedTensor.from_parts(tensor.parts, shape=WEIGHTS.shape, config=config)
+        assert np.array_equal(other.dequantize(), tensor.dequantize())
+        return
     for copy in (True, False):
         other = bq.QuantizedTensor.from_packed(
             tensor.codes, tensor.scale_data, zero_points, shape=WEIGHTS.shape, config=config,
@@ -446,3 +453,38 @@ def test_the_last_error_is_each_threads_own():
     for size in (1111, 2222):
         assert all(str(size) in message for message in messages[size])
         assert len(messages[size]) == 1
+
+
+def test_importance_weighs_the_errors_of_columns():
+    weights = np.random.default_rng(3).standard_normal((16, 64)).astype(np.float32)
+    importance = np.ones(64)
+    importance[::4] = 500
+    options = {"format": "int4", "group_size": 32, "scale_rule": "mse"}
+
+    def loss(tensor):
+        return float((importance * (tensor.dequantize() - weights) ** 2).sum())
+
+    plain = bq.quantize(weights, **options)
+    weighted = bq.quantize(weights, importance=importance, **options)
+    assert loss(weighted) < 0.95 * loss(plain)
+    # Only ratios count, and equal weights change nothing.
+    same = bq.quantize(weights, importance=importance * 3e-20, **options)
+    assert same.codes.tobytes() == weighted.codes.tobytes()
+    ones = bq.quantize(weights, importance=np.full(64, 7.0), **options)
+    assert ones.codes.tobytes() == plain.codes.tobytes()
+
+
+@pytest.mark.parametrize("importance, options, message", [
+    (np.ones(31), {}, "31 weights, must be 32"),
+    (np.r_[np.ones(31), np.nan], {}, "importance 31 = nan"),
+    (np.r_[-1, np.ones(31)], {}, "importance 0 = -1"),
+    (np.zeros(32), {}, "0 throughout"),
+    (np.ones(32), {"scale_rule": "absmax"}, "scale_rule = absmax"),
+    (np.ones(32), {"format": "binary"}, "format = binary"),
+])
+def test_importance_that_cannot_be(importance, options, message):
+    options = {"format": "int4", "scale_rule": "mse", **options}
+    with pytest.raises(bq.InvalidArgumentError, match=message):
+        bq.quantize(np.ones((2, 32), np.float32), importance=importance, **options)
+    with pytest.raises(ValueError, match="one dimension"):
+        bq.quantize(np.ones((2, 32), np.float32), importance=np.ones((2, 32)), **options)

@@ -408,8 +408,9 @@ def test_optimization(case, context):
     given = case["activations"]
     inputs = None if given is None else floats(given["input"]).reshape(given["shape"])
     array = floats(case["input"]).reshape(case["shape"])
+    weights = floats(case["importance"]) if "importance" in case else None
     found = bq.Optimizer(**case["options"]).quantize(array, config, activations=inputs,
-                                                     context=context)
+                                                     importance=weights, context=context)
     assert found.tensor.unpack().ravel().tolist() == case["codes"]
     assert found.tensor.scales.view(np.uint32).tolist() == bits(case["scales"]).tolist()
     zero_points = found.tensor.zero_points

@@ -790,6 +790,21 @@ BNQ_API bnq_status bnq_tensor_quantize(bnq_context* context,
                                        const bnq_array* source,
                                        bnq_tensor** out_tensor);
 
+/* The same with the importance of each column of the last dimension, as many
+ * weights as it has: parameters (and a codebook) are those of the least sum of
+ * importance * (x - value)^2. Usually E[x^2] of the layer's input features, so
+ * that what is made small is the error of its outputs. Weights are finite, not
+ * negative and not all 0; only their ratios count. INVALID_ARGUMENT, naming the
+ * index or number, where they are not, and where the config does not search
+ * (it takes scale_rule mse and a format other than binary, f16 and bf16).
+ * Since 0.1. */
+BNQ_API bnq_status bnq_tensor_quantize_weighted(bnq_context* context,
+                                                const bnq_config* config,
+                                                const bnq_array* source,
+                                                const float* importance,
+                                                uint64_t importance_count,
+                                                bnq_tensor** out_tensor);
+
 /* The sizes of what quantizing an array of this shape gives: bytes of packed
  * codes, bytes of scales as they are stored, and number of zero points (int8;
  * one for each scale if asymmetric, else 0). Any output may be NULL. Since 0.1.
@@ -1195,6 +1210,22 @@ BNQ_API void bnq_plan_destroy(bnq_plan* plan);
  * NONE, leaves matching tensors unquantized. Since 0.1. */
 BNQ_API bnq_status bnq_plan_add(bnq_plan* plan, const char* glob,
                                 int32_t min_rank, const bnq_config* config);
+
+/* The importance of the columns of the tensor of this name, or of the name with
+ * ".weight" behind it, as in bnq_tensor_quantize_weighted; the weights are copied,
+ * and judged when a file is quantized (errors name the tensor). Tensors whose
+ * config does not search take no notice; bnq_quantize_file fails with
+ * INVALID_ARGUMENT where none of its tensors has a use for any. Since 0.1. */
+BNQ_API bnq_status bnq_plan_set_importance(bnq_plan* plan, const char* name,
+                                           const float* importance,
+                                           uint64_t importance_count);
+/* The same from a file: a model file (safetensors, .bnq, ...) whose arrays, of
+ * F64, F32, F16 or BF16, are the weights under those names; or a saved
+ * calibration (bnq_calibration_save) of layers' inputs, whose channels' mean of
+ * x^2 they are. INVALID_ARGUMENT, NO_DATA, and the errors of bnq_file_open; the plan is
+ * then as it was. Since 0.1. */
+BNQ_API bnq_status bnq_plan_load_importance(bnq_context* context,
+                                            bnq_plan* plan, const char* path);
 
 /* The index of the rule that decides about a tensor of this name and rank (in
  * the order they were added), or -1 where none does; and a copy of its config,
@@ -1657,6 +1688,15 @@ BNQ_API void bnq_optimizer_destroy(bnq_optimizer* optimizer);
 BNQ_API const bnq_options* bnq_optimizer_options(
     const bnq_optimizer* optimizer);
 BNQ_API bnq_options* bnq_optimizer_settings(bnq_optimizer* optimizer);
+/* The importance of each column of the arrays to come, as in
+ * bnq_tensor_quantize_weighted, for the methods grid and hqq with objective mse
+ * and scope segment (UNSUPPORTED with others); and for the start, where the
+ * config's rule is mse. The weights are copied, and judged by bnq_optimize.
+ * Figures of the objective are weighted, those of the mse are not. A count of 0:
+ * none. Since 0.1. */
+BNQ_API bnq_status bnq_optimizer_set_importance(bnq_optimizer* optimizer,
+                                                const float* importance,
+                                                uint64_t importance_count);
 /* The metric of BNQ_OBJECTIVE_CUSTOM, and takes that objective; metric must
  * remain callable while the optimizer or a clone is used. NULL takes the
  * objective mse again. Since 0.1. */

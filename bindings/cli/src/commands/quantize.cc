@@ -25,7 +25,7 @@ struct Options {
   ConfigOptions config;
   PlanOptions plan;
   bool compress = false;
-  std::string calibration, method, activations;
+  std::string calibration, method, activations, importance;
 };
 
 Config DefaultActivations() {
@@ -159,6 +159,10 @@ void Quantize(const Options& options) {
   Session session(conversion.session);
   CheckRules(rules, plan.get(), conversion.input, session);
   WarnOfDoubts(config.get(), "", session);
+  if (!options.importance.empty()) {
+    Check(bnq_plan_load_importance(session.context(), plan.get(),
+                                   options.importance.c_str()));
+  }
   const int32_t flags =
       WriteFlags(conversion) | (options.compress ? BNQ_WRITE_COMPRESS : 0);
   bnq_report* created = nullptr;
@@ -196,6 +200,11 @@ void AddQuantize(CLI::App& app) {
   AddPlanOptions(*command, options->plan);
   command->add_flag("--compress", options->compress,
                     "Compress the output (DEFLATE)");
+  command
+      ->add_option("--importance", options->importance,
+                   "Weigh the errors of columns (scale_rule mse): a model file "
+                   "of weights by tensor, or a file of `bnq calibrate`")
+      ->option_text("FILE");
   command
       ->add_option("--calibration", options->calibration,
                    "Add the scales of activations, from a file of `bnq "

@@ -28,6 +28,19 @@ public sealed unsafe partial class Optimizer
         }
     }
 
+    /// <summary>The importance of each column of the arrays to come, as in
+    /// <see cref="QuantizedTensor.QuantizeWeighted"/>, for <see cref="OptimizationMethod.Grid"/> and
+    /// <see cref="OptimizationMethod.Hqq"/>. Figures of the objective are weighted then, those of the mse are
+    /// not.</summary>
+    /// <param name="importance">A weight for each column; copied. None: all are 1.</param>
+    public void SetImportance(ReadOnlySpan<float> importance)
+    {
+        fixed (float* pointer = importance)
+        {
+            Native.Check(NativeMethods.bnq_optimizer_set_importance(Handle, pointer, (ulong)importance.Length));
+        }
+    }
+
     /// <summary>Quantizes an array.</summary>
     /// <param name="values">The elements, row-major; as many as the shape has.</param>
     /// <param name="shape">Up to 8 dimensions, each 0 or more; empty for a single element.</param>

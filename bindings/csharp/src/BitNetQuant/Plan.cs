@@ -42,6 +42,35 @@ public sealed class Plan : IDisposable
     /// <exception cref="InvalidArgumentException">The pattern or the rank is not legal.</exception>
     public Plan Skip(string glob, int minRank = 0) => Add(glob, ConfigHandle.None, minRank);
 
+    /// <summary>The importance of the columns of a tensor, as in
+    /// <see cref="QuantizedTensor.QuantizeWeighted"/>; used where its config has <see cref="ScaleRule.Mse"/>. It is
+    /// judged when a file is quantized; where no tensor of the file has a use for any that fails.</summary>
+    /// <param name="name">The tensor's name, with or without ".weight" at its end.</param>
+    /// <param name="importance">A weight for each column; copied.</param>
+    /// <returns>This plan.</returns>
+    public unsafe Plan SetImportance(string name, ReadOnlySpan<float> importance)
+    {
+        fixed (float* pointer = importance)
+        {
+            Native.Check(NativeMethods.bnq_plan_set_importance(
+                Handle, Native.Argument(name), pointer, (ulong)importance.Length));
+        }
+
+        return this;
+    }
+
+    /// <summary>The same from a file: a model file whose arrays are the weights under those names, or a saved
+    /// calibration of layers' inputs, whose channels' mean of x^2 they are.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <returns>This plan.</returns>
+    public Plan LoadImportance(string path, Context? context = null)
+    {
+        Native.Check(NativeMethods.bnq_plan_load_importance(
+            ContextHandle.Of(context), Handle, Native.Argument(path)));
+        return this;
+    }
+
     /// <summary>The rule that decides about a tensor, or null where none does.</summary>
     /// <param name="name">The tensor's name.</param>
     /// <param name="rank">Its number of dimensions.</param>

@@ -66,6 +66,31 @@ public sealed unsafe partial class QuantizedTensor
         return new QuantizedTensor(tensor!);
     }
 
+    /// <summary>The same with the importance of each column of the last dimension: parameters are those of the
+    /// least sum of importance * (x - value)^2.</summary>
+    /// <param name="source">The array.</param>
+    /// <param name="config">What to quantize into, with <see cref="ScaleRule.Mse"/>.</param>
+    /// <param name="importance">As many weights as the last dimension has, finite, not negative and not all 0;
+    /// usually the mean of x^2 of the layer's inputs. Only ratios count.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <exception cref="InvalidArgumentException">A weight or the number of them is not legal, or the config does
+    /// not search.</exception>
+    public static QuantizedTensor QuantizeWeighted(
+        SourceArray source, Config config, ReadOnlySpan<float> importance, Context? context = null)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        TensorHandle? tensor = null;
+        fixed (float* pointer = importance)
+        {
+            var weights = (nint)pointer;
+            ulong count = (ulong)importance.Length;
+            NativeArray.Lend(source, array => NativeMethods.bnq_tensor_quantize_weighted(
+                ContextHandle.Of(context), config.Handle, array, (float*)weights, count, out tensor));
+        }
+
+        return new QuantizedTensor(tensor!);
+    }
+
     private static QuantizedTensor Quantize<T>(
         ReadOnlySpan<T> values, DataType type, ReadOnlySpan<long> shape, Config config, Context? context)
         where T : unmanaged

@@ -49,6 +49,30 @@ public sealed class ConversionTests
     }
 
     [Fact]
+    public void ImportanceWeighsTheErrorsOfColumns()
+    {
+        using var directory = new TemporaryDirectory();
+        using Config config = Config.Parse("int4,group_size=20,scale_rule=mse");
+        float[] values = Samples.Values(240);
+        float[] importance = Enumerable.Range(0, 20).Select(i => i % 4 == 0 ? 500f : 1f).ToArray();
+        using QuantizedTensor weighted = QuantizedTensor.QuantizeWeighted(
+            SourceArray.Of(values, [12, 20]), config, importance);
+        using QuantizedTensor plain = QuantizedTensor.Quantize(values, [12, 20], config);
+        double Loss(QuantizedTensor tensor) => tensor.ToArray()
+            .Select((value, i) => importance[i % 20] * Math.Pow(value - values[i], 2)).Sum();
+        Assert.True(Loss(weighted) < Loss(plain));
+        InvalidArgumentException wrong = Assert.Throws<InvalidArgumentException>(
+            () => QuantizedTensor.QuantizeWeighted(SourceArray.Of(values, [12, 20]), config, importance[1..]));
+        Assert.Contains("19 weights, must be 20", wrong.Message);
+
+        using var plan = new Plan().Add("*", config, minRank: 2).SetImportance("layer", importance);
+        Model.Quantize(directory.Model(), directory["out.bnq"], plan);
+        using ModelFile file = ModelFile.Open(directory["out.bnq"]);
+        using QuantizedTensor tensor = file.ReadTensor("layer.weight");
+        Assert.Equal(weighted.Codes.ToArray(), tensor.Codes.ToArray());
+    }
+
+    [Fact]
     public void QuantizesAnArrayOfNumPy()
     {
         using var directory = new TemporaryDirectory();

@@ -23,6 +23,11 @@ public sealed class OptimizationVectorTests
         using Optimizer optimizer = Optimizer.FromDictionary(
             test.GetProperty("options").EnumerateObject().ToDictionary(
                 option => option.Name, option => option.Value.GetString()!));
+        if (test.TryGetProperty("importance", out JsonElement importance))
+        {
+            optimizer.SetImportance(Floats(importance));
+        }
+
         JsonElement given = test.GetProperty("activations");
         SourceArray? activations = given.ValueKind == JsonValueKind.Null
             ? null

@@ -202,6 +202,14 @@ def pointer(array: Optional[np.ndarray[Any, Any]], kind: Any) -> Any:
     return address if kind is None else ctypes.cast(address, ctypes.POINTER(kind))
 
 
+def importance_weights(importance: Any) -> np.ndarray[Any, Any]:
+    """Weights of columns as the library takes them."""
+    weights = np.ascontiguousarray(importance, np.float32)
+    if weights.ndim != 1:
+        raise ValueError(f"importance has shape {weights.shape}; one dimension is accepted")
+    return weights
+
+
 def check_shape(shape: Any) -> tuple[int, ...]:
     """`shape` as a tuple of integers that uint64_t holds."""
     extents = tuple(int(extent) for extent in shape)

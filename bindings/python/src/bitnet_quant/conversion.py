@@ -4,9 +4,11 @@ from __future__ import annotations
 import ctypes
 from typing import Any, Mapping, NamedTuple, Optional, Sequence, Union, overload
 
+import numpy as np
+
 from . import _abi, registry
 from . import context as contexts
-from ._arrays import DTypeLike, dtype_id
+from ._arrays import DTypeLike, dtype_id, importance_weights, pointer
 from ._handles import (Handle, StrPath, create, decode, encode, encode_path, integer,
                        read_shape)
 from ._loader import library
@@ -41,12 +43,14 @@ class Plan:
     It can be pickled, and copied.
     """
 
-    __slots__ = ("_handle", "_rules", "__weakref__")
+    __slots__ = ("_handle", "_importance", "_loaded", "_rules", "__weakref__")
 
     def __init__(self) -> None:
         self._handle = create(_abi.bnq_plan, library().bnq_plan_create,
                               destroy="bnq_plan_destroy")
         self._rules: list[tuple[str, Optional[Config], int]] = []
+        self._importance: dict[str, np.ndarray[Any, Any]] = {}
+        self._loaded = False
 
     def add(self, glob: str, config: Optional[ConfigLike], *, min_rank: int = 0) -> None:
         """Adds a rule behind the others, for tensors of rank `min_rank` (0 to 8) or
@@ -59,6 +63,23 @@ class Plan:
                                None if given is None else given._handle)
         self._rules.append((glob, given, rank))
 
+    def set_importance(self, name: str, importance: np.ndarray[Any, Any]) -> None:
+        """The importance of the columns of the tensor `name`, or of `name` + ".weight", as
+        in `quantize`; used where its config has scale_rule="mse". It is judged when a file
+        is quantized; where no tensor of the file has a use for any that fails."""
+        weights = importance_weights(importance)
+        library().bnq_plan_set_importance(self._handle, encode(name, "name"),
+                                          pointer(weights, ctypes.c_float), weights.size)
+        self._importance[name] = weights
+
+    def load_importance(self, path: StrPath, *, context: Optional[contexts.Context] = None) -> None:
+        """The same from a file: a model file (safetensors, .bnq, ...) whose arrays are the
+        weights under those names, or a saved calibration of layers' inputs, whose channels'
+        mean of x^2 they are. A plan with such weights cannot be pickled."""
+        library().bnq_plan_load_importance(contexts.handle(context), self._handle,
+                                           encode_path(path, "path"))
+        self._loaded = True
+
     def match(self, name: str, rank: int) -> PlanMatch:
         """What becomes of a tensor of that name and rank."""
         rule, config = ctypes.c_int64(), ctypes.POINTER(_abi.bnq_config)()
@@ -70,13 +91,19 @@ class Plan:
 
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _plan_of, (self._rules,)
+        if self._loaded:
+            raise TypeError("a Plan whose importance was loaded from a file cannot be pickled; "
+                            "set_importance keeps the weights")
+        return _plan_of, (self._rules, self._importance)
 
 
-def _plan_of(rules: Sequence[tuple[str, Optional[Config], int]]) -> Plan:
+def _plan_of(rules: Sequence[tuple[str, Optional[Config], int]],
+             importance: Mapping[str, np.ndarray[Any, Any]]) -> Plan:
     plan = Plan()
     for glob, config, min_rank in rules:
         plan.add(glob, config, min_rank=min_rank)
+    for name, weights in importance.items():
+        plan.set_importance(name, weights)
     return plan
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _abi, registry
 from . import context as contexts
-from ._arrays import ArrayArgument, DTypeLike, pointer
+from ._arrays import ArrayArgument, DTypeLike, importance_weights, pointer
 from ._handles import Handle, create
 from ._loader import library
 from ._options import Optioned, OptionValue
@@ -125,6 +125,7 @@ class Optimizer(Optioned):
 
     def quantize(self, source: np.ndarray[Any, Any], config: Optional[ConfigLike] = None, *,
                  activations: Optional[np.ndarray[Any, Any]] = None,
+                 importance: Optional[np.ndarray[Any, Any]] = None,
                  dtype: Optional[DTypeLike] = None, activations_dtype: Optional[DTypeLike] = None,
                  copy: bool = False, progress: Optional[Progress] = None,
                  context: Optional[contexts.Context] = None, **options: OptionValue
@@ -136,6 +137,9 @@ class Optimizer(Optioned):
         activations: inputs of that layer, [samples, inputs], or of more dimensions the
             last of which is the inputs; for the methods that need them ("gptq", "awq")
             or use them ("gradient").
+        importance: a weight for the squared errors of each column of the last dimension,
+            as in `quantize`; for the methods "grid" and "hqq". Figures of the objective are
+            weighted, those of the mse are not.
         dtype, activations_dtype, copy: of the arrays, as in `compare`.
         progress: as in quantize_file.
 
@@ -154,7 +158,7 @@ class Optimizer(Optioned):
         figures = (ctypes.c_double * len(names))()
         tensor = ctypes.POINTER(_abi.bnq_tensor)()
         raised: list[BaseException] = []
-        optimizer, where = self._called(raised), contexts.handle(context)
+        optimizer, where = self._called(raised, importance), contexts.handle(context)
         reporting(progress, lambda callback: library().bnq_optimize(
             where, optimizer, into._handle, array, inputs, callback, None,
             ctypes.byref(tensor), pointer(input_scales, ctypes.c_float),
@@ -163,15 +167,21 @@ class Optimizer(Optioned):
             QuantizedTensor._own(Handle(tensor, library().bnq_tensor_destroy)), input_scales,
             Figures(dict(zip(names, figures))))
 
-    def _called(self, raised: list[BaseException]) -> Handle:
+    def _called(self, raised: list[BaseException],
+                importance: Optional[np.ndarray[Any, Any]]) -> Handle:
         """The optimizer for one call, what the metric raises in which goes to `raised`."""
         metric, lib = self.metric, library()
-        if metric is None:
+        if metric is None and importance is None:
             return self._handle
-        callback = _abi.bnq_metric_fn(_forwarding(metric, raised))
+        callback = None if metric is None else _abi.bnq_metric_fn(_forwarding(metric, raised))
         clone = create(_abi.bnq_optimizer, lib.bnq_optimizer_clone, self._handle,
                        destroy="bnq_optimizer_destroy", keep=callback)
-        lib.bnq_optimizer_set_metric(clone, callback, None)
+        if callback is not None:
+            lib.bnq_optimizer_set_metric(clone, callback, None)
+        if importance is not None:
+            weights = importance_weights(importance)
+            lib.bnq_optimizer_set_importance(clone, pointer(weights, ctypes.c_float),
+                                             weights.size)
         return clone
 
     def __reduce__(self) -> tuple[Any, ...]:

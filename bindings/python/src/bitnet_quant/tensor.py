@@ -10,8 +10,8 @@ import numpy as np
 from . import _abi, registry
 from . import context as contexts
 from ._arrays import (ArrayArgument, DTypeLike, borrow, check_shape, dtype_id, dtype_name,
-                      holder, holder_of, new_or, output, pointer, read_only, shape_argument,
-                      view)
+                      holder, holder_of, importance_weights, new_or, output, pointer,
+                      read_only, shape_argument, view)
 from ._handles import Handle, create, decode, encode, read_shape
 from ._loader import library
 from ._options import OptionValue
@@ -340,6 +340,7 @@ def overflow_id(overflow: str) -> int:
 
 def quantize(source: np.ndarray[Any, Any], config: Optional[ConfigLike] = None, *,
              dtype: Optional[DTypeLike] = None, copy: bool = False,
+             importance: Optional[np.ndarray[Any, Any]] = None,
              context: Optional[contexts.Context] = None, **options: OptionValue
              ) -> QuantizedTensor:
     """Quantizes an array: quantize(weights, format="int8", granularity="channel").
@@ -349,12 +350,22 @@ def quantize(source: np.ndarray[Any, Any], config: Optional[ConfigLike] = None, 
         C-contiguous or of foreign byte order, and converting lists.
     config, options: what to quantize into: a Config, or its text, such as a preset's
         name; options change the config's.
+    importance: a weight for the squared errors of each column of the last dimension,
+        finite and not negative, usually the mean of x^2 of the layer's inputs; with
+        scale_rule="mse". It is converted to float32. Only ratios count.
 
-    NonFiniteError names the index of the first NaN or infinity; UnsupportedError
+    NonFiniteError names the index of the first NaN or infinity; InvalidArgumentError
+    what is wrong with the importance; UnsupportedError
     where the format cannot do what the options ask for.
     """
     config = as_config(config, options)
     array = ArrayArgument(source, "source", dtype=dtype, copy=copy)
+    if importance is not None:
+        weights = importance_weights(importance)
+        return QuantizedTensor._own(create(
+            _abi.bnq_tensor, library().bnq_tensor_quantize_weighted, contexts.handle(context),
+            config._handle, array, pointer(weights, ctypes.c_float), weights.size,
+            destroy="bnq_tensor_destroy"))
     return QuantizedTensor._own(create(
         _abi.bnq_tensor, library().bnq_tensor_quantize, contexts.handle(context), config._handle,
         array, destroy="bnq_tensor_destroy"))

@@ -104,6 +104,9 @@ extern "C" {
     /// Its options, to be changed; they live as long as it. NULL for NULL.
     pub fn bnq_optimizer_settings(optimizer: *mut bnq_optimizer) -> *mut bnq_options;
     /// The metric, which must remain callable; NULL takes the objective mse again.
+    pub fn bnq_optimizer_set_importance(
+        optimizer: *mut bnq_optimizer, importance: *const f32, importance_count: u64,
+    ) -> bnq_status;
     pub fn bnq_optimizer_set_metric(
         optimizer: *mut bnq_optimizer, metric: bnq_metric_fn, opaque: *mut c_void,
     ) -> bnq_status;

@@ -1,10 +1,12 @@
 //! Which tensor of a model gets which config.
 
 use crate::config::Config;
+use crate::context::Context;
 use crate::error::{check, Result};
 use crate::ffi::{self, Handle};
 use bitnet_quant_sys as sys;
 use std::fmt;
+use std::path::Path;
 use std::ptr;
 
 /// What a [`Plan`] does with a tensor.
@@ -69,6 +71,38 @@ impl Plan {
         let min_rank = ffi::narrow("min_rank", min_rank)?;
         // SAFETY: a live plan, borrowed mutably; a C string; a live config or NULL.
         check(unsafe { sys::bnq_plan_add(self.handle.as_ptr(), glob.as_ptr(), min_rank, config) })?;
+        Ok(self)
+    }
+
+    /// The importance of the columns of the tensor of this name, or of the name with
+    /// ".weight" behind it, as in
+    /// [`quantize_weighted`](crate::QuantizedTensor::quantize_weighted); used where its
+    /// config has the scale rule [`Mse`](crate::ScaleRule::Mse). It is judged when a file
+    /// is quantized; where no tensor of the file has a use for any that fails.
+    pub fn set_importance(&mut self, name: &str, importance: &[f32]) -> Result<&mut Plan> {
+        let name = ffi::c_string("name", name)?;
+        // SAFETY: a live plan, borrowed mutably; a C string; that many weights.
+        check(unsafe {
+            sys::bnq_plan_set_importance(
+                self.handle.as_ptr(),
+                name.as_ptr(),
+                importance.as_ptr(),
+                importance.len() as u64,
+            )
+        })?;
+        Ok(self)
+    }
+
+    /// The same from a file: a model file whose arrays are the weights under those names,
+    /// or a saved calibration of layers' inputs, whose channels' mean of x^2 they are.
+    pub fn load_importance(
+        &mut self, context: &Context, path: impl AsRef<Path>,
+    ) -> Result<&mut Plan> {
+        let path = ffi::c_path("path", path.as_ref())?;
+        // SAFETY: live handles, the plan borrowed mutably, and a C string.
+        check(unsafe {
+            sys::bnq_plan_load_importance(context.raw(), self.handle.as_ptr(), path.as_ptr())
+        })?;
         Ok(self)
     }
 

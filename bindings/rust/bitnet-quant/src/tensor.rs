@@ -80,6 +80,35 @@ impl QuantizedTensor {
         Ok(QuantizedTensor::from_handle(handle, None))
     }
 
+    /// The same with the importance of each column of the last dimension, as many weights
+    /// as it has, finite, not negative and not all 0: parameters are those of the least
+    /// sum of importance * (x - value)^2. Usually the mean of x^2 of the layer's inputs;
+    /// only ratios count.
+    ///
+    /// # Errors
+    /// As [`quantize`](QuantizedTensor::quantize);
+    /// [`InvalidArgument`](crate::Error::InvalidArgument) names the weight or the number of
+    /// them, and where the config has another scale rule than
+    /// [`Mse`](crate::ScaleRule::Mse).
+    pub fn quantize_weighted(
+        context: &Context, config: &Config, array: &ArrayView<'_>, importance: &[f32],
+    ) -> Result<QuantizedTensor> {
+        let handle = array.with_raw(|source| {
+            // SAFETY: live handles and array, that many weights, and a place for the handle.
+            Handle::create(|out| unsafe {
+                sys::bnq_tensor_quantize_weighted(
+                    context.raw(),
+                    config.raw(),
+                    source,
+                    importance.as_ptr(),
+                    importance.len() as u64,
+                    out,
+                )
+            })
+        })?;
+        Ok(QuantizedTensor::from_handle(handle, None))
+    }
+
     /// A tensor from packed codes, scales as they are stored and zero points (empty
     /// where symmetric) made elsewhere, of the sizes that [`QuantizedSizes::new`] says;
     /// they are copied. Scales are `f32`, or `u16` for the bits of 16-bit ones, or `u8`

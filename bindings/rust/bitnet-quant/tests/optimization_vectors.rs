@@ -11,12 +11,15 @@ fn check(case: &Value, context: &Context) {
     let name = text(&case["name"]);
     let config = config(&case["config"]).expect(name);
     let options = case["options"].as_object().expect("options").iter();
-    let optimizer = options
+    let mut optimizer = options
         .fold(Optimizer::builder(), |builder, (option, value)| {
             builder.set(option, text(value))
         })
         .build()
         .expect(name);
+    if let Some(importance) = case.get("importance") {
+        optimizer.set_importance(&floats(importance)).expect(name);
+    }
     let (input, dimensions) = (floats(&case["input"]), shape(&case["shape"]));
     let array = ArrayView::new(&input, &dimensions).unwrap();
     let given = &case["activations"];

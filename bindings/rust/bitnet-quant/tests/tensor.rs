@@ -345,3 +345,26 @@ fn a_log_lives_as_long_as_it_is_set() {
     drop(context);
     assert_eq!(Arc::strong_count(&used), 1);
 }
+
+#[test]
+fn importance_weighs_the_errors_of_columns() {
+    let config: Config = "int4,group_size=32,scale_rule=mse".parse().unwrap();
+    let (values, context) = (weights(8 * 32), Context::new());
+    let array = ArrayView::new(&values, &[8, 32]).unwrap();
+    let importance: Vec<f32> = (0..32)
+        .map(|i| if i % 4 == 0 { 500.0 } else { 1.0 })
+        .collect();
+    let loss = |tensor: &QuantizedTensor| -> f64 {
+        let found = tensor.dequantize(&context).unwrap();
+        let errors = found.iter().zip(&values).enumerate();
+        errors
+            .map(|(i, (a, b))| f64::from(importance[i % 32]) * f64::from(a - b).powi(2))
+            .sum()
+    };
+    let plain = QuantizedTensor::quantize(&context, &config, &array).unwrap();
+    let weighted =
+        QuantizedTensor::quantize_weighted(&context, &config, &array, &importance).unwrap();
+    assert!(loss(&weighted) < loss(&plain));
+    let short = QuantizedTensor::quantize_weighted(&context, &config, &array, &importance[1..]);
+    refused(short, &["31 weights", "must be 32"]);
+}

@@ -129,6 +129,13 @@ internal static unsafe partial class NativeMethods
     internal static partial int bnq_plan_add(PlanHandle plan, string glob, int minRank, ConfigHandle config);
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_plan_set_importance(
+        PlanHandle plan, string name, float* importance, ulong importanceCount);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_plan_load_importance(ContextHandle context, PlanHandle plan, string path);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_plan_match(
         PlanHandle plan, string name, int rank, out long rule, out ConfigHandle config);
 

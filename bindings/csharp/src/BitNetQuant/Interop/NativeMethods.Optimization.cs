@@ -63,6 +63,10 @@ internal static unsafe partial class NativeMethods
     internal static partial void bnq_optimizer_destroy(nint optimizer);
 
     [LibraryImport(LibraryName)]
+    internal static partial int bnq_optimizer_set_importance(
+        OptimizerHandle optimizer, float* importance, ulong importanceCount);
+
+    [LibraryImport(LibraryName)]
     internal static partial int bnq_optimizer_set_metric(OptimizerHandle optimizer, MetricFn metric, void* opaque);
 
     [LibraryImport(LibraryName)]

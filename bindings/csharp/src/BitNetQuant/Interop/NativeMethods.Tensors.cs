@@ -16,6 +16,11 @@ internal static unsafe partial class NativeMethods
         ContextHandle context, ConfigHandle config, BnqArray* source, out TensorHandle tensor);
 
     [LibraryImport(LibraryName)]
+    internal static partial int bnq_tensor_quantize_weighted(
+        ContextHandle context, ConfigHandle config, BnqArray* source, float* importance, ulong importanceCount,
+        out TensorHandle tensor);
+
+    [LibraryImport(LibraryName)]
     internal static partial int bnq_quantized_sizes(
         ConfigHandle config, int rank, ulong* shape, ulong* codeBytes, ulong* scaleBytes, ulong* zeroPoints);
 

@@ -160,6 +160,22 @@ impl Optimizer {
         })
     }
 
+    /// The importance of each column of the arrays to come, as in
+    /// [`quantize_weighted`](QuantizedTensor::quantize_weighted), for the methods
+    /// [`Grid`](crate::OptimizationMethod::Grid) and [`Hqq`](crate::OptimizationMethod::Hqq).
+    /// Figures of the objective are weighted then, those of the mse are not. None: all are 1.
+    pub fn set_importance(&mut self, importance: &[f32]) -> Result<&mut Optimizer> {
+        // SAFETY: a live optimizer, borrowed mutably; that many weights.
+        check(unsafe {
+            sys::bnq_optimizer_set_importance(
+                self.raw_mut(),
+                importance.as_ptr(),
+                importance.len() as u64,
+            )
+        })?;
+        Ok(self)
+    }
+
     /// The same by a metric of your own in place of the objective: the error of the values
     /// of a segment (of the whole array, in row-major order, with
     /// [`OptimizationScope::Tensor`](crate::OptimizationScope::Tensor)), the original ones
