@@ -413,7 +413,7 @@ def test_importance(model, tmp_path):
     assert loss("--importance", tmp_path / "c.bnq") == pytest.approx(weighted, rel=1e-3)
 
     def refused(*more):
-        return run("quantize", model, "-o", tmp_path / "no.bnq", *more, code=3).stderr
+        return run("quantize", model, "-o", tmp_path / "no.bnq", *more, code=2).stderr
 
     text = refused("--format", "int4", "--importance", tmp_path / "importance.safetensors")
     assert "importance is that of no tensor" in text
