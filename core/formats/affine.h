@@ -80,10 +80,18 @@ struct SignedIntegers {
                          const Variant& variant, Params* out) {
     SignedParams(kGreatest, ranges, count, variant, out);
   }
-  // Of the symmetric range extreme there is none, but its statistic is another.
   static float Divisor(const Variant& variant) {
     const float q = static_cast<float>(kGreatest);
-    return variant.symmetric_range == SymmetricRange::kFull ? q + 0.5f : q;
+    switch (variant.symmetric_range) {
+      case SymmetricRange::kNarrow:
+        break;
+      case SymmetricRange::kFull:
+        return q + 0.5f;
+      case SymmetricRange::kExtreme:
+        // The extreme is the least code, whatever its sign.
+        return -q - 1.0f;
+    }
+    return q;
   }
   // Codes are stored as code + bias; a row's last unit is filled up with 0.
   static constexpr Format Row(int32_t id, const char* name,

@@ -51,7 +51,7 @@ struct CodebookOf {
             Decode,
             TableKernels,
             /*small_float=*/nullptr,
-            /*divisor=*/nullptr,
+            TableDivisor,
             kStart};
   }
 };

@@ -18,6 +18,7 @@ struct AffineCodec {
   // even with a zero point, or with an offset.
   enum { kSymmetric, kSigns, kStepped, kStochastic, kNearest, kOffset };
   static constexpr int kKinds = 6, kGeneral = kSigns, kUnfitted = kStochastic;
+  static constexpr int kAny = kStepped;
   static int KindOf(const CodeRule& rule) {
     if (rule.signs) return kSigns;
     if (rule.rounding == Rounding::kStochastic) return kStochastic;

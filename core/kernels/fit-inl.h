@@ -71,9 +71,7 @@ void ErrorsOf(const ErrorsArgs& args) {
   constexpr size_t kBlock = 256;
   const CodeRule rule = FittedRule(args.rule);
   typename Codec::template Decoder<D> decoder(d, rule);
-  // With weights, which are rarer, by one kind of encoder for all rules.
-  constexpr int kFirst = kWeighted ? Codec::kGeneral : 0;
-  WithEncoder<Codec, D, kFirst, true>(rule, [&](auto* tag) HWY_ATTR {
+  const auto with_encoder = [&](auto* tag) HWY_ATTR {
     EncoderOf<decltype(tag)> encoder(d, rule);
     for (size_t c = 0; c < args.candidates; c += hn::Lanes(d)) {
       const V scale = hn::LoadU(d, args.scales + c);
@@ -113,7 +111,15 @@ void ErrorsOf(const ErrorsArgs& args) {
         args.errors[c + k] = static_cast<double>(sums[k]);
       }
     }
-  });
+  };
+  if constexpr (kWeighted) {
+    // Rarer, so by the one encoder that does for all rules.
+    with_encoder(
+        static_cast<const typename Codec::template Encoder<D, Codec::kAny>*>(
+            nullptr));
+  } else {
+    WithEncoder<Codec, D, 0, true>(rule, with_encoder);
+  }
 }
 
 template <class Codec>

@@ -19,6 +19,7 @@ struct FloatCodec {
   // To nearest, ties to even or toward zero.
   enum { kEven, kTowardZero };
   static constexpr int kKinds = 2, kGeneral = kEven, kUnfitted = kTowardZero;
+  static constexpr int kAny = kEven;
   static int KindOf(const CodeRule& rule) {
     return rule.rounding == Rounding::kHalfTowardZero ? kTowardZero : kEven;
   }

@@ -105,20 +105,47 @@ HWY_INLINE VI GreatestOfGroups(const float* x, size_t count) {
   return MaxOfEach(v);
 }
 
+// The extreme of each of `count` <= kGroupsAtATime groups of `vectors` vectors,
+// as bits; 0 for the rest. False where x and -x are the greatest of a group: of
+// these the first counts, which the long way looks for.
+HWY_NOINLINE bool ExtremesOfGroups(const float* x, size_t vectors, size_t count,
+                                   VI* extremes) {
+  const DI di;
+  const DF d;
+  constexpr size_t kN = hn::MaxLanes(DF());
+  const VI zero = hn::Zero(di), sign = hn::Set(di, INT32_MIN);
+  VI above[kGroupsAtATime], below[kGroupsAtATime];
+  for (size_t g = 0; g < kGroupsAtATime; ++g) {
+    above[g] = below[g] = zero;
+    // Numbers of the other side are less than 0 as bits.
+    for (size_t i = 0; g < count && i < vectors; ++i) {
+      const VI bits = hn::BitCast(di, hn::LoadU(d, x + (g * vectors + i) * kN));
+      above[g] = hn::Max(above[g], bits);
+      below[g] = hn::Max(below[g], hn::Xor(bits, sign));
+    }
+  }
+  const VI most = MaxOfEach(above), least = MaxOfEach(below);
+  *extremes = hn::IfThenElse(hn::Gt(least, most), hn::Or(least, sign), most);
+  return hn::AllFalse(di, hn::And(hn::Eq(most, least), hn::Gt(most, zero)));
+}
+
 // Scales of groups by their greatest values, as ParamsOf rounds them; false,
 // and none, where one is at the ends of what float32 or its type holds, or not
 // finite: the caller takes the long way.
 class GroupScales {
  public:
-  // Whether it applies: symmetric ranges of the greatest absolute value.
+  // Whether it applies: symmetric ranges of the greatest absolute value, or of
+  // the extreme.
   static bool Apply(const Format& format, const Variant& variant,
                     Statistic statistic) {
-    return statistic == Statistic::kAbsMax && format.divisor != nullptr &&
-           variant.scheme == Scheme::kSymmetric;
+    return (statistic == Statistic::kAbsMax ||
+            statistic == Statistic::kExtreme) &&
+           format.divisor != nullptr && variant.scheme == Scheme::kSymmetric;
   }
 
-  GroupScales(const Format& format, const Variant& variant)
+  GroupScales(const Format& format, const Variant& variant, Statistic statistic)
       : dtype_(variant.scale_dtype),
+        with_sign_(statistic == Statistic::kExtreme),
         divisor_(format.divisor(variant)),
         small_float_(format.small_float) {}
 
@@ -128,16 +155,24 @@ class GroupScales {
     const DF d;
     const DI di;
     const size_t vectors = group / hn::MaxLanes(d);
-    const VI greatest = vectors == 1   ? GreatestOfGroups<1>(x, count)
-                        : vectors == 2 ? GreatestOfGroups<2>(x, count)
-                        : vectors == 4 ? GreatestOfGroups<4>(x, count)
-                                       : GreatestOfGroups<8>(x, count);
+    VI greatest;
+    if (with_sign_) {
+      if (!ExtremesOfGroups(x, vectors, count, &greatest)) return false;
+    } else {
+      greatest = vectors == 1   ? GreatestOfGroups<1>(x, count)
+                 : vectors == 2 ? GreatestOfGroups<2>(x, count)
+                 : vectors == 4 ? GreatestOfGroups<4>(x, count)
+                                : GreatestOfGroups<8>(x, count);
+    }
     const auto m = hn::BitCast(d, greatest);
-    auto s = hn::Div(m, hn::Set(d, divisor_));
+    const auto none = hn::Eq(m, hn::Zero(d));
+    // Never -0.
+    auto s = hn::IfThenZeroElse(none, hn::Div(m, hn::Set(d, divisor_)));
     // What UsableScale leaves alone, whatever the format.
-    const auto usable =
-        hn::And(hn::Ge(s, hn::Set(d, Least())), hn::Le(s, hn::Set(d, Most())));
-    if (!hn::AllTrue(d, hn::Or(usable, hn::Eq(m, hn::Zero(d))))) return false;
+    const auto size = hn::Abs(s);
+    const auto usable = hn::And(hn::Ge(size, hn::Set(d, Least())),
+                                hn::Le(size, hn::Set(d, Most())));
+    if (!hn::AllTrue(d, hn::Or(usable, none))) return false;
     const VI bits = hn::BitCast(di, s);
     switch (dtype_) {
       case ScaleDType::kF32:
@@ -156,7 +191,7 @@ class GroupScales {
                 ? hn::Sub(hn::And(greatest, exponent),
                           hn::Set(di, small_float_->greatest_exponent() << 23))
                 : hn::And(hn::Add(bits, hn::Set(di, 0x007FFFFF)), exponent);
-        s = hn::IfThenZeroElse(hn::Eq(m, hn::Zero(d)), hn::BitCast(d, power));
+        s = hn::IfThenZeroElse(none, hn::BitCast(d, power));
         break;
       }
     }
@@ -181,6 +216,7 @@ class GroupScales {
   }
 
   ScaleDType dtype_;
+  bool with_sign_;  // those of the extreme
   float divisor_;
   const SmallFloat* small_float_;  // by OCP's rule of powers of two
 };

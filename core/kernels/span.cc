@@ -203,7 +203,7 @@ bool PrepareSpanOfTarget(const EncodeArgs& args, Statistic statistic,
   if (args.find_params) {
     const bool direct = args.source.direct();
     if (GroupScales::Apply(*args.format, args.variant, statistic)) {
-      const GroupScales scales(*args.format, args.variant);
+      const GroupScales scales(*args.format, args.variant, statistic);
       finite = FindParams(args, statistic, &scales, direct, *span);
     } else {
       finite = FindParams(args, statistic, nullptr, direct, *span);

@@ -67,6 +67,7 @@ struct TableCodec {
                                   : kLanesOf >= 8 ? kRanks
                                                   : kMirrored;
   static constexpr int kUnfitted = -1;
+  static constexpr int kAny = kLanesOf >= 16 ? kSearched : kMirrored;
   static int KindOf(const CodeRule& rule) {
     if (kLanesOf >= 16 && rule.table->buckets == 0.0f) return kSearched;
     return rule.table->mirrored || kLanesOf < 8 ? kMirrored : kRanks;

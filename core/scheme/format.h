@@ -17,7 +17,8 @@
 //     // last one does what they do.
 //     // kUnfitted is the one that errors are not found of: what it does is as
 //     // good as rounding to nearest even, or random; -1: none is.
-//     static constexpr int kKinds, kGeneral, kUnfitted;
+//     // kAny does for every rule that errors are found of.
+//     static constexpr int kKinds, kGeneral, kUnfitted, kAny;
 //     static int KindOf(const CodeRule& rule);  // below kKinds
 //     template <class D, int kKind> struct Encoder {
 //       static constexpr bool kFast;  // worth a loop of its own for small
@@ -189,8 +190,8 @@ struct Format {
   const Kernels& (*kernels)();
   // Of codes that are small floats: a sign, exponent and mantissa.
   const SmallFloat* small_float = nullptr;
-  // Where symmetric ranges of absmax have the scale max |x| / divisor, bounded
-  // as `params` does; nullptr: they do not, or for one of the variants.
+  // Where symmetric ranges have the scale max |x| (or the extreme, with its
+  // sign) / divisor, bounded as `params` does; nullptr: they do not.
   float (*divisor)(const Variant& variant) = nullptr;
   // Of formats with a codebook: the values that a fit starts from, ascending.
   const float* codebook = nullptr;

@@ -6,7 +6,7 @@ namespace bnq {
 namespace HWY_NAMESPACE {
 namespace {
 struct BrokenCodec {
-  static constexpr int kKinds = 1, kGeneral = 0, kUnfitted = -1;
+  static constexpr int kKinds = 1, kGeneral = 0, kUnfitted = -1, kAny = 0;
   static int KindOf(const CodeRule&) { return 0; }
   template <class D>
   struct Decoder;
