@@ -1,6 +1,7 @@
 #include "core/model/importance.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <utility>
 #include <vector>
@@ -35,8 +36,12 @@ Weights OfCalibration(const CalibrationSet& set) {
     for (uint64_t c = 0; c < calibrator->channels(); ++c) {
       const CalibrationStatistics s = calibrator->Statistics(c);
       const double mean = s.at(CalibrationStatistic::kMean);
-      weights.push_back(static_cast<float>(
-          s.at(CalibrationStatistic::kVariance) + mean * mean));
+      const double square = s.at(CalibrationStatistic::kVariance) + mean * mean;
+      if (std::isnan(square)) {
+        Fail(Status::kNoData, "calibrator ", Quoted(name),
+             " knows no mean of x^2: calibrate with moments = on");
+      }
+      weights.push_back(static_cast<float>(square));
     }
     if (weights.empty()) {
       Fail(Status::kNoData, "calibrator ", Quoted(name), " has seen no data");

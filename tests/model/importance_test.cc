@@ -40,6 +40,7 @@ TEST_F(ImportanceTest, OfArraysAndOfCalibrations) {
 
   CalibrationOptions options;
   options.SetText("granularity", "channel");
+  options.SetText("moments", "on");
   CalibrationSet set(options);
   const std::vector<float> x = {1.0f, -3.0f, 2.0f, 2.0f, 0.0f, -4.0f};
   const uint64_t dims[] = {3, 2};
@@ -48,6 +49,12 @@ TEST_F(ImportanceTest, OfArraysAndOfCalibrations) {
   batch.shape = Shape::Make(2, dims);
   set.Observe(context_, "fc", batch);
   set.Save(context_, Path("c.bnq"), Overwrite());
+  options.SetText("moments", "off");
+  CalibrationSet without(options);
+  without.Observe(context_, "fc", batch);
+  without.Save(context_, Path("d.bnq"), Overwrite());
+  Refused("calibrator \"fc\" knows no mean of x^2",
+          [&] { LoadImportance(context_, Path("d.bnq"), &plan); });
   LoadImportance(context_, Path("c.bnq"), &plan);
   ASSERT_NE(plan.ImportanceOf("fc.weight"), nullptr);
   const std::vector<float>& found = *plan.ImportanceOf("fc.weight");

@@ -35,6 +35,7 @@ _bnq() {
     quantize:--include) return ;;
     quantize:--exclude) return ;;
     quantize:--tensor) return ;;
+    quantize:--importance) _bnq_files; return ;;
     quantize:--calibration) _bnq_files; return ;;
     quantize:--method) _bnq_words "minmax moving_average percentile kl mse adaptive"; return ;;
     quantize:--activations) return ;;
@@ -94,7 +95,7 @@ _bnq() {
   esac
   case $command:$cur in
     :*) _bnq_words "quantize calibrate dequantize inspect verify diff presets info -h --help --version" ;;
-    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --max-shard-size --json --threads --no-mmap -q --quiet --include --exclude --tensor --compress --calibration --method --activations --preset --config --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold --saturate" ;;
+    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --max-shard-size --json --threads --no-mmap -q --quiet --include --exclude --tensor --compress --importance --calibration --method --activations --preset --config --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold --saturate" ;;
     quantize:*) _bnq_files ;;
     calibrate:-*) _bnq_words "-h --help -o --output --name --merge --svg --dry-run --force --json --threads --no-mmap -q --quiet --method --granularity --axis --scheme --bins --bits --levels --averaging --max-growth --max-shrink --percentile --kl-variant --mse-variant --non-finite --outliers --outlier-percentile --outlier-deviations --moments --histogram" ;;
     calibrate:*) _bnq_files ;;

@@ -17,6 +17,7 @@ complete -c bnq -n '__fish_seen_subcommand_from quantize' -l include -x -d 'Quan
 complete -c bnq -n '__fish_seen_subcommand_from quantize' -l exclude -x -d 'Leave matching tensors as they are (repeatable)'
 complete -c bnq -n '__fish_seen_subcommand_from quantize' -l tensor -x -d 'Quantize matching tensors of rank 1 and up as a preset or config text says (repeatable; the first that matches decides)'
 complete -c bnq -n '__fish_seen_subcommand_from quantize' -l compress -d 'Compress the output (DEFLATE)'
+complete -c bnq -n '__fish_seen_subcommand_from quantize' -l importance -r -F -d 'Weigh the errors of columns (scale_rule mse): a model file of weights by tensor, or a file of `bnq calibrate`'
 complete -c bnq -n '__fish_seen_subcommand_from quantize' -l calibration -r -F -d 'Add the scales of activations, from a file of `bnq calibrate`'
 complete -c bnq -n '__fish_seen_subcommand_from quantize' -l method -x -a 'minmax moving_average percentile kl mse adaptive' -d 'Look for the ranges of --calibration in another way, which may need a histogram there'
 complete -c bnq -n '__fish_seen_subcommand_from quantize' -l activations -x -d 'Preset or config text that activations will be quantized by (default format=int8,granularity=tensor)'
