@@ -195,7 +195,7 @@ def test_every_format_and_granularity(model, tmp_path):
     info = run_json("info")
     (granularities,) = [option["values"] for option in info["options"]["config"]
                         if option["name"] == "granularity"]
-    assert set(granularities) == {"tensor", "channel", "group", "token", "block"}
+    assert set(granularities) == {"tensor", "channel", "group", "token", "block", "tile"}
     for format_ in info["formats"]:
         sizes = {}
         for granularity in granularities:
@@ -208,6 +208,7 @@ def test_every_format_and_granularity(model, tmp_path):
         if format_["scaled"]:
             assert sizes["tensor"] < sizes["channel"] < sizes["token"] < sizes["group"]
             assert sizes["channel"] < sizes["block"] <= sizes["group"]
+            assert sizes["tensor"] < sizes["tile"] < sizes["group"]
         else:
             assert len(set(sizes.values())) == 1
 
