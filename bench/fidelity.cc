@@ -301,8 +301,9 @@ void PrintIntroduction(const DataSet& model, const char* name) {
   std::printf(
       "# Fidelity\n\n"
       "What each format, option and packing loses, and the bits it takes. Made "
-      "by `build/bnq_fidelity > bench/FIDELITY.md`: change `fidelity.cc`, not "
-      "this file. The numbers are the same on every machine, and the program "
+      "by `build/bnq_fidelity --svg bench/FIDELITY.svg > bench/FIDELITY.md`: "
+      "change `fidelity.cc`, not this file. The numbers are the same on every "
+      "machine, and the program "
       "fails where a claim of the text does not hold.\n\n"
       "- **config**: as `bnq_config_from_text` takes it. Options left out are "
       "at their defaults: groups of 128 columns, symmetric, absmax (ternary: "

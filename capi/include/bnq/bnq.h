@@ -626,7 +626,11 @@ enum {
   BNQ_SCALE_RULE_PERCENTILE = 3,
   /* The least squared error found by a search among ranges to both sides of
    * that of absmax: never worse than absmax, the default rule, or the best of
-   * 0.8, 0.804, .. 1.2 times absmax; mostly better. */
+   * 0.8, 0.804, .. 1.2 times absmax; mostly better. Where scales are stored as
+   * codes of 8 bits together (double_quant, e4m3) the codes next to the nearest
+   * are tried, too (not of double quantized nf4 and fp4, which keep
+   * bitsandbytes' bytes). Errors are weighted by the importance of columns,
+   * where it is given (bnq_tensor_quantize_weighted). */
   BNQ_SCALE_RULE_MSE = 4
 };
 /* The codes and scale of symmetric integers, for q = 127 (int8) or 7 (int4). */

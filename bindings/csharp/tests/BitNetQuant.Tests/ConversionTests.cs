@@ -62,7 +62,7 @@ public sealed class ConversionTests
             .Select((value, i) => importance[i % 20] * Math.Pow(value - values[i], 2)).Sum();
         Assert.True(Loss(weighted) < Loss(plain));
         InvalidArgumentException wrong = Assert.Throws<InvalidArgumentException>(
-            () => QuantizedTensor.QuantizeWeighted(SourceArray.Of(values, [12, 20]), config, importance[1..]));
+            () => QuantizedTensor.QuantizeWeighted(SourceArray.Of(values, [12, 20]), config, importance.AsSpan(1)));
         Assert.Contains("19 weights, must be 20", wrong.Message);
 
         using var plan = new Plan().Add("*", config, minRank: 2).SetImportance("layer", importance);

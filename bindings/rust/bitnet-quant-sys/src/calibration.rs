@@ -103,10 +103,11 @@ extern "C" {
     pub fn bnq_optimizer_options(optimizer: *const bnq_optimizer) -> *const bnq_options;
     /// Its options, to be changed; they live as long as it. NULL for NULL.
     pub fn bnq_optimizer_settings(optimizer: *mut bnq_optimizer) -> *mut bnq_options;
-    /// The metric, which must remain callable; NULL takes the objective mse again.
+    /// The importance of each column of the arrays to come; a count of 0 for none.
     pub fn bnq_optimizer_set_importance(
         optimizer: *mut bnq_optimizer, importance: *const f32, importance_count: u64,
     ) -> bnq_status;
+    /// The metric, which must remain callable; NULL takes the objective mse again.
     pub fn bnq_optimizer_set_metric(
         optimizer: *mut bnq_optimizer, metric: bnq_metric_fn, opaque: *mut c_void,
     ) -> bnq_status;

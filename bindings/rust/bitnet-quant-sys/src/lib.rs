@@ -351,13 +351,14 @@ extern "C" {
     // 6. Tensors
 
     /// Quantizes an array.
-    pub fn bnq_tensor_quantize_weighted(
-        context: *mut bnq_context, config: *const bnq_config, source: *const bnq_array,
-        importance: *const f32, importance_count: u64, out_tensor: *mut *mut bnq_tensor,
-    ) -> bnq_status;
     pub fn bnq_tensor_quantize(
         context: *mut bnq_context, config: *const bnq_config, source: *const bnq_array,
         out_tensor: *mut *mut bnq_tensor,
+    ) -> bnq_status;
+    /// The same with the importance of each column of the last dimension.
+    pub fn bnq_tensor_quantize_weighted(
+        context: *mut bnq_context, config: *const bnq_config, source: *const bnq_array,
+        importance: *const f32, importance_count: u64, out_tensor: *mut *mut bnq_tensor,
     ) -> bnq_status;
     /// Sizes of what quantizing an array of this shape gives: bytes, bytes, number; any
     /// output may be NULL.
@@ -575,14 +576,16 @@ extern "C" {
     pub fn bnq_plan_add(
         plan: *mut bnq_plan, glob: *const c_char, min_rank: i32, config: *const bnq_config,
     ) -> bnq_status;
-    /// Index of the rule that decides about a tensor, or -1, and a copy of its config or
-    /// NULL; outputs may be NULL.
+    /// The importance of a tensor's columns.
     pub fn bnq_plan_set_importance(
         plan: *mut bnq_plan, name: *const c_char, importance: *const f32, importance_count: u64,
     ) -> bnq_status;
+    /// The same from a model file or a calibration.
     pub fn bnq_plan_load_importance(
         context: *mut bnq_context, plan: *mut bnq_plan, path: *const c_char,
     ) -> bnq_status;
+    /// Index of the rule that decides about a tensor, or -1, and a copy of its config or
+    /// NULL; outputs may be NULL.
     pub fn bnq_plan_match(
         plan: *const bnq_plan, name: *const c_char, rank: i32, out_rule: *mut i64,
         out_config: *mut *mut bnq_config,
