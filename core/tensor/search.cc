@@ -31,7 +31,8 @@ static_assert(2 + kGridSteps + kCoarseSteps == kMaxCandidates, "");
 // 1, which wins ties; the others of the grid; the coarse ones.
 struct Grid {
   double factors[kMaxCandidates - 1];
-  constexpr Grid() : factors() {
+  float floats[kMaxCandidates - 1];
+  constexpr Grid() : factors(), floats() {
     int n = 0;
     factors[n++] = 1.0;
     for (int k = 0; k <= kGridSteps; ++k) {
@@ -42,6 +43,7 @@ struct Grid {
       factor *= kCoarse;
       factors[n++] = factor;
     }
+    for (int k = 0; k < n; ++k) floats[k] = static_cast<float>(factors[k]);
   }
 };
 constexpr Grid kGrid;
@@ -79,9 +81,14 @@ Range Widened(Scheme scheme, Range range, double factor) {
 }
 
 struct Errors {
-  double v[kMaxCandidates] = {};
+  // Sums of as many candidates; nothing is spent on those that there are not.
+  size_t count = 0;
+  double v[kMaxCandidates];
   void Merge(const Errors& next) {
-    for (size_t i = 0; i < kMaxCandidates; ++i) v[i] += next.v[i];
+    for (size_t i = 0; i < next.count; ++i) {
+      v[i] = i < count ? v[i] + next.v[i] : next.v[i];
+    }
+    count = next.count;
   }
 };
 
@@ -123,100 +130,124 @@ class Search {
 
  private:
   void TryGrid(Range start, Range widest) {
-    Params candidates[kMaxCandidates];
-    Range ranges[kMaxCandidates];
-    size_t n = 0;
+    constexpr size_t kFactors = kMaxCandidates - 1;
     if (proportional_) {
+      float scales[kMaxCandidates];
       const Params whole = ParamsOf(format_, variant_, widest);
-      for (const double factor : kGrid.factors) {
-        candidates[n++] = Scaled(whole, static_cast<float>(factor));
-      }
-      candidates[n++] = ParamsOf(format_, variant_, start);
-    } else {
-      for (const double factor : kGrid.factors) {
-        ranges[n++] = Widened(variant_.scheme, widest, factor);
-      }
-      ranges[n++] = start;
-      ParamsOfRanges(ranges, n, candidates);
+      ScalesOf(whole.scale, kGrid.floats, kFactors, scales);
+      scales[kFactors] = ParamsOf(format_, variant_, start).scale;
+      in_grid_ = TryScales(whole, scales, kMaxCandidates) <= kGridSteps;
+      return;
     }
-    const int best = Try(candidates, n);
-    if (best >= 0) range_ = ranges[best];
-    in_grid_ = best <= kGridSteps;
+    Range ranges[kMaxCandidates];
+    for (size_t i = 0; i < kFactors; ++i) {
+      ranges[i] = Widened(variant_.scheme, widest, kGrid.factors[i]);
+    }
+    ranges[kFactors] = start;
+    in_grid_ = TryRanges(ranges, kMaxCandidates) <= kGridSteps;
   }
 
   void TryBeside(double step, bool lo, bool hi) {
-    Params candidates[2 * kBeside];
-    Range ranges[2 * kBeside];
-    size_t n = 0;
+    constexpr size_t kCount = 2 * kBeside;
+    double factors[kCount];
     for (int k = 1; k <= kBeside; ++k) {
-      for (const double f : {1.0 - step * k, 1.0 + step * k}) {
-        if (proportional_) {
-          candidates[n++] = Scaled(best_, static_cast<float>(f));
-        } else {
-          const Range wider = Widened(variant_.scheme, range_, f);
-          ranges[n++] = {lo ? wider.lo : range_.lo, hi ? wider.hi : range_.hi};
-        }
-      }
+      factors[2 * k - 2] = 1.0 - step * k;
+      factors[2 * k - 1] = 1.0 + step * k;
     }
-    if (!proportional_) ParamsOfRanges(ranges, n, candidates);
-    const int best = Try(candidates, n);
-    if (best >= 0) range_ = ranges[best];
-  }
-
-  // Usable, as those of the format are.
-  Params Scaled(Params params, float factor) const {
-    const float scale = params.scale * factor;
-    const float size =
-        std::min(std::max(std::fabs(scale), FLT_MIN),
-                 std::max(greatest_scale_, std::fabs(params.scale)));
-    params.scale = std::copysign(size, params.scale);
-    return params;
-  }
-
-  void ParamsOfRanges(const Range* ranges, size_t count,
-                      Params* candidates) const {
-    // They may be changed.
-    Range changed[kMaxCandidates];
-    std::copy_n(ranges, count, changed);
-    ParamsOf(format_, variant_, changed, count, candidates);
-  }
-
-  // The index of the one that is better than all before, or -1.
-  int Try(const Params* candidates, size_t count) {
-    const Errors errors = ErrorsOf(candidates, count);
-    int index = -1;
-    for (size_t i = 0; i < count; ++i) {
-      // Never where an error is NaN.
-      if (none_ || errors.v[i] < error_) {
-        none_ = false;
-        error_ = errors.v[i];
-        best_ = candidates[i];
-        index = static_cast<int>(i);
+    if (proportional_) {
+      float floats[kCount], scales[kCount];
+      for (size_t i = 0; i < kCount; ++i) {
+        floats[i] = static_cast<float>(factors[i]);
       }
+      const Params from = best_;
+      ScalesOf(from.scale, floats, kCount, scales);
+      TryScales(from, scales, kCount);
+      return;
+    }
+    Range ranges[kCount];
+    for (size_t i = 0; i < kCount; ++i) {
+      const Range wider = Widened(variant_.scheme, range_, factors[i]);
+      ranges[i] = {lo ? wider.lo : range_.lo, hi ? wider.hi : range_.hi};
+    }
+    TryRanges(ranges, kCount);
+  }
+
+  // The scale times the factors, usable as those of the format are.
+  void ScalesOf(float scale, const float* factors, size_t count,
+                float* scales) const {
+    const float size = std::fabs(scale);
+    const float most = std::max(greatest_scale_, size);
+    const float sign = std::copysign(1.0f, scale);
+    for (size_t i = 0; i < count; ++i) {
+      const float product = size * factors[i];
+      const float least = product < FLT_MIN ? FLT_MIN : product;
+      scales[i] = (most < least ? most : least) * sign;
+    }
+  }
+
+  // Symmetric parameters that differ in their scales alone. The index of the
+  // one that is better than all before, or -1.
+  int TryScales(const Params& like, const float* scales, size_t count) {
+    alignas(64) const float none[kMaxCandidates] = {};
+    const int index = BestOf(ErrorsOf(scales, none, count));
+    if (index >= 0) {
+      best_ = like;
+      best_.scale = scales[index];
     }
     return index;
   }
 
-  Errors ErrorsOf(const Params* candidates, size_t count) const {
-    alignas(64) float scales[kMaxCandidates], shifts[kMaxCandidates];
-    const size_t whole = DivCeil(count, kLanes) * kLanes;
+  int TryRanges(const Range* ranges, size_t count) {
+    Params candidates[kMaxCandidates];
+    // They may be changed.
+    Range changed[kMaxCandidates];
+    std::copy_n(ranges, count, changed);
+    ParamsOf(format_, variant_, changed, count, candidates);
+    alignas(64) float scales[kMaxCandidates], shifts[kMaxCandidates] = {};
     for (size_t i = 0; i < count; ++i) {
-      scales[i] = candidates[i].scale * unit_;
+      scales[i] = candidates[i].scale;
       shifts[i] = rule_.offset ? candidates[i].offset * unit_
                                : static_cast<float>(candidates[i].zero_point);
     }
+    const int index = BestOf(ErrorsOf(scales, shifts, count));
+    if (index >= 0) {
+      best_ = candidates[index];
+      range_ = ranges[index];
+    }
+    return index;
+  }
+
+  int BestOf(const Errors& errors) {
+    int index = -1;
+    for (size_t i = 0; i < errors.count; ++i) {
+      // Never where an error is NaN.
+      if (!(none_ || errors.v[i] < error_)) continue;
+      none_ = false;
+      error_ = errors.v[i];
+      index = static_cast<int>(i);
+    }
+    return index;
+  }
+
+  // Shifts are in units already, and as many as whole vectors of candidates
+  // take.
+  Errors ErrorsOf(const float* candidates, const float* shifts,
+                  size_t count) const {
+    alignas(64) float scales[kMaxCandidates];
+    const size_t whole = DivCeil(count, kLanes) * kLanes;
+    for (size_t i = 0; i < count; ++i) scales[i] = candidates[i] * unit_;
     std::fill(scales + count, scales + whole, 0.0f);
-    std::fill(shifts + count, shifts + whole, 0.0f);
     ErrorsArgs args;
     args.rule = rule_;
     args.candidates = whole;
     args.scales = scales;
     args.shifts = shifts;
-    return OverChunks<Errors>(
+    Errors errors = OverChunks<Errors>(
         context_, task_, [&](const float* x, const float* weights, size_t n) {
           float scaled[kChunk];
           for (size_t i = 0; i < n; ++i) scaled[i] = x[i] * unit_;
           Errors part;
+          part.count = whole;
           ErrorsArgs chunk = args;
           chunk.x = scaled;
           chunk.weights = weights;
@@ -225,6 +256,8 @@ class Search {
           kernels_.errors(chunk);
           return part;
         });
+    errors.count = count;
+    return errors;
   }
 
   // With the codes that the best parameters give, the parameters of least
