@@ -149,15 +149,18 @@ std::unique_ptr<CalibrationSet> CalibrationSet::Deserialize(
   return Read(context, *ModelFile::FromMemory(context, data, size), "data");
 }
 
-std::unique_ptr<CalibrationSet> CalibrationSet::Read(const Context& context,
-                                                     const ModelFile& file,
-                                                     const std::string& what) {
-  const bool ours = file.kind() == FileKind::kBnq;
+bool CalibrationSet::IsIn(const ModelFile& file) {
   bool marked = false;
   for (const auto& item : file.metadata()) {
     marked = marked || (item.first == kKind && item.second == kKindValue);
   }
-  if (!ours || !marked) {
+  return file.kind() == FileKind::kBnq && marked;
+}
+
+std::unique_ptr<CalibrationSet> CalibrationSet::Read(const Context& context,
+                                                     const ModelFile& file,
+                                                     const std::string& what) {
+  if (!IsIn(file)) {
     Fail(Status::kCorruptFile, what, " is not a file of calibrators");
   }
   auto set = std::make_unique<CalibrationSet>(CalibrationOptions());

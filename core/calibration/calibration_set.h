@@ -42,6 +42,8 @@ class CalibrationSet {
             const WriteOptions& options) const;
   static std::unique_ptr<CalibrationSet> Load(const Context& context,
                                               const std::string& path);
+  // Whether a file is one that Save has written.
+  static bool IsIn(const ModelFile& file);
   // The same bytes in memory.
   std::shared_ptr<const MemoryOutput> Serialize(const Context& context) const;
   static std::unique_ptr<CalibrationSet> Deserialize(const Context& context,

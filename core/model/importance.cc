@@ -1,6 +1,5 @@
 #include "core/model/importance.h"
 
-#include <algorithm>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -18,15 +17,6 @@ namespace bnq {
 namespace {
 
 using Weights = std::map<std::string, std::vector<float>>;
-
-// Of a calibration each entry's name has this before it (calibration_set.h).
-constexpr char kCalibrator[] = "calibrator:";
-
-bool IsCalibration(const ModelFile& file) {
-  return std::any_of(
-      file.entries().begin(), file.entries().end(),
-      [](const ModelEntry& e) { return e.name.rfind(kCalibrator, 0) == 0; });
-}
 
 // E[x^2] = variance + mean^2.
 Weights OfCalibration(const CalibrationSet& set) {
@@ -67,11 +57,7 @@ Weights OfArrays(const Context& context, const ModelFile& file) {
     std::vector<float>& weights = all[entry.name];
     weights.resize(n + kLanes);
     const SourceView source = MakeSource(view, nullptr);
-    for (uint64_t at = 0; at < n; at += kChunk) {
-      LoadElements(source, at,
-                   static_cast<size_t>(std::min<uint64_t>(kChunk, n - at)),
-                   weights.data() + at);
-    }
+    LoadElements(source, 0, static_cast<size_t>(n), weights.data());
     weights.resize(n);
   }
   return all;
@@ -82,7 +68,7 @@ Weights OfArrays(const Context& context, const ModelFile& file) {
 void LoadImportance(const Context& context, const std::string& path,
                     Plan* plan) {
   const auto file = ModelFile::Open(context, path);
-  Weights all = IsCalibration(*file)
+  Weights all = CalibrationSet::IsIn(*file)
                     ? OfCalibration(*CalibrationSet::Load(context, path))
                     : OfArrays(context, *file);
   if (all.empty()) {

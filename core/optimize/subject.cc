@@ -111,7 +111,6 @@ double Subject::MseOf(const QuantizedTensor& tensor,
 
 double Subject::WeightedMseOf(const QuantizedTensor& tensor) const {
   const Importance weights = importance();
-  if (weights.weights == nullptr) return MseOf(tensor, nullptr);
   const Dequantizer dequantizer(context_, tensor);
   std::vector<double> sums(DivCeil(elements_, kChunk));
   ForEachChunk(context_, 0, elements_, [&](uint64_t c, uint64_t at, size_t n) {

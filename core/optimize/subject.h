@@ -52,7 +52,7 @@ class Subject {
   // not finite. Over input_scales, one for each column, where it is not
   // nullptr.
   double MseOf(const QuantizedTensor& tensor, const float* input_scales) const;
-  // The same weighted by the importance of columns; MseOf where there is none.
+  // The same weighted by the importance of columns, of which there is some.
   double WeightedMseOf(const QuantizedTensor& tensor) const;
 
  private:

@@ -15,11 +15,7 @@ CodeTable FittedTable(const float* values, int count) {
     table.thresholds[i] =
         i + 1 < count ? (values[i] + values[i + 1]) * 0.5f : HUGE_VALF;
   }
-  for (int l = 0; l < 4; ++l) {
-    for (int i = 0; i < 1 << l; ++i) {
-      table.levels[l][i] = table.thresholds[(2 * i + 1) * (8 >> l) - 1];
-    }
-  }
+  SetLevels(&table);
   return table;
 }
 

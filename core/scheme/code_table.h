@@ -37,16 +37,19 @@ struct CodeTableParts {
   float buckets;
   bool mirrored;
 };
+constexpr void SetLevels(CodeTable* table) {
+  for (int l = 0; l < 4; ++l) {
+    for (int i = 0; i < 1 << l; ++i) {
+      table->levels[l][i] = table->thresholds[(2 * i + 1) * (8 >> l) - 1];
+    }
+  }
+}
 constexpr CodeTable MakeCodeTable(const CodeTableParts& parts) {
   CodeTable table = {};
   for (int i = 0; i < 15; ++i) table.thresholds[i] = parts.thresholds[i];
   for (int i = 0; i < 16; ++i) table.codes[i] = parts.codes[i];
   for (int i = 0; i < 16; ++i) table.values[i] = parts.values[i];
-  for (int l = 0; l < 4; ++l) {
-    for (int i = 0; i < 1 << l; ++i) {
-      table.levels[l][i] = parts.thresholds[(2 * i + 1) * (8 >> l) - 1];
-    }
-  }
+  SetLevels(&table);
   table.buckets = parts.buckets;
   table.mirrored = parts.mirrored;
   for (int i = 0; i < 16; ++i) {

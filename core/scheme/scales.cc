@@ -219,12 +219,30 @@ void RoundAsStored(const Config& config, float* scales, uint64_t count) {
       .Read(0, count, scales);
 }
 
+namespace {
+
+// Double quantized scales to be read.
+class DoubleReader {
+ public:
+  explicit DoubleReader(const StoredScales& scales)
+      : greatest_(scales.data + DoubleParts(scales.count).greatest),
+        offset_(FloatAt(scales.data + DoubleParts(scales.count).offset)) {}
+  float ValueOf(uint64_t i, uint8_t code) const {
+    const float product =
+        kMap.v[code] * FloatAt(greatest_ + 4 * (i / kScaleBlock));
+    return product + offset_;
+  }
+
+ private:
+  const uint8_t* const greatest_;
+  const float offset_;
+};
+
+}  // namespace
+
 float StoredScales::ValueOfCode(uint64_t i, uint8_t code) const {
-  if (!double_quant) return kE4M3Values.v[code] * tensor_scale;
-  const DoubleParts parts(count);
-  const float product = DynamicMap()[code] *
-                        FloatAt(data + parts.greatest + 4 * (i / kScaleBlock));
-  return product + FloatAt(data + parts.offset);
+  return double_quant ? DoubleReader(*this).ValueOf(i, code)
+                      : kE4M3Values.v[code] * tensor_scale;
 }
 
 uint8_t StoredScales::NextCode(uint8_t code, int step) const {
@@ -241,8 +259,9 @@ uint8_t StoredScales::NextCode(uint8_t code, int step) const {
 void StoredScales::Read(uint64_t begin, uint64_t n, float* out) const {
   if (n == 0) return;
   if (double_quant) {
+    const DoubleReader reader(*this);
     for (uint64_t i = 0; i < n; ++i) {
-      out[i] = ValueOfCode(begin + i, data[begin + i]);
+      out[i] = reader.ValueOf(begin + i, data[begin + i]);
     }
     return;
   }

@@ -90,17 +90,12 @@ class Fitter {
     segment.Weights(importance, begin, n, weights_.data() + at);
   }
 
-  // By a power of two that brings values to about 1, so that no square
-  // overflows or vanishes.
   void ScaleSample() {
     float most = 0.0f;
     for (const Piece& piece : pieces_) {
       most = std::max(most, std::fabs(piece.extreme));
     }
-    int exponent;
-    std::frexp(most, &exponent);
-    const float unit =
-        std::ldexp(1.0f, std::min(std::max(-exponent, -126), 126));
+    const float unit = UnitOf(most);
     for (float& x : x_) x *= unit;
     for (Piece& piece : pieces_) piece.extreme *= unit;
     x_.resize(x_.size() + kLanes);

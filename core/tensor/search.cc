@@ -16,9 +16,6 @@
 namespace bnq {
 namespace {
 
-// Candidates whose errors are found in one pass, at most; whole vectors of the
-// widest target.
-constexpr size_t kMaxCandidates = 112;
 // The grid of ranges: from 0.8 to 1.2 times the widest in steps of 0.004.
 constexpr int kGridSteps = 100;
 constexpr double kGridFrom = 0.8, kGridStep = 0.004;
@@ -80,18 +77,6 @@ Range Widened(Scheme scheme, Range range, double factor) {
           static_cast<float>(std::min(middle + half, limit))};
 }
 
-struct Errors {
-  // Sums of as many candidates; nothing is spent on those that there are not.
-  size_t count = 0;
-  double v[kMaxCandidates];
-  void Merge(const Errors& next) {
-    for (size_t i = 0; i < next.count; ++i) {
-      v[i] = i < count ? v[i] + next.v[i] : next.v[i];
-    }
-    count = next.count;
-  }
-};
-
 // The search of one segment, which has a value that is not 0.
 class Search {
  public:
@@ -111,11 +96,7 @@ class Search {
 
   // `start`: the default rule's range, `widest`: that of absmax.
   Params Run(Range start, Range widest) {
-    // A power of two that brings values, and so errors, to about 1: with it
-    // squares neither overflow nor vanish, and nothing else is rounded.
-    int exponent;
-    std::frexp(std::max(-widest.lo, widest.hi), &exponent);
-    unit_ = std::ldexp(1.0f, std::min(std::max(-exponent, -126), 126));
+    unit_ = UnitOf(std::max(-widest.lo, widest.hi));
     TryGrid(start, widest);
     const bool from_grid = in_grid_;
     const double near = from_grid ? kBesideGrid : kBesideCoarse;
@@ -189,7 +170,8 @@ class Search {
   // one that is better than all before, or -1.
   int TryScales(const Params& like, const float* scales, size_t count) {
     alignas(64) const float none[kMaxCandidates] = {};
-    const int index = BestOf(ErrorsOf(scales, none, count));
+    const int index =
+        BestOf(ErrorsOf(context_, task_, scales, none, count, unit_));
     if (index >= 0) {
       best_ = like;
       best_.scale = scales[index];
@@ -209,7 +191,8 @@ class Search {
       shifts[i] = rule_.offset ? candidates[i].offset * unit_
                                : static_cast<float>(candidates[i].zero_point);
     }
-    const int index = BestOf(ErrorsOf(scales, shifts, count));
+    const int index =
+        BestOf(ErrorsOf(context_, task_, scales, shifts, count, unit_));
     if (index >= 0) {
       best_ = candidates[index];
       range_ = ranges[index];
@@ -217,7 +200,7 @@ class Search {
     return index;
   }
 
-  int BestOf(const Errors& errors) {
+  int BestOf(const CandidateErrors& errors) {
     int index = -1;
     for (size_t i = 0; i < errors.count; ++i) {
       // Never where an error is NaN.
@@ -227,37 +210,6 @@ class Search {
       index = static_cast<int>(i);
     }
     return index;
-  }
-
-  // Shifts are in units already, and as many as whole vectors of candidates
-  // take.
-  Errors ErrorsOf(const float* candidates, const float* shifts,
-                  size_t count) const {
-    alignas(64) float scales[kMaxCandidates];
-    const size_t whole = DivCeil(count, kLanes) * kLanes;
-    for (size_t i = 0; i < count; ++i) scales[i] = candidates[i] * unit_;
-    std::fill(scales + count, scales + whole, 0.0f);
-    ErrorsArgs args;
-    args.rule = rule_;
-    args.candidates = whole;
-    args.scales = scales;
-    args.shifts = shifts;
-    Errors errors = OverChunks<Errors>(
-        context_, task_, [&](const float* x, const float* weights, size_t n) {
-          float scaled[kChunk];
-          for (size_t i = 0; i < n; ++i) scaled[i] = x[i] * unit_;
-          Errors part;
-          part.count = whole;
-          ErrorsArgs chunk = args;
-          chunk.x = scaled;
-          chunk.weights = weights;
-          chunk.count = n;
-          chunk.errors = part.v;
-          kernels_.errors(chunk);
-          return part;
-        });
-    errors.count = count;
-    return errors;
   }
 
   // With the codes that the best parameters give, the parameters of least
@@ -332,6 +284,43 @@ class Search {
 };
 
 }  // namespace
+
+float UnitOf(float greatest) {
+  int exponent;
+  std::frexp(greatest, &exponent);
+  return std::ldexp(1.0f, std::min(std::max(-exponent, -126), 126));
+}
+
+CandidateErrors ErrorsOf(const Context& context, const SearchTask& task,
+                         const float* candidates, const float* shifts,
+                         size_t count, float unit) {
+  alignas(64) float scales[kMaxCandidates];
+  const size_t whole = DivCeil(count, kLanes) * kLanes;
+  for (size_t i = 0; i < count; ++i) scales[i] = candidates[i] * unit;
+  std::fill(scales + count, scales + whole, 0.0f);
+  ErrorsArgs args;
+  args.rule = task.rule;
+  args.candidates = whole;
+  args.scales = scales;
+  args.shifts = shifts;
+  const Kernels& kernels = task.format.kernels();
+  CandidateErrors errors = OverChunks<CandidateErrors>(
+      context, task, [&](const float* x, const float* weights, size_t n) {
+        float scaled[kChunk];
+        for (size_t i = 0; i < n; ++i) scaled[i] = x[i] * unit;
+        CandidateErrors part;
+        part.count = whole;
+        ErrorsArgs chunk = args;
+        chunk.x = scaled;
+        chunk.weights = weights;
+        chunk.count = n;
+        chunk.errors = part.v;
+        kernels.errors(chunk);
+        return part;
+      });
+  errors.count = count;
+  return errors;
+}
 
 bool MindsImportance(const Config& config) {
   const Format& format = FormatOf(config);

@@ -64,6 +64,31 @@ using SegmentWork = std::function<void(uint64_t p, const SearchTask& task,
                                        const Context& context)>;
 void ForEachSegment(const Quantizer& quantizer, const SegmentWork& work);
 
+// The power of two that brings values of this size, and so errors, to about 1:
+// with it squares neither overflow nor vanish, and nothing else is rounded.
+float UnitOf(float greatest);
+
+// Candidates whose errors are found in one pass, at most; whole vectors of the
+// widest target.
+constexpr size_t kMaxCandidates = 112;
+struct CandidateErrors {
+  // Sums of as many candidates; nothing is spent on those that there are not.
+  size_t count = 0;
+  double v[kMaxCandidates];
+  void Merge(const CandidateErrors& next) {
+    for (size_t i = 0; i < next.count; ++i) {
+      v[i] = i < count ? v[i] + next.v[i] : next.v[i];
+    }
+    count = next.count;
+  }
+};
+// The squared errors, times unit^2, of a segment under `count` scales and
+// shifts (offsets times the unit, or zero points), of which there are as many
+// as whole registers of kLanes candidates take.
+CandidateErrors ErrorsOf(const Context& context, const SearchTask& task,
+                         const float* candidates, const float* shifts,
+                         size_t count, float unit);
+
 // Calls f(values, weights, count) for the segment's chunks, `weights` nullptr
 // where there are none, and merges what it returns in their order.
 template <class T, class F>

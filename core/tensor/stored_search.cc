@@ -19,48 +19,22 @@ struct Candidate {
   uint8_t scale_code, offset_code;
 };
 
-struct Sums {
-  double v[kLanes] = {};
-  void Merge(const Sums& next) {
-    for (size_t i = 0; i < kLanes; ++i) v[i] += next.v[i];
-  }
-};
-
-Sums ErrorsOf(const Context& context, const SearchTask& task,
-              const Candidate* candidates, size_t count, int32_t zero_point) {
+CandidateErrors ErrorsOf(const Context& context, const SearchTask& task,
+                         const Candidate* candidates, size_t count,
+                         int32_t zero_point) {
   float greatest = 0.0f;
   for (size_t i = 0; i < count; ++i) {
     greatest = std::max({greatest, std::fabs(candidates[i].scale),
                          std::fabs(candidates[i].offset)});
   }
-  // A power of two, as in search.cc.
-  int exponent;
-  std::frexp(greatest, &exponent);
-  const float unit = std::ldexp(1.0f, std::min(std::max(-exponent, -126), 126));
-  alignas(64) float scales[kLanes] = {}, shifts[kLanes] = {};
+  const float unit = UnitOf(greatest);
+  alignas(64) float scales[kLanes], shifts[kLanes] = {};
   for (size_t i = 0; i < count; ++i) {
-    scales[i] = candidates[i].scale * unit;
+    scales[i] = candidates[i].scale;
     shifts[i] = task.rule.offset ? candidates[i].offset * unit
                                  : static_cast<float>(zero_point);
   }
-  return OverChunks<Sums>(context, task,
-                          [&](const float* x, const float* weights, size_t n) {
-                            float scaled[kChunk];
-                            for (size_t i = 0; i < n; ++i)
-                              scaled[i] = x[i] * unit;
-                            Sums part;
-                            ErrorsArgs args;
-                            args.rule = task.rule;
-                            args.scales = scales;
-                            args.shifts = shifts;
-                            args.candidates = kLanes;
-                            args.x = scaled;
-                            args.weights = weights;
-                            args.count = n;
-                            args.errors = part.v;
-                            task.format.kernels().errors(args);
-                            return part;
-                          });
+  return ErrorsOf(context, task, scales, shifts, count, unit);
 }
 
 }  // namespace
@@ -86,7 +60,7 @@ void SearchStored(const Quantizer& quantizer, const StoredScales& scales,
       // Usable, and of the same sign.
       const double size =
           static_cast<double>(next.scale) * (scale < 0.0f ? -1.0 : 1.0);
-      if (!(size >= FLT_MIN && size * most <= FLT_MAX)) continue;
+      if (s != 0 && !(size >= FLT_MIN && size * most <= FLT_MAX)) continue;
       for (const int o : {0, -1, 1}) {
         if (offsets.count != 0) {
           next.offset_code =
@@ -98,9 +72,10 @@ void SearchStored(const Quantizer& quantizer, const StoredScales& scales,
         candidates[count++] = next;
       }
     }
-    const Sums sums = ErrorsOf(context, task, candidates, count, zero_point);
+    const CandidateErrors errors =
+        ErrorsOf(context, task, candidates, count, zero_point);
     const Candidate& best =
-        candidates[std::min_element(sums.v, sums.v + count) - sums.v];
+        candidates[std::min_element(errors.v, errors.v + count) - errors.v];
     scale_codes[p] = best.scale_code;
     params.scales[p] = best.scale;
     if (offsets.count == 0) return;
