@@ -15,6 +15,7 @@
  *  11. optimisation        parameters from a search
  *  12. post-training quantization: calibrated activations, whole models
  *  13. validation          distributions of values and errors
+ *  14. operators           what networks compute, on quantized weights
  *
  * CONVENTIONS
  *
@@ -1922,6 +1923,45 @@ BNQ_API bnq_status bnq_compare_histogram(bnq_context* context,
 BNQ_API bnq_status bnq_tensor_compare_histogram(
     bnq_context* context, const bnq_array* original, const bnq_tensor* tensor,
     uint32_t bins, uint64_t* counts, double* out_max_error, double* out_kl);
+
+/* ------------------------------------------------------------------------ */
+/* 14. Operators                                                             */
+
+/* A matrix that operators read or write: rows of `columns` elements that lie
+ * together, where a row begins row_stride bytes after the one before it (0:
+ * columns times the size of an element), so that a view of a larger array needs
+ * no copy. data may be unaligned, and NULL where there are no elements. dtype
+ * is F32, F16 or BF16; or I8 or U8, whose values are (element - zero point) *
+ * scale: scales has an entry for each row, or is NULL where the operator knows
+ * a scale for all; zero_points likewise, NULL stands for 0. Matrices that are
+ * read are not written to. Frozen layout. */
+typedef struct bnq_matrix {
+  void* data;
+  float* scales;
+  int32_t* zero_points;
+  uint64_t rows;
+  uint64_t columns;
+  uint64_t row_stride;
+  int32_t dtype;
+  int32_t reserved; /* 0 */
+} bnq_matrix;
+
+/* Functions of one number, as activation functions and fused to other
+ * operators. Ids are never reused. */
+enum {
+  BNQ_FUNCTION_NONE = 0,         /* x */
+  BNQ_FUNCTION_RELU = 1,         /* max(x, 0) */
+  BNQ_FUNCTION_RELU6 = 2,        /* min(max(x, 0), 6) */
+  BNQ_FUNCTION_LEAKY_RELU = 3,   /* x >= 0 ? x : slope * x */
+  BNQ_FUNCTION_SQUARED_RELU = 4, /* max(x, 0)^2 */
+  BNQ_FUNCTION_GELU = 5,         /* x / 2 * (1 + erf(x / sqrt 2)) */
+  /* x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))) */
+  BNQ_FUNCTION_GELU_TANH = 6,
+  BNQ_FUNCTION_SILU = 7,       /* x / (1 + e^-x) */
+  BNQ_FUNCTION_SIGMOID = 8,    /* 1 / (1 + e^-x) */
+  BNQ_FUNCTION_TANH = 9,       /* tanh x */
+  BNQ_FUNCTION_HARD_SWISH = 10 /* x * min(max(x + 3, 0), 6) / 6 */
+};
 
 #ifdef __cplusplus
 }
