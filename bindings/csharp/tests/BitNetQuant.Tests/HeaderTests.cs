@@ -25,6 +25,7 @@ public sealed class HeaderTests
         ["char"] = typeof(byte), ["void"] = typeof(void),
         ["bnq_array"] = typeof(BnqArray), ["bnq_allocator"] = typeof(BnqAllocator),
         ["bnq_runner"] = typeof(BnqRunner), ["bnq_part"] = typeof(BnqPart),
+        ["bnq_matrix"] = typeof(BnqMatrix),
     };
 
     private static readonly Dictionary<string, Type> Handles = new()
@@ -125,11 +126,14 @@ public sealed class HeaderTests
     [Fact]
     public void StructuresHaveTheLayoutOfTheHeader()
     {
-        Assert.Equal(["bnq_allocator", "bnq_array", "bnq_part", "bnq_runner"], Abi.Structs.Select(structure => structure.Name).Order());
+        Assert.Equal(
+            ["bnq_allocator", "bnq_array", "bnq_matrix", "bnq_part", "bnq_runner"],
+            Abi.Structs.Select(structure => structure.Name).Order());
         Assert.Equal(Layout("bnq_array"), ManagedLayout<BnqArray>());
         Assert.Equal(Layout("bnq_allocator"), ManagedLayout<BnqAllocator>());
         Assert.Equal(Layout("bnq_runner"), ManagedLayout<BnqRunner>());
         Assert.Equal(Layout("bnq_part"), ManagedLayout<BnqPart>());
+        Assert.Equal(Layout("bnq_matrix"), ManagedLayout<BnqMatrix>());
     }
 
     [Fact]

@@ -157,6 +157,19 @@ class bnq_part(ctypes.Structure):
     ]
 
 
+class bnq_matrix(ctypes.Structure):
+    _fields_ = [
+        ("data", address),
+        ("scales", POINTER(f32)),
+        ("zero_points", POINTER(i32)),
+        ("rows", u64),
+        ("columns", u64),
+        ("row_stride", u64),
+        ("dtype", i32),
+        ("reserved", i32),
+    ]
+
+
 bnq_task_fn = CFUNCTYPE(None, address, u64, u32)
 bnq_log_fn = CFUNCTYPE(None, address, i32, text)
 bnq_progress_fn = CFUNCTYPE(i32, address, u64, u64, text)

@@ -521,3 +521,28 @@ pub const BNQ_NUM_FIGURES: usize = 6;
 pub const BNQ_ROLE_WEIGHTS: i32 = 0;
 /// What activations get by default.
 pub const BNQ_ROLE_ACTIVATIONS: i32 = 1;
+
+// 14. Operators --------------------------------------------------------------
+
+/// x.
+pub const BNQ_FUNCTION_NONE: i32 = 0;
+/// max(x, 0).
+pub const BNQ_FUNCTION_RELU: i32 = 1;
+/// min(max(x, 0), 6).
+pub const BNQ_FUNCTION_RELU6: i32 = 2;
+/// x, or slope * x below 0.
+pub const BNQ_FUNCTION_LEAKY_RELU: i32 = 3;
+/// max(x, 0)^2.
+pub const BNQ_FUNCTION_SQUARED_RELU: i32 = 4;
+/// x / 2 * (1 + erf(x / sqrt 2)).
+pub const BNQ_FUNCTION_GELU: i32 = 5;
+/// x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))).
+pub const BNQ_FUNCTION_GELU_TANH: i32 = 6;
+/// x / (1 + e^-x).
+pub const BNQ_FUNCTION_SILU: i32 = 7;
+/// 1 / (1 + e^-x).
+pub const BNQ_FUNCTION_SIGMOID: i32 = 8;
+/// tanh x.
+pub const BNQ_FUNCTION_TANH: i32 = 9;
+/// x * min(max(x + 3, 0), 6) / 6.
+pub const BNQ_FUNCTION_HARD_SWISH: i32 = 10;

@@ -159,6 +159,28 @@ pub struct bnq_part {
     pub dtype: i32,
 }
 
+/// What operators read or write: rows whose elements lie together. Frozen layout.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct bnq_matrix {
+    /// The elements; may be unaligned, and NULL where there are none.
+    pub data: *mut c_void,
+    /// Of `I8` and `U8`: one for each row; or NULL where the operator knows one.
+    pub scales: *mut f32,
+    /// Likewise; NULL stands for 0.
+    pub zero_points: *mut i32,
+    /// Number of rows.
+    pub rows: u64,
+    /// Elements of a row.
+    pub columns: u64,
+    /// Bytes from the begin of a row to that of the next one; 0: no gap.
+    pub row_stride: u64,
+    /// `BNQ_DTYPE_*`.
+    pub dtype: i32,
+    /// 0.
+    pub reserved: i32,
+}
+
 // Functions ------------------------------------------------------------------
 
 extern "C" {

@@ -26,6 +26,13 @@ fn array() {
 }
 
 #[test]
+fn matrix() {
+    assert_eq!(offset!(bnq_matrix, rows), 3 * POINTER);
+    assert_eq!(offset!(bnq_matrix, dtype), 3 * POINTER + 24);
+    assert_eq!(size_of::<bnq_matrix>(), 3 * POINTER + 32);
+}
+
+#[test]
 fn allocator() {
     assert_eq!(offset!(bnq_allocator, alloc), 0);
     assert_eq!(offset!(bnq_allocator, free), POINTER);

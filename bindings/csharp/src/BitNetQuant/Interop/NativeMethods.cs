@@ -33,6 +33,20 @@ internal unsafe struct BnqPart
     internal int Dtype;
 }
 
+/// <summary><c>bnq_matrix</c>.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct BnqMatrix
+{
+    internal void* Data;
+    internal float* Scales;
+    internal int* ZeroPoints;
+    internal ulong Rows;
+    internal ulong Columns;
+    internal ulong RowStride;
+    internal int Dtype;
+    internal int Reserved;
+}
+
 /// <summary><c>bnq_allocator</c>.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct BnqAllocator
