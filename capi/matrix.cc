@@ -101,6 +101,19 @@ Matrix MatrixOf(const bnq_matrix* matrix, const char* name) {
   return m;
 }
 
+Function FunctionOf(int32_t function, float slope) {
+  if (FunctionAt(function).name == nullptr) {
+    Fail(Status::kInvalidArgument, "function = ", function, ", must be ", 0,
+         " to ", kNumFunctions - 1);
+  }
+  const Function known = static_cast<Function>(function);
+  if (known == Function::kLeakyRelu && !std::isfinite(slope)) {
+    Fail(Status::kInvalidArgument, "slope = ", slope,
+         ", must be finite for leaky_relu");
+  }
+  return known;
+}
+
 void RequireScales(const Matrix& matrix, const char* name) {
   if (IsInteger(matrix.dtype) && matrix.scales == nullptr && matrix.rows > 0) {
     Fail(Status::kInvalidArgument, name, ": scales is NULL for a matrix of ",

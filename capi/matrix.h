@@ -3,6 +3,7 @@
 #define BNQ_CAPI_MATRIX_H_
 
 #include "bnq/bnq.h"
+#include "core/ops/function.h"
 #include "core/ops/matrix.h"
 
 namespace bnq {
@@ -14,6 +15,9 @@ namespace capi {
 // above 0, or zero points that are no number of the dtype. A matrix of floats
 // with scales or zero points is refused, too.
 Matrix MatrixOf(const bnq_matrix* matrix, const char* name);
+
+// BNQ_FUNCTION_*, checked; and the slope that the leaky ReLU needs.
+Function FunctionOf(int32_t function, float slope);
 
 // Fails unless it has scales, or is not of integers.
 void RequireScales(const Matrix& matrix, const char* name);

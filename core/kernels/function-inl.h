@@ -72,7 +72,7 @@ HWY_INLINE Exponential NearestPower(VF v) {
 // e^(v - less), where `less` is small beside 1.
 HWY_INLINE Exponential Exp(VF v, VF less) {
   Exponential e = NearestPower(v);
-  const VF low = hn::Add(hn::Sub(VF(v), hn::Mul(e.n, Number(kLn2High))),
+  const VF low = hn::Add(hn::Sub(v, hn::Mul(e.n, Number(kLn2High))),
                          hn::Mul(e.n, Number(kLn2Low)));
   e.p = Expm1OfSmall(hn::Sub(low, less));
   return e;
@@ -91,19 +91,25 @@ HWY_INLINE VF PowerOfTwo(VF n) {
   return hn::BitCast(DF(), hn::ShiftLeft<23>(hn::BitCast(DB(), sum)));
 }
 
-// y * 2^n, rounded once, where mask is set, else y; for n in -252 .. 0 and |y|
-// of 2^-45 or more.
+// y * 2^n, rounded once, for n in -252 .. 0 and |y| of 2^-45 or more.
+HWY_INLINE VF Scale(VF y, VF n) {
+#if BNQ_AVX512
+  return VF{_mm512_scalef_ps(y.raw, n.raw)};
+#else
+  // Only the second product can be subnormal.
+  const VF magic = Number(kMagic);
+  const VF half = hn::Sub(hn::Add(hn::Mul(n, Number(0.5f)), magic), magic);
+  return hn::Mul(hn::Mul(y, PowerOfTwo(half)), PowerOfTwo(hn::Sub(n, half)));
+#endif
+}
+
+// The same where mask is set, else y.
 template <class M>
 HWY_INLINE VF ScaleWhere(M mask, VF y, VF n) {
 #if BNQ_AVX512
   return VF{_mm512_mask_scalef_ps(y.raw, mask.raw, y.raw, n.raw)};
 #else
-  // Only the second product can be subnormal.
-  const VF magic = Number(kMagic);
-  const VF half = hn::Sub(hn::Add(hn::Mul(n, Number(0.5f)), magic), magic);
-  const VF scaled =
-      hn::Mul(hn::Mul(y, PowerOfTwo(half)), PowerOfTwo(hn::Sub(n, half)));
-  return hn::IfThenElse(mask, scaled, y);
+  return hn::IfThenElse(mask, Scale(y, n), y);
 #endif
 }
 
@@ -239,7 +245,8 @@ HWY_INLINE VF Gelu(VF x) {
 HWY_INLINE VF KeepNaN(VF x, VF y) {
   const VB bits = hn::BitCast(DB(), x);
   const VF quiet = hn::BitCast(DF(), hn::Or(bits, hn::Set(DB(), 0x00400000)));
-  return hn::IfThenElse(hn::Ne(x, x), quiet, y);
+  // Ne says on some targets that a NaN is not unlike itself.
+  return hn::IfThenElse(hn::Eq(x, x), y, quiet);
 }
 
 // y[i] = f(x[i]); y may be x.

@@ -32,10 +32,14 @@ constexpr int kNumFunctions = 11;
 // Errors, in units of the last place that the exact result would have (2^-149
 // below 2^-126), are at most
 //   0    ReLU, ReLU6      0.5  leaky, squared ReLU   1.7  hard-swish
-//   2    tanh             2.5  sigmoid, SiLU, GELU by tanh
+//   2    tanh             2.5  sigmoid, SiLU           3    GELU by tanh
 //   2    GELU from -0.7 on; 5 below it, where x rounded differently does more
 void ApplyFunction(Function function, float slope, const float* x, size_t count,
                    float* y);
+
+// y[i] = table[x[i]]; y may be x.
+void LookUpBytes(const uint8_t (&table)[256], const uint8_t* x, size_t count,
+                 uint8_t* y);
 
 }  // namespace bnq
 

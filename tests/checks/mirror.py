@@ -75,6 +75,9 @@ ELSEWHERE = [
     ("optimize/optimize_test.cc", "NeverWorse", "optimize/params", "likewise"),
     ("optimize/optimize_test.cc", "RefusesWhatDoesNotGoTogether", "optimize/request",
      "what is refused"),
+    ("capi/activations_test.cc", "bnq_activate", "ops/activation", "its results are the ABI's"),
+    ("conformance/functions_test.cc", "LayerNorm", "ops/normalize",
+     "every target, beside a reference"),
 ]
 
 

@@ -1960,8 +1960,65 @@ enum {
   BNQ_FUNCTION_SILU = 7,       /* x / (1 + e^-x) */
   BNQ_FUNCTION_SIGMOID = 8,    /* 1 / (1 + e^-x) */
   BNQ_FUNCTION_TANH = 9,       /* tanh x */
-  BNQ_FUNCTION_HARD_SWISH = 10 /* x * min(max(x + 3, 0), 6) / 6 */
+  BNQ_FUNCTION_HARD_SWISH = 10, /* x * min(max(x + 3, 0), 6) / 6 */
+  BNQ_NUM_FUNCTIONS = 11
 };
+/* The number of functions of the loaded library, whose ids are below it; their
+ * names ("relu", "gelu_tanh", ...) and what they are, NULL for another id; the
+ * id of a name, in either case: INVALID_ARGUMENT lists the names. Since 0.1. */
+BNQ_API uint32_t bnq_function_count(void);
+BNQ_API const char* bnq_function_name(int32_t function);
+BNQ_API const char* bnq_function_description(int32_t function);
+BNQ_API bnq_status bnq_function_id(const char* name, int32_t* out_function);
+
+/* Of what follows, x is read and y is written, a matrix of as many rows and
+ * columns: the same elements (the same data and row_stride, and elements of one
+ * size), or memory apart from x's; rows of y may lie between those of x where
+ * their strides are equal. INVALID_ARGUMENT otherwise. Results are the same
+ * bytes on every CPU and with any number of threads, and a row's do not depend
+ * on other rows. Matrices without elements are left alone. float32 results are
+ * rounded once more, to nearest even, where y is F16 or BF16: what these do not
+ * hold is infinity. */
+
+/* y = function(x). `slope` is that of BNQ_FUNCTION_LEAKY_RELU, finite (0 makes
+ * it BNQ_FUNCTION_RELU); for others it means nothing.
+ *
+ * Floats to floats: computed in float32. Largest errors, in units of the last
+ * place of the exact result (of 2^-149 below 2^-126): RELU, RELU6 0; LEAKY_RELU
+ * and SQUARED_RELU 0.5; HARD_SWISH 1.7; TANH 2; SIGMOID and SILU 2.5; GELU_TANH
+ * 3; GELU 2 for x >= -0.7, else 5. NaN stays NaN; infinities give the limits
+ * (GELU, SILU and HARD_SWISH of -infinity: -0).
+ *
+ * I8 or U8 to I8 or U8: saturate(round(function((x - zx) * sx) / sy) + zy), in
+ * float64 and to nearest even, with scales of each row, which must be there, and
+ * zero points: one look-up for each element. To floats: the function's value.
+ * Where rows differ in their parameters, each costs 256 values of the function.
+ * UNSUPPORTED: floats to I8 or U8. Since 0.1. */
+BNQ_API bnq_status bnq_activate(bnq_context* context, int32_t function,
+                                float slope, const bnq_matrix* x,
+                                const bnq_matrix* y);
+
+/* Softmax of each row: y = e^(x - max) / sum of e^(x - max). x - max is rounded
+ * to float32, whose error may be that of |x - max| * 2^-24 in the result; the
+ * rest adds 2.5 units of the last place at most. The sum is one of float64 in 16
+ * lanes. -infinity (what is masked) gives 0, and a row of nothing else zeros; a
+ * row with NaN or +infinity is NaN. UNSUPPORTED: I8, U8. Since 0.1. */
+BNQ_API bnq_status bnq_softmax(bnq_context* context, const bnq_matrix* x,
+                               const bnq_matrix* y);
+
+/* RMS norm of each row: y = x / sqrt(mean of x^2 + eps) * weight; and layer
+ * norm: y = (x - mean) / sqrt(mean of (x - mean)^2 + eps) * weight + bias.
+ * weight and bias have `columns` entries; NULL: without. eps is finite and at
+ * least 0. In float64, with sums in 16 lanes, and rounded to float32 once: half
+ * a unit of the last place of what float64 has. A row with NaN or infinity is
+ * NaN; where the root is 0, so is its reciprocal. UNSUPPORTED: I8, U8. Since
+ * 0.1. */
+BNQ_API bnq_status bnq_rms_norm(bnq_context* context, const bnq_matrix* x,
+                                const float* weight, double eps,
+                                const bnq_matrix* y);
+BNQ_API bnq_status bnq_layer_norm(bnq_context* context, const bnq_matrix* x,
+                                  const float* weight, const float* bias,
+                                  double eps, const bnq_matrix* y);
 
 #ifdef __cplusplus
 }

@@ -191,6 +191,7 @@ class bnq_runner(ctypes.Structure):
 _context, _config, _tensor = POINTER(bnq_context), POINTER(bnq_config), POINTER(bnq_tensor)
 _file, _writer, _plan = POINTER(bnq_file), POINTER(bnq_writer), POINTER(bnq_plan)
 _report, _array = POINTER(bnq_report), POINTER(bnq_array)
+_matrix = POINTER(bnq_matrix)
 _calibrator, _calibration = POINTER(bnq_calibrator), POINTER(bnq_calibration)
 _batches = POINTER(bnq_batches)
 _optimizer, _options = POINTER(bnq_optimizer), POINTER(bnq_options)
@@ -437,6 +438,15 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_compare_histogram": (status, [_context, _array, _array, u32, _u64p, _f64p, _f64p]),
     "bnq_tensor_compare_histogram": (status, [_context, _array, _tensor, u32, _u64p, _f64p,
                                               _f64p]),
+    # Operators
+    "bnq_function_count": (u32, []),
+    "bnq_function_name": (text, [i32]),
+    "bnq_function_description": (text, [i32]),
+    "bnq_function_id": (status, [text, _i32p]),
+    "bnq_activate": (status, [_context, i32, f32, _matrix, _matrix]),
+    "bnq_softmax": (status, [_context, _matrix, _matrix]),
+    "bnq_rms_norm": (status, [_context, _matrix, _f32p, f64, _matrix]),
+    "bnq_layer_norm": (status, [_context, _matrix, _f32p, _f32p, f64, _matrix]),
 }
 
 

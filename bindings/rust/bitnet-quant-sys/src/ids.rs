@@ -546,3 +546,5 @@ pub const BNQ_FUNCTION_SIGMOID: i32 = 8;
 pub const BNQ_FUNCTION_TANH: i32 = 9;
 /// x * min(max(x + 3, 0), 6) / 6.
 pub const BNQ_FUNCTION_HARD_SWISH: i32 = 10;
+/// Number of functions listed here.
+pub const BNQ_NUM_FUNCTIONS: usize = 11;

@@ -18,8 +18,10 @@ use std::os::raw::{c_char, c_void};
 
 mod calibration;
 mod ids;
+mod operators;
 pub use calibration::*;
 pub use ids::*;
+pub use operators::*;
 
 /// [`BNQ_OK`] or one of `BNQ_ERROR_*`.
 pub type bnq_status = i32;

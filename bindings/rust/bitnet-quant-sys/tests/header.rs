@@ -28,6 +28,7 @@ fn declarations() -> String {
         include_str!("../src/ids.rs"),
         include_str!("../src/lib.rs"),
         include_str!("../src/calibration.rs"),
+        include_str!("../src/operators.rs"),
     ];
     let text = files.concat();
     let code = text.lines().map(|line| line.split("//").next().unwrap());
