@@ -46,9 +46,13 @@ const std::vector<TargetInfo>& Targets() {
   return list;
 }
 
-const char* ActiveTarget() {
+const char* ForcedTarget() {
   const int64_t forced = g_forced.load();
-  if (forced != 0) return hwy::TargetName(forced);
+  return forced != 0 ? hwy::TargetName(forced) : nullptr;
+}
+
+const char* ActiveTarget() {
+  if (const char* forced = ForcedTarget()) return forced;
   for (const TargetInfo& target : Targets()) {
     if (target.supported) return target.name;
   }

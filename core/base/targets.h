@@ -15,6 +15,8 @@ struct TargetInfo {
 // Compiled into the library, best first.
 const std::vector<TargetInfo>& Targets();
 const char* ActiveTarget();
+// nullptr: none is forced.
+const char* ForcedTarget();
 
 // For tests: process-wide; nullptr takes the best again. NOT_FOUND,
 // UNSUPPORTED. Not while kernels run.

@@ -1,0 +1,196 @@
+#include "core/kernels/dot_finish.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/dot_finish.cc"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+#include "core/kernels/compat-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace bnq {
+namespace HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// sum of (u - z) * (q - x_zero) from the sum of u * q. What wraps on the way
+// does not in the end.
+HWY_INLINE int32_t Corrected(const DotZeros& zeros, size_t i, int32_t sum,
+                             int32_t x_sum, int32_t columns) {
+  const uint32_t z = static_cast<uint32_t>(
+      zeros.zero + (zeros.zero_points != nullptr ? zeros.zero_points[i] : 0));
+  uint32_t result =
+      static_cast<uint32_t>(sum) - z * static_cast<uint32_t>(x_sum);
+  if (zeros.x_zero != 0) {
+    const uint32_t codes = static_cast<uint32_t>(zeros.code_sums[i]) -
+                           z * static_cast<uint32_t>(columns);
+    result -= static_cast<uint32_t>(zeros.x_zero) * codes;
+  }
+  return static_cast<int32_t>(result);
+}
+
+void Finish(const FinishArgs& a) {
+  size_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const hn::Rebind<int8_t, decltype(d)> d8;
+  const size_t N = hn::Lanes(d);
+  const auto of_all = hn::Set(di, a.zeros.zero);
+  const auto x_sum = hn::Set(di, a.x_sum);
+  const auto x_zero = hn::Set(di, a.zeros.x_zero);
+  const auto columns = hn::Set(di, a.columns);
+  const auto x_scale = hn::Set(d, a.x_scale);
+  for (; i + N <= a.count; i += N) {
+    auto z = of_all;
+    if (a.zeros.zero_points != nullptr) {
+      z = hn::Add(z, hn::PromoteTo(di, hn::LoadU(d8, a.zeros.zero_points + i)));
+    }
+    auto sum = hn::Sub(hn::LoadU(di, a.sums + i), hn::Mul(z, x_sum));
+    if (a.zeros.x_zero != 0) {
+      const auto codes =
+          hn::Sub(hn::LoadU(di, a.zeros.code_sums + i), hn::Mul(z, columns));
+      sum = hn::Sub(sum, hn::Mul(x_zero, codes));
+    }
+    if (a.int_bias != nullptr) {
+      sum = hn::Add(sum, hn::LoadU(di, a.int_bias + i));
+    }
+    const auto scale = hn::Mul(x_scale, hn::LoadU(d, a.scales + i));
+    auto y = hn::Mul(hn::ConvertTo(d, sum), scale);
+    if (a.bias != nullptr) y = hn::Add(y, hn::LoadU(d, a.bias + i));
+    hn::StoreU(y, d, a.out + i);
+  }
+#endif
+  for (; i < a.count; ++i) {
+    int32_t sum = Corrected(a.zeros, i, a.sums[i], a.x_sum, a.columns);
+    if (a.int_bias != nullptr) {
+      sum = static_cast<int32_t>(static_cast<uint32_t>(sum) +
+                                 static_cast<uint32_t>(a.int_bias[i]));
+    }
+    const float scale = a.x_scale * a.scales[i];
+    float y = static_cast<float>(sum) * scale;
+    if (a.bias != nullptr) y = y + a.bias[i];
+    a.out[i] = y;
+  }
+}
+
+void Groups(const FinishGroupsArgs& a) {
+  size_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::CappedTag<double, kGroupLanes> d;
+  const hn::Rebind<int32_t, decltype(d)> di;
+  const hn::Rebind<float, decltype(d)> df;
+  const size_t N = hn::Lanes(d);
+  // Whole rounds of lanes, of whole groups, without the rarer corrections.
+  if (a.zeros.x_zero == 0 && a.first % kGroupLanes == 0) {
+    const auto of_all = hn::Set(di, a.zeros.zero);
+    for (; i + kGroupLanes <= a.count; i += kGroupLanes) {
+      for (size_t l = 0; l < kGroupLanes; l += N) {
+        const size_t g = i + l;
+        auto z = of_all;
+        if (a.zeros.zero_points != nullptr) {
+          // Lanes of four bytes each, whatever the vector is.
+          HWY_ALIGN int32_t wide[kGroupLanes];
+          for (size_t k = 0; k < N; ++k) wide[k] = a.zeros.zero_points[g + k];
+          z = hn::Add(z, hn::Load(di, wide));
+        }
+        const auto x_sums = hn::LoadU(di, a.x_sums + g);
+        const auto sum = hn::Sub(hn::LoadU(di, a.sums + g), hn::Mul(z, x_sums));
+        auto lane = hn::LoadU(d, a.lanes + l);
+        lane = hn::Add(lane,
+                       hn::Mul(hn::PromoteTo(d, sum),
+                               hn::PromoteTo(d, hn::LoadU(df, a.scales + g))));
+        if (a.offsets != nullptr) {
+          lane = hn::Add(
+              lane, hn::Mul(hn::PromoteTo(d, x_sums),
+                            hn::PromoteTo(d, hn::LoadU(df, a.offsets + g))));
+        }
+        hn::StoreU(lane, d, a.lanes + l);
+      }
+    }
+  }
+#endif
+  for (; i < a.count; ++i) {
+    const size_t left = a.columns - i * a.group;
+    const int32_t columns = static_cast<int32_t>(HWY_MIN(a.group, left));
+    const int32_t sum = Corrected(a.zeros, i, a.sums[i], a.x_sums[i], columns);
+    double& lane = a.lanes[(a.first + i) % kGroupLanes];
+    lane = lane + static_cast<double>(sum) * static_cast<double>(a.scales[i]);
+    if (a.offsets != nullptr) {
+      const int32_t x_sum = a.x_sums[i] - a.zeros.x_zero * columns;
+      lane =
+          lane + static_cast<double>(x_sum) * static_cast<double>(a.offsets[i]);
+    }
+  }
+}
+
+void Requantized(const float* v, size_t count, int32_t zero, bool is_signed,
+                 uint8_t* out) {
+  const int32_t lo = is_signed ? -128 : 0, hi = is_signed ? 127 : 255;
+  // Clamped first, so that everything after it is exact.
+  const float least = static_cast<float>(lo - zero);
+  const float most = static_cast<float>(hi - zero);
+  size_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const hn::Rebind<uint8_t, decltype(d)> du8;
+  const size_t N = hn::Lanes(d);
+  for (; i + N <= count; i += N) {
+    const auto clamped = hn::Min(
+        hn::Max(hn::LoadU(d, v + i), hn::Set(d, least)), hn::Set(d, most));
+    const auto code = hn::Add(NearestSmallInt(d, clamped), hn::Set(di, zero));
+    hn::StoreU(hn::DemoteTo(du8, hn::And(code, hn::Set(di, 255))), du8,
+               out + i);
+  }
+#endif
+  for (; i < count; ++i) {
+    const float low = v[i] > least ? v[i] : least;
+    const float clamped = low < most ? low : most;
+    const float shift = 12582912.0f;
+    out[i] = static_cast<uint8_t>(
+        static_cast<int32_t>((clamped + shift) - shift) + zero);
+  }
+}
+
+}  // namespace
+
+void FinishOfTarget(const FinishArgs& args) { Finish(args); }
+void FinishGroupsOfTarget(const FinishGroupsArgs& args) { Groups(args); }
+void RequantizedOfTarget(const float* v, size_t count, int32_t zero,
+                         bool is_signed, uint8_t* out) {
+  Requantized(v, count, zero, is_signed, out);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace bnq
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace bnq {
+
+HWY_EXPORT(FinishOfTarget);
+HWY_EXPORT(FinishGroupsOfTarget);
+HWY_EXPORT(RequantizedOfTarget);
+
+void FinishSums(const FinishArgs& args) {
+  HWY_DYNAMIC_DISPATCH(FinishOfTarget)(args);
+}
+void FinishGroups(const FinishGroupsArgs& args) {
+  HWY_DYNAMIC_DISPATCH(FinishGroupsOfTarget)(args);
+}
+double SumOfGroupLanes(const double* lanes) {
+  double sum[kGroupLanes];
+  for (size_t i = 0; i < kGroupLanes; ++i) sum[i] = lanes[i];
+  for (size_t half = kGroupLanes / 2; half != 0; half /= 2) {
+    for (size_t i = 0; i < half; ++i) sum[i] = sum[i] + sum[i + half];
+  }
+  return sum[0];
+}
+void StoreRequantized(const float* v, size_t count, int32_t zero,
+                      bool is_signed, uint8_t* out) {
+  HWY_DYNAMIC_DISPATCH(RequantizedOfTarget)(v, count, zero, is_signed, out);
+}
+
+}  // namespace bnq
+#endif  // HWY_ONCE
