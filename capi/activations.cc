@@ -82,7 +82,7 @@ bnq_status bnq_activate(bnq_context* context, int32_t function, float slope,
     const Function known = FunctionOf(function, slope);
     const Pair pair(x, y);
     RequireScales(pair.x, "x");
-    RequireScales(pair.y, "y");
+    RequireScales(pair.y, "y", /*written=*/true);
     Activate(ContextOf(context), known, slope, pair.x, pair.y);
   });
 }

@@ -43,7 +43,8 @@ struct bnq_tensor : bnq::capi::WithOptions<bnq_tensor, BNQ_OPTIONS_CONFIG> {
   }
   const bnq::Config& options() const { return core->config(); }
 
-  std::unique_ptr<const bnq::QuantizedTensor> core;
+  // Operators keep it, too.
+  std::shared_ptr<const bnq::QuantizedTensor> core;
 };
 
 namespace bnq {

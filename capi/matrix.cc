@@ -35,9 +35,9 @@ void CheckParameters(const Matrix& m, const char* name) {
   const int32_t least = m.dtype == DType::kI8 ? -128 : 0;
   for (uint64_t r = 0; r < m.rows; ++r) {
     if (m.scales != nullptr &&
-        !(m.scales[r] > 0.0f && m.scales[r] < HUGE_VALF)) {
+        !(m.scales[r] >= 0.0f && m.scales[r] < HUGE_VALF)) {
       Fail(Status::kInvalidArgument, name, ": scales[", r, "] = ", m.scales[r],
-           ", must be finite and above 0");
+           ", must be finite and not negative");
     }
     const int32_t zero_point = m.zero_point(r);
     if (zero_point < least || zero_point > least + 255) {
@@ -114,10 +114,16 @@ Function FunctionOf(int32_t function, float slope) {
   return known;
 }
 
-void RequireScales(const Matrix& matrix, const char* name) {
-  if (IsInteger(matrix.dtype) && matrix.scales == nullptr && matrix.rows > 0) {
+void RequireScales(const Matrix& matrix, const char* name, bool written) {
+  if (!IsInteger(matrix.dtype)) return;
+  if (matrix.scales == nullptr && matrix.rows > 0) {
     Fail(Status::kInvalidArgument, name, ": scales is NULL for a matrix of ",
          Info(matrix.dtype).name);
+  }
+  for (uint64_t r = 0; written && r < matrix.rows; ++r) {
+    if (matrix.scales[r] > 0.0f) continue;
+    Fail(Status::kInvalidArgument, name, ": scales[", r,
+         "] = ", matrix.scales[r], ", must be above 0 of what is written");
   }
 }
 

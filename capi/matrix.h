@@ -11,16 +11,18 @@ namespace capi {
 
 // INVALID_ARGUMENT names the parameter: a dtype that is no matrix's, a stride
 // below the bytes of a row (where there are several), rows that reach beyond
-// the address space, data that is NULL, scales that are not finite or not
-// above 0, or zero points that are no number of the dtype. A matrix of floats
-// with scales or zero points is refused, too.
+// the address space, data that is NULL, scales that are not finite or
+// negative (0 is that of a row of zeros), or zero points that are no number of
+// the dtype. A matrix of floats with scales or zero points is refused, too.
 Matrix MatrixOf(const bnq_matrix* matrix, const char* name);
 
 // BNQ_FUNCTION_*, checked; and the slope that the leaky ReLU needs.
 Function FunctionOf(int32_t function, float slope);
 
-// Fails unless it has scales, or is not of integers.
-void RequireScales(const Matrix& matrix, const char* name);
+// Fails unless it has scales, or is not of integers; above 0 where it is
+// written.
+void RequireScales(const Matrix& matrix, const char* name,
+                   bool written = false);
 
 // Fails unless y has as many rows and columns as x.
 void RequireSameShape(const Matrix& x, const Matrix& y, const char* x_name,

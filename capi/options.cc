@@ -3,6 +3,7 @@
 #include "capi/guard.h"
 #include "core/base/names.h"
 #include "core/calibration/options.h"
+#include "core/ops/options.h"
 #include "core/optimize/options.h"
 #include "core/scheme/config.h"
 
@@ -19,6 +20,7 @@ constexpr struct {
     {BNQ_OPTIONS_CONFIG, Config::Table},
     {BNQ_OPTIONS_CALIBRATOR, CalibrationOptions::Table},
     {BNQ_OPTIONS_OPTIMIZER, OptimizeOptions::Table},
+    {BNQ_OPTIONS_OPERATOR, OperatorOptions::Table},
 };
 
 const OptionTable& Known(int32_t kind) {

@@ -6,9 +6,8 @@
 #include "core/base/portable_math.h"
 
 namespace bnq {
-namespace {
 
-constexpr NamedValue kFunctions[kNumFunctions] = {
+const NamedValue kFunctionNames[kNumFunctions] = {
     {"none", "x"},
     {"relu", "max(x, 0)"},
     {"relu6", "min(max(x, 0), 6)"},
@@ -20,7 +19,10 @@ constexpr NamedValue kFunctions[kNumFunctions] = {
     {"sigmoid", "1 / (1 + e^-x)"},
     {"tanh", "tanh x"},
     {"hard_swish", "x * min(max(x + 3, 0), 6) / 6"}};
-constexpr OptionInfo kOptions[] = {Choice(1, "function", kFunctions,
+
+namespace {
+
+constexpr OptionInfo kOptions[] = {Choice(1, "function", kFunctionNames,
                                           Function::kNone,
                                           "What is applied to each number")};
 constexpr OptionTable kTable("activation", kOptions);

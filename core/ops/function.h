@@ -10,6 +10,8 @@
 
 namespace bnq {
 
+// Of each, with what it is.
+extern const NamedValue kFunctionNames[kNumFunctions];
 // Its name and what it is; a name of nullptr where there is no such function.
 NamedValue FunctionAt(int32_t id);
 // INVALID_ARGUMENT lists the names.

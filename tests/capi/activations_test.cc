@@ -237,7 +237,7 @@ TEST(Activations, WhatOverlapsIsRefused) {
 }
 
 TEST(Activations, WhatIsNoMatrixIsRefused) {
-  float data[16] = {}, out[16] = {}, scale = 1.0f, bad = 0.0f;
+  float data[16] = {}, out[16] = {}, scale = 1.0f, bad = -1.0f;
   int32_t zero_point = 128;
   const bnq_matrix y = MatrixOf(out, 2, 4);
   const auto refused = [&](bnq_matrix x, const char* text) {
@@ -262,7 +262,7 @@ TEST(Activations, WhatIsNoMatrixIsRefused) {
   refused(x, "x: scales is NULL for a matrix of I8");
   x.rows = 1;
   x.scales = &bad;
-  refused(x, "x: scales[0] = 0, must be finite and above 0");
+  refused(x, "x: scales[0] = -1, must be finite and not negative");
   bad = HUGE_VALF;
   refused(x, "x: scales[0] = inf");
   x.scales = &scale;

@@ -1,5 +1,6 @@
-// Options of configs, calibrators and optimizers are one mechanism: texts are
-// read alike, wherever the program runs, and what is wrong is said alike.
+// Options of configs, calibrators, optimizers and operators are one mechanism:
+// texts are read alike, wherever the program runs, and what is wrong is said
+// alike.
 #include <gtest/gtest.h>
 
 #include <cctype>
@@ -50,7 +51,11 @@ const Kind<bnq_optimizer> kOptimizer = {
     BNQ_OPTIONS_OPTIMIZER, BNQ_OPTIMIZATION_BETA, BNQ_OPTIMIZATION_BLOCK,
     bnq_optimizer_create,  bnq_optimizer_destroy, bnq_optimizer_options,
     bnq_optimizer_settings};
-constexpr uint32_t kKinds = 3;
+const Kind<bnq_operator> kOperator = {
+    BNQ_OPTIONS_OPERATOR, BNQ_OPERATOR_SLOPE,   BNQ_OPERATOR_OUTPUT_ZERO_POINT,
+    bnq_operator_create,  bnq_operator_destroy, bnq_operator_options,
+    bnq_operator_settings};
+constexpr uint32_t kKinds = 4;
 
 // A handle, by its options' names.
 template <class Handle>
@@ -104,6 +109,7 @@ void ForEachKind(Test test) {
   run(kConfig);
   run(kCalibrator);
   run(kOptimizer);
+  run(kOperator);
 }
 
 void ExpectSentence(const char* text) {
@@ -263,7 +269,7 @@ TEST(Options, KindsAreListed) {
   const char* const listed = "kind = 4711, must be one of: 1 (config), ";
   int32_t id = 0;
   Expect(bnq_option_kind_at(kKinds, &id), BNQ_ERROR_INVALID_ARGUMENT,
-         "index = 3, must be below 3");
+         "index = 4, must be below 4");
   EXPECT_EQ(bnq_option_kind_name(unknown), nullptr);
   EXPECT_EQ(bnq_option_count(unknown), 0u);
   Expect(bnq_option_at(unknown, 0, &id), unsupported, listed);

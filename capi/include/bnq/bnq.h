@@ -410,8 +410,8 @@ BNQ_API bnq_status bnq_context_place_outputs(bnq_context* context);
 /* 5. Options and config                                                     */
 
 /* OPTIONS. Some handles are sets of options, each an integer or a float with
- * bounds, a name and a default: configs, calibrators, optimizers (and tensors,
- * which have a config's). Their ids are those of the handle's section, and one
+ * bounds, a name and a default: configs, calibrators, optimizers, operators (and
+ * tensors, which have a config's). Their ids are those of the handle's section, and one
  * set of functions works on all of them: X_options(x) are a handle's options to
  * be read, X_settings(x) the same ones to be changed.
  *
@@ -432,7 +432,8 @@ typedef struct bnq_options bnq_options;
 enum {
   BNQ_OPTIONS_CONFIG = 1,
   BNQ_OPTIONS_CALIBRATOR = 2,
-  BNQ_OPTIONS_OPTIMIZER = 3
+  BNQ_OPTIONS_OPTIMIZER = 3,
+  BNQ_OPTIONS_OPERATOR = 4
 };
 
 /* The kind of the handle that has them; 0 for NULL. Since 0.1. */
@@ -468,8 +469,8 @@ BNQ_API bnq_status bnq_options_advice(const bnq_options* options, char* text,
                                       uint64_t size, uint64_t* out_size);
 
 /* The kinds of the loaded library, for index 0 .. bnq_option_kind_count() - 1,
- * and their names: "config", "calibrator", "optimizer" (NULL for an unknown
- * kind). INVALID_ARGUMENT for another index. Since 0.1. */
+ * and their names: "config", "calibrator", "optimizer", "operator" (NULL for an
+ * unknown kind). INVALID_ARGUMENT for another index. Since 0.1. */
 BNQ_API uint32_t bnq_option_kind_count(void);
 BNQ_API bnq_status bnq_option_kind_at(uint32_t index, int32_t* out_kind);
 BNQ_API const char* bnq_option_kind_name(int32_t kind);
@@ -2019,6 +2020,157 @@ BNQ_API bnq_status bnq_rms_norm(bnq_context* context, const bnq_matrix* x,
 BNQ_API bnq_status bnq_layer_norm(bnq_context* context, const bnq_matrix* x,
                                   const float* weight, const float* bias,
                                   double eps, const bnq_matrix* y);
+
+/* LINEAR LAYERS: y = function(x W^T + b), where W is a quantized tensor [N, K]
+ * (the first dimension by the product of the others), x is [M, K] and y [M, N].
+ * Weights are read where they are, also in a mapped file: there is no second
+ * copy of them, and the first call does what any other does.
+ *
+ *   bnq_linear* linear;
+ *   bnq_options_set_text(bnq_operator_settings(op), "input", "int8");
+ *   bnq_linear_create(context, op, weight, &bias, &linear);
+ *   bnq_linear_run(linear, context, &x, &y, NULL, 0);
+ *
+ * Inputs that are codes, or become codes (BNQ_OPERATOR_INPUT), are multiplied
+ * with integers exactly where the weights' codes are integers (integer formats,
+ * ternary, binary, e2m1) and scales belong to parts of rows. With q, za, sa the
+ * codes, zero point and scale of a row of x, and u, z, s, o those of a group of
+ * weights,
+ *   I(g) = sum of (q - za) (u - z),  Q(g) = sum of (q - za)
+ * are exact; and, every operation rounded once and none fused,
+ *   one group a row, no offsets:
+ *     y = float(I) * (sa * s) + b             in float32
+ *   else:
+ *     L(j) = sum of I(g) * s(g) + Q(g) * o(g) over g mod 8 = j, in float64 and
+ *            ascending order; S = ((L0 + L4) + (L2 + L6)) + ((L1 + L5) + (L3 +
+ *            L7)); y = float32(S * sa + b)
+ * Outlier columns of W (BNQ_OPT_OUTLIER_THRESHOLD) are no part of a row's range;
+ * their products are added up in float64 and added, rounded to float32, before
+ * b. Of e2m1, u - z is twice the value and s half the scale.
+ *
+ * All else is in float32: product k of x and the dequantized weight is added to
+ * lane k mod 16 by a fused multiply-add, and the lanes by halves (0 + 8, ..);
+ * with codes x is q - za, and the sum is multiplied by sa; then b is added.
+ *
+ * So results have the same bits on every CPU, for every number of threads, and
+ * for a row alone as for that row among others. The function is applied to y,
+ * which is then rounded to y's type: F16 or BF16; or I8 or U8, as clamp(round(v)
+ * + zero point), ties to even, where v = y / output_scale; with neither function
+ * nor float bias, offsets, outliers or groups v = float(I + b) * float32(sa * s /
+ * output_scale), computed in float64 (QLinearMatMul).
+ *
+ * N, K and M may be 0: of K = 0 y is function(b). Groups of more than 32768
+ * columns, where a row has several, are no integers' (above). A task of a
+ * context's threads uses up to 128 KiB of stack. */
+
+/* What an operator does beside its weights: options of the kind
+ * BNQ_OPTIONS_OPERATOR. Wherever one is taken, NULL stands for the defaults. It
+ * is read when an operator is made. */
+typedef struct bnq_operator bnq_operator;
+
+enum {
+  /* int: BNQ_INPUT_*, of inputs that are floats; default float. */
+  BNQ_OPERATOR_INPUT = 1,
+  /* float: scale of static inputs, and of inputs of codes that have no scales;
+   * 0 (default) for none. */
+  BNQ_OPERATOR_INPUT_SCALE = 2,
+  /* int: the zero point that goes with it, -128..127 (U8: 0..255); default 0.*/
+  BNQ_OPERATOR_INPUT_ZERO_POINT = 3,
+  /* int: BNQ_FUNCTION_*, fused; default none. */
+  BNQ_OPERATOR_FUNCTION = 4,
+  /* float: of BNQ_FUNCTION_LEAKY_RELU; default 0.01. */
+  BNQ_OPERATOR_SLOPE = 5,
+  /* int: BNQ_OUTPUT_*; default float. */
+  BNQ_OPERATOR_OUTPUT = 6,
+  /* float: scale of outputs of codes, above 0. */
+  BNQ_OPERATOR_OUTPUT_SCALE = 7,
+  /* int: their zero point, -128..127 or 0..255; default 0. */
+  BNQ_OPERATOR_OUTPUT_ZERO_POINT = 8
+};
+/* What becomes of a row of inputs that are floats. Inputs of I8 and U8 are codes
+ * whatever this says. NaN and infinity fail with NON_FINITE where rows become
+ * codes. */
+enum {
+  /* They stay what they are. */
+  BNQ_INPUT_FLOAT = 0,
+  /* Codes of the config int8 with granularity token, as
+   * bnq_tensor_quantize makes them of this row: symmetric, or asymmetric. */
+  BNQ_INPUT_INT8 = 1,
+  BNQ_INPUT_INT8_ASYMMETRIC = 2,
+  /* As BitNet b1.58 (BitLinear): a = max(max |x|, 1e-5), q = round(x * (127 /
+   * a)), ties to even; sa = a / 127. */
+  BNQ_INPUT_BITNET = 3,
+  /* By BNQ_OPERATOR_INPUT_SCALE and _ZERO_POINT, of a calibration. */
+  BNQ_INPUT_STATIC = 4
+};
+enum {
+  BNQ_OUTPUT_FLOAT = 0, /* F32, F16 or BF16, as y is */
+  BNQ_OUTPUT_INT8 = 1,
+  BNQ_OUTPUT_UINT8 = 2
+};
+
+/* Every option at its default. Since 0.1. */
+BNQ_API bnq_status bnq_operator_create(bnq_operator** out_operator);
+BNQ_API bnq_status bnq_operator_clone(const bnq_operator* options,
+                                      bnq_operator** out_operator);
+BNQ_API void bnq_operator_destroy(bnq_operator* options);
+BNQ_API const bnq_options* bnq_operator_options(const bnq_operator* options);
+BNQ_API bnq_options* bnq_operator_settings(bnq_operator* options);
+/* Whether a linear layer may have these options with weights of a config: OK, or
+ * the error that bnq_linear_create fails with. *out_integers, which may be NULL,
+ * is 1 where inputs that become codes are multiplied as integers (above) in
+ * matrices of any shape, else 0. Since 0.1. */
+BNQ_API bnq_status bnq_operator_check(const bnq_operator* options,
+                                      const bnq_config* config,
+                                      int32_t* out_integers);
+
+/* A linear layer: immutable, and any number of threads may run it at once, each
+ * with a workspace of its own. */
+typedef struct bnq_linear bnq_linear;
+
+/* weight is kept: it may be destroyed before the layer (a tensor that borrows
+ * memory or comes from a mapped file keeps to what it says). bias, copied, is a
+ * vector of N elements: F32, F16, BF16 or F64; or I32, which is added to the
+ * integer sums (QLinearConv's, of scale sa * s), where there are such: one group
+ * a row or more, inputs of codes. NULL: none. INVALID_ARGUMENT, UNSUPPORTED.
+ * Since 0.1. */
+BNQ_API bnq_status bnq_linear_create(bnq_context* context,
+                                     const bnq_operator* options,
+                                     const bnq_tensor* weight,
+                                     const bnq_array* bias,
+                                     bnq_linear** out_linear);
+BNQ_API void bnq_linear_destroy(bnq_linear* linear);
+/* K and N; 0 for NULL. Since 0.1. */
+BNQ_API uint64_t bnq_linear_inputs(const bnq_linear* linear);
+BNQ_API uint64_t bnq_linear_outputs(const bnq_linear* linear);
+/* Bytes that running it takes for so many rows of x: the same on every CPU.
+ * Since 0.1. */
+BNQ_API bnq_status bnq_linear_workspace(const bnq_linear* linear, uint64_t rows,
+                                        uint64_t* out_bytes);
+/* y of x. workspace is aligned to 64 bytes and has at least the bytes that
+ * bnq_linear_workspace says; nothing else is then allocated of that size. NULL:
+ * memory of the context's allocator. x and y may not overlap. INVALID_ARGUMENT,
+ * NON_FINITE (y is then in part written), CANCELLED. Since 0.1. */
+BNQ_API bnq_status bnq_linear_run(const bnq_linear* linear,
+                                  bnq_context* context, const bnq_matrix* x,
+                                  const bnq_matrix* y, void* workspace,
+                                  uint64_t workspace_bytes);
+/* Several layers on one x (query, key and value; experts), each into its own y,
+ * as one piece of work for the threads. The workspace has the bytes of all of
+ * them together. Since 0.1. */
+BNQ_API bnq_status bnq_linear_run_many(const bnq_linear* const* linears,
+                                       uint64_t count, bnq_context* context,
+                                       const bnq_matrix* x,
+                                       const bnq_matrix* ys, void* workspace,
+                                       uint64_t workspace_bytes);
+
+/* Row i of y, of F32, F16 or BF16, is row indices[i] of the table, a matrix
+ * [rows, columns] (further dimensions are columns), dequantized.
+ * INVALID_ARGUMENT names an index that is none; nothing is written then. Since
+ * 0.1. */
+BNQ_API bnq_status bnq_embedding(bnq_context* context, const bnq_tensor* table,
+                                 const int64_t* indices, uint64_t count,
+                                 const bnq_matrix* y);
 
 #ifdef __cplusplus
 }

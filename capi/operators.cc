@@ -1,0 +1,214 @@
+#include <algorithm>
+#include <vector>
+
+#include "capi/guard.h"
+#include "capi/matrix.h"
+#include "core/ops/embedding.h"
+#include "core/ops/linear.h"
+
+using namespace bnq;
+using namespace bnq::capi;
+
+struct bnq_operator : WithOptions<bnq_operator, BNQ_OPTIONS_OPERATOR> {
+  OperatorOptions& settings() { return core; }
+  const OperatorOptions& options() const { return core; }
+
+  OperatorOptions core;
+};
+
+struct bnq_linear {
+  std::unique_ptr<const Linear> core;
+};
+
+namespace {
+
+#define BNQ_SAME(option, id)                                                   \
+  static_assert(static_cast<int>(OperatorOption::option) == BNQ_OPERATOR_##id, \
+                #id)
+BNQ_SAME(kInput, INPUT);
+BNQ_SAME(kInputScale, INPUT_SCALE);
+BNQ_SAME(kInputZeroPoint, INPUT_ZERO_POINT);
+BNQ_SAME(kFunction, FUNCTION);
+BNQ_SAME(kSlope, SLOPE);
+BNQ_SAME(kOutput, OUTPUT);
+BNQ_SAME(kOutputScale, OUTPUT_SCALE);
+BNQ_SAME(kOutputZeroPoint, OUTPUT_ZERO_POINT);
+#undef BNQ_SAME
+#define BNQ_SAME(value, id) \
+  static_assert(static_cast<int>(value) == BNQ_##id, #id)
+BNQ_SAME(InputMode::kFloat, INPUT_FLOAT);
+BNQ_SAME(InputMode::kInt8, INPUT_INT8);
+BNQ_SAME(InputMode::kInt8Asymmetric, INPUT_INT8_ASYMMETRIC);
+BNQ_SAME(InputMode::kBitNet, INPUT_BITNET);
+BNQ_SAME(InputMode::kStatic, INPUT_STATIC);
+BNQ_SAME(OutputType::kFloat, OUTPUT_FLOAT);
+BNQ_SAME(OutputType::kInt8, OUTPUT_INT8);
+BNQ_SAME(OutputType::kUInt8, OUTPUT_UINT8);
+#undef BNQ_SAME
+
+OperatorOptions OptionsOf(const bnq_operator* options) {
+  return options != nullptr ? options->core : OperatorOptions();
+}
+
+Bias BiasOf(const bnq_array* bias) {
+  Bias result;
+  if (bias == nullptr) return result;
+  if (bias->dtype == BNQ_DTYPE_I32) {
+    bnq_array integers = *bias;
+    // Of the same size; a view checks the rest.
+    integers.dtype = BNQ_DTYPE_F32;
+    const ArrayView view = ViewOf(&integers, "bias");
+    result.integers.resize(view.shape.elements());
+    std::memcpy(result.integers.data(), view.data, 4 * result.integers.size());
+    return result;
+  }
+  const ArrayView view = ViewOf(bias, "bias");
+  SourceView source;
+  source.data = view.data;
+  source.dtype = view.dtype;
+  result.floats.resize(view.shape.elements() + kLanes);
+  LoadElements(source, 0, view.shape.elements(), result.floats.data());
+  result.floats.resize(view.shape.elements());
+  return result;
+}
+
+// The jobs, checked.
+std::vector<Linear::Job> JobsOf(const bnq_linear* const* linears,
+                                uint64_t count, const bnq_matrix* x,
+                                const bnq_matrix* ys) {
+  std::vector<Linear::Job> jobs(count);
+  const Matrix input = MatrixOf(x, "x");
+  for (uint64_t i = 0; i < count; ++i) {
+    Linear::Job& job = jobs[i];
+    job.linear = Required(linears[i], "linear").core.get();
+    job.x = input;
+    job.y = MatrixOf(ys + i, "y");
+    job.linear->Check(job.x, job.y);
+    CheckAliasing(job.x, job.y, Aliasing::kDisjoint, "x", "y");
+    for (uint64_t j = 0; j < i; ++j) {
+      CheckAliasing(jobs[j].y, job.y, Aliasing::kDisjoint, "y", "another y");
+    }
+  }
+  return jobs;
+}
+
+void RunJobs(const bnq_context* context, const std::vector<Linear::Job>& jobs,
+             void* workspace, uint64_t workspace_bytes) {
+  const Context& core = ContextOf(context);
+  uint64_t bytes = 0;
+  for (const Linear::Job& job : jobs) {
+    bytes = CheckedAdd(bytes, job.linear->WorkspaceBytes(job.x.rows),
+                       "size of the workspace");
+  }
+  if (workspace == nullptr) {
+    Buffer own = core.Allocate(bytes);
+    return Linear::Run(core, jobs.data(), jobs.size(), own.data());
+  }
+  if (workspace_bytes < bytes) {
+    Fail(Status::kInvalidArgument, "workspace_bytes = ", workspace_bytes,
+         ", must be at least ", bytes);
+  }
+  const uintptr_t address = reinterpret_cast<uintptr_t>(workspace);
+  if (address % Buffer::kAlignment != 0) {
+    Fail(Status::kInvalidArgument, "workspace = ", Hex(address, 1),
+         ", must be aligned to ", Buffer::kAlignment, " bytes");
+  }
+  Linear::Run(core, jobs.data(), jobs.size(), static_cast<uint8_t*>(workspace));
+}
+
+}  // namespace
+
+bnq_status bnq_operator_create(bnq_operator** out_operator) {
+  return Guard([&] {
+    bnq_operator*& out = Output(out_operator, "out_operator");
+    out = new bnq_operator();
+  });
+}
+
+bnq_status bnq_operator_clone(const bnq_operator* options,
+                              bnq_operator** out_operator) {
+  return Guard([&] {
+    bnq_operator*& out = Output(out_operator, "out_operator");
+    out = new bnq_operator(Required(options, "options"));
+  });
+}
+
+void bnq_operator_destroy(bnq_operator* options) { delete options; }
+
+const bnq_options* bnq_operator_options(const bnq_operator* options) {
+  return options;
+}
+
+bnq_options* bnq_operator_settings(bnq_operator* options) { return options; }
+
+bnq_status bnq_operator_check(const bnq_operator* options,
+                              const bnq_config* config, int32_t* out_integers) {
+  return Guard([&] {
+    const bool integers =
+        CheckOperator(OptionsOf(options), Required(config, "config").core);
+    if (out_integers != nullptr) *out_integers = integers ? 1 : 0;
+  });
+}
+
+bnq_status bnq_linear_create(bnq_context* context, const bnq_operator* options,
+                             const bnq_tensor* weight, const bnq_array* bias,
+                             bnq_linear** out_linear) {
+  return Guard([&] {
+    bnq_linear*& out = Output(out_linear, "out_linear");
+    auto linear = std::make_unique<bnq_linear>();
+    linear->core = std::make_unique<const Linear>(
+        ContextOf(context), OptionsOf(options), Required(weight, "weight").core,
+        BiasOf(bias));
+    out = linear.release();
+  });
+}
+
+void bnq_linear_destroy(bnq_linear* linear) { delete linear; }
+
+uint64_t bnq_linear_inputs(const bnq_linear* linear) {
+  return linear != nullptr ? linear->core->inputs() : 0;
+}
+
+uint64_t bnq_linear_outputs(const bnq_linear* linear) {
+  return linear != nullptr ? linear->core->outputs() : 0;
+}
+
+bnq_status bnq_linear_workspace(const bnq_linear* linear, uint64_t rows,
+                                uint64_t* out_bytes) {
+  return Guard([&] {
+    Required(out_bytes, "out_bytes") =
+        Required(linear, "linear").core->WorkspaceBytes(rows);
+  });
+}
+
+bnq_status bnq_linear_run(const bnq_linear* linear, bnq_context* context,
+                          const bnq_matrix* x, const bnq_matrix* y,
+                          void* workspace, uint64_t workspace_bytes) {
+  return Guard([&] {
+    Required(y, "y");
+    RunJobs(context, JobsOf(&linear, 1, x, y), workspace, workspace_bytes);
+  });
+}
+
+bnq_status bnq_linear_run_many(const bnq_linear* const* linears, uint64_t count,
+                               bnq_context* context, const bnq_matrix* x,
+                               const bnq_matrix* ys, void* workspace,
+                               uint64_t workspace_bytes) {
+  return Guard([&] {
+    if (count != 0) {
+      Required(linears, "linears");
+      Required(ys, "ys");
+    }
+    RunJobs(context, JobsOf(linears, count, x, ys), workspace, workspace_bytes);
+  });
+}
+
+bnq_status bnq_embedding(bnq_context* context, const bnq_tensor* table,
+                         const int64_t* indices, uint64_t count,
+                         const bnq_matrix* y) {
+  return Guard([&] {
+    if (count != 0) Required(indices, "indices");
+    Embed(ContextOf(context), *Required(table, "table").core, indices, count,
+          MatrixOf(y, "y"));
+  });
+}

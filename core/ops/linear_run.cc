@@ -1,0 +1,551 @@
+#include "core/ops/linear_run.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/checked.h"
+#include "core/kernels/dot_finish.h"
+#include "core/kernels/float_dot.h"
+#include "core/kernels/function.h"
+#include "core/kernels/packing.h"
+
+namespace bnq {
+namespace {
+
+// Bytes of codes of a task, at least.
+constexpr uint64_t kTaskBytes = 65536;
+// Inputs from which on weights are put in panels, and those of a task then.
+constexpr uint64_t kPanelInputs = 8, kPanelBlock = 192;
+// Inputs that go together through groups or floats.
+constexpr uint64_t kGroupInputs = 8, kFloatInputs = 64;
+// Groups and, where they are unpacked, columns that are worked on at a time.
+constexpr uint64_t kGroupsAtOnce = 512, kUnpackColumns = 4096;
+constexpr uint64_t kRowsAtOnce = 4, kRowsOfWhole = 32;
+// Floats of a row of weights at a time.
+constexpr uint64_t kFloatColumns = 1024, kFloatRows = 8;
+
+bool IsForFamilies(uint64_t group) {
+  return group >= 32 && (group & (group - 1)) == 0;
+}
+size_t PlanesOf(Packing packing) {
+  // Codes of a unit of one byte.
+  return UnitOf(packing).bytes == 1 ? UnitOf(packing).codes : 1;
+}
+const DotKernels& Generic() {
+  size_t i = 0;
+  while (DotKernelsAt(i + 1) != nullptr) ++i;
+  return *DotKernelsAt(i);
+}
+
+}  // namespace
+
+LinearRun::LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
+                     uint8_t* workspace)
+    : linear_(linear), weights_(linear.integers_), x_(x), y_(y) {
+  const bool codes = linear.TakesCodes(x);
+  integers_ = codes && weights_.obstacle().empty();
+  if (integers_) {
+    const DotKernels& best = BestDotKernels();
+    const Packing packing = weights_.codes().packing;
+    const bool grouped = weights_.groups() > 1;
+    whole_ = groups_ = &best;
+    packed_ = best.reads(packing, grouped);
+    if (grouped && !IsForFamilies(weights_.group())) {
+      groups_ = &Generic();
+      packed_ = groups_->reads(packing, true);
+    }
+    codes_ = weights_.codes();
+    if (packed_) {
+      order_.planes = PlanesOf(packing);
+    } else {
+      codes_ = {};
+    }
+  }
+  rows_ = InputRows(linear.NeedsOf(codes), order_, x.rows, workspace);
+  const uint64_t outputs = linear.outputs(), inputs = x.rows;
+  const uint64_t bytes = std::max<uint64_t>(
+      RowBytes(linear.weight_->packing(), linear.inputs()), 1);
+  const bool panels = integers_ && inputs >= kPanelInputs && HasPanels();
+  row_block_ = panels ? kPanelRows
+                      : std::max<uint64_t>(kTaskBytes / bytes / 32 * 32, 32);
+  input_block_ = panels ? kPanelBlock : integers_ ? inputs : kFloatInputs;
+  input_block_ = std::max<uint64_t>(input_block_, 1);
+  row_tasks_ = DivCeil(outputs, row_block_);
+  input_tasks_ = DivCeil(inputs, input_block_);
+}
+
+void LinearRun::PrepareInput(uint64_t m) const {
+  rows_.Prepare(linear_.rule_, nullptr, x_, m);
+}
+
+void LinearRun::AllPrepared() {
+  if (!integers_) return;
+  for (uint64_t m = 0; m < x_.rows && !ones_; ++m) ones_ = rows_.zero(m) != 0;
+  if (ones_) rows_.PrepareOnes();
+}
+
+void LinearRun::RunTask(uint64_t task) const {
+  Block block;
+  // Blocks of inputs of the same weights follow each other.
+  block.n = task / input_tasks_ * row_block_;
+  block.n_end = std::min(block.n + row_block_, linear_.outputs());
+  block.m = task % input_tasks_ * input_block_;
+  block.m_end = std::min(block.m + input_block_, x_.rows);
+  if (!integers_) return RunFloats(block);
+  if (weights_.groups() > 1) return RunGroups(block);
+  if (block.m_end - block.m >= kPanelInputs && HasPanels()) {
+    return RunPanels(block);
+  }
+  RunWhole(block);
+}
+
+bool LinearRun::HasPanels() const {
+  return whole_->panel != nullptr && weights_.groups() == 1 &&
+         weights_.columns() <= kDotColumns && !weights_.has_offsets();
+}
+
+// ---- integers, one scale for each row ---------------------------------------
+
+// Codes [begin, end) of rows from n on as unsigned bytes; kPackSlack bytes
+// behind the last row may be written.
+void LinearRun::Unpack(uint64_t n, uint64_t rows, uint64_t begin, uint64_t end,
+                       size_t stride, uint8_t* out) const {
+  const Packing packing = weights_.codes().packing;
+  const uint8_t* const map = weights_.codes().map;
+  const uint64_t unit = begin / CodesPerUnit(packing) * CodesPerUnit(packing);
+  int8_t codes[kUnpackColumns + kMaxUnitCodes + kPackSlack];
+  for (uint64_t r = 0; r < rows; ++r) {
+    const uint8_t* const from = weights_.row(n + r) + ByteOf(packing, unit);
+    for (uint64_t at = unit; at < end; at += kUnpackColumns) {
+      const size_t count =
+          static_cast<size_t>(std::min<uint64_t>(end - at, kUnpackColumns));
+      GetPackingKernels(packing).unpack(from + ByteOf(packing, at - unit),
+                                        count, 0, codes);
+      const uint64_t skip = at < begin ? begin - at : 0;
+      uint8_t* const to = out + r * stride + (at + skip - begin);
+      for (uint64_t i = skip; i < count; ++i) {
+        const uint8_t u =
+            static_cast<uint8_t>(codes[i] + weights_.unpack_bias());
+        to[i - skip] = map != nullptr ? map[u] : u;
+      }
+    }
+  }
+}
+
+// f(args) for pieces of rows whose sums int32 holds, with data, bytes and x of
+// each; the kernels of whole rows take them.
+template <class F>
+void LinearRun::EachPiece(uint64_t n, size_t rows, const int8_t* x,
+                          uint8_t* scratch, F f) const {
+  DotArgs args;
+  args.codes = codes_;
+  args.rows = rows;
+  const uint64_t columns = weights_.columns();
+  const uint64_t chunk = packed_ ? order_.chunk() : kUnpackColumns;
+  const uint64_t piece = packed_ ? kDotColumns / chunk * chunk : chunk;
+  for (uint64_t at = 0; at < columns; at += piece) {
+    const uint64_t end = std::min(at + piece, columns);
+    args.x = x + at;
+    if (packed_) {
+      const uint64_t byte = at / order_.planes;
+      args.data = weights_.row(n) + byte;
+      args.stride = static_cast<size_t>(weights_.row_bytes());
+      args.bytes = static_cast<size_t>(
+          end == columns ? weights_.row_bytes() - byte : piece / order_.planes);
+    } else {
+      Unpack(n, rows, at, end, kUnpackColumns, scratch);
+      args.data = scratch;
+      args.stride = kUnpackColumns;
+      args.bytes = static_cast<size_t>(end - at);
+    }
+    f(args);
+  }
+}
+
+template <class Sum>
+void LinearRun::WholeSums(uint64_t n, size_t rows, const int8_t* x,
+                          uint8_t* scratch, Sum* sums) const {
+  int32_t part[kRowsOfWhole];
+  std::fill_n(sums, rows, Sum{0});
+  EachPiece(n, rows, x, scratch, [&](DotArgs& args) {
+    args.sums = part;
+    whole_->whole(args);
+    for (size_t r = 0; r < rows; ++r) sums[r] += part[r];
+  });
+}
+
+void LinearRun::RunWhole(const Block& block) const {
+  // Unpacked rows are few, since they are large.
+  const uint64_t most = packed_ ? kRowsOfWhole : kRowsAtOnce;
+  alignas(64) uint8_t scratch[kRowsAtOnce * kUnpackColumns];
+  for (uint64_t n = block.n; n < block.n_end; n += most) {
+    const uint64_t n_end = std::min(n + most, block.n_end);
+    const size_t rows = static_cast<size_t>(n_end - n);
+    float scales[kRowsOfWhole];
+    int8_t zero_points[kRowsOfWhole];
+    ReadScales(n, rows, scales, zero_points);
+    if (weights_.columns() > kDotColumns || weights_.has_offsets()) {
+      RunLong({n, n_end, block.m, block.m_end}, rows, scales, zero_points,
+              scratch);
+      continue;
+    }
+    int32_t sums[kRowsOfWhole], code_sums[kRowsOfWhole];
+    if (ones_) WholeSums(n, rows, rows_.ones(), scratch, code_sums);
+    for (uint64_t m = block.m; m < block.m_end; ++m) {
+      WholeSums(n, rows, rows_.codes(m), scratch, sums);
+      FinishWhole(m, n, rows, sums, code_sums, scales, zero_points);
+    }
+  }
+}
+
+void LinearRun::ReadScales(uint64_t n, size_t rows, float* scales,
+                           int8_t* zero_points) const {
+  for (size_t r = 0; r < rows; ++r) {
+    float one[1 + kLanes];
+    weights_.Read(n + r, 0, 1, one, zero_points + r, nullptr);
+    scales[r] = one[0];
+  }
+}
+
+// As FinishSums, of sums that int32 may not hold; or as those of groups, where
+// the one group of a row has an offset.
+void LinearRun::RunLong(const Block& block, size_t rows, const float* scales,
+                        const int8_t* zero_points, uint8_t* scratch) const {
+  int64_t sums[kRowsOfWhole], code_sums[kRowsOfWhole];
+  float offsets[kRowsOfWhole][1 + kLanes];
+  const int64_t columns = static_cast<int64_t>(weights_.columns());
+  const Bias& bias = linear_.bias_;
+  for (size_t r = 0; r < rows; ++r) {
+    weights_.Read(block.n + r, 0, 1, nullptr, nullptr, offsets[r]);
+  }
+  if (ones_) WholeSums(block.n, rows, rows_.ones(), scratch, code_sums);
+  for (uint64_t m = block.m; m < block.m_end; ++m) {
+    WholeSums(block.n, rows, rows_.codes(m), scratch, sums);
+    const int64_t x_zero = rows_.zero(m);
+    float y[kRowsOfWhole];
+    for (size_t r = 0; r < rows; ++r) {
+      const uint64_t n = block.n + r;
+      const int64_t z =
+          weights_.zero() + (weights_.has_zero_points() ? zero_points[r] : 0);
+      int64_t sum = sums[r] - z * rows_.sum(m);
+      if (x_zero != 0) sum -= x_zero * (code_sums[r] - z * columns);
+      if (!bias.integers.empty()) sum += bias.integers[n];
+      if (weights_.has_offsets()) {
+        const double x_sum =
+            static_cast<double>(rows_.sum(m) - x_zero * columns);
+        y[r] =
+            Scaled(m, n,
+                   static_cast<double>(sum) * static_cast<double>(scales[r]) +
+                       x_sum * static_cast<double>(offsets[r][0]));
+        continue;
+      }
+      y[r] = static_cast<float>(sum) * ScaleOfSum(m, scales[r]);
+    }
+    if (!weights_.has_offsets()) AddRest(m, block.n, rows, y);
+    Store(m, block.n, rows, y);
+  }
+}
+
+// What a sum is multiplied by; of outputs of codes that are sums alone, so that
+// these are rounded once.
+float LinearRun::ScaleOfSum(uint64_t m, float scale) const {
+  if (!RequantizesSums()) return rows_.scale(m) * scale;
+  return static_cast<float>(
+      static_cast<double>(rows_.scale(m)) * static_cast<double>(scale) /
+      static_cast<double>(linear_.options_.output_scale()));
+}
+
+void LinearRun::FinishWhole(uint64_t m, uint64_t n, size_t rows,
+                            const int32_t* sums, const int32_t* code_sums,
+                            const float* scales,
+                            const int8_t* zero_points) const {
+  float y[kRowsOfWhole];
+  FinishArgs args;
+  args.sums = sums;
+  args.count = rows;
+  args.zeros.zero = weights_.zero();
+  if (weights_.has_zero_points()) args.zeros.zero_points = zero_points;
+  args.zeros.x_zero = rows_.zero(m);
+  args.zeros.code_sums = code_sums;
+  args.x_sum = static_cast<int32_t>(rows_.sum(m));
+  args.columns = static_cast<int32_t>(weights_.columns());
+  args.x_scale = rows_.scale(m);
+  args.scales = scales;
+  const Bias& bias = linear_.bias_;
+  if (!bias.integers.empty()) args.int_bias = bias.integers.data() + n;
+  const bool outliers = linear_.weight_->outliers().count != 0;
+  if (!bias.floats.empty() && !outliers) args.bias = bias.floats.data() + n;
+  args.out = y;
+  float of_sums[kRowsOfWhole];
+  if (RequantizesSums()) {
+    for (size_t r = 0; r < rows; ++r) of_sums[r] = ScaleOfSum(m, scales[r]);
+    args.x_scale = 1.0f;
+    args.scales = of_sums;
+  }
+  FinishSums(args);
+  if (outliers) AddRest(m, n, rows, y);
+  Store(m, n, rows, y);
+}
+
+void LinearRun::AddRest(uint64_t m, uint64_t n, size_t count, float* y) const {
+  const Outliers outliers = linear_.weight_->outliers();
+  const Bias& bias = linear_.bias_;
+  SourceView values;
+  values.data = outliers.values;
+  values.dtype = outliers.dtype;
+  for (size_t r = 0; r < count; ++r) {
+    double sum = 0.0;
+    for (uint64_t i = 0; i < outliers.count; ++i) {
+      float w[1 + kLanes];
+      LoadElements(values, (n + r) * outliers.count + i, 1, w);
+      sum = sum + static_cast<double>(rows_.outliers(m)[i]) *
+                      static_cast<double>(w[0]);
+    }
+    if (outliers.count != 0) y[r] = y[r] + static_cast<float>(sum);
+    if (!bias.floats.empty()) y[r] = y[r] + bias.floats[n + r];
+  }
+}
+
+void LinearRun::RunPanels(const Block& block) const {
+  const size_t planes = order_.planes;
+  const size_t rows = static_cast<size_t>(block.n_end - block.n);
+  // Of a panel of 32 KiB, or 16 KiB of codes that are unpacked first.
+  const uint64_t segment =
+      packed_ ? 16 / planes * order_.chunk() : kUnpackColumns / 8;
+  alignas(64) uint8_t panel[16 * kDotBytes * kPanelRows];
+  alignas(64) uint8_t unpacked[kPanelRows * (kUnpackColumns / 8) + kPackSlack];
+  alignas(64) int32_t sums[(kPanelBlock + 1) * kPanelRows];
+  PanelArgs panels;
+  panels.codes = codes_;
+  panels.rows = rows;
+  panels.panel = panel;
+  ProductOfPanelArgs product;
+  product.panel = panel;
+  product.wide = packed_ && codes_.packing == Packing::kBits8;
+  product.x_stride = static_cast<size_t>(rows_.stride());
+  const uint64_t columns = weights_.columns();
+  for (uint64_t at = 0; at < columns; at += segment) {
+    const uint64_t end = std::min(at + segment, columns);
+    if (packed_) {
+      const uint64_t byte = at / planes;
+      panels.data = weights_.row(block.n) + byte;
+      panels.stride = static_cast<size_t>(weights_.row_bytes());
+      panels.bytes = static_cast<size_t>(
+          end == columns ? weights_.row_bytes() - byte : segment / planes);
+    } else {
+      Unpack(block.n, rows, at, end, kUnpackColumns / 8, unpacked);
+      panels.data = unpacked;
+      panels.stride = kUnpackColumns / 8;
+      panels.bytes = static_cast<size_t>(end - at);
+    }
+    whole_->panel(panels);
+    product.count = DivCeil(panels.bytes, kDotBytes) * planes * 16;
+    product.add = at != 0;
+    product.x = rows_.codes(block.m) + at;
+    product.rows = static_cast<size_t>(block.m_end - block.m);
+    product.sums = sums;
+    whole_->product(product);
+    if (ones_) {
+      product.x = rows_.ones() + at;
+      product.rows = 1;
+      product.sums = sums + kPanelBlock * kPanelRows;
+      whole_->product(product);
+    }
+  }
+  float scales[kPanelRows];
+  int8_t zero_points[kPanelRows];
+  ReadScales(block.n, rows, scales, zero_points);
+  for (uint64_t m = block.m; m < block.m_end; ++m) {
+    FinishWhole(m, block.n, rows, sums + (m - block.m) * kPanelRows,
+                sums + kPanelBlock * kPanelRows, scales, zero_points);
+  }
+}
+
+// ---- integers in groups ----------------------------------------------------
+
+// What some groups of some rows of weights have.
+struct LinearRun::GroupScratch {
+  float scales[kRowsAtOnce][kGroupsAtOnce + kLanes];
+  float offsets[kRowsAtOnce][kGroupsAtOnce + kLanes];
+  int8_t zero_points[kRowsAtOnce][kGroupsAtOnce];
+  int32_t sums[kRowsAtOnce][kGroupsAtOnce];
+  int32_t code_sums[kRowsAtOnce][kGroupsAtOnce];
+  double lanes[kGroupInputs][kRowsAtOnce][kGroupLanes];
+  alignas(64) uint8_t unpacked[kDotColumns + kPackSlack];
+};
+
+void LinearRun::RunGroups(const Block& block) const {
+  const uint64_t group = weights_.group(), groups = weights_.groups();
+  // Groups of one call of a kernel: whole chunks and rounds of lanes where
+  // there are several.
+  uint64_t at_once =
+      std::min(kGroupsAtOnce, (packed_ ? kDotColumns : kUnpackColumns) / group);
+  if (at_once > kGroupLanes) at_once = at_once / kGroupLanes * kGroupLanes;
+  at_once = std::max<uint64_t>(at_once, 1);
+  // Unpacked groups are of many columns or few.
+  const uint64_t most =
+      packed_ || at_once * group <= kUnpackColumns ? kRowsAtOnce : 1;
+  GroupScratch scratch;
+  for (uint64_t n = block.n; n < block.n_end; n += most) {
+    const uint64_t n_end = std::min(n + most, block.n_end);
+    for (uint64_t m = block.m; m < block.m_end; m += kGroupInputs) {
+      const Block part = {n, n_end, m, std::min(m + kGroupInputs, block.m_end)};
+      std::memset(scratch.lanes, 0, sizeof scratch.lanes);
+      for (uint64_t g = 0; g < groups; g += at_once) {
+        AddGroups(part, g, std::min(at_once, groups - g), &scratch);
+      }
+      FinishGroupsOf(part, scratch);
+    }
+  }
+}
+
+void LinearRun::AddGroups(const Block& block, uint64_t first, uint64_t count,
+                          GroupScratch* scratch) const {
+  const size_t rows = static_cast<size_t>(block.n_end - block.n);
+  const uint64_t group = weights_.group();
+  const uint64_t begin = first * group;
+  const uint64_t end = std::min(begin + count * group, weights_.columns());
+  DotArgs args;
+  args.codes = codes_;
+  args.rows = rows;
+  args.group = static_cast<size_t>(group);
+  args.columns = static_cast<size_t>(end - begin);
+  args.sums_stride = kGroupsAtOnce;
+  if (packed_) {
+    const uint64_t byte = begin / order_.planes;
+    args.data = weights_.row(block.n) + byte;
+    args.stride = static_cast<size_t>(weights_.row_bytes());
+    args.bytes = static_cast<size_t>(end == weights_.columns()
+                                         ? weights_.row_bytes() - byte
+                                         : (end - begin) / order_.planes);
+  } else {
+    args.stride = rows == 1 ? kDotColumns : kUnpackColumns;
+    Unpack(block.n, rows, begin, end, args.stride, scratch->unpacked);
+    args.data = scratch->unpacked;
+    args.bytes = args.columns;
+  }
+  const auto sums_with = [&](const int8_t* x, int32_t* sums) {
+    args.x = x + begin;
+    args.sums = sums;
+    groups_->groups(args);
+  };
+  if (ones_) sums_with(rows_.ones(), scratch->code_sums[0]);
+  for (size_t r = 0; r < rows; ++r) {
+    weights_.Read(block.n + r, first, count, scratch->scales[r],
+                  scratch->zero_points[r], scratch->offsets[r]);
+  }
+  FinishGroupsArgs finish;
+  finish.count = static_cast<size_t>(count);
+  finish.zeros.zero = weights_.zero();
+  finish.first = static_cast<size_t>(first);
+  finish.group = args.group;
+  finish.columns = args.columns;
+  for (uint64_t m = block.m; m < block.m_end; ++m) {
+    sums_with(rows_.codes(m), scratch->sums[0]);
+    finish.x_sums = rows_.group_sums(m) + first;
+    finish.zeros.x_zero = rows_.zero(m);
+    for (size_t r = 0; r < rows; ++r) {
+      finish.sums = scratch->sums[r];
+      finish.zeros.code_sums = scratch->code_sums[r];
+      if (weights_.has_zero_points()) {
+        finish.zeros.zero_points = scratch->zero_points[r];
+      }
+      finish.scales = scratch->scales[r];
+      finish.offsets = weights_.has_offsets() ? scratch->offsets[r] : nullptr;
+      finish.lanes = scratch->lanes[m - block.m][r];
+      FinishGroups(finish);
+    }
+  }
+}
+
+void LinearRun::FinishGroupsOf(const Block& block,
+                               const GroupScratch& scratch) const {
+  const size_t rows = static_cast<size_t>(block.n_end - block.n);
+  for (uint64_t m = block.m; m < block.m_end; ++m) {
+    float y[kRowsAtOnce];
+    for (size_t r = 0; r < rows; ++r) {
+      y[r] = Scaled(m, block.n + r,
+                    SumOfGroupLanes(scratch.lanes[m - block.m][r]));
+    }
+    Store(m, block.n, rows, y);
+  }
+}
+
+float LinearRun::Scaled(uint64_t m, uint64_t n, double sum) const {
+  double y = sum * static_cast<double>(rows_.scale(m));
+  const Bias& bias = linear_.bias_;
+  if (!bias.floats.empty()) y = y + static_cast<double>(bias.floats[n]);
+  return static_cast<float>(y);
+}
+
+// ---- floats ----------------------------------------------------------------
+
+void LinearRun::RunFloats(const Block& block) const {
+  const uint64_t columns = linear_.inputs();
+  alignas(64) float w[kFloatRows][kFloatColumns + kFloatLanes];
+  alignas(64) float lanes[kFloatInputs][kFloatRows][kFloatLanes];
+  FloatDotArgs args;
+  args.w = w[0];
+  args.w_stride = kFloatColumns + kFloatLanes;
+  args.x_stride = static_cast<size_t>(rows_.stride() / sizeof(float));
+  args.x_rows = static_cast<size_t>(block.m_end - block.m);
+  args.lanes = lanes[0][0];
+  args.lanes_stride = kFloatRows;
+  for (uint64_t n = block.n; n < block.n_end; n += kFloatRows) {
+    const size_t rows =
+        static_cast<size_t>(std::min(kFloatRows, block.n_end - n));
+    args.w_rows = rows;
+    std::memset(lanes, 0, sizeof lanes);
+    for (uint64_t at = 0; at < columns; at += kFloatColumns) {
+      const uint64_t count = std::min(kFloatColumns, columns - at);
+      for (size_t r = 0; r < rows; ++r) {
+        linear_.values_.Decode((n + r) * columns + at, count, DType::kF32,
+                               false, reinterpret_cast<uint8_t*>(w[r]));
+        std::fill_n(w[r] + count, kFloatLanes, 0.0f);
+      }
+      args.x = rows_.floats(block.m) + at;
+      args.count =
+          static_cast<size_t>(DivCeil(count, kFloatLanes)) * kFloatLanes;
+      AddFloatDots(args);
+    }
+    for (uint64_t m = block.m; m < block.m_end; ++m) {
+      float y[kFloatRows];
+      for (size_t r = 0; r < rows; ++r) {
+        y[r] = SumOfFloatLanes(lanes[m - block.m][r]);
+        if (linear_.TakesCodes(x_)) y[r] = y[r] * rows_.scale(m);
+        if (!linear_.bias_.floats.empty()) {
+          y[r] = y[r] + linear_.bias_.floats[n + r];
+        }
+      }
+      Store(m, n, rows, y);
+    }
+  }
+}
+
+// ---- outputs ---------------------------------------------------------------
+
+bool LinearRun::RequantizesSums() const {
+  return linear_.options_.output() != OutputType::kFloat &&
+         linear_.options_.function() == Function::kNone &&
+         linear_.bias_.floats.empty() && weights_.groups() == 1 &&
+         !weights_.has_offsets() && linear_.weight_->outliers().count == 0;
+}
+
+void LinearRun::Store(uint64_t m, uint64_t n, size_t count, float* y) const {
+  const OperatorOptions& options = linear_.options_;
+  if (options.function() != Function::kNone) {
+    ApplyFunction(options.function(), options.slope(), y, count, y);
+  }
+  if (!IsInteger(y_.dtype)) {
+    const size_t size = y_.dtype == DType::kF32 ? 4 : 2;
+    return StoreElements(y, count, y_.dtype, false, y_.row(m) + n * size);
+  }
+  if (!integers_ || !RequantizesSums()) {
+    const float scale = options.output_scale();
+    for (size_t i = 0; i < count; ++i) y[i] = y[i] / scale;
+  }
+  StoreRequantized(y, count, options.output_zero_point(),
+                   y_.dtype == DType::kI8, y_.row(m) + n);
+}
+
+}  // namespace bnq

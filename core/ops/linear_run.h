@@ -1,0 +1,82 @@
+// A linear layer at work: its rows of outputs in blocks, each of which one task
+// computes for some rows of inputs. Blocks depend on the shapes alone.
+#ifndef BNQ_CORE_OPS_LINEAR_RUN_H_
+#define BNQ_CORE_OPS_LINEAR_RUN_H_
+
+#include <cstdint>
+
+#include "core/kernels/dot.h"
+#include "core/ops/linear.h"
+
+namespace bnq {
+
+class LinearRun {
+ public:
+  // The rows are prepared in `workspace`, of WorkspaceBytes().
+  LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
+            uint8_t* workspace);
+
+  // Tasks that must be over before any of the others begins.
+  uint64_t num_inputs() const { return x_.rows; }
+  void PrepareInput(uint64_t m) const;
+  // Between the two, on one thread.
+  void AllPrepared();
+  uint64_t num_tasks() const { return row_tasks_ * input_tasks_; }
+  void RunTask(uint64_t task) const;
+
+ private:
+  // Of weights [n, end) and inputs [m, m_end).
+  struct Block {
+    uint64_t n, n_end, m, m_end;
+  };
+  void RunFloats(const Block& block) const;
+  void RunWhole(const Block& block) const;
+  void RunPanels(const Block& block) const;
+  void RunGroups(const Block& block) const;
+  struct GroupScratch;
+  void AddGroups(const Block& block, uint64_t first, uint64_t count,
+                 GroupScratch* scratch) const;
+  void FinishGroupsOf(const Block& block, const GroupScratch& scratch) const;
+  void RunLong(const Block& block, size_t rows, const float* scales,
+               const int8_t* zero_points, uint8_t* scratch) const;
+
+  // Whether many inputs are multiplied with panels of weights.
+  bool HasPanels() const;
+  bool RequantizesSums() const;
+  void Unpack(uint64_t n, uint64_t rows, uint64_t begin, uint64_t end,
+              size_t stride, uint8_t* out) const;
+  template <class F>
+  void EachPiece(uint64_t n, size_t rows, const int8_t* x, uint8_t* scratch,
+                 F f) const;
+  template <class Sum>
+  void WholeSums(uint64_t n, size_t rows, const int8_t* x, uint8_t* scratch,
+                 Sum* sums) const;
+  void ReadScales(uint64_t n, size_t rows, float* scales,
+                  int8_t* zero_points) const;
+  float ScaleOfSum(uint64_t m, float scale) const;
+  float Scaled(uint64_t m, uint64_t n, double sum) const;
+  void FinishWhole(uint64_t m, uint64_t n, size_t rows, const int32_t* sums,
+                   const int32_t* code_sums, const float* scales,
+                   const int8_t* zero_points) const;
+  // Adds what outlier columns and the bias make of outputs [n, n + count).
+  void AddRest(uint64_t m, uint64_t n, size_t count, float* y) const;
+  // Finished sums of one row of inputs, to outputs [n, n + count).
+  void Store(uint64_t m, uint64_t n, size_t count, float* y) const;
+
+  const Linear& linear_;
+  const IntegerWeights& weights_;
+  const Matrix x_, y_;
+  bool integers_ = false;  // products are those of integers
+  bool ones_ = false;      // some input has a zero point
+  InputRows rows_;
+  const DotKernels* whole_ = nullptr;
+  const DotKernels* groups_ = nullptr;
+  bool packed_ = false;  // codes are read where they are
+  DotCodes codes_;       // as they are read
+  DotOrder order_;
+  uint64_t row_block_ = 1, row_tasks_ = 0, input_block_ = 1, input_tasks_ = 0;
+};
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_OPS_LINEAR_RUN_H_
