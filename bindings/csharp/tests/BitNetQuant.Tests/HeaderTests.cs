@@ -36,6 +36,7 @@ public sealed class HeaderTests
         ["bnq_report"] = typeof(ReportHandle), ["bnq_calibrator"] = typeof(CalibratorHandle),
         ["bnq_batches"] = typeof(BatchesHandle),
         ["bnq_calibration"] = typeof(CalibrationHandle), ["bnq_optimizer"] = typeof(OptimizerHandle),
+        ["bnq_operator"] = typeof(OperatorHandle), ["bnq_linear"] = typeof(LinearHandle),
         ["bnq_options"] = typeof(OptionsHandle),
     };
 

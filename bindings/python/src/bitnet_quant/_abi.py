@@ -52,6 +52,7 @@ FORMAT_SCALED = 7
 OPTIONS_CONFIG = 1
 OPTIONS_CALIBRATOR = 2
 OPTIONS_OPTIMIZER = 3
+OPTIONS_OPERATOR = 4
 OPTION_INT = 0
 OPTION_FLOAT = 1
 LOG_WARNING = 1
@@ -138,6 +139,14 @@ class bnq_optimizer(ctypes.Structure):
     pass
 
 
+class bnq_operator(ctypes.Structure):
+    pass
+
+
+class bnq_linear(ctypes.Structure):
+    pass
+
+
 class bnq_array(ctypes.Structure):
     _fields_ = [
         ("data", address),
@@ -195,9 +204,11 @@ _matrix = POINTER(bnq_matrix)
 _calibrator, _calibration = POINTER(bnq_calibrator), POINTER(bnq_calibration)
 _batches = POINTER(bnq_batches)
 _optimizer, _options = POINTER(bnq_optimizer), POINTER(bnq_options)
+_operator, _linear = POINTER(bnq_operator), POINTER(bnq_linear)
 _i32p, _i64p, _u64p, _f64p = POINTER(i32), POINTER(i64), POINTER(u64), POINTER(f64)
 _i8p, _u8p, _u32p, _f32p = POINTER(i8), POINTER(u8), POINTER(u32), POINTER(f32)
 # Lists of pointers, for batches.
+_linears = POINTER(_linear)
 _tensors, _addresses = POINTER(_tensor), POINTER(address)
 _i8pp, _u8pp = POINTER(_i8p), POINTER(_u8p)
 
@@ -447,6 +458,20 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_softmax": (status, [_context, _matrix, _matrix]),
     "bnq_rms_norm": (status, [_context, _matrix, _f32p, f64, _matrix]),
     "bnq_layer_norm": (status, [_context, _matrix, _f32p, _f32p, f64, _matrix]),
+    "bnq_operator_create": (status, [POINTER(_operator)]),
+    "bnq_operator_clone": (status, [_operator, POINTER(_operator)]),
+    "bnq_operator_destroy": (None, [_operator]),
+    "bnq_operator_options": (_options, [_operator]),
+    "bnq_operator_settings": (_options, [_operator]),
+    "bnq_operator_check": (status, [_operator, _config, _i32p]),
+    "bnq_linear_create": (status, [_context, _operator, _tensor, _array, POINTER(_linear)]),
+    "bnq_linear_destroy": (None, [_linear]),
+    "bnq_linear_inputs": (u64, [_linear]),
+    "bnq_linear_outputs": (u64, [_linear]),
+    "bnq_linear_workspace": (status, [_linear, u64, _u64p]),
+    "bnq_linear_run": (status, [_linear, _context, _matrix, _matrix, address, u64]),
+    "bnq_linear_run_many": (status, [_linears, u64, _context, _matrix, _matrix, address, u64]),
+    "bnq_embedding": (status, [_context, _tensor, _i64p, u64, _matrix]),
 }
 
 
@@ -455,7 +480,7 @@ def with_context() -> list[str]:
     take long."""
     return ["bnq_writer_finish"] + [
         name for name, (_, parameters) in PROTOTYPES.items()
-        if parameters[:1] == [_context] and not name.startswith("bnq_context_")]
+        if _context in parameters and not name.startswith("bnq_context_")]
 
 
 def declare(library: ctypes.CDLL, on_status: Optional[Callable[..., Any]] = None) -> None:

@@ -299,6 +299,8 @@ pub const BNQ_OPTIONS_CONFIG: i32 = 1;
 pub const BNQ_OPTIONS_CALIBRATOR: i32 = 2;
 /// Those of a `bnq_optimizer`.
 pub const BNQ_OPTIONS_OPTIMIZER: i32 = 3;
+/// Those of a `bnq_operator`.
+pub const BNQ_OPTIONS_OPERATOR: i32 = 4;
 /// An integer option.
 pub const BNQ_OPTION_INT: i32 = 0;
 /// A float option.
@@ -548,3 +550,35 @@ pub const BNQ_FUNCTION_TANH: i32 = 9;
 pub const BNQ_FUNCTION_HARD_SWISH: i32 = 10;
 /// Number of functions listed here.
 pub const BNQ_NUM_FUNCTIONS: usize = 11;
+/// int: what inputs that are floats become.
+pub const BNQ_OPERATOR_INPUT: i32 = 1;
+/// float: scale of static inputs, and of codes without scales.
+pub const BNQ_OPERATOR_INPUT_SCALE: i32 = 2;
+/// int: the zero point that goes with it.
+pub const BNQ_OPERATOR_INPUT_ZERO_POINT: i32 = 3;
+/// int: a fused function.
+pub const BNQ_OPERATOR_FUNCTION: i32 = 4;
+/// float: of the leaky function.
+pub const BNQ_OPERATOR_SLOPE: i32 = 5;
+/// int: what outputs are.
+pub const BNQ_OPERATOR_OUTPUT: i32 = 6;
+/// float: scale of outputs of codes.
+pub const BNQ_OPERATOR_OUTPUT_SCALE: i32 = 7;
+/// int: their zero point.
+pub const BNQ_OPERATOR_OUTPUT_ZERO_POINT: i32 = 8;
+/// Inputs stay floats.
+pub const BNQ_INPUT_FLOAT: i32 = 0;
+/// int8 codes of each row, symmetric.
+pub const BNQ_INPUT_INT8: i32 = 1;
+/// int8 codes of each row, asymmetric.
+pub const BNQ_INPUT_INT8_ASYMMETRIC: i32 = 2;
+/// int8 codes of each row, as BitNet's.
+pub const BNQ_INPUT_BITNET: i32 = 3;
+/// int8 codes by a given scale and zero point.
+pub const BNQ_INPUT_STATIC: i32 = 4;
+/// Outputs of float32, float16 or bfloat16.
+pub const BNQ_OUTPUT_FLOAT: i32 = 0;
+/// Outputs of int8 codes.
+pub const BNQ_OUTPUT_INT8: i32 = 1;
+/// Outputs of uint8 codes.
+pub const BNQ_OUTPUT_UINT8: i32 = 2;

@@ -64,6 +64,10 @@ opaque! {
     bnq_calibration
     /// How to search for parameters.
     bnq_optimizer
+    /// What an operator does beside its weights.
+    bnq_operator
+    /// A linear layer; immutable.
+    bnq_linear
     /// The options of a handle, which they are a part of.
     bnq_options
 }

@@ -1,7 +1,10 @@
 //! Section 14 of `bnq.h`.
 
-use crate::{bnq_context, bnq_matrix, bnq_status};
-use std::os::raw::c_char;
+use crate::{
+    bnq_array, bnq_config, bnq_context, bnq_linear, bnq_matrix, bnq_operator, bnq_options,
+    bnq_status, bnq_tensor,
+};
+use std::os::raw::{c_char, c_void};
 
 extern "C" {
     // 14. Operators
@@ -32,5 +35,52 @@ extern "C" {
     pub fn bnq_layer_norm(
         context: *mut bnq_context, x: *const bnq_matrix, weight: *const f32, bias: *const f32,
         eps: f64, y: *const bnq_matrix,
+    ) -> bnq_status;
+    /// Every option at its default.
+    pub fn bnq_operator_create(out_operator: *mut *mut bnq_operator) -> bnq_status;
+    /// Copies what an operator does.
+    pub fn bnq_operator_clone(
+        options: *const bnq_operator, out_operator: *mut *mut bnq_operator,
+    ) -> bnq_status;
+    /// Frees it; NULL is fine.
+    pub fn bnq_operator_destroy(options: *mut bnq_operator);
+    /// Its options, to be read.
+    pub fn bnq_operator_options(options: *const bnq_operator) -> *const bnq_options;
+    /// Its options, to be changed.
+    pub fn bnq_operator_settings(options: *mut bnq_operator) -> *mut bnq_options;
+    /// Whether a linear layer may have these options with weights of a config.
+    pub fn bnq_operator_check(
+        options: *const bnq_operator, config: *const bnq_config, out_integers: *mut i32,
+    ) -> bnq_status;
+    /// A linear layer, which keeps its weights; `options` and `bias` may be NULL.
+    pub fn bnq_linear_create(
+        context: *mut bnq_context, options: *const bnq_operator, weight: *const bnq_tensor,
+        bias: *const bnq_array, out_linear: *mut *mut bnq_linear,
+    ) -> bnq_status;
+    /// Frees it; NULL is fine.
+    pub fn bnq_linear_destroy(linear: *mut bnq_linear);
+    /// Columns of x; 0 for NULL.
+    pub fn bnq_linear_inputs(linear: *const bnq_linear) -> u64;
+    /// Columns of y; 0 for NULL.
+    pub fn bnq_linear_outputs(linear: *const bnq_linear) -> u64;
+    /// Bytes that running it takes for so many rows of x.
+    pub fn bnq_linear_workspace(
+        linear: *const bnq_linear, rows: u64, out_bytes: *mut u64,
+    ) -> bnq_status;
+    /// y of x; `workspace` may be NULL.
+    pub fn bnq_linear_run(
+        linear: *const bnq_linear, context: *mut bnq_context, x: *const bnq_matrix,
+        y: *const bnq_matrix, workspace: *mut c_void, workspace_bytes: u64,
+    ) -> bnq_status;
+    /// Several layers on one x; `workspace` may be NULL.
+    pub fn bnq_linear_run_many(
+        linears: *const *const bnq_linear, count: u64, context: *mut bnq_context,
+        x: *const bnq_matrix, ys: *const bnq_matrix, workspace: *mut c_void,
+        workspace_bytes: u64,
+    ) -> bnq_status;
+    /// Rows of a matrix by index, dequantized.
+    pub fn bnq_embedding(
+        context: *mut bnq_context, table: *const bnq_tensor, indices: *const i64, count: u64,
+        y: *const bnq_matrix,
     ) -> bnq_status;
 }

@@ -235,3 +235,39 @@ internal sealed class OptimizerHandle : SafeHandleZeroOrMinusOneIsInvalid
         return true;
     }
 }
+
+internal sealed class OperatorHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    /// <summary>NULL: the default options.</summary>
+    internal static readonly OperatorHandle None = new();
+
+    public OperatorHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_operator_destroy(handle);
+        return true;
+    }
+}
+
+internal sealed class LinearHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    private TensorHandle? _weight;
+
+    public LinearHandle() : base(ownsHandle: true) { }
+
+    /// <summary>Keeps what the tensor borrows, even if it is disposed, until the layer is destroyed.</summary>
+    internal void Borrow(TensorHandle weight)
+    {
+        bool added = false;
+        weight.DangerousAddRef(ref added);
+        _weight = weight;
+    }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_linear_destroy(handle);
+        _weight?.DangerousRelease();
+        return true;
+    }
+}

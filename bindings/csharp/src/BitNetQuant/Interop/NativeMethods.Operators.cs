@@ -20,6 +20,22 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_FUNCTION_TANH = 9;
     internal const int BNQ_FUNCTION_HARD_SWISH = 10;
     internal const int BNQ_NUM_FUNCTIONS = 11;
+    internal const int BNQ_OPERATOR_INPUT = 1;
+    internal const int BNQ_OPERATOR_INPUT_SCALE = 2;
+    internal const int BNQ_OPERATOR_INPUT_ZERO_POINT = 3;
+    internal const int BNQ_OPERATOR_FUNCTION = 4;
+    internal const int BNQ_OPERATOR_SLOPE = 5;
+    internal const int BNQ_OPERATOR_OUTPUT = 6;
+    internal const int BNQ_OPERATOR_OUTPUT_SCALE = 7;
+    internal const int BNQ_OPERATOR_OUTPUT_ZERO_POINT = 8;
+    internal const int BNQ_INPUT_FLOAT = 0;
+    internal const int BNQ_INPUT_INT8 = 1;
+    internal const int BNQ_INPUT_INT8_ASYMMETRIC = 2;
+    internal const int BNQ_INPUT_BITNET = 3;
+    internal const int BNQ_INPUT_STATIC = 4;
+    internal const int BNQ_OUTPUT_FLOAT = 0;
+    internal const int BNQ_OUTPUT_INT8 = 1;
+    internal const int BNQ_OUTPUT_UINT8 = 2;
 
     [LibraryImport(LibraryName)]
     internal static partial uint bnq_function_count();
@@ -47,4 +63,54 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName)]
     internal static partial int bnq_layer_norm(
         ContextHandle context, BnqMatrix* x, float* weight, float* bias, double eps, BnqMatrix* y);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_operator_create(out OperatorHandle options);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_operator_clone(OperatorHandle options, out OperatorHandle clone);
+
+    [LibraryImport(LibraryName)]
+    internal static partial void bnq_operator_destroy(nint options);
+
+    [LibraryImport(LibraryName)]
+    internal static partial nint bnq_operator_options(OperatorHandle options);
+
+    [LibraryImport(LibraryName)]
+    internal static partial nint bnq_operator_settings(OperatorHandle options);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_operator_check(
+        OperatorHandle options, ConfigHandle config, out int integers);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_linear_create(
+        ContextHandle context, OperatorHandle options, TensorHandle weight, BnqArray* bias,
+        out LinearHandle linear);
+
+    [LibraryImport(LibraryName)]
+    internal static partial void bnq_linear_destroy(nint linear);
+
+    [LibraryImport(LibraryName)]
+    internal static partial ulong bnq_linear_inputs(LinearHandle linear);
+
+    [LibraryImport(LibraryName)]
+    internal static partial ulong bnq_linear_outputs(LinearHandle linear);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_linear_workspace(LinearHandle linear, ulong rows, out ulong bytes);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_linear_run(
+        LinearHandle linear, ContextHandle context, BnqMatrix* x, BnqMatrix* y, void* workspace,
+        ulong workspaceBytes);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_linear_run_many(
+        nint* linears, ulong count, ContextHandle context, BnqMatrix* x, BnqMatrix* ys, void* workspace,
+        ulong workspaceBytes);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_embedding(
+        ContextHandle context, TensorHandle table, long* indices, ulong count, BnqMatrix* y);
 }
