@@ -28,14 +28,42 @@ using VB = hn::Vec<DB>;
 
 HWY_INLINE VF Number(float x) { return hn::Set(DF(), x); }
 
-// c[0] + c[1] x + ... by Horner's rule.
-template <size_t kCount>
-HWY_INLINE VF Polynomial(const float (&c)[kCount], VF x) {
-  VF sum = Number(c[kCount - 1]);
-  for (size_t i = kCount - 1; i-- > 0;) {
-    sum = hn::Add(hn::Mul(sum, x), Number(c[i]));
+struct Powers {
+  VF x1, x2, x4, x8;
+};
+
+// c[kBegin] + c[kBegin + 1] x + ..., kCount of them.
+template <size_t kBegin, size_t kCount, size_t kAll>
+HWY_INLINE VF Terms(const float (&c)[kAll], const Powers& x) {
+  if constexpr (kCount == 1) {
+    return Number(c[kBegin]);
+  } else {
+    constexpr size_t kHalf = kCount > 8   ? 8
+                             : kCount > 4 ? 4
+                             : kCount > 2 ? 2
+                                          : 1;
+    const VF power = kHalf == 8   ? x.x8
+                     : kHalf == 4 ? x.x4
+                     : kHalf == 2 ? x.x2
+                                  : x.x1;
+    return hn::Add(Terms<kBegin, kHalf>(c, x),
+                   hn::Mul(Terms<kBegin + kHalf, kCount - kHalf>(c, x), power));
   }
-  return sum;
+}
+
+// c[kBegin] + c[kBegin + 1] x + ... by Estrin's scheme: the greatest power of
+// two below the number of terms, and what is left times that power of x, each
+// likewise. Horner's rule would be too long a chain to have several at a time.
+template <size_t kBegin, size_t kAll>
+HWY_INLINE VF Estrin(const float (&c)[kAll], VF x) {
+  const VF x2 = hn::Mul(x, x), x4 = hn::Mul(x2, x2);
+  return Terms<kBegin, kAll - kBegin>(c, Powers{x, x2, x4, hn::Mul(x4, x4)});
+}
+
+// c[0] + x (c[1] + c[2] x + ...), of which the sum in parentheses matters less.
+template <size_t kAll>
+HWY_INLINE VF Polynomial(const float (&c)[kAll], VF x) {
+  return hn::Add(Number(c[0]), hn::Mul(x, Estrin<1>(c, x)));
 }
 
 // e^v = (1 + p) 2^n.
@@ -57,7 +85,7 @@ HWY_INLINE VF Expm1OfSmall(VF r) {
   static constexpr float kC[] = {
       0.5f,           0x1.555554p-3f,  0x1.5554fp-5f,
       0x1.111308p-7f, 0x1.6d4388p-10f, 0x1.9e0812p-13f};
-  return hn::Add(r, hn::Mul(hn::Mul(r, r), Polynomial(kC, r)));
+  return hn::Add(r, hn::Mul(hn::Mul(r, r), Estrin<0>(kC, r)));
 }
 
 // The n of v, |v| < 2^21.
@@ -249,22 +277,28 @@ HWY_INLINE VF KeepNaN(VF x, VF y) {
   return hn::IfThenElse(hn::Eq(x, x), y, quiet);
 }
 
-// y[i] = f(x[i]); y may be x.
+// y[i] = f(x[i]); y may be x. What is missing of the last vector is `padding`.
+// f is called in one place, so that the compiler has it there and not apart.
 template <class F>
-HWY_INLINE void Map(const float* x, size_t count, float* y, F f) {
+HWY_INLINE void Map(const float* x, size_t count, float padding, float* y,
+                    F f) {
   const DF d;
   const size_t N = hn::Lanes(d);
-  size_t i = 0;
-  for (; i + N <= count; i += N) {
-    const VF v = hn::LoadU(d, x + i);
-    hn::StoreU(KeepNaN(v, f(v)), d, y + i);
-  }
-  if (i < count) {
-    HWY_ALIGN float last[hn::MaxLanes(d)] = {};
-    memcpy(last, x + i, (count - i) * sizeof(float));
-    const VF v = hn::Load(d, last);
-    hn::Store(KeepNaN(v, f(v)), d, last);
-    memcpy(y + i, last, (count - i) * sizeof(float));
+  HWY_ALIGN float last[hn::MaxLanes(d)];
+  for (size_t i = 0; i < count; i += N) {
+    const float* from = x + i;
+    float* to = y + i;
+    const bool whole = i + N <= count;
+    if (HWY_UNLIKELY(!whole)) {
+      hn::Store(Number(padding), d, last);
+      memcpy(last, from, (count - i) * sizeof(float));
+      from = last;
+      to = last;
+    }
+    hn::StoreU(f(hn::LoadU(d, from)), d, to);
+    if (HWY_UNLIKELY(!whole)) {
+      memcpy(y + i, last, (count - i) * sizeof(float));
+    }
   }
 }
 

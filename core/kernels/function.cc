@@ -78,7 +78,8 @@ void LookUpBytesOfTarget(const uint8_t* table, const uint8_t* x, size_t count,
 
 void ApplyFunctionOfTarget(Function function, float slope, const float* x,
                            size_t count, float* y) {
-#define BNQ_MAP(name) Map(x, count, y, [](VF v) HWY_ATTR { return name(v); });
+#define BNQ_MAP(name) \
+  Map(x, count, 0.0f, y, [](VF v) HWY_ATTR { return KeepNaN(v, name(v)); });
   switch (function) {
     case Function::kNone:
       if (y != x) memcpy(y, x, count * sizeof(float));
@@ -89,7 +90,8 @@ void ApplyFunctionOfTarget(Function function, float slope, const float* x,
       BNQ_MAP(Relu6) break;
     case Function::kLeakyRelu: {
       const VF s = Number(slope);
-      Map(x, count, y, [s](VF v) HWY_ATTR { return LeakyRelu(v, s); });
+      Map(x, count, 0.0f, y,
+          [s](VF v) HWY_ATTR { return KeepNaN(v, LeakyRelu(v, s)); });
       break;
     }
     case Function::kSquaredRelu:

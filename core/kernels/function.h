@@ -33,7 +33,7 @@ constexpr int kNumFunctions = 11;
 // below 2^-126), are at most
 //   0    ReLU, ReLU6      0.5  leaky, squared ReLU   1.7  hard-swish
 //   2    tanh             2.5  sigmoid, SiLU           3    GELU by tanh
-//   2    GELU from -0.7 on; 5 below it, where x rounded differently does more
+//   2    GELU from -0.7 on; 6 below it, where x rounded differently does more
 void ApplyFunction(Function function, float slope, const float* x, size_t count,
                    float* y);
 

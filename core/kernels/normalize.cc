@@ -5,6 +5,7 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels/normalize.cc"
+#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
@@ -47,7 +48,8 @@ HWY_INLINE double SumEach(const float* x, size_t count, F f) {
 }
 
 void Normalized(const float* x, size_t count, double center, double factor,
-                const float* weight, const float* bias, float* y) {
+                const float* weight, const float* bias, const float* next,
+                float* y) {
   const hn::ScalableTag<double> dd;
   const hn::Rebind<float, decltype(dd)> df;
   const size_t N = hn::Lanes(dd);
@@ -63,6 +65,7 @@ void Normalized(const float* x, size_t count, double center, double factor,
   };
   size_t i = 0;
   for (; i + N <= count; i += N) {
+    hwy::Prefetch(next + i);
     step(x + i, weight != nullptr ? weight + i : nullptr,
          bias != nullptr ? bias + i : nullptr, y + i);
   }
@@ -75,23 +78,6 @@ void Normalized(const float* x, size_t count, double center, double factor,
   step(last[0], weight != nullptr ? last[1] : nullptr,
        bias != nullptr ? last[2] : nullptr, last[0]);
   memcpy(y + i, last[0], bytes);
-}
-
-// Applies f to vectors of `count` floats, the last one filled up with
-// -infinity, and stores what it returns.
-template <class F>
-HWY_INLINE void MapRow(const float* x, size_t count, float* y, F f) {
-  const DF d;
-  const size_t N = hn::Lanes(d);
-  size_t i = 0;
-  for (; i + N <= count; i += N) hn::StoreU(f(hn::LoadU(d, x + i)), d, y + i);
-  if (i < count) {
-    HWY_ALIGN float last[hn::MaxLanes(d)];
-    hn::Store(Number(-HUGE_VALF), d, last);
-    memcpy(last, x + i, (count - i) * sizeof(float));
-    hn::Store(f(hn::Load(d, last)), d, last);
-    memcpy(y + i, last, (count - i) * sizeof(float));
-  }
 }
 
 // The greatest of them; NaN where there is one.
@@ -119,7 +105,7 @@ HWY_INLINE float Greatest(const float* x, size_t count) {
   return hn::GetLane(hn::MaxOfLanes(d, hn::Max(most, also)));
 }
 
-void SoftmaxOne(const float* x, size_t count, float* y) {
+void SoftmaxOne(const float* x, size_t count, const float* next, float* y) {
   const float greatest = Greatest(x, count);
   if (!(greatest < HUGE_VALF) || greatest == -HUGE_VALF) {
     const float all = greatest == -HUGE_VALF ? 0.0f : NAN;
@@ -129,13 +115,15 @@ void SoftmaxOne(const float* x, size_t count, float* y) {
   const VF most = Number(greatest);
   // Below e^-110 is nothing that float32 has.
   const VF least = Number(-110.0f), one = Number(1.0f);
-  MapRow(x, count, y, [&](VF v) HWY_ATTR {
+  Map(x, count, -HUGE_VALF, y, [&](VF v) HWY_ATTR {
+    hwy::Prefetch(next);
+    next += hn::Lanes(DF());
     const Exponential e = Exp(hn::Max(hn::Sub(v, most), least));
     return Scale(hn::Add(one, e.p), e.n);
   });
   const double sum = SumEach(y, count, [](auto v) HWY_ATTR { return v; });
   const VF factor = Number(static_cast<float>(1.0 / sum));
-  MapRow(y, count, y, [&](VF v) HWY_ATTR { return hn::Mul(v, factor); });
+  Map(y, count, 0.0f, y, [&](VF v) HWY_ATTR { return hn::Mul(v, factor); });
 }
 
 }  // namespace
@@ -154,12 +142,13 @@ double SquaresOfTarget(const float* x, size_t count, double center) {
 
 void NormalizeOfTarget(const float* x, size_t count, double center,
                        double factor, const float* weight, const float* bias,
-                       float* y) {
-  Normalized(x, count, center, factor, weight, bias, y);
+                       const float* next, float* y) {
+  Normalized(x, count, center, factor, weight, bias, next, y);
 }
 
-void SoftmaxOfTarget(const float* x, size_t count, float* y) {
-  SoftmaxOne(x, count, y);
+void SoftmaxOfTarget(const float* x, size_t count, const float* next,
+                     float* y) {
+  SoftmaxOne(x, count, next, y);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -183,13 +172,14 @@ double SquaresAround(const float* x, size_t count, double center) {
 }
 
 void NormalizeRow(const float* x, size_t count, double center, double factor,
-                  const float* weight, const float* bias, float* y) {
+                  const float* weight, const float* bias, const float* next,
+                  float* y) {
   HWY_DYNAMIC_DISPATCH(NormalizeOfTarget)
-  (x, count, center, factor, weight, bias, y);
+  (x, count, center, factor, weight, bias, next, y);
 }
 
-void SoftmaxRow(const float* x, size_t count, float* y) {
-  HWY_DYNAMIC_DISPATCH(SoftmaxOfTarget)(x, count, y);
+void SoftmaxRow(const float* x, size_t count, const float* next, float* y) {
+  HWY_DYNAMIC_DISPATCH(SoftmaxOfTarget)(x, count, next, y);
 }
 
 }  // namespace bnq

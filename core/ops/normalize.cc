@@ -17,7 +17,8 @@ bool Direct(const Matrix& m) {
          m.stride % alignof(float) == 0;
 }
 
-// Calls f(floats of x, floats of y) for each row; they may be the same.
+// Calls f(floats of x, address of the next row of x, floats of y) for each row;
+// x and y may be the same.
 template <class F>
 void ForEachRow(const Context& context, const Matrix& x, const Matrix& y,
                 const F& f) {
@@ -42,7 +43,8 @@ void ForEachRow(const Context& context, const Matrix& x, const Matrix& y,
         LoadElements(source, 0, columns, scratch);
       }
       float* out = Direct(y) ? reinterpret_cast<float*>(y.row(r)) : scratch;
-      f(in, out);
+      const uint64_t next = r + 1 < x.rows ? r + 1 : r;
+      f(in, reinterpret_cast<const float*>(x.row(next)), out);
       if (!Direct(y)) StoreElements(out, columns, y.dtype, false, y.row(r));
     }
   });
@@ -57,12 +59,13 @@ double ReciprocalRoot(double squares, uint64_t count, double eps) {
 
 // All of a row, or the one NaN that it is made of.
 void Finish(const float* x, size_t count, double center, double factor,
-            const float* weight, const float* bias, float* y) {
+            const float* weight, const float* bias, const float* next,
+            float* y) {
   if (std::isnan(factor)) {
     for (size_t i = 0; i < count; ++i) y[i] = NAN;
     return;
   }
-  NormalizeRow(x, count, center, factor, weight, bias, y);
+  NormalizeRow(x, count, center, factor, weight, bias, next, y);
 }
 
 }  // namespace
@@ -70,26 +73,31 @@ void Finish(const float* x, size_t count, double center, double factor,
 void Softmax(const Context& context, const Matrix& x, const Matrix& y) {
   const size_t n = static_cast<size_t>(x.columns);
   ForEachRow(context, x, y,
-             [&](const float* in, float* out) { SoftmaxRow(in, n, out); });
+             [&](const float* in, const float* next, float* out) {
+               SoftmaxRow(in, n, next, out);
+             });
 }
 
 void RmsNorm(const Context& context, const Matrix& x, const float* weight,
              double eps, const Matrix& y) {
   const size_t n = static_cast<size_t>(x.columns);
-  ForEachRow(context, x, y, [&](const float* in, float* out) {
-    const double factor = ReciprocalRoot(SquaresAround(in, n, 0.0), n, eps);
-    Finish(in, n, 0.0, factor, weight, nullptr, out);
-  });
+  ForEachRow(
+      context, x, y, [&](const float* in, const float* next, float* out) {
+        const double factor = ReciprocalRoot(SquaresAround(in, n, 0.0), n, eps);
+        Finish(in, n, 0.0, factor, weight, nullptr, next, out);
+      });
 }
 
 void LayerNorm(const Context& context, const Matrix& x, const float* weight,
                const float* bias, double eps, const Matrix& y) {
   const size_t n = static_cast<size_t>(x.columns);
-  ForEachRow(context, x, y, [&](const float* in, float* out) {
-    const double mean = SumOf(in, n) / static_cast<double>(n);
-    const double factor = ReciprocalRoot(SquaresAround(in, n, mean), n, eps);
-    Finish(in, n, mean, factor, weight, bias, out);
-  });
+  ForEachRow(context, x, y,
+             [&](const float* in, const float* next, float* out) {
+               const double mean = SumOf(in, n) / static_cast<double>(n);
+               const double factor =
+                   ReciprocalRoot(SquaresAround(in, n, mean), n, eps);
+               Finish(in, n, mean, factor, weight, bias, next, out);
+             });
 }
 
 }  // namespace bnq

@@ -70,7 +70,7 @@ struct Bound {
 const Bound kBounds[] = {
     {Function::kNone, 0},          {Function::kRelu, 0},
     {Function::kRelu6, 0},         {Function::kLeakyRelu, 0.5},
-    {Function::kSquaredRelu, 0.5}, {Function::kGelu, 5},
+    {Function::kSquaredRelu, 0.5}, {Function::kGelu, 6},
     {Function::kGelu, 2, -0.7f},   {Function::kGeluTanh, 3},
     {Function::kSilu, 2.5},        {Function::kSigmoid, 2.5},
     {Function::kTanh, 2},          {Function::kHardSwish, 1.7},

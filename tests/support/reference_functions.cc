@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 
 #include "core/base/half.h"
@@ -16,12 +17,26 @@ struct Power {
   int n;
 };
 
-float Expm1(float r) {
-  float sum = 0x1.9e0812p-13f;
-  for (const float c :
-       {0x1.6d4388p-10f, 0x1.111308p-7f, 0x1.5554fp-5f, 0x1.555554p-3f, 0.5f}) {
-    sum = sum * r + c;
+float Estrin(const std::vector<float>& c, float x) {
+  if (c.size() == 1) return c[0];
+  size_t half = 1;
+  float power = x;
+  while (2 * half < c.size()) {
+    half *= 2;
+    power *= power;
   }
+  const auto middle = c.begin() + static_cast<std::ptrdiff_t>(half);
+  return Estrin({c.begin(), middle}, x) + Estrin({middle, c.end()}, x) * power;
+}
+
+float Polynomial(const std::vector<float>& c, float x) {
+  return c[0] + x * Estrin({c.begin() + 1, c.end()}, x);
+}
+
+float Expm1(float r) {
+  const float sum = Estrin({0.5f, 0x1.555554p-3f, 0x1.5554fp-5f, 0x1.111308p-7f,
+                            0x1.6d4388p-10f, 0x1.9e0812p-13f},
+                           r);
   const float square = r * r;
   return r + square * sum;
 }
@@ -73,24 +88,20 @@ float Gelu(float x) {
   x = std::max(x, -15.0f);
   const float a = std::min(std::fabs(x), 15.0f);
   if (a < 0.7f) {
-    const float z = x * x;
-    float c = 0x1.bd0a0cp-14f;
-    for (const float k :
-         {-0x1.369bdcp-10f, 0x1.46d20cp-7f, -0x1.10585ep-4f, 0x1.988454p-2f}) {
-      c = c * z + k;
-    }
+    const float c = Polynomial({0x1.988454p-2f, -0x1.10585ep-4f, 0x1.46d20cp-7f,
+                                -0x1.369bdcp-10f, 0x1.bd0a0cp-14f},
+                               x * x);
     return x * (0.5f + x * c);
   }
   const float b = bnq::F32OfBits(bnq::BitsOfF32(a) & 0xFFFFF000u);
   const float rest = (a - b) * (a + b);
   const Power e = Exp(-(b * b * 0.5f), rest * 0.5f);
   const float u = (a - 4.875f) / (a + 4.875f);
-  float q = 0x1.66a09ap-13f;
-  for (const float k : {-0x1.466b7ep-17f, -0x1.cff72ap-10f, 0x1.fc476cp-8f,
-                        -0x1.62ef34p-6f, 0x1.7aa1d6p-5f, -0x1.48f55cp-4f,
-                        0x1.e07124p-4f, -0x1.2bd9f4p-3f, 0x1.42938ap-4f}) {
-    q = q * u + k;
-  }
+  const float q = Polynomial(
+      {0x1.42938ap-4f, -0x1.2bd9f4p-3f, 0x1.e07124p-4f, -0x1.48f55cp-4f,
+       0x1.7aa1d6p-5f, -0x1.62ef34p-6f, 0x1.fc476cp-8f, -0x1.cff72ap-10f,
+       -0x1.466b7ep-17f, 0x1.66a09ap-13f},
+      u);
   const float tail = q + q * e.p;
   if (x < 0) return std::ldexp(x * tail, e.n);
   return x * (1.0f - tail * std::ldexp(1.0f, std::max(e.n, -126)));

@@ -1987,7 +1987,7 @@ BNQ_API bnq_status bnq_function_id(const char* name, int32_t* out_function);
  * Floats to floats: computed in float32. Largest errors, in units of the last
  * place of the exact result (of 2^-149 below 2^-126): RELU, RELU6 0; LEAKY_RELU
  * and SQUARED_RELU 0.5; HARD_SWISH 1.7; TANH 2; SIGMOID and SILU 2.5; GELU_TANH
- * 3; GELU 2 for x >= -0.7, else 5. NaN stays NaN; infinities give the limits
+ * 3; GELU 2 for x >= -0.7, else 6. NaN stays NaN; infinities give the limits
  * (GELU, SILU and HARD_SWISH of -infinity: -0).
  *
  * I8 or U8 to I8 or U8: saturate(round(function((x - zx) * sx) / sy) + zy), in
