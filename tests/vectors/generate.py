@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes quantize.json, metrics.json, errors.json, config.json, calibration.json,
-post_training.json and optimization.json.
+post_training.json, optimization.json and activations.json.
 
 They go beside this file. The expected values are derived from the definitions
 (definitions.py, calibration_definitions.py), with numpy, and never with libbnq:
@@ -17,6 +17,7 @@ import json
 import pathlib
 import sys
 
+import activation_cases
 import calibration_cases
 import codebook_cases
 import common
@@ -73,6 +74,9 @@ def main():
     write(target / "optimization.json",
           "Arrays, what they are quantized into with which search, and what that finds.",
           optimization_cases.cases())
+    write(target / "activations.json",
+          "Matrices, an activation function or a norm, and what it makes of them.",
+          activation_cases.cases())
 
 
 if __name__ == "__main__":

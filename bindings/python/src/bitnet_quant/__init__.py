@@ -18,6 +18,8 @@ interpreter's lock.
 """
 from ._arrays import bfloat16_to_float32
 from ._loader import library_path
+from .activations import (ActivationFunction, activate, activation_functions, layer_norm, rms_norm,
+                          softmax)
 from .batch import dequantize_batch, quantize_batch
 from .calibration import (Calibration, CalibrationMethod, Calibrator, Histogram,
                           QuantizationParams, Range, Statistics)
@@ -48,6 +50,7 @@ from .tensor import (QuantizedTensor, Sizes, dynamic_map, pack, quantize, quanti
 __version__ = "0.1.0"
 
 __all__ = [
+    "ActivationFunction", "activate", "activation_functions", "layer_norm", "rms_norm", "softmax",
     "AdaptiveActivationQuantizer", "Batch", "BitNetQuantError", "Calibration",
     "CalibrationDataset", "CalibrationMethod", "Calibrator", "CancelledError", "Config",
     "Context", "CorruptFileError", "ErrorHistogram", "ExistsError", "Figures", "File", "Format",
