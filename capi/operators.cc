@@ -3,6 +3,7 @@
 
 #include "capi/guard.h"
 #include "capi/matrix.h"
+#include "core/ops/convolution.h"
 #include "core/ops/embedding.h"
 #include "core/ops/linear.h"
 
@@ -14,6 +15,10 @@ struct bnq_operator : WithOptions<bnq_operator, BNQ_OPTIONS_OPERATOR> {
   const OperatorOptions& options() const { return core; }
 
   OperatorOptions core;
+};
+
+struct bnq_convolution {
+  std::unique_ptr<const Convolution> core;
 };
 
 struct bnq_linear {
@@ -33,6 +38,16 @@ BNQ_SAME(kSlope, SLOPE);
 BNQ_SAME(kOutput, OUTPUT);
 BNQ_SAME(kOutputScale, OUTPUT_SCALE);
 BNQ_SAME(kOutputZeroPoint, OUTPUT_ZERO_POINT);
+BNQ_SAME(kStrideHeight, STRIDE_HEIGHT);
+BNQ_SAME(kStrideWidth, STRIDE_WIDTH);
+BNQ_SAME(kPadTop, PAD_TOP);
+BNQ_SAME(kPadLeft, PAD_LEFT);
+BNQ_SAME(kPadBottom, PAD_BOTTOM);
+BNQ_SAME(kPadRight, PAD_RIGHT);
+BNQ_SAME(kDilationHeight, DILATION_HEIGHT);
+BNQ_SAME(kDilationWidth, DILATION_WIDTH);
+BNQ_SAME(kGroups, GROUPS);
+BNQ_SAME(kLayout, LAYOUT);
 #undef BNQ_SAME
 #define BNQ_SAME(value, id) \
   static_assert(static_cast<int>(value) == BNQ_##id, #id)
@@ -44,6 +59,8 @@ BNQ_SAME(InputMode::kStatic, INPUT_STATIC);
 BNQ_SAME(OutputType::kFloat, OUTPUT_FLOAT);
 BNQ_SAME(OutputType::kInt8, OUTPUT_INT8);
 BNQ_SAME(OutputType::kUInt8, OUTPUT_UINT8);
+BNQ_SAME(ImageLayout::kNchw, LAYOUT_NCHW);
+BNQ_SAME(ImageLayout::kNhwc, LAYOUT_NHWC);
 #undef BNQ_SAME
 
 OperatorOptions OptionsOf(const bnq_operator* options) {
@@ -92,17 +109,13 @@ std::vector<Linear::Job> JobsOf(const bnq_linear* const* linears,
   return jobs;
 }
 
-void RunJobs(const bnq_context* context, const std::vector<Linear::Job>& jobs,
-             void* workspace, uint64_t workspace_bytes) {
-  const Context& core = ContextOf(context);
-  uint64_t bytes = 0;
-  for (const Linear::Job& job : jobs) {
-    bytes = CheckedAdd(bytes, job.linear->WorkspaceBytes(job.x.rows),
-                       "size of the workspace");
-  }
+// run(memory) with the caller's workspace, or one of the context's allocator.
+template <class F>
+void WithWorkspace(const Context& context, void* workspace,
+                   uint64_t workspace_bytes, uint64_t bytes, F run) {
   if (workspace == nullptr) {
-    Buffer own = core.Allocate(bytes);
-    return Linear::Run(core, jobs.data(), jobs.size(), own.data());
+    Buffer own = context.Allocate(bytes);
+    return run(own.data());
   }
   if (workspace_bytes < bytes) {
     Fail(Status::kInvalidArgument, "workspace_bytes = ", workspace_bytes,
@@ -113,7 +126,20 @@ void RunJobs(const bnq_context* context, const std::vector<Linear::Job>& jobs,
     Fail(Status::kInvalidArgument, "workspace = ", Hex(address, 1),
          ", must be aligned to ", Buffer::kAlignment, " bytes");
   }
-  Linear::Run(core, jobs.data(), jobs.size(), static_cast<uint8_t*>(workspace));
+  run(static_cast<uint8_t*>(workspace));
+}
+
+void RunJobs(const bnq_context* context, const std::vector<Linear::Job>& jobs,
+             void* workspace, uint64_t workspace_bytes) {
+  const Context& core = ContextOf(context);
+  uint64_t bytes = 0;
+  for (const Linear::Job& job : jobs) {
+    bytes = CheckedAdd(bytes, job.linear->WorkspaceBytes(job.x.rows),
+                       "size of the workspace");
+  }
+  WithWorkspace(core, workspace, workspace_bytes, bytes, [&](uint8_t* memory) {
+    Linear::Run(core, jobs.data(), jobs.size(), memory);
+  });
 }
 
 }  // namespace
@@ -210,5 +236,66 @@ bnq_status bnq_embedding(bnq_context* context, const bnq_tensor* table,
     if (count != 0) Required(indices, "indices");
     Embed(ContextOf(context), *Required(table, "table").core, indices, count,
           MatrixOf(y, "y"));
+  });
+}
+
+bnq_status bnq_convolution_create(bnq_context* context,
+                                  const bnq_operator* options,
+                                  const bnq_tensor* weight,
+                                  const bnq_array* bias,
+                                  bnq_convolution** out_convolution) {
+  return Guard([&] {
+    bnq_convolution*& out = Output(out_convolution, "out_convolution");
+    auto convolution = std::make_unique<bnq_convolution>();
+    convolution->core = std::make_unique<const Convolution>(
+        ContextOf(context), OptionsOf(options), Required(weight, "weight").core,
+        BiasOf(bias));
+    out = convolution.release();
+  });
+}
+
+void bnq_convolution_destroy(bnq_convolution* convolution) {
+  delete convolution;
+}
+
+bnq_status bnq_convolution_output(const bnq_convolution* convolution,
+                                  uint64_t height, uint64_t width,
+                                  uint64_t* out_channels, uint64_t* out_height,
+                                  uint64_t* out_width) {
+  return Guard([&] {
+    const Convolution& core = *Required(convolution, "convolution").core;
+    // Checks that they are no more than images have.
+    core.WorkspaceBytes({0, height, width});
+    if (out_channels != nullptr) *out_channels = core.output_channels();
+    if (out_height != nullptr) *out_height = core.vertical().Outputs(height);
+    if (out_width != nullptr) *out_width = core.horizontal().Outputs(width);
+  });
+}
+
+bnq_status bnq_convolution_workspace(const bnq_convolution* convolution,
+                                     uint64_t items, uint64_t height,
+                                     uint64_t width, uint64_t* out_bytes) {
+  return Guard([&] {
+    Required(out_bytes, "out_bytes") =
+        Required(convolution, "convolution")
+            .core->WorkspaceBytes({items, height, width});
+  });
+}
+
+bnq_status bnq_convolution_run(const bnq_convolution* convolution,
+                               bnq_context* context, const bnq_matrix* x,
+                               uint64_t height, uint64_t width,
+                               const bnq_matrix* y, void* workspace,
+                               uint64_t workspace_bytes) {
+  return Guard([&] {
+    const Convolution& core = *Required(convolution, "convolution").core;
+    const Matrix input = MatrixOf(x, "x"), output = MatrixOf(y, "y");
+    const Convolution::Size size = {input.rows, height, width};
+    core.Check(size, input, output);
+    CheckAliasing(input, output, Aliasing::kDisjoint, "x", "y");
+    const Context& own = ContextOf(context);
+    WithWorkspace(
+        own, workspace, workspace_bytes, core.WorkspaceBytes(size),
+        [&](uint8_t* memory) { core.Run(own, size, input, output, memory); });
   });
 }

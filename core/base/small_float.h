@@ -27,9 +27,9 @@ struct SmallFloat {
     return static_cast<int>(greatest >> mantissa_bits) - 1 + min_exponent;
   }
 };
-constexpr SmallFloat kE2M1 = {1, 0, 0x07, 0x08, false};
-constexpr SmallFloat kE4M3 = {3, -6, 0x7E, 0x80, true};
-constexpr SmallFloat kE5M2 = {2, -14, 0x7B, 0x80, true};
+inline constexpr SmallFloat kE2M1 = {1, 0, 0x07, 0x08, false};
+inline constexpr SmallFloat kE4M3 = {3, -6, 0x7E, 0x80, true};
+inline constexpr SmallFloat kE5M2 = {2, -14, 0x7B, 0x80, true};
 
 // The code of a >= 0, rounded to nearest, ties to even or to the lower number;
 // beyond the greatest number (rounded) that of it, or the next one.

@@ -124,6 +124,82 @@ void Groups(const FinishGroupsArgs& a) {
   }
 }
 
+void Panel(const FinishPanelArgs& a) {
+  for (size_t m = 0; m < a.rows; ++m) {
+    const int32_t* const sums = a.sums + m * kPanelRows;
+    double* const lanes = a.lanes + m * a.lanes_stride;
+    const int32_t x_sum = a.x_sums[m];
+    const int32_t x_zero = a.x_zeros != nullptr ? a.x_zeros[m] : 0;
+    const double of_x = static_cast<double>(x_sum - x_zero * a.columns);
+    size_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+    const hn::CappedTag<double, kPanelRows> d;
+    const hn::Rebind<int32_t, decltype(d)> di;
+    for (; i < kPanelRows; i += hn::Lanes(d)) {
+      auto sum =
+          hn::Sub(hn::LoadU(di, sums + i),
+                  hn::Mul(hn::LoadU(di, a.zeros + i), hn::Set(di, x_sum)));
+      if (x_zero != 0) {
+        sum = hn::Sub(
+            sum, hn::Mul(hn::LoadU(di, a.code_sums + i), hn::Set(di, x_zero)));
+      }
+      auto lane = hn::LoadU(d, lanes + i);
+      lane = hn::Add(
+          lane, hn::Mul(hn::PromoteTo(d, sum), hn::LoadU(d, a.scales + i)));
+      if (a.offsets != nullptr) {
+        lane = hn::Add(lane,
+                       hn::Mul(hn::Set(d, of_x), hn::LoadU(d, a.offsets + i)));
+      }
+      hn::StoreU(lane, d, lanes + i);
+    }
+#endif
+    for (; i < kPanelRows; ++i) {
+      uint32_t sum =
+          static_cast<uint32_t>(sums[i]) -
+          static_cast<uint32_t>(a.zeros[i]) * static_cast<uint32_t>(x_sum);
+      if (x_zero != 0) {
+        sum -= static_cast<uint32_t>(x_zero) *
+               static_cast<uint32_t>(a.code_sums[i]);
+      }
+      lanes[i] = lanes[i] +
+                 static_cast<double>(static_cast<int32_t>(sum)) * a.scales[i];
+      if (a.offsets != nullptr) lanes[i] = lanes[i] + of_x * a.offsets[i];
+    }
+  }
+}
+
+void PanelLanes(const double* lanes, float x_scale, const float* bias,
+                size_t count, float* y) {
+  const double scale = static_cast<double>(x_scale);
+  alignas(64) double sums[kPanelRows];
+  size_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::CappedTag<double, kPanelRows> d;
+  for (; i < kPanelRows; i += hn::Lanes(d)) {
+    const auto lane = [&](size_t j) HWY_ATTR {
+      return hn::LoadU(d, lanes + j * kPanelRows + i);
+    };
+    const auto even =
+        hn::Add(hn::Add(lane(0), lane(4)), hn::Add(lane(2), lane(6)));
+    const auto odd =
+        hn::Add(hn::Add(lane(1), lane(5)), hn::Add(lane(3), lane(7)));
+    hn::StoreU(hn::Mul(hn::Add(even, odd), hn::Set(d, scale)), d, sums + i);
+  }
+#endif
+  for (; i < kPanelRows; ++i) {
+    const double* const l = lanes + i;
+    const double even =
+        (l[0] + l[4 * kPanelRows]) + (l[2 * kPanelRows] + l[6 * kPanelRows]);
+    const double odd = (l[kPanelRows] + l[5 * kPanelRows]) +
+                       (l[3 * kPanelRows] + l[7 * kPanelRows]);
+    sums[i] = (even + odd) * scale;
+  }
+  for (size_t k = 0; k < count; ++k) {
+    y[k] = static_cast<float>(
+        bias != nullptr ? sums[k] + static_cast<double>(bias[k]) : sums[k]);
+  }
+}
+
 void Requantized(const float* v, size_t count, int32_t zero, bool is_signed,
                  uint8_t* out) {
   const int32_t lo = is_signed ? -128 : 0, hi = is_signed ? 127 : 255;
@@ -157,6 +233,11 @@ void Requantized(const float* v, size_t count, int32_t zero, bool is_signed,
 
 void FinishOfTarget(const FinishArgs& args) { Finish(args); }
 void FinishGroupsOfTarget(const FinishGroupsArgs& args) { Groups(args); }
+void FinishPanelLanesOfTarget(const double* lanes, float x_scale,
+                              const float* bias, size_t count, float* y) {
+  PanelLanes(lanes, x_scale, bias, count, y);
+}
+void FinishPanelOfTarget(const FinishPanelArgs& args) { Panel(args); }
 void RequantizedOfTarget(const float* v, size_t count, int32_t zero,
                          bool is_signed, uint8_t* out) {
   Requantized(v, count, zero, is_signed, out);
@@ -171,6 +252,8 @@ namespace bnq {
 
 HWY_EXPORT(FinishOfTarget);
 HWY_EXPORT(FinishGroupsOfTarget);
+HWY_EXPORT(FinishPanelLanesOfTarget);
+HWY_EXPORT(FinishPanelOfTarget);
 HWY_EXPORT(RequantizedOfTarget);
 
 void FinishSums(const FinishArgs& args) {
@@ -178,6 +261,14 @@ void FinishSums(const FinishArgs& args) {
 }
 void FinishGroups(const FinishGroupsArgs& args) {
   HWY_DYNAMIC_DISPATCH(FinishGroupsOfTarget)(args);
+}
+void FinishPanel(const FinishPanelArgs& args) {
+  HWY_DYNAMIC_DISPATCH(FinishPanelOfTarget)(args);
+}
+void FinishPanelLanes(const double* lanes, float x_scale, const float* bias,
+                      size_t count, float* y) {
+  HWY_DYNAMIC_DISPATCH(FinishPanelLanesOfTarget)
+  (lanes, x_scale, bias, count, y);
 }
 double SumOfGroupLanes(const double* lanes) {
   double sum[kGroupLanes];

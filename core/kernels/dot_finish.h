@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/kernels/dot.h"
+
 namespace bnq {
 
 // What is subtracted from sums of u * q to have sums of (u - zero) * (q -
@@ -57,6 +59,31 @@ struct FinishGroupsArgs {
 void FinishGroups(const FinishGroupsArgs& args);
 // Lanes 0 + 4, 1 + 5, .. and so on by halves.
 double SumOfGroupLanes(const double* lanes);
+
+// The same of the kPanelRows outputs of a panel, for rows of inputs: group
+// `group` of each, from [rows][kPanelRows] sums to [rows][kPanelRows] of its
+// lane.
+struct FinishPanelArgs {
+  const int32_t* sums = nullptr;
+  size_t rows = 0;
+  // Of each output: z = zero + zero point, the sum of u - z, scale and offset.
+  const int32_t* zeros = nullptr;
+  const int32_t* code_sums = nullptr;  // only with x_zeros
+  const double* scales = nullptr;
+  const double* offsets = nullptr;  // nullptr: none
+  // Of each row: the sum of its codes in the group, and its zero point.
+  const int32_t* x_sums = nullptr;
+  const int32_t* x_zeros = nullptr;  // nullptr: all 0
+  int32_t columns = 0;               // of the group
+  double* lanes = nullptr;
+  size_t lanes_stride = 0;  // doubles from a row to the next
+};
+void FinishPanel(const FinishPanelArgs& args);
+
+// Of one row of inputs, lanes [kGroupLanes][kPanelRows]: y = float32(the lanes'
+// sum * x_scale + bias), as SumOfGroupLanes adds them.
+void FinishPanelLanes(const double* lanes, float x_scale, const float* bias,
+                      size_t count, float* y);
 
 // clamp(round(v) + zero, 0 or -128 .. ): v to nearest even, at most count.
 void StoreRequantized(const float* v, size_t count, int32_t zero,

@@ -419,72 +419,93 @@ struct DotX86 {
   // Dword j of kRowsOfV rows in one vector.
   static constexpr size_t kRowsOfV = kBytes / 4;
 
-  static void Panel(const PanelArgs& a) {
+  // Bytes of a dword of all rows; of a plane of a chunk.
+  static constexpr size_t kLine = 4 * kPanelRows, kPlane = 16 * kLine;
+
+  // What is stored of dword w of kRowsOfV rows: its codes, plane by plane.
+  struct Store2 {
+    static constexpr size_t kPlanes = 4;
+    BNQ_DOT_INLINE void operator()(V w, uint8_t* to) const {
+      S::Store(to, Codes<2, 0>(w));
+      S::Store(to + kPlane, Codes<2, 1>(w));
+      S::Store(to + 2 * kPlane, Codes<2, 2>(w));
+      S::Store(to + 3 * kPlane, Codes<2, 3>(w));
+    }
+  };
+  template <bool kMap>
+  struct Store4 {
+    static constexpr size_t kPlanes = 2;
+    V table;
+    size_t low, high;  // where planes go
+    explicit Store4(const PanelArgs& a)
+        : table(kMap ? S::Table(a.codes.map) : S::Zero()),
+          low(a.codes.packing == Packing::kBits4High ? kPlane : 0),
+          high(kPlane - low) {}
+    BNQ_DOT_INLINE void operator()(V w, uint8_t* to) const {
+      const V l = Codes<4, 0>(w), h = Codes<4, 1>(w);
+      S::Store(to + low, kMap ? Map(table, l) : l);
+      S::Store(to + high, kMap ? Map(table, h) : h);
+    }
+  };
+  struct StoreBase3 {
+    static constexpr size_t kPlanes = 5;
+    BNQ_DOT_INLINE void operator()(V w, uint8_t* to) const {
+#pragma GCC unroll 16
+      for (size_t n = 0; n < 5; ++n) {
+        S::Store(to + n * kPlane, Digit(w));
+        w = S::Add8(w, S::Add8(w, w));
+      }
+    }
+  };
+  struct Store8 {
+    static constexpr size_t kPlanes = 1;
+    V flip;
+    BNQ_DOT_INLINE void operator()(V w, uint8_t* to) const {
+      S::Store(to, S::Xor(w, flip));
+    }
+  };
+
+  template <class Store>
+  static void PanelOf(const PanelArgs& a, const Store& store) {
     const size_t chunks = DivCeil(a.bytes, kDotBytes);
-    const V flip = S::Set(static_cast<char>(a.codes.flip ? 0x80 : 0));
-    const V table = a.codes.map != nullptr ? S::Table(a.codes.map) : S::Zero();
     for (size_t c = 0; c < chunks; ++c) {
       const size_t left = a.bytes - c * kDotBytes;
+      uint8_t* const to = a.panel + c * Store::kPlanes * kPlane;
       for (size_t v = 0; v < kPanelRows / kRowsOfV; ++v) {
-#pragma GCC unroll 2
         for (size_t h = 0; h < kPieces; ++h) {
+          const uint8_t* from =
+              a.data + v * kRowsOfV * a.stride + c * kDotBytes;
           V w[kRowsOfV];
 #pragma GCC unroll 16
-          for (size_t r = 0; r < kRowsOfV; ++r) {
-            const size_t row = v * kRowsOfV + r;
-            w[r] = row < a.rows
-                       ? LoadPiece(a.data + row * a.stride + c * kDotBytes, h,
-                                   left)
-                       : S::Zero();
+          for (size_t r = 0; r < kRowsOfV; ++r, from += a.stride) {
+            w[r] = v * kRowsOfV + r >= a.rows ? S::Zero()
+                   : left >= kDotBytes        ? S::Load(from + h * kBytes)
+                                              : LoadPiece(from, h, left);
           }
           S::Transpose(w);
           // Lane l of a plane is dword l of it.
 #pragma GCC unroll 16
           for (size_t l = 0; l < kRowsOfV; ++l) {
-            StoreDword(a, w[l], flip, table, c, h * kRowsOfV + l, v * kBytes);
+            store(w[l], to + (h * kRowsOfV + l) * kLine + v * kBytes);
           }
         }
       }
     }
   }
-  static BNQ_DOT_INLINE void StoreDword(const PanelArgs& a, V w, V flip,
-                                        V table, size_t chunk, size_t lane,
-                                        size_t at) {
-    constexpr size_t kLine = 4 * kPanelRows, kPlane = 16 * kLine;
+  static void Panel(const PanelArgs& a) {
     const bool map = a.codes.map != nullptr;
     switch (a.codes.packing) {
-      case Packing::kBits2: {
-        uint8_t* const to = a.panel + (chunk * 64 + lane) * kLine + at;
-        S::Store(to, Codes<2, 0>(w));
-        S::Store(to + kPlane, Codes<2, 1>(w));
-        S::Store(to + 2 * kPlane, Codes<2, 2>(w));
-        S::Store(to + 3 * kPlane, Codes<2, 3>(w));
-        return;
-      }
+      case Packing::kBits2:
+        return PanelOf(a, Store2());
       case Packing::kBits4:
-      case Packing::kBits4High: {
-        uint8_t* const to = a.panel + (chunk * 32 + lane) * kLine + at;
-        const bool swap = a.codes.packing == Packing::kBits4High;
-        V low = Codes<4, 0>(w), high = Codes<4, 1>(w);
-        if (map) {
-          low = Map(table, low);
-          high = Map(table, high);
-        }
-        S::Store(to + (swap ? kPlane : 0), low);
-        S::Store(to + (swap ? 0 : kPlane), high);
-        return;
-      }
-      case Packing::kBase3: {
-        uint8_t* const to = a.panel + (chunk * 80 + lane) * kLine + at;
-#pragma GCC unroll 16
-        for (size_t n = 0; n < 5; ++n) {
-          S::Store(to + n * kPlane, Digit(w));
-          w = S::Add8(w, S::Add8(w, w));
-        }
-        return;
-      }
+      case Packing::kBits4High:
+        if (map) return PanelOf(a, Store4<true>(a));
+        return PanelOf(a, Store4<false>(a));
+      case Packing::kBase3:
+        return PanelOf(a, StoreBase3());
       default:
-        S::Store(a.panel + (chunk * 16 + lane) * kLine + at, S::Xor(w, flip));
+        return PanelOf(
+            a, Store8{S::Set(static_cast<char>(a.codes.flip ? 0x80 : 0))});
     }
   }
 

@@ -54,15 +54,27 @@ void CheckCodes(const Matrix& x, const OperatorOptions& options) {
 
 }  // namespace
 
-bool CheckOperator(const OperatorOptions& options, const Config& weight) {
+bool CheckOperator(const OperatorOptions& options, const Config& weight,
+                   Linear::Kind kind) {
   CheckOptions(options);
+  for (const OptionInfo& info : OperatorOptions::Table()) {
+    // Those of convolutions come last.
+    if (kind == Linear::Kind::kConvolution ||
+        info.id < static_cast<int32_t>(OperatorOption::kStrideHeight) ||
+        options.Number(info) == info.initial) {
+      continue;
+    }
+    Fail(Status::kUnsupported, "option ", info.name, " = ",
+         OptionText(info, options.Number(info)), " is that of a convolution");
+  }
   CheckSupported(FormatOf(weight), weight);
   return options.input() != InputMode::kFloat &&
          IntegerWeights::ObstacleOf(weight).empty();
 }
 
 Linear::Linear(const Context& context, const OperatorOptions& options,
-               std::shared_ptr<const QuantizedTensor> weight, Bias bias)
+               std::shared_ptr<const QuantizedTensor> weight, Bias bias,
+               Kind kind)
     : context_(context),
       options_(options),
       weight_(std::move(weight)),
@@ -73,7 +85,7 @@ Linear::Linear(const Context& context, const OperatorOptions& options,
       rule_(options, columns_),
       values_(context_, *weight_) {
   context_.tick = nullptr;
-  CheckOperator(options_, weight_->config());
+  CheckOperator(options_, weight_->config(), kind);
   if (weight_->shape().rank < 2) {
     Fail(Status::kInvalidArgument, "weight is of shape ",
          weight_->shape().ToString(), ", must have two dimensions or more");
@@ -118,6 +130,10 @@ void Linear::Check(const Matrix& x, const Matrix& y) const {
     Fail(Status::kInvalidArgument, "y is of shape [", y.rows, ", ", y.columns,
          "], must be [", x.rows, ", ", rows_, "]");
   }
+  CheckTypes(x, y);
+}
+
+void Linear::CheckTypes(const Matrix& x, const Matrix& y) const {
   if (IsInteger(x.dtype)) CheckCodes(x, options_);
   const OutputType output = options_.output();
   const bool fits = output == OutputType::kInt8    ? y.dtype == DType::kI8

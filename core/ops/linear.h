@@ -27,9 +27,12 @@ struct Bias {
 // Immutable; any threads may run it at once.
 class Linear {
  public:
+  // What its options are those of.
+  enum class Kind { kLinear, kConvolution };
   // Keeps the tensor. UNSUPPORTED, INVALID_ARGUMENT.
   Linear(const Context& context, const OperatorOptions& options,
-         std::shared_ptr<const QuantizedTensor> weight, Bias bias);
+         std::shared_ptr<const QuantizedTensor> weight, Bias bias,
+         Kind kind = Kind::kLinear);
   Linear(const Linear&) = delete;
 
   uint64_t inputs() const { return columns_; }
@@ -51,13 +54,15 @@ class Linear {
   // INVALID_ARGUMENT, UNSUPPORTED where matrices are not what Run takes; calls
   // them `x` and `y`.
   void Check(const Matrix& x, const Matrix& y) const;
+  // What of it does not depend on shapes.
+  void CheckTypes(const Matrix& x, const Matrix& y) const;
+  bool TakesCodes(const Matrix& x) const {
+    return IsInteger(x.dtype) || options_.input() != InputMode::kFloat;
+  }
 
  private:
   friend class LinearRun;
 
-  bool TakesCodes(const Matrix& x) const {
-    return IsInteger(x.dtype) || options_.input() != InputMode::kFloat;
-  }
   InputRows::Needs NeedsOf(bool codes) const;
 
   Context context_;
@@ -73,7 +78,8 @@ class Linear {
 // INVALID_ARGUMENT, UNSUPPORTED where no linear layer has these options with
 // weights of this config. Whether inputs that become codes are multiplied as
 // integers, whatever the shape is.
-bool CheckOperator(const OperatorOptions& options, const Config& weight);
+bool CheckOperator(const OperatorOptions& options, const Config& weight,
+                   Linear::Kind kind = Linear::Kind::kLinear);
 
 }  // namespace bnq
 

@@ -16,6 +16,9 @@ namespace {
 constexpr uint64_t kTaskBytes = 65536;
 // Inputs from which on weights are put in panels, and those of a task then.
 constexpr uint64_t kPanelInputs = 8, kPanelBlock = 192;
+// Columns of a panel; inputs of a task through panels of groups.
+constexpr uint64_t kPanelColumns = 512, kGroupPanelInputs = 36,
+                   kPanelGroups = 16;
 // Inputs that go together through groups or floats.
 constexpr uint64_t kGroupInputs = 8, kFloatInputs = 64;
 // Groups and, where they are unpacked, columns that are worked on at a time.
@@ -40,8 +43,8 @@ const DotKernels& Generic() {
 }  // namespace
 
 LinearRun::LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
-                     uint8_t* workspace)
-    : linear_(linear), weights_(linear.integers_), x_(x), y_(y) {
+                     uint8_t* workspace, uint64_t first)
+    : linear_(linear), weights_(linear.integers_), x_(x), y_(y), first_(first) {
   const bool codes = linear.TakesCodes(x);
   integers_ = codes && weights_.obstacle().empty();
   if (integers_) {
@@ -62,13 +65,17 @@ LinearRun::LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
     }
   }
   rows_ = InputRows(linear.NeedsOf(codes), order_, x.rows, workspace);
-  const uint64_t outputs = linear.outputs(), inputs = x.rows;
+  const uint64_t outputs = y.columns, inputs = x.rows;
   const uint64_t bytes = std::max<uint64_t>(
       RowBytes(linear.weight_->packing(), linear.inputs()), 1);
   const bool panels = integers_ && inputs >= kPanelInputs && HasPanels();
+  const bool grouped = panels && weights_.groups() > 1;
   row_block_ = panels ? kPanelRows
                       : std::max<uint64_t>(kTaskBytes / bytes / 32 * 32, 32);
-  input_block_ = panels ? kPanelBlock : integers_ ? inputs : kFloatInputs;
+  input_block_ = grouped     ? kGroupPanelInputs
+                 : panels    ? kPanelBlock
+                 : integers_ ? inputs
+                             : kFloatInputs;
   input_block_ = std::max<uint64_t>(input_block_, 1);
   row_tasks_ = DivCeil(outputs, row_block_);
   input_tasks_ = DivCeil(inputs, input_block_);
@@ -87,21 +94,27 @@ void LinearRun::AllPrepared() {
 void LinearRun::RunTask(uint64_t task) const {
   Block block;
   // Blocks of inputs of the same weights follow each other.
-  block.n = task / input_tasks_ * row_block_;
-  block.n_end = std::min(block.n + row_block_, linear_.outputs());
+  block.n = first_ + task / input_tasks_ * row_block_;
+  block.n_end = std::min(block.n + row_block_, first_ + y_.columns);
   block.m = task % input_tasks_ * input_block_;
   block.m_end = std::min(block.m + input_block_, x_.rows);
   if (!integers_) return RunFloats(block);
-  if (weights_.groups() > 1) return RunGroups(block);
-  if (block.m_end - block.m >= kPanelInputs && HasPanels()) {
-    return RunPanels(block);
+  // The last few inputs of many go the same way.
+  const bool panels = x_.rows >= kPanelInputs && HasPanels();
+  if (weights_.groups() > 1) {
+    return panels ? RunGroupPanels(block) : RunGroups(block);
   }
-  RunWhole(block);
+  panels ? RunPanels(block) : RunWhole(block);
 }
 
 bool LinearRun::HasPanels() const {
-  return whole_->panel != nullptr && weights_.groups() == 1 &&
-         weights_.columns() <= kDotColumns && !weights_.has_offsets();
+  if (whole_->panel == nullptr) return false;
+  if (weights_.groups() == 1) {
+    return weights_.columns() <= kDotColumns && !weights_.has_offsets();
+  }
+  // Groups that are whole chunks, or chunks that are whole groups, by dwords of
+  // each plane.
+  return IsForFamilies(weights_.group()) && weights_.group() <= kPanelColumns;
 }
 
 // ---- integers, one scale for each row ---------------------------------------
@@ -306,40 +319,56 @@ void LinearRun::AddRest(uint64_t m, uint64_t n, size_t count, float* y) const {
   }
 }
 
+// A panel of groups and what belongs to one of them.
+struct LinearRun::PanelScratch {
+  alignas(64) uint8_t panel[kPanelColumns * kPanelRows];
+  alignas(64) uint8_t unpacked[kPanelRows * kPanelColumns + kPackSlack];
+  alignas(64) int32_t sums[kGroupPanelInputs * kPanelRows];
+  alignas(64) double lanes[kGroupPanelInputs][kGroupLanes][kPanelRows];
+  double scales[kPanelGroups][kPanelRows], offsets[kPanelGroups][kPanelRows];
+  int32_t zeros[kPanelGroups][kPanelRows], code_sums[kPanelRows];
+  int32_t x_sums[kGroupPanelInputs], x_zeros[kGroupPanelInputs];
+};
+
+// Codes [begin, end) of the columns as a panel.
+void LinearRun::BuildPanel(const Block& block, uint64_t begin, uint64_t end,
+                           PanelScratch* scratch) const {
+  PanelArgs args;
+  args.codes = codes_;
+  args.rows = static_cast<size_t>(block.n_end - block.n);
+  args.panel = scratch->panel;
+  if (packed_) {
+    const uint64_t byte = begin / order_.planes;
+    args.data = weights_.row(block.n) + byte;
+    args.stride = static_cast<size_t>(weights_.row_bytes());
+    args.bytes = static_cast<size_t>(end == weights_.columns()
+                                         ? weights_.row_bytes() - byte
+                                         : (end - begin) / order_.planes);
+  } else {
+    Unpack(block.n, args.rows, begin, end, kPanelColumns, scratch->unpacked);
+    args.data = scratch->unpacked;
+    args.stride = kPanelColumns;
+    args.bytes = static_cast<size_t>(end - begin);
+  }
+  whole_->panel(args);
+}
+
 void LinearRun::RunPanels(const Block& block) const {
-  const size_t planes = order_.planes;
   const size_t rows = static_cast<size_t>(block.n_end - block.n);
-  // Of a panel of 32 KiB, or 16 KiB of codes that are unpacked first.
-  const uint64_t segment =
-      packed_ ? 16 / planes * order_.chunk() : kUnpackColumns / 8;
-  alignas(64) uint8_t panel[16 * kDotBytes * kPanelRows];
-  alignas(64) uint8_t unpacked[kPanelRows * (kUnpackColumns / 8) + kPackSlack];
+  // Of whole chunks.
+  const uint64_t chunk = order_.chunk();
+  const uint64_t segment = kPanelColumns / chunk * chunk;
+  PanelScratch scratch;
   alignas(64) int32_t sums[(kPanelBlock + 1) * kPanelRows];
-  PanelArgs panels;
-  panels.codes = codes_;
-  panels.rows = rows;
-  panels.panel = panel;
   ProductOfPanelArgs product;
-  product.panel = panel;
+  product.panel = scratch.panel;
   product.wide = packed_ && codes_.packing == Packing::kBits8;
   product.x_stride = static_cast<size_t>(rows_.stride());
   const uint64_t columns = weights_.columns();
   for (uint64_t at = 0; at < columns; at += segment) {
     const uint64_t end = std::min(at + segment, columns);
-    if (packed_) {
-      const uint64_t byte = at / planes;
-      panels.data = weights_.row(block.n) + byte;
-      panels.stride = static_cast<size_t>(weights_.row_bytes());
-      panels.bytes = static_cast<size_t>(
-          end == columns ? weights_.row_bytes() - byte : segment / planes);
-    } else {
-      Unpack(block.n, rows, at, end, kUnpackColumns / 8, unpacked);
-      panels.data = unpacked;
-      panels.stride = kUnpackColumns / 8;
-      panels.bytes = static_cast<size_t>(end - at);
-    }
-    whole_->panel(panels);
-    product.count = DivCeil(panels.bytes, kDotBytes) * planes * 16;
+    BuildPanel(block, at, end, &scratch);
+    product.count = static_cast<size_t>(DivCeil(end - at, chunk) * chunk / 4);
     product.add = at != 0;
     product.x = rows_.codes(block.m) + at;
     product.rows = static_cast<size_t>(block.m_end - block.m);
@@ -397,6 +426,110 @@ void LinearRun::RunGroups(const Block& block) const {
       FinishGroupsOf(part, scratch);
     }
   }
+}
+
+void LinearRun::RunGroupPanels(const Block& block) const {
+  const uint64_t group = weights_.group(), groups = weights_.groups();
+  // Whole chunks of groups, or as much of one as a panel has.
+  const uint64_t at_once = std::max<uint64_t>(kPanelColumns / group, 1);
+  PanelScratch scratch;
+  std::memset(scratch.lanes, 0, sizeof scratch.lanes);
+  for (uint64_t first = 0; first < groups; first += at_once) {
+    const uint64_t end = std::min(first + at_once, groups);
+    BuildPanel(block, first * group, std::min(end * group, weights_.columns()),
+               &scratch);
+    ReadGroups(block, first, end - first, &scratch);
+    for (uint64_t g = first; g < end; ++g) {
+      AddPanelGroup(block, first, g, &scratch);
+    }
+  }
+  const size_t rows = static_cast<size_t>(block.n_end - block.n);
+  const Bias& bias = linear_.bias_;
+  for (uint64_t m = block.m; m < block.m_end; ++m) {
+    float y[kPanelRows];
+    FinishPanelLanes(
+        scratch.lanes[m - block.m][0], rows_.scale(m),
+        bias.floats.empty() ? nullptr : bias.floats.data() + block.n, rows, y);
+    Store(m, block.n, rows, y);
+  }
+}
+
+void LinearRun::ReadGroups(const Block& block, uint64_t first, uint64_t count,
+                           PanelScratch* scratch) const {
+  const uint64_t rows = block.n_end - block.n;
+  for (uint64_t r = 0; r < kPanelRows; ++r) {
+    float scales[kPanelGroups + kLanes] = {};
+    float offsets[kPanelGroups + kLanes] = {};
+    int8_t zero_points[kPanelGroups] = {};
+    if (r < rows) {
+      weights_.Read(block.n + r, first, count, scales, zero_points, offsets);
+    }
+    for (uint64_t g = 0; g < count; ++g) {
+      scratch->scales[g][r] = static_cast<double>(scales[g]);
+      scratch->zeros[g][r] = weights_.zero() + zero_points[g];
+    }
+    if (!weights_.has_offsets()) continue;
+    for (uint64_t g = 0; g < count; ++g) {
+      scratch->offsets[g][r] = static_cast<double>(offsets[g]);
+    }
+  }
+}
+
+void LinearRun::AddPanelGroup(const Block& block, uint64_t first, uint64_t g,
+                              PanelScratch* scratch) const {
+  const uint64_t group = weights_.group();
+  const uint64_t at = g * group, begin_column = first * group;
+  const uint64_t columns = std::min(group, weights_.columns() - at);
+  const int32_t* const zeros = scratch->zeros[g - first];
+  ProductOfPanelArgs product;
+  product.wide = packed_ && codes_.packing == Packing::kBits8;
+  product.x_stride = static_cast<size_t>(rows_.stride());
+  // Dwords of the group: all of its chunks, or some of each plane of one.
+  const uint64_t chunk = order_.chunk();
+  const uint64_t in_chunk = (at - begin_column) % chunk;
+  const uint64_t chunk_at = at - in_chunk;
+  uint64_t dword = (chunk_at - begin_column) / 4;
+  if (group % chunk == 0) {
+    product.count = static_cast<size_t>(DivCeil(columns, chunk) * chunk / 4);
+  } else {
+    product.parts = order_.planes;
+    product.part_stride = kDotBytes / 4;
+    product.count = static_cast<size_t>(group / order_.planes / 4);
+    dword += in_chunk / order_.planes / 4;
+  }
+  product.panel = scratch->panel + dword * 4 * kPanelRows;
+  const uint64_t x_at = chunk_at + in_chunk / order_.planes;
+  const size_t inputs = static_cast<size_t>(block.m_end - block.m);
+  if (ones_) {
+    product.x = rows_.ones() + x_at;
+    product.rows = 1;
+    product.sums = scratch->code_sums;
+    whole_->product(product);
+    for (size_t r = 0; r < kPanelRows; ++r) {
+      scratch->code_sums[r] -= zeros[r] * static_cast<int32_t>(columns);
+    }
+  }
+  product.x = rows_.codes(block.m) + x_at;
+  product.rows = inputs;
+  product.sums = scratch->sums;
+  whole_->product(product);
+  for (size_t i = 0; i < inputs; ++i) {
+    scratch->x_sums[i] = rows_.group_sums(block.m + i)[g];
+    scratch->x_zeros[i] = rows_.zero(block.m + i);
+  }
+  FinishPanelArgs finish;
+  finish.sums = scratch->sums;
+  finish.rows = inputs;
+  finish.zeros = zeros;
+  finish.code_sums = scratch->code_sums;
+  finish.scales = scratch->scales[g - first];
+  if (weights_.has_offsets()) finish.offsets = scratch->offsets[g - first];
+  finish.x_sums = scratch->x_sums;
+  if (ones_) finish.x_zeros = scratch->x_zeros;
+  finish.columns = static_cast<int32_t>(columns);
+  finish.lanes = scratch->lanes[0][g % kGroupLanes];
+  finish.lanes_stride = kGroupLanes * kPanelRows;
+  FinishPanel(finish);
 }
 
 void LinearRun::AddGroups(const Block& block, uint64_t first, uint64_t count,
@@ -538,14 +671,15 @@ void LinearRun::Store(uint64_t m, uint64_t n, size_t count, float* y) const {
   }
   if (!IsInteger(y_.dtype)) {
     const size_t size = y_.dtype == DType::kF32 ? 4 : 2;
-    return StoreElements(y, count, y_.dtype, false, y_.row(m) + n * size);
+    return StoreElements(y, count, y_.dtype, false,
+                         y_.row(m) + (n - first_) * size);
   }
   if (!integers_ || !RequantizesSums()) {
     const float scale = options.output_scale();
     for (size_t i = 0; i < count; ++i) y[i] = y[i] / scale;
   }
   StoreRequantized(y, count, options.output_zero_point(),
-                   y_.dtype == DType::kI8, y_.row(m) + n);
+                   y_.dtype == DType::kI8, y_.row(m) + (n - first_));
 }
 
 }  // namespace bnq

@@ -12,9 +12,10 @@ namespace bnq {
 
 class LinearRun {
  public:
-  // The rows are prepared in `workspace`, of WorkspaceBytes().
+  // The rows are prepared in `workspace`, of WorkspaceBytes(). y has the
+  // outputs from `first` on, as many as it has columns.
   LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
-            uint8_t* workspace);
+            uint8_t* workspace, uint64_t first = 0);
 
   // Tasks that must be over before any of the others begins.
   uint64_t num_inputs() const { return x_.rows; }
@@ -34,6 +35,14 @@ class LinearRun {
   void RunPanels(const Block& block) const;
   void RunGroups(const Block& block) const;
   struct GroupScratch;
+  struct PanelScratch;
+  void RunGroupPanels(const Block& block) const;
+  void BuildPanel(const Block& block, uint64_t begin, uint64_t end,
+                  PanelScratch* scratch) const;
+  void ReadGroups(const Block& block, uint64_t first, uint64_t count,
+                  PanelScratch* scratch) const;
+  void AddPanelGroup(const Block& block, uint64_t first, uint64_t g,
+                     PanelScratch* scratch) const;
   void AddGroups(const Block& block, uint64_t first, uint64_t count,
                  GroupScratch* scratch) const;
   void FinishGroupsOf(const Block& block, const GroupScratch& scratch) const;
@@ -66,6 +75,7 @@ class LinearRun {
   const Linear& linear_;
   const IntegerWeights& weights_;
   const Matrix x_, y_;
+  const uint64_t first_;
   bool integers_ = false;  // products are those of integers
   bool ones_ = false;      // some input has a zero point
   InputRows rows_;

@@ -7,6 +7,9 @@ namespace {
 
 using Option = OperatorOption;
 
+// Of images.
+constexpr double kMaxSteps = 65536;
+
 constexpr NamedValue kInputs[] = {
     {"float", "as they are, in float32 arithmetic"},
     {"int8", "each row as int8, symmetric, by its greatest magnitude"},
@@ -17,6 +20,9 @@ constexpr NamedValue kOutputs[] = {
     {"float", "float32, float16 or bfloat16"},
     {"int8", "with output_scale and output_zero_point"},
     {"uint8", "with output_scale and output_zero_point"}};
+constexpr NamedValue kLayouts[] = {
+    {"nchw", "channels before height and width, as PyTorch"},
+    {"nhwc", "channels behind them, as TensorFlow; in weights, too"}};
 
 constexpr OptionInfo kOptions[kNumOperatorOptions] = {
     Choice(Option::kInput, "input", kInputs, InputMode::kFloat,
@@ -37,6 +43,27 @@ constexpr OptionInfo kOptions[kNumOperatorOptions] = {
          "Scale of outputs of codes; 0 for none"),
     Integer(Option::kOutputZeroPoint, "output_zero_point", -128, 255, 0,
             "Zero point of outputs of codes"),
+    Integer(Option::kStrideHeight, "stride_height", 1, kMaxSteps, 1,
+            "Rows from one output of a convolution to the next"),
+    Integer(Option::kStrideWidth, "stride_width", 1, kMaxSteps, 1,
+            "Columns from one output of a convolution to the next"),
+    Integer(Option::kPadTop, "pad_top", 0, kMaxSteps, 0,
+            "Rows of zeros above the images of a convolution"),
+    Integer(Option::kPadLeft, "pad_left", 0, kMaxSteps, 0,
+            "Columns of zeros left of the images of a convolution"),
+    Integer(Option::kPadBottom, "pad_bottom", 0, kMaxSteps, 0,
+            "Rows of zeros below the images of a convolution"),
+    Integer(Option::kPadRight, "pad_right", 0, kMaxSteps, 0,
+            "Columns of zeros right of the images of a convolution"),
+    Integer(Option::kDilationHeight, "dilation_height", 1, kMaxSteps, 1,
+            "Rows from one weight of a convolution's kernel to the next"),
+    Integer(Option::kDilationWidth, "dilation_width", 1, kMaxSteps, 1,
+            "Columns from one weight of a convolution's kernel to the next"),
+    Integer(Option::kGroups, "groups", 1, 1 << 30, 1,
+            "Groups of channels of a convolution, each with outputs of its "
+            "own"),
+    Choice(Option::kLayout, "layout", kLayouts, ImageLayout::kNchw,
+           "Order of the dimensions of a convolution's images"),
 };
 
 static_assert(AreNumbered(kOptions), "options");

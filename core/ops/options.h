@@ -20,8 +20,19 @@ enum class OperatorOption : int32_t {
   kOutput,
   kOutputScale,
   kOutputZeroPoint,
+  // Of convolutions.
+  kStrideHeight,
+  kStrideWidth,
+  kPadTop,
+  kPadLeft,
+  kPadBottom,
+  kPadRight,
+  kDilationHeight,
+  kDilationWidth,
+  kGroups,
+  kLayout,
 };
-constexpr int kNumOperatorOptions = 8;
+constexpr int kNumOperatorOptions = 18;
 
 // What becomes of floats that come in.
 enum class InputMode : int32_t {
@@ -32,6 +43,7 @@ enum class InputMode : int32_t {
   kStatic,
 };
 enum class OutputType : int32_t { kFloat, kInt8, kUInt8 };
+enum class ImageLayout : int32_t { kNchw, kNhwc };
 
 class OperatorOptions : public OptionValues<OperatorOptions, OperatorOption,
                                             kNumOperatorOptions> {
@@ -45,6 +57,9 @@ class OperatorOptions : public OptionValues<OperatorOptions, OperatorOption,
   }
   Function function() const { return As<Function>(OperatorOption::kFunction); }
   float slope() const { return As<float>(OperatorOption::kSlope); }
+  ImageLayout layout() const {
+    return As<ImageLayout>(OperatorOption::kLayout);
+  }
   OutputType output() const { return As<OutputType>(OperatorOption::kOutput); }
   float output_scale() const { return As<float>(OperatorOption::kOutputScale); }
   int32_t output_zero_point() const {

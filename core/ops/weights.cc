@@ -45,7 +45,9 @@ IntegerWeights::IntegerWeights(const QuantizedTensor& tensor)
     : tensor_(&tensor),
       obstacle_(ObstacleOf(tensor.config(), tensor.shape().rank)),
       rows_(tensor.shape().rows()),
-      columns_(tensor.shape().columns()) {
+      columns_(tensor.shape().columns()),
+      scales_(tensor.scales()),
+      offsets_(tensor.offsets()) {
   if (!obstacle_.empty()) return;
   const Format& format = tensor.format();
   codes_.packing = tensor.packing();
@@ -74,6 +76,10 @@ IntegerWeights::IntegerWeights(const QuantizedTensor& tensor)
 void IntegerWeights::SetGroups() {
   if (columns_ == 0) {
     obstacle_ = "it has no columns";
+    return;
+  }
+  if (tensor_->outliers().count != 0 && tensor_->shape().rank > 2) {
+    obstacle_ = "it has outlier columns of more than two dimensions";
     return;
   }
   const Config& config = tensor_->config();
@@ -129,7 +135,7 @@ void IntegerWeights::Read(uint64_t row, uint64_t first, uint64_t count,
                           float* offsets) const {
   const uint64_t param = ParamOf(row, first);
   if (scales != nullptr) {
-    ReadStored(tensor_->scales(), param, count, scales);
+    ReadStored(scales_, param, count, scales);
     if (factor_ != 1.0f) {
       for (uint64_t i = 0; i < count; ++i) scales[i] *= factor_;
     }
@@ -138,7 +144,7 @@ void IntegerWeights::Read(uint64_t row, uint64_t first, uint64_t count,
     std::copy_n(tensor_->zero_points() + param, count, zero_points);
   }
   if (offsets != nullptr && has_offsets()) {
-    ReadStored(tensor_->offsets(), param, count, offsets);
+    ReadStored(offsets_, param, count, offsets);
   }
 }
 

@@ -43,7 +43,7 @@ class IntegerWeights {
   // The zero point of all, to which zero_points are added.
   int32_t zero() const { return zero_; }
   // One scale for each group, or for the whole row.
-  bool has_offsets() const { return tensor_->offsets().count != 0; }
+  bool has_offsets() const { return offsets_.count != 0; }
   bool has_zero_points() const { return tensor_->zero_points() != nullptr; }
   // Of groups [first, first + count) of a row; nullptr reads nothing. May write
   // kLanes floats behind them.
@@ -60,6 +60,7 @@ class IntegerWeights {
   DotCodes codes_;
   int32_t unpack_bias_ = 0, zero_ = 0;
   float factor_ = 1.0f;
+  StoredScales scales_, offsets_;
 };
 
 }  // namespace bnq

@@ -170,9 +170,23 @@ TEST(Linear, EveryFormatIsItsDefinition) {
       if (!scaled && std::string(rest) != ",granularity=tensor") continue;
       for (const char* mode : {"float", "int8"}) {
         Compare(std::string(format) + rest, mode, {3, 5, 300});
+        Compare(std::string(format) + rest, mode, {9, 5, 600});
       }
       if (testing::Test::HasFatalFailure()) return;
     }
+  }
+}
+
+// What is claimed to be integers is, and nothing else.
+TEST(Linear, IntegersAreThose) {
+  for (const char* config :
+       {"ternary", "int8", "int4", "int2,scheme=offset", "binary", "e2m1",
+        "int5,granularity=channel,axis=-2", "e2m1,scale_dtype=e8m0"}) {
+    EXPECT_EQ(IntegerWeights(*Weights(config, 2, 64)).obstacle(), "") << config;
+  }
+  for (const char* config : {"nf4", "fp4", "e4m3", "f16", "codebook4",
+                             "int8,granularity=channel,axis=1"}) {
+    EXPECT_NE(IntegerWeights(*Weights(config, 2, 64)).obstacle(), "") << config;
   }
 }
 
@@ -185,8 +199,11 @@ TEST(Linear, EverySchemeAndInput) {
             ",granularity=block,group_size=32",
             ",granularity=tile,group_size=16", ",granularity=channel,axis=1"}) {
         for (const char* mode : {"int8", "int8_asymmetric", "bitnet"}) {
-          Compare(std::string(format) + ",scheme=" + scheme + rest, mode,
-                  {2, 6, 288});
+          const std::string config =
+              std::string(format) + ",scheme=" + scheme + rest;
+          Compare(config, mode, {2, 6, 288});
+          // Through panels.
+          Compare(config, mode, {26, 35, 352});
           if (testing::Test::HasFatalFailure()) return;
         }
       }

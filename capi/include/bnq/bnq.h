@@ -2085,7 +2085,24 @@ enum {
   /* float: scale of outputs of codes, above 0. */
   BNQ_OPERATOR_OUTPUT_SCALE = 7,
   /* int: their zero point, -128..127 or 0..255; default 0. */
-  BNQ_OPERATOR_OUTPUT_ZERO_POINT = 8
+  BNQ_OPERATOR_OUTPUT_ZERO_POINT = 8,
+  /* Of convolutions; a linear layer takes them at their defaults alone.
+   * int: steps between outputs, 1..65536; default 1. */
+  BNQ_OPERATOR_STRIDE_HEIGHT = 9,
+  BNQ_OPERATOR_STRIDE_WIDTH = 10,
+  /* int: rows and columns of 0 around images, 0..65536; default 0. */
+  BNQ_OPERATOR_PAD_TOP = 11,
+  BNQ_OPERATOR_PAD_LEFT = 12,
+  BNQ_OPERATOR_PAD_BOTTOM = 13,
+  BNQ_OPERATOR_PAD_RIGHT = 14,
+  /* int: steps between weights, 1..65536; default 1. */
+  BNQ_OPERATOR_DILATION_HEIGHT = 15,
+  BNQ_OPERATOR_DILATION_WIDTH = 16,
+  /* int: groups of channels, of which each has outputs of its own; default 1.
+   */
+  BNQ_OPERATOR_GROUPS = 17,
+  /* int: BNQ_LAYOUT_*; default nchw. */
+  BNQ_OPERATOR_LAYOUT = 18
 };
 /* What becomes of a row of inputs that are floats. Inputs of I8 and U8 are codes
  * whatever this says. NaN and infinity fail with NON_FINITE where rows become
@@ -2107,6 +2124,15 @@ enum {
   BNQ_OUTPUT_FLOAT = 0, /* F32, F16 or BF16, as y is */
   BNQ_OUTPUT_INT8 = 1,
   BNQ_OUTPUT_UINT8 = 2
+};
+
+enum {
+  /* Images [items, channels, height, width], weights [outputs, channels /
+   * groups, height, width]: PyTorch's, ONNX's. */
+  BNQ_LAYOUT_NCHW = 0,
+  /* Images [items, height, width, channels], weights [outputs, height, width,
+   * channels / groups]: TensorFlow Lite's, and the faster one. */
+  BNQ_LAYOUT_NHWC = 1
 };
 
 /* Every option at its default. Since 0.1. */
@@ -2171,6 +2197,46 @@ BNQ_API bnq_status bnq_linear_run_many(const bnq_linear* const* linears,
 BNQ_API bnq_status bnq_embedding(bnq_context* context, const bnq_tensor* table,
                                  const int64_t* indices, uint64_t count,
                                  const bnq_matrix* y);
+
+/* CONVOLUTIONS of one dimension (weights of rank 3, images of height 1) and two
+ * (rank 4): of each output pixel a linear layer (above) on the patch of inputs
+ * under the kernel, so cross-correlation, with padding that stands for 0: of
+ * codes it is the zero point (ConvInteger, QLinearConv). There are
+ *   floor((in + begin + end - dilation * (kernel - 1) - 1) / stride) + 1
+ * outputs along a dimension, or none. The layer's K is the order of a weight's
+ * own elements. Inputs that become codes (BNQ_OPERATOR_INPUT) do so image by
+ * image, with one scale for all of it. Depthwise: groups = channels. */
+typedef struct bnq_convolution bnq_convolution;
+
+/* As bnq_linear_create; bias has an element for each output channel.
+ * Immutable, and any number of threads may run it at once. Since 0.1. */
+BNQ_API bnq_status bnq_convolution_create(bnq_context* context,
+                                          const bnq_operator* options,
+                                          const bnq_tensor* weight,
+                                          const bnq_array* bias,
+                                          bnq_convolution** out_convolution);
+BNQ_API void bnq_convolution_destroy(bnq_convolution* convolution);
+/* What comes of images of this size; outputs may be NULL. Since 0.1. */
+BNQ_API bnq_status bnq_convolution_output(const bnq_convolution* convolution,
+                                          uint64_t height, uint64_t width,
+                                          uint64_t* out_channels,
+                                          uint64_t* out_height,
+                                          uint64_t* out_width);
+/* As bnq_linear_workspace, for so many images. Since 0.1. */
+BNQ_API bnq_status bnq_convolution_workspace(const bnq_convolution* convolution,
+                                             uint64_t items, uint64_t height,
+                                             uint64_t width,
+                                             uint64_t* out_bytes);
+/* y of x: matrices with a row for each image, whose columns are channels, height
+ * and width (height, width and channels with nhwc). Scales and zero points of
+ * codes are those of images. Workspace and errors as bnq_linear_run. Since 0.1.
+ */
+BNQ_API bnq_status bnq_convolution_run(const bnq_convolution* convolution,
+                                       bnq_context* context,
+                                       const bnq_matrix* x, uint64_t height,
+                                       uint64_t width, const bnq_matrix* y,
+                                       void* workspace,
+                                       uint64_t workspace_bytes);
 
 #ifdef __cplusplus
 }
