@@ -102,7 +102,15 @@ HWY_INLINE float Greatest(const float* x, size_t count) {
     also = hn::Max(also, look(hn::Load(d, last)));
   }
   if (!hn::AllTrue(d, numbers)) return NAN;
-  return hn::GetLane(hn::MaxOfLanes(d, hn::Max(most, also)));
+  // One by one: of lanes of -infinity, MaxOfLanes makes another number on some
+  // targets.
+  HWY_ALIGN float lanes[hn::MaxLanes(d)];
+  hn::Store(hn::Max(most, also), d, lanes);
+  float result = lanes[0];
+  for (size_t lane = 1; lane < N; ++lane) {
+    if (lanes[lane] > result) result = lanes[lane];
+  }
+  return result;
 }
 
 void SoftmaxOne(const float* x, size_t count, const float* next, float* y) {
