@@ -95,11 +95,17 @@ Linear::Linear(const Context& context, const OperatorOptions& options,
     Fail(Status::kInvalidArgument, "bias has ", biases, " elements, must have ",
          rows_);
   }
-  if (!bias_.integers.empty() && !integers_.obstacle().empty()) {
+  if (bias_.integers.empty()) return;
+  if (!integers_.obstacle().empty()) {
     Fail(Status::kUnsupported,
-         "a bias of integers needs products of integers, "
-         "but ",
+         "a bias of integers needs products of integers, but ",
          integers_.obstacle());
+  }
+  if (integers_.groups() > 1) {
+    Fail(Status::kUnsupported,
+         "a bias of integers needs one scale for a row of the weight, but it "
+         "has ",
+         integers_.groups());
   }
 }
 

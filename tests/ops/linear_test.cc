@@ -211,6 +211,44 @@ TEST(Linear, EverySchemeAndInput) {
   }
 }
 
+// Which the comparisons above take from the library.
+TEST(Linear, FormatsOfIntegersAreMultipliedAsIntegers) {
+  const OperatorOptions options = Options({{"input", "int8"}});
+  for (const char* format : {"ternary", "binary", "int8", "int6", "int5", "int4",
+                             "int3", "int2", "e2m1"}) {
+    EXPECT_TRUE(CheckOperator(options, Config::FromText(format))) << format;
+  }
+  for (const char* format : {"nf4", "fp4", "e4m3", "e5m2", "f16", "bf16",
+                             "codebook4", "codebook3", "codebook2"}) {
+    EXPECT_FALSE(CheckOperator(options, Config::FromText(format))) << format;
+  }
+}
+
+// Several groups have no one scale that it could be of.
+TEST(Linear, ABiasOfIntegersNeedsOneScaleARow) {
+  Bias bias;
+  bias.integers = {1000, -1000};
+  const OperatorOptions options = Options({{"input", "int8"}});
+  for (const char* config :
+       {"int4,granularity=group,group_size=32", "nf4,granularity=channel"}) {
+    try {
+      const Linear linear(Context(), options, Weights(config, 2, 64), bias);
+      ADD_FAILURE() << config;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), Status::kUnsupported) << error.what();
+    }
+  }
+  const auto one = Weights("int4,granularity=group,group_size=64", 2, 64);
+  std::vector<float> x(64, 0.0f);
+  x[5] = 127.0f;
+  const Linear without(Context(), options, one, Bias());
+  const Linear with(Context(), options, one, bias);
+  const std::vector<float> y = RunIt(without, MatrixOf(x, 1, 64));
+  const std::vector<float> z = RunIt(with, MatrixOf(x, 1, 64));
+  EXPECT_GT(z[0], y[0]);
+  EXPECT_LT(z[1], y[1]);
+}
+
 // Columns that are floats beside the codes are none of the inputs' range.
 TEST(Linear, OutlierColumns) {
   const uint64_t n = 7, k = 90;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes quantize.json, metrics.json, errors.json, config.json, calibration.json,
-post_training.json, optimization.json and activations.json.
+post_training.json, optimization.json, activations.json and linear.json.
 
 They go beside this file. The expected values are derived from the definitions
 (definitions.py, calibration_definitions.py), with numpy, and never with libbnq:
@@ -25,6 +25,7 @@ import double_quant
 import every_format
 import float_formats
 import integer_formats
+import linear_cases
 import metric_cases
 import optimization_cases
 import parameter_cases
@@ -77,6 +78,9 @@ def main():
     write(target / "activations.json",
           "Matrices, an activation function or a norm, and what it makes of them.",
           activation_cases.cases())
+    write(target / "linear.json",
+          "Quantized weights, inputs, and what a linear layer makes of them.",
+          linear_cases.cases())
 
 
 if __name__ == "__main__":

@@ -2157,8 +2157,8 @@ typedef struct bnq_linear bnq_linear;
 /* weight is kept: it may be destroyed before the layer (a tensor that borrows
  * memory or comes from a mapped file keeps to what it says). bias, copied, is a
  * vector of N elements: F32, F16, BF16 or F64; or I32, which is added to the
- * integer sums (QLinearConv's, of scale sa * s), where there are such: one group
- * a row or more, inputs of codes. NULL: none. INVALID_ARGUMENT, UNSUPPORTED.
+ * integer sums (QLinearConv's, of scale sa * s), where rows of weights have one
+ * group and inputs are codes. NULL: none. INVALID_ARGUMENT, UNSUPPORTED.
  * Since 0.1. */
 BNQ_API bnq_status bnq_linear_create(bnq_context* context,
                                      const bnq_operator* options,

@@ -35,6 +35,7 @@ from .errors import (BitNetQuantError, CancelledError, CorruptFileError, ExistsE
                      MissingFileError, NoDataError, NonFiniteError, NotFoundError,
                      OutOfMemoryError, UnsupportedError)
 from .files import File, TensorInfo, Writer, open_file
+from .linear import Operator, QuantLinear, embedding, new_workspace, run_many
 from .optimization import Figures, Optimization, OptimizationMethod, Optimizer
 from .post_training import (AdaptiveActivationQuantizer, PostTrainingQuantization,
                             StaticQuantization, post_training_quantization,
@@ -42,8 +43,8 @@ from .post_training import (AdaptiveActivationQuantizer, PostTrainingQuantizatio
                             quantize_tensor_auto, quantize_tensor_percentile)
 from .progress import Progress
 from .registry import (Format, Option, Preset, Target, calibration_options, figures, formats,
-                       metrics, optimization_options, options, presets, statistics, targets,
-                       version)
+                       metrics, operator_options, optimization_options, options, presets,
+                       statistics, targets, version)
 from .tensor import (QuantizedTensor, Sizes, dynamic_map, pack, quantize, quantize_into,
                      quantized_sizes)
 
@@ -53,17 +54,19 @@ __all__ = [
     "ActivationFunction", "activate", "activation_functions", "layer_norm", "rms_norm", "softmax",
     "AdaptiveActivationQuantizer", "Batch", "BitNetQuantError", "Calibration",
     "CalibrationDataset", "CalibrationMethod", "Calibrator", "CancelledError", "Config",
-    "Context", "CorruptFileError", "ErrorHistogram", "ExistsError", "Figures", "File", "Format",
-    "Histogram", "InputOutputError", "InternalError", "InvalidArgumentError", "LibraryLoadError",
-    "Metrics", "MissingFileError", "NoDataError", "NonFiniteError", "NotFoundError",
-    "Optimization", "OptimizationMethod", "Optimizer", "Option", "OutOfMemoryError", "Plan",
-    "PlanMatch", "PostTrainingQuantization", "Preset", "Progress", "QuantizationMetrics",
-    "QuantizationParams", "QuantizedTensor", "Range", "Report", "ReportRow", "Sizes",
-    "StaticQuantization", "Statistics", "Target", "TensorInfo", "UnsupportedError", "Writer",
-    "bfloat16_to_float32", "calibration_options", "compare", "compare_files", "compare_histogram",
-    "dequantize_batch", "dequantize_file", "dynamic_map", "figures", "formats", "library_path",
-    "metrics", "open_file", "optimization_options", "options", "pack", "post_training_quantization",
-    "post_training_quantize_file", "presets", "quantize", "quantize_batch", "quantize_calibrated",
-    "quantize_file", "quantize_into", "quantize_static", "quantize_tensor_auto",
-    "quantize_tensor_percentile", "quantized_sizes", "statistics", "targets", "version",
+    "Context", "CorruptFileError", "ErrorHistogram", "ExistsError", "Figures", "File",
+    "Format", "Histogram", "InputOutputError", "InternalError", "InvalidArgumentError",
+    "LibraryLoadError", "Metrics", "MissingFileError", "NoDataError", "NonFiniteError",
+    "NotFoundError", "Operator", "Optimization", "OptimizationMethod", "Optimizer", "Option",
+    "OutOfMemoryError", "Plan", "PlanMatch", "PostTrainingQuantization", "Preset", "Progress",
+    "QuantLinear", "QuantizationMetrics", "QuantizationParams", "QuantizedTensor", "Range",
+    "Report", "ReportRow", "Sizes", "StaticQuantization", "Statistics", "Target", "TensorInfo",
+    "UnsupportedError", "Writer", "bfloat16_to_float32", "calibration_options", "compare",
+    "compare_files", "compare_histogram", "dequantize_batch", "dequantize_file", "dynamic_map",
+    "embedding", "figures", "formats", "library_path", "metrics", "new_workspace", "open_file",
+    "operator_options", "optimization_options", "options", "pack",
+    "post_training_quantization", "post_training_quantize_file", "presets", "quantize",
+    "quantize_batch", "quantize_calibrated", "quantize_file", "quantize_into",
+    "quantize_static", "quantize_tensor_auto", "quantize_tensor_percentile", "quantized_sizes",
+    "run_many", "statistics", "targets", "version",
 ]

@@ -1,4 +1,4 @@
-"""What a Config, a Calibrator and an Optimizer have in common: options by name."""
+"""What a Config, Calibrator, Optimizer and Operator have in common: options by name."""
 from __future__ import annotations
 
 import ctypes

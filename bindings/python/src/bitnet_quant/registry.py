@@ -48,7 +48,7 @@ class Format(NamedTuple):
 
 
 class Option(NamedTuple):
-    """A keyword of Config, Calibrator or Optimizer."""
+    """A keyword of Config, Calibrator, Optimizer or Operator."""
 
     name: str
     id: int
@@ -110,7 +110,7 @@ def _format(number: int) -> Format:
 
 #: What has options.
 CONFIG, CALIBRATOR = _abi.OPTIONS_CONFIG, _abi.OPTIONS_CALIBRATOR
-OPTIMIZER = _abi.OPTIONS_OPTIMIZER
+OPTIMIZER, OPERATOR = _abi.OPTIONS_OPTIMIZER, _abi.OPTIONS_OPERATOR
 
 
 def options() -> tuple[Option, ...]:
@@ -128,9 +128,14 @@ def optimization_options() -> tuple[Option, ...]:
     return list_options(OPTIMIZER)
 
 
+def operator_options() -> tuple[Option, ...]:
+    """The options of an Operator."""
+    return list_options(OPERATOR)
+
+
 @functools.lru_cache(maxsize=None)
 def list_options(kind: int) -> tuple[Option, ...]:
-    """The options of CONFIG, CALIBRATOR or OPTIMIZER."""
+    """The options of CONFIG, CALIBRATOR, OPTIMIZER or OPERATOR."""
     def at(index: int, number: Any) -> int:
         status: int = library().bnq_option_at(kind, index, number)
         return status

@@ -75,8 +75,7 @@ extern "C" {
     /// Several layers on one x; `workspace` may be NULL.
     pub fn bnq_linear_run_many(
         linears: *const *const bnq_linear, count: u64, context: *mut bnq_context,
-        x: *const bnq_matrix, ys: *const bnq_matrix, workspace: *mut c_void,
-        workspace_bytes: u64,
+        x: *const bnq_matrix, ys: *const bnq_matrix, workspace: *mut c_void, workspace_bytes: u64,
     ) -> bnq_status;
     /// Rows of a matrix by index, dequantized.
     pub fn bnq_embedding(
