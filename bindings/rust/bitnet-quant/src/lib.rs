@@ -2,6 +2,7 @@
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 #![warn(rust_2018_idioms, missing_debug_implementations)]
 
+mod activation;
 mod array;
 mod batch;
 mod calibration;
@@ -15,6 +16,7 @@ mod error;
 mod ffi;
 mod file;
 mod library;
+mod matrix;
 mod metrics;
 mod optimization;
 mod option;
@@ -26,6 +28,10 @@ mod tensor;
 mod validation;
 mod writer;
 
+pub use activation::{
+    activate, activate_in_place, layer_norm, layer_norm_in_place, rms_norm, rms_norm_in_place,
+    softmax, softmax_in_place, Activation,
+};
 pub use array::{ArrayView, Element, Output, Overflow};
 pub use batch::{dequantize_batch, dequantize_batch_into, quantize_batch, quantize_batch_into};
 pub use calibration::{
@@ -43,6 +49,7 @@ pub use convert::{compare_files, dequantize_file, quantize_file, Report, Row};
 pub use error::{Error, Result};
 pub use file::{Entry, File, FileKind};
 pub use library::{check_library, targets, version, Target, Version};
+pub use matrix::{MatrixView, MatrixViewMut};
 pub use metrics::{compare, Metrics, QuantizationMetrics};
 pub use optimization::{
     optimization_options, Figures, Objective, OptimizationMethod, OptimizationOption,
