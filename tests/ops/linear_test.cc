@@ -211,19 +211,6 @@ TEST(Linear, EverySchemeAndInput) {
   }
 }
 
-// Which the comparisons above take from the library.
-TEST(Linear, FormatsOfIntegersAreMultipliedAsIntegers) {
-  const OperatorOptions options = Options({{"input", "int8"}});
-  for (const char* format : {"ternary", "binary", "int8", "int6", "int5", "int4",
-                             "int3", "int2", "e2m1"}) {
-    EXPECT_TRUE(CheckOperator(options, Config::FromText(format))) << format;
-  }
-  for (const char* format : {"nf4", "fp4", "e4m3", "e5m2", "f16", "bf16",
-                             "codebook4", "codebook3", "codebook2"}) {
-    EXPECT_FALSE(CheckOperator(options, Config::FromText(format))) << format;
-  }
-}
-
 // Several groups have no one scale that it could be of.
 TEST(Linear, ABiasOfIntegersNeedsOneScaleARow) {
   Bias bias;
