@@ -37,6 +37,7 @@ public sealed class HeaderTests
         ["bnq_batches"] = typeof(BatchesHandle),
         ["bnq_calibration"] = typeof(CalibrationHandle), ["bnq_optimizer"] = typeof(OptimizerHandle),
         ["bnq_operator"] = typeof(OperatorHandle), ["bnq_linear"] = typeof(LinearHandle),
+        ["bnq_convolution"] = typeof(ConvolutionHandle),
         ["bnq_options"] = typeof(OptionsHandle),
     };
 

@@ -147,6 +147,10 @@ class bnq_linear(ctypes.Structure):
     pass
 
 
+class bnq_convolution(ctypes.Structure):
+    pass
+
+
 class bnq_array(ctypes.Structure):
     _fields_ = [
         ("data", address),
@@ -208,7 +212,7 @@ _operator, _linear = POINTER(bnq_operator), POINTER(bnq_linear)
 _i32p, _i64p, _u64p, _f64p = POINTER(i32), POINTER(i64), POINTER(u64), POINTER(f64)
 _i8p, _u8p, _u32p, _f32p = POINTER(i8), POINTER(u8), POINTER(u32), POINTER(f32)
 # Lists of pointers, for batches.
-_linears = POINTER(_linear)
+_linears, _convolution = POINTER(_linear), POINTER(bnq_convolution)
 _tensors, _addresses = POINTER(_tensor), POINTER(address)
 _i8pp, _u8pp = POINTER(_i8p), POINTER(_u8p)
 
@@ -472,6 +476,13 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_linear_run": (status, [_linear, _context, _matrix, _matrix, address, u64]),
     "bnq_linear_run_many": (status, [_linears, u64, _context, _matrix, _matrix, address, u64]),
     "bnq_embedding": (status, [_context, _tensor, _i64p, u64, _matrix]),
+    "bnq_convolution_create": (status, [_context, _operator, _tensor, _array,
+                                        POINTER(_convolution)]),
+    "bnq_convolution_destroy": (None, [_convolution]),
+    "bnq_convolution_output": (status, [_convolution, u64, u64, _u64p, _u64p, _u64p]),
+    "bnq_convolution_workspace": (status, [_convolution, u64, u64, u64, _u64p]),
+    "bnq_convolution_run": (status, [_convolution, _context, _matrix, u64, u64, _matrix, address,
+                                     u64]),
 }
 
 

@@ -566,6 +566,26 @@ pub const BNQ_OPERATOR_OUTPUT: i32 = 6;
 pub const BNQ_OPERATOR_OUTPUT_SCALE: i32 = 7;
 /// int: their zero point.
 pub const BNQ_OPERATOR_OUTPUT_ZERO_POINT: i32 = 8;
+/// int: rows between outputs of a convolution.
+pub const BNQ_OPERATOR_STRIDE_HEIGHT: i32 = 9;
+/// int: columns between its outputs.
+pub const BNQ_OPERATOR_STRIDE_WIDTH: i32 = 10;
+/// int: rows of 0 above images.
+pub const BNQ_OPERATOR_PAD_TOP: i32 = 11;
+/// int: columns of 0 left of them.
+pub const BNQ_OPERATOR_PAD_LEFT: i32 = 12;
+/// int: rows of 0 below them.
+pub const BNQ_OPERATOR_PAD_BOTTOM: i32 = 13;
+/// int: columns of 0 right of them.
+pub const BNQ_OPERATOR_PAD_RIGHT: i32 = 14;
+/// int: rows between weights.
+pub const BNQ_OPERATOR_DILATION_HEIGHT: i32 = 15;
+/// int: columns between weights.
+pub const BNQ_OPERATOR_DILATION_WIDTH: i32 = 16;
+/// int: groups of channels.
+pub const BNQ_OPERATOR_GROUPS: i32 = 17;
+/// int: the order of an image's dimensions.
+pub const BNQ_OPERATOR_LAYOUT: i32 = 18;
 /// Inputs stay floats.
 pub const BNQ_INPUT_FLOAT: i32 = 0;
 /// int8 codes of each row, symmetric.
@@ -582,3 +602,7 @@ pub const BNQ_OUTPUT_FLOAT: i32 = 0;
 pub const BNQ_OUTPUT_INT8: i32 = 1;
 /// Outputs of uint8 codes.
 pub const BNQ_OUTPUT_UINT8: i32 = 2;
+/// Images are channels, rows, columns.
+pub const BNQ_LAYOUT_NCHW: i32 = 0;
+/// Images are rows, columns, channels.
+pub const BNQ_LAYOUT_NHWC: i32 = 1;

@@ -68,6 +68,8 @@ opaque! {
     bnq_operator
     /// A linear layer; immutable.
     bnq_linear
+    /// A convolution; immutable.
+    bnq_convolution
     /// The options of a handle, which they are a part of.
     bnq_options
 }

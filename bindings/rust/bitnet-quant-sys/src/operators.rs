@@ -1,8 +1,8 @@
 //! Section 14 of `bnq.h`.
 
 use crate::{
-    bnq_array, bnq_config, bnq_context, bnq_linear, bnq_matrix, bnq_operator, bnq_options,
-    bnq_status, bnq_tensor,
+    bnq_array, bnq_config, bnq_context, bnq_convolution, bnq_linear, bnq_matrix, bnq_operator,
+    bnq_options, bnq_status, bnq_tensor,
 };
 use std::os::raw::{c_char, c_void};
 
@@ -81,5 +81,28 @@ extern "C" {
     pub fn bnq_embedding(
         context: *mut bnq_context, table: *const bnq_tensor, indices: *const i64, count: u64,
         y: *const bnq_matrix,
+    ) -> bnq_status;
+    /// A convolution, which keeps its weights; `options` and `bias` may be NULL.
+    pub fn bnq_convolution_create(
+        context: *mut bnq_context, options: *const bnq_operator, weight: *const bnq_tensor,
+        bias: *const bnq_array, out_convolution: *mut *mut bnq_convolution,
+    ) -> bnq_status;
+    /// Frees it; NULL is fine.
+    pub fn bnq_convolution_destroy(convolution: *mut bnq_convolution);
+    /// What comes of images of a size; the outputs may be NULL.
+    pub fn bnq_convolution_output(
+        convolution: *const bnq_convolution, height: u64, width: u64, out_channels: *mut u64,
+        out_height: *mut u64, out_width: *mut u64,
+    ) -> bnq_status;
+    /// Bytes that running it takes for so many images.
+    pub fn bnq_convolution_workspace(
+        convolution: *const bnq_convolution, items: u64, height: u64, width: u64,
+        out_bytes: *mut u64,
+    ) -> bnq_status;
+    /// y of x, an image each row; `workspace` may be NULL.
+    pub fn bnq_convolution_run(
+        convolution: *const bnq_convolution, context: *mut bnq_context, x: *const bnq_matrix,
+        height: u64, width: u64, y: *const bnq_matrix, workspace: *mut c_void,
+        workspace_bytes: u64,
     ) -> bnq_status;
 }

@@ -250,13 +250,14 @@ internal sealed class OperatorHandle : SafeHandleZeroOrMinusOneIsInvalid
     }
 }
 
-internal sealed class LinearHandle : SafeHandleZeroOrMinusOneIsInvalid
+/// <summary>An operator with weights.</summary>
+internal abstract class LayerHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
     private TensorHandle? _weight;
 
-    public LinearHandle() : base(ownsHandle: true) { }
+    protected LayerHandle() : base(ownsHandle: true) { }
 
-    /// <summary>Keeps what the tensor borrows, even if it is disposed, until the layer is destroyed.</summary>
+    /// <summary>Keeps what the tensor borrows, even if it is disposed, until the operator is destroyed.</summary>
     internal void Borrow(TensorHandle weight)
     {
         bool added = false;
@@ -266,8 +267,20 @@ internal sealed class LinearHandle : SafeHandleZeroOrMinusOneIsInvalid
 
     protected override bool ReleaseHandle()
     {
-        NativeMethods.bnq_linear_destroy(handle);
+        Destroy(handle);
         _weight?.DangerousRelease();
         return true;
     }
+
+    private protected abstract void Destroy(nint layer);
+}
+
+internal sealed class LinearHandle : LayerHandle
+{
+    private protected override void Destroy(nint layer) => NativeMethods.bnq_linear_destroy(layer);
+}
+
+internal sealed class ConvolutionHandle : LayerHandle
+{
+    private protected override void Destroy(nint layer) => NativeMethods.bnq_convolution_destroy(layer);
 }

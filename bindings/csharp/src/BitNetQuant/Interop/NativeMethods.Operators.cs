@@ -28,6 +28,16 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_OPERATOR_OUTPUT = 6;
     internal const int BNQ_OPERATOR_OUTPUT_SCALE = 7;
     internal const int BNQ_OPERATOR_OUTPUT_ZERO_POINT = 8;
+    internal const int BNQ_OPERATOR_STRIDE_HEIGHT = 9;
+    internal const int BNQ_OPERATOR_STRIDE_WIDTH = 10;
+    internal const int BNQ_OPERATOR_PAD_TOP = 11;
+    internal const int BNQ_OPERATOR_PAD_LEFT = 12;
+    internal const int BNQ_OPERATOR_PAD_BOTTOM = 13;
+    internal const int BNQ_OPERATOR_PAD_RIGHT = 14;
+    internal const int BNQ_OPERATOR_DILATION_HEIGHT = 15;
+    internal const int BNQ_OPERATOR_DILATION_WIDTH = 16;
+    internal const int BNQ_OPERATOR_GROUPS = 17;
+    internal const int BNQ_OPERATOR_LAYOUT = 18;
     internal const int BNQ_INPUT_FLOAT = 0;
     internal const int BNQ_INPUT_INT8 = 1;
     internal const int BNQ_INPUT_INT8_ASYMMETRIC = 2;
@@ -36,6 +46,8 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_OUTPUT_FLOAT = 0;
     internal const int BNQ_OUTPUT_INT8 = 1;
     internal const int BNQ_OUTPUT_UINT8 = 2;
+    internal const int BNQ_LAYOUT_NCHW = 0;
+    internal const int BNQ_LAYOUT_NHWC = 1;
 
     [LibraryImport(LibraryName)]
     internal static partial uint bnq_function_count();
@@ -113,4 +125,26 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName)]
     internal static partial int bnq_embedding(
         ContextHandle context, TensorHandle table, long* indices, ulong count, BnqMatrix* y);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_convolution_create(
+        ContextHandle context, OperatorHandle options, TensorHandle weight, BnqArray* bias,
+        out ConvolutionHandle convolution);
+
+    [LibraryImport(LibraryName)]
+    internal static partial void bnq_convolution_destroy(nint convolution);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_convolution_output(
+        ConvolutionHandle convolution, ulong height, ulong width, out ulong outChannels,
+        out ulong outHeight, out ulong outWidth);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_convolution_workspace(
+        ConvolutionHandle convolution, ulong items, ulong height, ulong width, out ulong bytes);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_convolution_run(
+        ConvolutionHandle convolution, ContextHandle context, BnqMatrix* x, ulong height, ulong width,
+        BnqMatrix* y, void* workspace, ulong workspaceBytes);
 }
