@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "core/base/targets.h"
+#include "core/kernels/dot_amx.h"
 #include "core/kernels/dot_avx2.h"
 #include "core/kernels/dot_avx512vnni.h"
 #include "core/kernels/dot_avxvnni.h"
@@ -202,15 +203,19 @@ bool HasAvx512Vnni() {
          __builtin_cpu_supports("avx512vl") != 0;
 }
 
+bool HasAmx() { return HasAvx512Vnni() && N_AVX512_AMX::IsUsable(); }
+
 const struct {
   const DotKernels* (*kernels)();
   bool (*supported)();
   // Highway's targets that take them where one is forced; nullptr: none.
   const char* targets[2];
+  bool is_amx;
 } kFamilies[] = {
-    {N_AVX512_VNNI::Kernels, HasAvx512Vnni, {"AVX3_DL", nullptr}},
-    {N_AVX_VNNI::Kernels, HasAvxVnni, {nullptr, nullptr}},
-    {N_AVX2_DOT::Kernels, HasAvx2, {"AVX3", "AVX2"}},
+    {N_AVX512_AMX::Kernels, HasAmx, {nullptr, nullptr}, true},
+    {N_AVX512_VNNI::Kernels, HasAvx512Vnni, {"AVX3_DL", nullptr}, false},
+    {N_AVX_VNNI::Kernels, HasAvxVnni, {nullptr, nullptr}, false},
+    {N_AVX2_DOT::Kernels, HasAvx2, {"AVX3", "AVX2"}, false},
 };
 
 bool TakenBy(const char* const (&targets)[2], const char* forced) {
@@ -243,12 +248,13 @@ const DotKernels* DotKernelsAt(size_t index) {
 
 void ForceDotKernels(const DotKernels* kernels) { g_forced = kernels; }
 
-const DotKernels& BestDotKernels() {
+const DotKernels& BestDotKernels(bool allow_amx) {
   if (const DotKernels* forced = g_forced) return *forced;
 #if BNQ_DOT_X86
   const char* const forced = ForcedTarget();
   for (const auto& family : kFamilies) {
     if (forced != nullptr && !TakenBy(family.targets, forced)) continue;
+    if (family.is_amx && !allow_amx) continue;
     if (family.supported()) return *family.kernels();
   }
 #endif

@@ -112,7 +112,9 @@ struct DotKernels {
 // The best that this CPU has, or that a forced target allows
 // (base/targets.h): never nullptr. The last one of all is generic and reads
 // kBits8 alone.
-const DotKernels& BestDotKernels();
+// AMX only where that is allowed: asking for it changes the process
+// (dot_amx.h).
+const DotKernels& BestDotKernels(bool allow_amx);
 // For tests: all that this CPU can run, by index; nullptr behind the last.
 const DotKernels* DotKernelsAt(size_t index);
 // For tests: process-wide; nullptr takes the best again.

@@ -48,7 +48,7 @@ LinearRun::LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
   const bool codes = linear.TakesCodes(x);
   integers_ = codes && weights_.obstacle().empty();
   if (integers_) {
-    const DotKernels& best = BestDotKernels();
+    const DotKernels& best = BestDotKernels(linear.options_.amx());
     const Packing packing = weights_.codes().packing;
     const bool grouped = weights_.groups() > 1;
     whole_ = groups_ = &best;

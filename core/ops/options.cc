@@ -43,6 +43,8 @@ constexpr OptionInfo kOptions[kNumOperatorOptions] = {
          "Scale of outputs of codes; 0 for none"),
     Integer(Option::kOutputZeroPoint, "output_zero_point", -128, 255, 0,
             "Zero point of outputs of codes"),
+    OnOff(Option::kAmx, "amx", true,
+          "Whether AMX may be used, for which the process asks the system"),
     Integer(Option::kStrideHeight, "stride_height", 1, kMaxSteps, 1,
             "Rows from one output of a convolution to the next"),
     Integer(Option::kStrideWidth, "stride_width", 1, kMaxSteps, 1,

@@ -20,6 +20,7 @@ enum class OperatorOption : int32_t {
   kOutput,
   kOutputScale,
   kOutputZeroPoint,
+  kAmx,
   // Of convolutions.
   kStrideHeight,
   kStrideWidth,
@@ -32,7 +33,7 @@ enum class OperatorOption : int32_t {
   kGroups,
   kLayout,
 };
-constexpr int kNumOperatorOptions = 18;
+constexpr int kNumOperatorOptions = 19;
 
 // What becomes of floats that come in.
 enum class InputMode : int32_t {
@@ -57,6 +58,7 @@ class OperatorOptions : public OptionValues<OperatorOptions, OperatorOption,
   }
   Function function() const { return As<Function>(OperatorOption::kFunction); }
   float slope() const { return As<float>(OperatorOption::kSlope); }
+  bool amx() const { return As<bool>(OperatorOption::kAmx); }
   ImageLayout layout() const {
     return As<ImageLayout>(OperatorOption::kLayout);
   }

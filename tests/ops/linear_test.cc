@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/kernels/dot.h"
+#include "core/kernels/dot_amx.h"
 #include "core/ops/linear_run.h"
 #include "core/parallel/runner.h"
 #include "core/tensor/quantize.h"
@@ -117,6 +118,15 @@ void ForEachKernel(F f) {
     SCOPED_TRACE(DotKernelsAt(i)->name);
     ForceDotKernels(DotKernelsAt(i));
     f();
+  }
+  for (size_t i = 0; DotKernelsAt(i) != nullptr; ++i) {
+    if (DotKernelsAt(i)->product == nullptr) continue;
+    const DotKernels emulated = WithEmulatedTiles(*DotKernelsAt(i));
+    SCOPED_TRACE(emulated.name);
+    ForceDotKernels(&emulated);
+    f();
+    ForceDotKernels(nullptr);
+    break;
   }
   ForceDotKernels(nullptr);
   bnq_test::ForEachTarget(f);

@@ -2086,23 +2086,28 @@ enum {
   BNQ_OPERATOR_OUTPUT_SCALE = 7,
   /* int: their zero point, -128..127 or 0..255; default 0. */
   BNQ_OPERATOR_OUTPUT_ZERO_POINT = 8,
+  /* int: 1 (default) allows AMX where the CPU has it. On Linux a process has to
+   * ask the kernel for it, which the first run of a layer that would use it
+   * does; its signal handlers then need stacks of 11 KB and more (sigaltstack).
+   * 0: it is neither asked for nor used. Results are the same. */
+  BNQ_OPERATOR_AMX = 9,
   /* Of convolutions; a linear layer takes them at their defaults alone.
    * int: steps between outputs, 1..65536; default 1. */
-  BNQ_OPERATOR_STRIDE_HEIGHT = 9,
-  BNQ_OPERATOR_STRIDE_WIDTH = 10,
+  BNQ_OPERATOR_STRIDE_HEIGHT = 10,
+  BNQ_OPERATOR_STRIDE_WIDTH = 11,
   /* int: rows and columns of 0 around images, 0..65536; default 0. */
-  BNQ_OPERATOR_PAD_TOP = 11,
-  BNQ_OPERATOR_PAD_LEFT = 12,
-  BNQ_OPERATOR_PAD_BOTTOM = 13,
-  BNQ_OPERATOR_PAD_RIGHT = 14,
+  BNQ_OPERATOR_PAD_TOP = 12,
+  BNQ_OPERATOR_PAD_LEFT = 13,
+  BNQ_OPERATOR_PAD_BOTTOM = 14,
+  BNQ_OPERATOR_PAD_RIGHT = 15,
   /* int: steps between weights, 1..65536; default 1. */
-  BNQ_OPERATOR_DILATION_HEIGHT = 15,
-  BNQ_OPERATOR_DILATION_WIDTH = 16,
+  BNQ_OPERATOR_DILATION_HEIGHT = 16,
+  BNQ_OPERATOR_DILATION_WIDTH = 17,
   /* int: groups of channels, of which each has outputs of its own; default 1.
    */
-  BNQ_OPERATOR_GROUPS = 17,
+  BNQ_OPERATOR_GROUPS = 18,
   /* int: BNQ_LAYOUT_*; default nchw. */
-  BNQ_OPERATOR_LAYOUT = 18
+  BNQ_OPERATOR_LAYOUT = 19
 };
 /* What becomes of a row of inputs that are floats. Inputs of I8 and U8 are codes
  * whatever this says. NaN and infinity fail with NON_FINITE where rows become
