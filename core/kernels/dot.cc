@@ -9,9 +9,14 @@
 #include "core/kernels/dot_avx2.h"
 #include "core/kernels/dot_avx512vnni.h"
 #include "core/kernels/dot_avxvnni.h"
+#include "core/kernels/dot_neon_dotprod.h"
+#include "core/kernels/dot_neon_i8mm.h"
 
 #if BNQ_DOT_X86
 #include <cpuid.h>
+#endif
+#if BNQ_DOT_NEON && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 #undef HWY_TARGET_INCLUDE
@@ -204,18 +209,51 @@ bool HasAvx512Vnni() {
 }
 
 bool HasAmx() { return HasAvx512Vnni() && N_AVX512_AMX::IsUsable(); }
+#endif
 
-const struct {
+#if BNQ_DOT_NEON
+// Bits of the kernel's report (asm/hwcap.h); elsewhere what the compiler may
+// rely on.
+bool HasDotProduct() {
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) >> 20 & 1) != 0;
+#elif defined(__ARM_FEATURE_DOTPROD)
+  return true;
+#else
+  return false;
+#endif
+}
+bool HasI8mm() {
+#if defined(__linux__)
+  return HasDotProduct() && (getauxval(AT_HWCAP2) >> 13 & 1) != 0;
+#elif defined(__ARM_FEATURE_MATMUL_INT8)
+  return true;
+#else
+  return false;
+#endif
+}
+#endif
+
+// Best first.
+struct Family {
   const DotKernels* (*kernels)();
   bool (*supported)();
   // Highway's targets that take them where one is forced; nullptr: none.
   const char* targets[2];
   bool is_amx;
-} kFamilies[] = {
+};
+const Family kFamilies[] = {
+#if BNQ_DOT_X86
     {N_AVX512_AMX::Kernels, HasAmx, {nullptr, nullptr}, true},
     {N_AVX512_VNNI::Kernels, HasAvx512Vnni, {"AVX3_DL", nullptr}, false},
     {N_AVX_VNNI::Kernels, HasAvxVnni, {nullptr, nullptr}, false},
     {N_AVX2_DOT::Kernels, HasAvx2, {"AVX3", "AVX2"}, false},
+#elif BNQ_DOT_NEON
+    {N_NEON_I8MM::Kernels, HasI8mm, {nullptr, nullptr}, false},
+    {N_NEON_DOTPROD::Kernels, HasDotProduct, {nullptr, nullptr}, false},
+#endif
+    // What every CPU has.
+    {[] { return &kGeneric; }, [] { return true; }, {nullptr, nullptr}, false},
 };
 
 bool TakenBy(const char* const (&targets)[2], const char* forced) {
@@ -224,7 +262,6 @@ bool TakenBy(const char* const (&targets)[2], const char* forced) {
   }
   return false;
 }
-#endif
 
 }  // namespace
 
@@ -237,27 +274,23 @@ void SumCodes(const int8_t* codes, size_t count, size_t group, int32_t* sums) {
 }
 
 const DotKernels* DotKernelsAt(size_t index) {
-#if BNQ_DOT_X86
-  for (const auto& family : kFamilies) {
+  for (const Family& family : kFamilies) {
     if (!family.supported()) continue;
     if (index-- == 0) return family.kernels();
   }
-#endif
-  return index == 0 ? &kGeneric : nullptr;
+  return nullptr;
 }
 
 void ForceDotKernels(const DotKernels* kernels) { g_forced = kernels; }
 
 const DotKernels& BestDotKernels(bool allow_amx) {
   if (const DotKernels* forced = g_forced) return *forced;
-#if BNQ_DOT_X86
-  const char* const forced = ForcedTarget();
-  for (const auto& family : kFamilies) {
-    if (forced != nullptr && !TakenBy(family.targets, forced)) continue;
+  const char* const target = ForcedTarget();
+  for (const Family& family : kFamilies) {
+    if (target != nullptr && !TakenBy(family.targets, target)) continue;
     if (family.is_amx && !allow_amx) continue;
     if (family.supported()) return *family.kernels();
   }
-#endif
   return kGeneric;
 }
 

@@ -1,11 +1,11 @@
 // The vectors that AVX2 and AVX-VNNI have in common. Included within a
-// family's attributes, after which dot_x86-inl.h is.
+// family's attributes, after which dot_family-inl.h is.
 #ifndef BNQ_CORE_KERNELS_DOT_AVX2_INL_H_
 #define BNQ_CORE_KERNELS_DOT_AVX2_INL_H_
 
 #include <immintrin.h>
 
-#include "core/kernels/dot_x86-inl.h"
+#include "core/kernels/dot_family-inl.h"
 
 namespace bnq {
 namespace {

@@ -34,7 +34,7 @@ struct Vectors : DotAvx2 {
 }  // namespace
 
 const DotKernels* Kernels() {
-  static constexpr DotKernels kKernels = DotX86<Vectors>::Row("avx2");
+  static constexpr DotKernels kKernels = DotFamily<Vectors>::Row("avx2");
   return &kKernels;
 }
 

@@ -12,7 +12,9 @@
 #endif
 
 HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
-#include "core/kernels/dot_x86-inl.h"
+#include <immintrin.h>
+
+#include "core/kernels/dot_family-inl.h"
 
 namespace bnq {
 namespace N_AVX512_VNNI {
@@ -178,7 +180,7 @@ struct Vectors {
 }  // namespace
 
 const DotKernels* Kernels() {
-  static constexpr DotKernels kKernels = DotX86<Vectors>::Row("avx512_vnni");
+  static constexpr DotKernels kKernels = DotFamily<Vectors>::Row("avx512_vnni");
   return &kKernels;
 }
 

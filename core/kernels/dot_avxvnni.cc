@@ -24,7 +24,7 @@ struct Vectors : DotAvx2 {
 }  // namespace
 
 const DotKernels* Kernels() {
-  static constexpr DotKernels kKernels = DotX86<Vectors>::Row("avx_vnni");
+  static constexpr DotKernels kKernels = DotFamily<Vectors>::Row("avx_vnni");
   return &kKernels;
 }
 

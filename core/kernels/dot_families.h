@@ -14,4 +14,11 @@
 #define BNQ_DOT_X86 0
 #endif
 
+// Little-endian, as the codes of a dword are.
+#if defined(__aarch64__) && defined(__GNUC__) && !defined(__AARCH64EB__)
+#define BNQ_DOT_NEON 1
+#else
+#define BNQ_DOT_NEON 0
+#endif
+
 #endif  // BNQ_CORE_KERNELS_DOT_FAMILIES_H_

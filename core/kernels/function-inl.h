@@ -68,6 +68,8 @@ HWY_INLINE VF Polynomial(const float (&c)[kAll], VF x) {
 
 // e^v = (1 + p) 2^n.
 struct Exponential {
+  // One that the compiler makes itself has no target's instructions on Arm.
+  HWY_ATTR Exponential() {}
   VF p;
   VF n;  // a whole number
 };

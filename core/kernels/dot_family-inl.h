@@ -1,4 +1,4 @@
-// Dot products of an x86 instruction family, for a struct S of its vectors and
+// Dot products of an instruction family, for a struct S of its vectors and
 // instructions. Included once in the file of each family, within its
 // attributes; S is that file's own, so that nothing here is shared by name.
 //
@@ -9,10 +9,8 @@
 // and t_(n+1) = 3 t_n mod 256 digit n is (3 t_n - t_(n+1)) / 256, so that the
 // sum over digits is (3 sum t_n x_n - sum t_(n+1) x_n) / 256; the sums may
 // wrap, since the result does not.
-#ifndef BNQ_CORE_KERNELS_DOT_X86_INL_H_
-#define BNQ_CORE_KERNELS_DOT_X86_INL_H_
-
-#include <immintrin.h>
+#ifndef BNQ_CORE_KERNELS_DOT_FAMILY_INL_H_
+#define BNQ_CORE_KERNELS_DOT_FAMILY_INL_H_
 
 #include "core/kernels/dot.h"
 
@@ -25,7 +23,7 @@ namespace bnq {
 constexpr size_t kDotAhead = 4096, kDotFar = 16384;
 
 template <class S>
-struct DotX86 {
+struct DotFamily {
   using V = typename S::V;
   static constexpr size_t kBytes = S::kBytes;
   static constexpr size_t kPieces = kDotBytes / kBytes;
@@ -588,4 +586,4 @@ struct DotX86 {
 
 }  // namespace bnq
 
-#endif  // BNQ_CORE_KERNELS_DOT_X86_INL_H_
+#endif  // BNQ_CORE_KERNELS_DOT_FAMILY_INL_H_
