@@ -566,26 +566,28 @@ pub const BNQ_OPERATOR_OUTPUT: i32 = 6;
 pub const BNQ_OPERATOR_OUTPUT_SCALE: i32 = 7;
 /// int: their zero point.
 pub const BNQ_OPERATOR_OUTPUT_ZERO_POINT: i32 = 8;
+/// Whether AMX may be used, for which the process asks the system.
+pub const BNQ_OPERATOR_AMX: i32 = 9;
 /// int: rows between outputs of a convolution.
-pub const BNQ_OPERATOR_STRIDE_HEIGHT: i32 = 9;
+pub const BNQ_OPERATOR_STRIDE_HEIGHT: i32 = 10;
 /// int: columns between its outputs.
-pub const BNQ_OPERATOR_STRIDE_WIDTH: i32 = 10;
+pub const BNQ_OPERATOR_STRIDE_WIDTH: i32 = 11;
 /// int: rows of 0 above images.
-pub const BNQ_OPERATOR_PAD_TOP: i32 = 11;
+pub const BNQ_OPERATOR_PAD_TOP: i32 = 12;
 /// int: columns of 0 left of them.
-pub const BNQ_OPERATOR_PAD_LEFT: i32 = 12;
+pub const BNQ_OPERATOR_PAD_LEFT: i32 = 13;
 /// int: rows of 0 below them.
-pub const BNQ_OPERATOR_PAD_BOTTOM: i32 = 13;
+pub const BNQ_OPERATOR_PAD_BOTTOM: i32 = 14;
 /// int: columns of 0 right of them.
-pub const BNQ_OPERATOR_PAD_RIGHT: i32 = 14;
+pub const BNQ_OPERATOR_PAD_RIGHT: i32 = 15;
 /// int: rows between weights.
-pub const BNQ_OPERATOR_DILATION_HEIGHT: i32 = 15;
+pub const BNQ_OPERATOR_DILATION_HEIGHT: i32 = 16;
 /// int: columns between weights.
-pub const BNQ_OPERATOR_DILATION_WIDTH: i32 = 16;
+pub const BNQ_OPERATOR_DILATION_WIDTH: i32 = 17;
 /// int: groups of channels.
-pub const BNQ_OPERATOR_GROUPS: i32 = 17;
+pub const BNQ_OPERATOR_GROUPS: i32 = 18;
 /// int: the order of an image's dimensions.
-pub const BNQ_OPERATOR_LAYOUT: i32 = 18;
+pub const BNQ_OPERATOR_LAYOUT: i32 = 19;
 /// Inputs stay floats.
 pub const BNQ_INPUT_FLOAT: i32 = 0;
 /// int8 codes of each row, symmetric.
