@@ -45,8 +45,6 @@ public enum ActivationFunction
 /// definitions and the errors.</summary>
 public static unsafe class Activations
 {
-    private delegate int Call(BnqMatrix* x, BnqMatrix* y);
-
     /// <summary>y = function(x). Codes, which need scales, become codes by one look-up each, or floats.</summary>
     /// <param name="function">The function.</param>
     /// <param name="x">The input.</param>
@@ -58,7 +56,7 @@ public static unsafe class Activations
     /// <exception cref="UnsupportedException">Floats do not become codes.</exception>
     public static void Apply(
         ActivationFunction function, MatrixView x, MatrixSpan y, float slope = float.NaN, Context? context = null) =>
-        Run(x, y, (from, to) =>
+        NativeMatrix.Lend(x, y, (from, to) =>
             NativeMethods.bnq_activate(ContextHandle.Of(context), (int)function, slope, from, to));
 
     /// <summary>e^(x - max) / sum of e^(x - max) of each row; -infinity gives 0, and a row of it zeros.</summary>
@@ -68,7 +66,7 @@ public static unsafe class Activations
     /// <exception cref="InvalidArgumentException">The shapes differ, or the memory overlaps.</exception>
     /// <exception cref="UnsupportedException">One is of codes.</exception>
     public static void Softmax(MatrixView x, MatrixSpan y, Context? context = null) =>
-        Run(x, y, (from, to) => NativeMethods.bnq_softmax(ContextHandle.Of(context), from, to));
+        NativeMatrix.Lend(x, y, (from, to) => NativeMethods.bnq_softmax(ContextHandle.Of(context), from, to));
 
     /// <summary>x / sqrt(mean of x^2 + eps) * weight of each row.</summary>
     /// <param name="x">The input.</param>
@@ -87,7 +85,7 @@ public static unsafe class Activations
         fixed (float* pointer = weight)
         {
             float* weights = pointer;
-            Run(x, y, (from, to) => NativeMethods.bnq_rms_norm(ContextHandle.Of(context), from, weights, eps, to));
+            NativeMatrix.Lend(x, y, (from, to) => NativeMethods.bnq_rms_norm(ContextHandle.Of(context), from, weights, eps, to));
         }
     }
 
@@ -113,30 +111,10 @@ public static unsafe class Activations
         {
             float* weights = first;
             float* biases = second;
-            Run(x, y, (from, to) => NativeMethods.bnq_layer_norm(
+            NativeMatrix.Lend(x, y, (from, to) => NativeMethods.bnq_layer_norm(
                 ContextHandle.Of(context), from, weights, biases, eps, to));
         }
     }
-
-    private static void Run(MatrixView x, MatrixView y, Call call)
-    {
-        fixed (byte* xData = x.Bytes)
-        fixed (byte* yData = y.Bytes)
-        fixed (float* xScales = x.Scales)
-        fixed (float* yScales = y.Scales)
-        fixed (int* xZeroPoints = x.ZeroPoints)
-        fixed (int* yZeroPoints = y.ZeroPoints)
-        {
-            BnqMatrix from = Raw(x, xData, xScales, xZeroPoints), to = Raw(y, yData, yScales, yZeroPoints);
-            Native.Check(call(&from, &to));
-        }
-    }
-
-    private static BnqMatrix Raw(MatrixView matrix, void* data, float* scales, int* zeroPoints) => new()
-    {
-        Data = data, Scales = scales, ZeroPoints = zeroPoints, Rows = (ulong)matrix.Rows,
-        Columns = (ulong)matrix.Columns, RowStride = (ulong)matrix.RowStride, Dtype = (int)matrix.DataType,
-    };
 
     private static void RequireColumns(ReadOnlySpan<float> values, int columns, string name)
     {

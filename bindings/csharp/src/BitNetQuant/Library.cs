@@ -90,6 +90,9 @@ public static unsafe class Library
     /// <summary>The options of an <see cref="Optimizer"/>.</summary>
     public static ImmutableArray<OptionInfo> OptimizationOptions => OptionTable.Read(NativeMethods.BNQ_OPTIONS_OPTIMIZER);
 
+    /// <summary>The options of an <see cref="OperatorOptions"/>.</summary>
+    public static ImmutableArray<OptionInfo> OperatorOptions => OptionTable.Read(NativeMethods.BNQ_OPTIONS_OPERATOR);
+
     /// <summary>The names of the <see cref="Statistics"/> of what a <see cref="Calibrator"/> has observed.</summary>
     public static ImmutableArray<string> StatisticNames =>
         Names(NativeMethods.bnq_statistic_count(), &NativeMethods.bnq_statistic_name);

@@ -165,4 +165,21 @@ public sealed unsafe partial class QuantizedTensor
 
         return Metrics.From(new ReadOnlySpan<double>(values, Metrics.Count));
     }
+
+    /// <summary>Rows by index, dequantized: an embedding, where this is the table [rows, columns] (further dimensions
+    /// are columns).</summary>
+    /// <param name="indices">Rows of this tensor.</param>
+    /// <param name="y">A row for each index; floats.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <exception cref="InvalidArgumentException">An index is no row's, or y has another shape or type; nothing is
+    /// written.</exception>
+    public void Embed(ReadOnlySpan<long> indices, MatrixSpan y, Context? context = null)
+    {
+        fixed (long* first = indices)
+        {
+            (nint rows, ulong count) = ((nint)first, (ulong)indices.Length);
+            NativeMatrix.Lend(y, to => NativeMethods.bnq_embedding(
+                ContextHandle.Of(context), _handle, (long*)rows, count, to));
+        }
+    }
 }

@@ -1,7 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.Globalization;
-using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Xunit;
@@ -122,12 +120,4 @@ public sealed class ActivationTests
 
     private static float[] Optional(JsonElement test, string member) =>
         test.TryGetProperty(member, out JsonElement list) ? Floats(list) : [];
-
-    private static int[] Integers(JsonElement list) => list.EnumerateArray().Select(item => item.GetInt32()).ToArray();
-
-    private static byte[] Bytes(JsonElement list) => Array.ConvertAll(Integers(list), code => unchecked((byte)code));
-
-    private static ushort[] HalfBits(JsonElement test) => test.GetProperty("output").EnumerateArray()
-        .Select(item => ushort.Parse(item.GetString()!, NumberStyles.HexNumber, CultureInfo.InvariantCulture))
-        .ToArray();
 }

@@ -118,6 +118,9 @@ public sealed class HeaderTests
     [InlineData(typeof(OptimizationMethod), "BNQ_OPTIMIZE_GRID")]
     [InlineData(typeof(OptimizationObjective), "BNQ_OBJECTIVE_MSE")]
     [InlineData(typeof(OptimizationScope), "BNQ_SCOPE_SEGMENT")]
+    [InlineData(typeof(InputMode), "BNQ_INPUT_FLOAT")]
+    [InlineData(typeof(OutputType), "BNQ_OUTPUT_FLOAT")]
+    [InlineData(typeof(ImageLayout), "BNQ_LAYOUT_NCHW")]
     public void EnumerationsAreComplete(Type enumeration, string first)
     {
         Constant[] header = Abi.Enums.Single(values => values[0].Name == first);

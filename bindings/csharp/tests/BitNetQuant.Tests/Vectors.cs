@@ -64,6 +64,16 @@ internal static class Vectors
     internal static uint[] Bits(float[] values) => Array.ConvertAll(
         values, value => BitConverter.SingleToUInt32Bits(float.IsNaN(value) ? float.NaN : value));
 
+    internal static int[] Integers(JsonElement list) => list.EnumerateArray().Select(item => item.GetInt32()).ToArray();
+
+    /// <summary>Codes of 8 bits, of either sign.</summary>
+    internal static byte[] Bytes(JsonElement list) => Array.ConvertAll(Integers(list), code => unchecked((byte)code));
+
+    /// <summary>The member "output" of half-precision numbers.</summary>
+    internal static ushort[] HalfBits(JsonElement test) => test.GetProperty("output").EnumerateArray()
+        .Select(item => ushort.Parse(item.GetString()!, NumberStyles.HexNumber, CultureInfo.InvariantCulture))
+        .ToArray();
+
     internal static sbyte[] ZeroPoints(JsonElement test) =>
         test.GetProperty("zero_points").EnumerateArray().Select(element => element.GetSByte()).ToArray();
 
@@ -76,6 +86,6 @@ internal static class Vectors
         Assert.Equal(Bits(offsets), Bits(actual.Offsets.ToArray()));
     }
 
-    private static Dictionary<string, string> Options(JsonElement options) => options.EnumerateObject()
+    internal static Dictionary<string, string> Options(JsonElement options) => options.EnumerateObject()
         .ToDictionary(option => option.Name, option => option.Value.GetString()!);
 }

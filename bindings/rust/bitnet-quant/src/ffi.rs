@@ -39,6 +39,8 @@ native! {
     bnq_calibrator: bnq_calibrator_destroy;
     bnq_calibration: bnq_calibration_destroy;
     bnq_optimizer: bnq_optimizer_destroy;
+    bnq_operator: bnq_operator_destroy;
+    bnq_linear: bnq_linear_destroy;
 }
 
 /// An owned native object. Neither `Send` nor `Sync`: the types made of it say

@@ -16,8 +16,10 @@ mod error;
 mod ffi;
 mod file;
 mod library;
+mod linear;
 mod matrix;
 mod metrics;
+mod operator;
 mod optimization;
 mod option;
 mod plan;
@@ -49,8 +51,12 @@ pub use convert::{compare_files, dequantize_file, quantize_file, Report, Row};
 pub use error::{Error, Result};
 pub use file::{Entry, File, FileKind};
 pub use library::{check_library, targets, version, Target, Version};
+pub use linear::{embedding, Linear, Workspace};
 pub use matrix::{MatrixView, MatrixViewMut};
 pub use metrics::{compare, Metrics, QuantizationMetrics};
+pub use operator::{
+    operator_options, ImageLayout, InputMode, Operator, OperatorBuilder, OperatorOption, OutputType,
+};
 pub use optimization::{
     optimization_options, Figures, Objective, OptimizationMethod, OptimizationOption,
     OptimizationScope, Optimized, Optimizer, OptimizerBuilder,

@@ -193,6 +193,11 @@ impl QuantizedTensor {
         }
     }
 
+    /// What the native tensor points into, to be kept by what keeps the native tensor.
+    pub(crate) fn backing(&self) -> Option<Backing> {
+        self.backing.clone()
+    }
+
     pub(crate) fn raw(&self) -> *const sys::bnq_tensor {
         self.handle.as_ptr()
     }

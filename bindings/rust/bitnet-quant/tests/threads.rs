@@ -37,6 +37,7 @@ fn send_and_sync() {
         CalibrationDataset<'static>, CalibrationMethod, CalibrationOption, Statistics, Histogram,
         QuantParams, ValueRange, AdaptiveActivationQuantizer, PostTrainingQuantization,
         ErrorHistogram, Optimizer, OptimizerBuilder, OptimizationOption, Optimized, Figures,
+        Operator, OperatorBuilder, Linear, Workspace, MatrixView<'static>,
     }
 }
 
