@@ -5,63 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "tests/capi/vectors_test_util.h"
+#include "tests/capi/matrix_vectors_util.h"
 
 namespace bnq_test {
 namespace {
-
-int32_t DTypeOf(const json& name) {
-  int32_t dtype = 0;
-  EXPECT_EQ(bnq_dtype_id(name.get<std::string>().c_str(), &dtype), BNQ_OK);
-  return dtype;
-}
-
-// The bytes of a list: numbers, codes, or bits in hexadecimal.
-std::vector<uint8_t> BytesOf(const json& list, int32_t dtype) {
-  const size_t size = bnq_dtype_bits(dtype) / 8;
-  std::vector<uint8_t> bytes(list.size() * size);
-  for (size_t i = 0; i < list.size(); ++i) {
-    uint32_t bits = 0;
-    if (size == 1) {
-      bits = static_cast<uint32_t>(list[i].get<int>());
-    } else if (dtype == BNQ_DTYPE_F32 && list[i].is_number()) {
-      const float value = static_cast<float>(list[i].get<double>());
-      std::memcpy(&bits, &value, sizeof bits);
-    } else {
-      const std::string text = list[i];
-      bits = text == "nan"   ? 0x7FC00000u
-             : text == "inf" ? 0x7F800000u
-             : text == "-inf"
-                 ? 0xFF800000u
-                 : static_cast<uint32_t>(std::stoul(text, nullptr, 16));
-    }
-    for (size_t b = 0; b < size; ++b) {
-      bytes[i * size + b] = static_cast<uint8_t>(bits >> 8 * b);
-    }
-  }
-  return bytes;
-}
-
-// A matrix and what it points to.
-struct Operand {
-  Operand(const json& c, const std::string& prefix, std::vector<uint8_t> data)
-      : bytes(std::move(data)) {
-    matrix.rows = c.at("shape")[0];
-    matrix.columns = c.at("shape")[1];
-    matrix.dtype = DTypeOf(c.at(prefix + "dtype"));
-    matrix.data = bytes.data();
-    if (c.contains(prefix + "scales")) {
-      scales = Numbers(c.at(prefix + "scales"));
-      zero_points = c.at(prefix + "zero_points").get<std::vector<int32_t>>();
-      matrix.scales = scales.data();
-      matrix.zero_points = zero_points.data();
-    }
-  }
-  std::vector<uint8_t> bytes;
-  std::vector<float> scales;
-  std::vector<int32_t> zero_points;
-  bnq_matrix matrix = {};
-};
 
 bnq_status Operate(const json& c, bnq_context* context, const bnq_matrix* x,
                    const bnq_matrix* y) {

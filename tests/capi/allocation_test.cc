@@ -302,4 +302,91 @@ TEST(Allocation, EachOfAnOptimizationFailsOnce) {
   }
 }
 
+// Layers of every path through linear layers, and an embedding.
+struct Layers {
+  ~Layers() {
+    bnq_linear_destroy(floats);
+    bnq_linear_destroy(integers);
+    bnq_operator_destroy(options);
+    bnq_tensor_destroy(weight);
+    bnq_config_destroy(config);
+    bnq_context_destroy(context);
+  }
+  bnq_context* context = nullptr;
+  bnq_config* config = nullptr;
+  bnq_tensor* weight = nullptr;
+  bnq_operator* options = nullptr;
+  bnq_linear* integers = nullptr;
+  bnq_linear* floats = nullptr;
+};
+
+bnq_status RunLayers(Layers* l) {
+  float values[4 * 40], x[9 * 40], y[2][9 * 4], rows[2 * 40];
+  for (int i = 0; i < 160; ++i) values[i] = std::sin(static_cast<float>(i));
+  for (int i = 0; i < 360; ++i) x[i] = std::cos(static_cast<float>(i));
+  const uint64_t shape[2] = {4, 40}, four = 4;
+  const bnq_array array = {values, shape, BNQ_DTYPE_F32, 2};
+  const bnq_array bias = {values, &four, BNQ_DTYPE_F32, 1};
+  bnq_matrix in = {}, out[2] = {}, table = {};
+  in.data = x;
+  in.rows = 9;
+  in.columns = 40;
+  in.dtype = BNQ_DTYPE_F32;
+  for (int i = 0; i < 2; ++i) {
+    out[i] = in;
+    out[i].data = y[i];
+    out[i].columns = 4;
+  }
+  table = in;
+  table.data = rows;
+  table.rows = 2;
+  const int64_t indices[2] = {3, 0};
+  const bnq_allocator allocator = {HookAlloc, HookFree, nullptr};
+#define TRY(call)                        \
+  do {                                   \
+    const bnq_status status = (call);    \
+    if (status != BNQ_OK) return status; \
+  } while (0)
+  TRY(bnq_context_create(&allocator, &l->context));
+  TRY(bnq_context_set_threads(l->context, 2));
+  TRY(bnq_config_from_text("int4_per_group_32", &l->config));
+  TRY(bnq_tensor_quantize(l->context, l->config, &array, &l->weight));
+  TRY(bnq_operator_create(&l->options));
+  TRY(bnq_linear_create(l->context, l->options, l->weight, nullptr,
+                        &l->floats));
+  TRY(bnq_options_set_text(bnq_operator_settings(l->options), "input", "int8"));
+  TRY(bnq_linear_create(l->context, l->options, l->weight, &bias,
+                        &l->integers));
+  const bnq_linear* both[2] = {l->integers, l->floats};
+  TRY(bnq_linear_run_many(both, 2, l->context, &in, out, nullptr, 0));
+  TRY(bnq_linear_run(l->integers, l->context, &in, out, nullptr, 0));
+  TRY(bnq_embedding(l->context, l->weight, indices, 2, &table));
+#undef TRY
+  return BNQ_OK;
+}
+
+TEST(Allocation, EachOfALinearLayerFailsOnce) {
+  for (long fail = 0;; ++fail) {
+    bnq_status status;
+    {
+      Layers layers;
+      g_countdown = fail;
+      g_armed = true;
+      status = RunLayers(&layers);
+      g_armed = false;
+    }
+    ASSERT_EQ(g_live.load(), 0) << "leaked at allocation " << fail;
+    if (g_countdown >= 0) {  // none was left to fail
+      ASSERT_EQ(status, BNQ_OK) << bnq_last_error();
+      EXPECT_GT(fail, 20);
+      break;
+    }
+    // The pool does without threads that cannot be started.
+    if (status != BNQ_OK) {
+      ASSERT_EQ(status, BNQ_ERROR_OUT_OF_MEMORY)
+          << "allocation " << fail << ": " << bnq_last_error();
+    }
+  }
+}
+
 }  // namespace

@@ -24,6 +24,8 @@ struct Destroy {
   void operator()(bnq_calibrator* c) const { bnq_calibrator_destroy(c); }
   void operator()(bnq_optimizer* o) const { bnq_optimizer_destroy(o); }
   void operator()(bnq_tensor* t) const { bnq_tensor_destroy(t); }
+  void operator()(bnq_operator* o) const { bnq_operator_destroy(o); }
+  void operator()(bnq_linear* l) const { bnq_linear_destroy(l); }
 };
 template <class T>
 using Owned = std::unique_ptr<T, Destroy>;
