@@ -54,19 +54,20 @@ HWY_INLINE void Tile(const FloatDotArgs& a, size_t m, size_t n) {
   }
 }
 
-template <size_t kX, size_t kW>
-HWY_INLINE void Rows(const FloatDotArgs& a, size_t n) {
-  size_t m = 0;
-  for (; m + kX <= a.x_rows; m += kX) Tile<kX, kW>(a, m, n);
-  for (; m < a.x_rows; ++m) Tile<1, kW>(a, m, n);
+// Rows of x that stay in the first-level cache with all rows of w.
+template <size_t kX>
+HWY_INLINE void Rows(const FloatDotArgs& a, size_t m) {
+  size_t n = 0;
+  for (; n + 4 <= a.w_rows; n += 4) Tile<kX, 4>(a, m, n);
+  for (; n < a.w_rows; ++n) Tile<kX, 1>(a, m, n);
 }
 
 void Dots(const FloatDotArgs& a) {
   // As many sums as there are registers for them.
   constexpr size_t kX = hn::MaxLanes(D()) == 16 ? 6 : 3;
-  size_t n = 0;
-  for (; n + 4 <= a.w_rows; n += 4) Rows<kX, 4>(a, n);
-  for (; n < a.w_rows; ++n) Rows<kX, 1>(a, n);
+  size_t m = 0;
+  for (; m + kX <= a.x_rows; m += kX) Rows<kX>(a, m);
+  for (; m < a.x_rows; ++m) Rows<1>(a, m);
 }
 #else
 void Dots(const FloatDotArgs& a) {

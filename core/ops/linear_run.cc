@@ -17,15 +17,15 @@ constexpr uint64_t kTaskBytes = 65536;
 // Inputs from which on weights are put in panels, and those of a task then.
 constexpr uint64_t kPanelInputs = 8, kPanelBlock = 192;
 // Columns of a panel; inputs of a task through panels of groups.
-constexpr uint64_t kPanelColumns = 512, kGroupPanelInputs = 36,
+constexpr uint64_t kPanelColumns = 512, kGroupPanelInputs = 24,
                    kPanelGroups = 16;
 // Inputs that go together through groups or floats.
-constexpr uint64_t kGroupInputs = 8, kFloatInputs = 64;
+constexpr uint64_t kGroupInputs = 8, kFloatInputs = 120;
 // Groups and, where they are unpacked, columns that are worked on at a time.
 constexpr uint64_t kGroupsAtOnce = 512, kUnpackColumns = 4096;
 constexpr uint64_t kRowsAtOnce = 4, kRowsOfWhole = 32;
 // Floats of a row of weights at a time.
-constexpr uint64_t kFloatColumns = 1024, kFloatRows = 8;
+constexpr uint64_t kFloatColumns = 512, kFloatRows = 8;
 
 bool IsForFamilies(uint64_t group) {
   return group >= 32 && (group & (group - 1)) == 0;
@@ -319,10 +319,14 @@ void LinearRun::AddRest(uint64_t m, uint64_t n, size_t count, float* y) const {
   }
 }
 
-// A panel of groups and what belongs to one of them.
+// A panel, and codes that are unpacked for it.
 struct LinearRun::PanelScratch {
   alignas(64) uint8_t panel[kPanelColumns * kPanelRows];
   alignas(64) uint8_t unpacked[kPanelRows * kPanelColumns + kPackSlack];
+};
+
+// What belongs to the groups of a panel.
+struct LinearRun::GroupPanelScratch : PanelScratch {
   alignas(64) int32_t sums[kGroupPanelInputs * kPanelRows];
   alignas(64) double lanes[kGroupPanelInputs][kGroupLanes][kPanelRows];
   double scales[kPanelGroups][kPanelRows], offsets[kPanelGroups][kPanelRows];
@@ -432,7 +436,7 @@ void LinearRun::RunGroupPanels(const Block& block) const {
   const uint64_t group = weights_.group(), groups = weights_.groups();
   // Whole chunks of groups, or as much of one as a panel has.
   const uint64_t at_once = std::max<uint64_t>(kPanelColumns / group, 1);
-  PanelScratch scratch;
+  GroupPanelScratch scratch;
   std::memset(scratch.lanes, 0, sizeof scratch.lanes);
   for (uint64_t first = 0; first < groups; first += at_once) {
     const uint64_t end = std::min(first + at_once, groups);
@@ -455,7 +459,7 @@ void LinearRun::RunGroupPanels(const Block& block) const {
 }
 
 void LinearRun::ReadGroups(const Block& block, uint64_t first, uint64_t count,
-                           PanelScratch* scratch) const {
+                           GroupPanelScratch* scratch) const {
   const uint64_t rows = block.n_end - block.n;
   for (uint64_t r = 0; r < kPanelRows; ++r) {
     float scales[kPanelGroups + kLanes] = {};
@@ -476,7 +480,7 @@ void LinearRun::ReadGroups(const Block& block, uint64_t first, uint64_t count,
 }
 
 void LinearRun::AddPanelGroup(const Block& block, uint64_t first, uint64_t g,
-                              PanelScratch* scratch) const {
+                              GroupPanelScratch* scratch) const {
   const uint64_t group = weights_.group();
   const uint64_t at = g * group, begin_column = first * group;
   const uint64_t columns = std::min(group, weights_.columns() - at);
@@ -615,43 +619,54 @@ float LinearRun::Scaled(uint64_t m, uint64_t n, double sum) const {
 
 void LinearRun::RunFloats(const Block& block) const {
   const uint64_t columns = linear_.inputs();
-  alignas(64) float w[kFloatRows][kFloatColumns + kFloatLanes];
+  // Few inputs wait for weights, which come faster in longer pieces.
+  const bool few = block.m_end - block.m < kPanelInputs;
+  const uint64_t most_rows = few ? 4 : kFloatRows;
+  const uint64_t most_columns = few ? 2 * kFloatColumns : kFloatColumns;
+  alignas(64) float w[kFloatRows * (kFloatColumns + kFloatLanes)];
   alignas(64) float lanes[kFloatInputs][kFloatRows][kFloatLanes];
   FloatDotArgs args;
-  args.w = w[0];
-  args.w_stride = kFloatColumns + kFloatLanes;
+  args.w = w;
+  args.w_stride = static_cast<size_t>(most_columns + kFloatLanes);
   args.x_stride = static_cast<size_t>(rows_.stride() / sizeof(float));
   args.x_rows = static_cast<size_t>(block.m_end - block.m);
   args.lanes = lanes[0][0];
   args.lanes_stride = kFloatRows;
-  for (uint64_t n = block.n; n < block.n_end; n += kFloatRows) {
+  for (uint64_t n = block.n; n < block.n_end; n += most_rows) {
     const size_t rows =
-        static_cast<size_t>(std::min(kFloatRows, block.n_end - n));
+        static_cast<size_t>(std::min(most_rows, block.n_end - n));
     args.w_rows = rows;
-    std::memset(lanes, 0, sizeof lanes);
-    for (uint64_t at = 0; at < columns; at += kFloatColumns) {
-      const uint64_t count = std::min(kFloatColumns, columns - at);
+    std::memset(lanes, 0, args.x_rows * sizeof lanes[0]);
+    for (uint64_t at = 0; at < columns; at += most_columns) {
+      const uint64_t count = std::min(most_columns, columns - at);
       for (size_t r = 0; r < rows; ++r) {
+        float* const row = w + r * args.w_stride;
         linear_.values_.Decode((n + r) * columns + at, count, DType::kF32,
-                               false, reinterpret_cast<uint8_t*>(w[r]));
-        std::fill_n(w[r] + count, kFloatLanes, 0.0f);
+                               false, reinterpret_cast<uint8_t*>(row));
+        std::fill_n(row + count, kFloatLanes, 0.0f);
       }
       args.x = rows_.floats(block.m) + at;
       args.count =
           static_cast<size_t>(DivCeil(count, kFloatLanes)) * kFloatLanes;
       AddFloatDots(args);
     }
-    for (uint64_t m = block.m; m < block.m_end; ++m) {
-      float y[kFloatRows];
-      for (size_t r = 0; r < rows; ++r) {
-        y[r] = SumOfFloatLanes(lanes[m - block.m][r]);
-        if (linear_.TakesCodes(x_)) y[r] = y[r] * rows_.scale(m);
-        if (!linear_.bias_.floats.empty()) {
-          y[r] = y[r] + linear_.bias_.floats[n + r];
-        }
+    FinishFloats({n, n + rows, block.m, block.m_end}, lanes[0][0]);
+  }
+}
+
+void LinearRun::FinishFloats(const Block& block, const float* lanes) const {
+  const size_t rows = static_cast<size_t>(block.n_end - block.n);
+  for (uint64_t m = block.m; m < block.m_end; ++m) {
+    float y[kFloatRows];
+    for (size_t r = 0; r < rows; ++r) {
+      y[r] = SumOfFloatLanes(lanes +
+                             ((m - block.m) * kFloatRows + r) * kFloatLanes);
+      if (linear_.TakesCodes(x_)) y[r] = y[r] * rows_.scale(m);
+      if (!linear_.bias_.floats.empty()) {
+        y[r] = y[r] + linear_.bias_.floats[block.n + r];
       }
-      Store(m, n, rows, y);
     }
+    Store(m, block.n, rows, y);
   }
 }
 

@@ -31,18 +31,20 @@ class LinearRun {
     uint64_t n, n_end, m, m_end;
   };
   void RunFloats(const Block& block) const;
+  void FinishFloats(const Block& block, const float* lanes) const;
   void RunWhole(const Block& block) const;
   void RunPanels(const Block& block) const;
   void RunGroups(const Block& block) const;
   struct GroupScratch;
   struct PanelScratch;
+  struct GroupPanelScratch;
   void RunGroupPanels(const Block& block) const;
   void BuildPanel(const Block& block, uint64_t begin, uint64_t end,
                   PanelScratch* scratch) const;
   void ReadGroups(const Block& block, uint64_t first, uint64_t count,
-                  PanelScratch* scratch) const;
+                  GroupPanelScratch* scratch) const;
   void AddPanelGroup(const Block& block, uint64_t first, uint64_t g,
-                     PanelScratch* scratch) const;
+                     GroupPanelScratch* scratch) const;
   void AddGroups(const Block& block, uint64_t first, uint64_t count,
                  GroupScratch* scratch) const;
   void FinishGroupsOf(const Block& block, const GroupScratch& scratch) const;
