@@ -84,9 +84,10 @@ void Groups(const FinishGroupsArgs& a) {
   // Whole rounds of lanes, of whole groups, without the rarer corrections.
   if (a.zeros.x_zero == 0 && a.first % kGroupLanes == 0) {
     const auto of_all = hn::Set(di, a.zeros.zero);
-    for (; i + kGroupLanes <= a.count; i += kGroupLanes) {
-      for (size_t l = 0; l < kGroupLanes; l += N) {
-        const size_t g = i + l;
+    const size_t rounds = a.count / kGroupLanes * kGroupLanes;
+    for (size_t l = 0; l < kGroupLanes; l += N) {
+      auto lane = hn::LoadU(d, a.lanes + l);
+      for (size_t g = l; g < rounds; g += kGroupLanes) {
         auto z = of_all;
         if (a.zeros.zero_points != nullptr) {
           // Lanes of four bytes each, whatever the vector is.
@@ -96,7 +97,6 @@ void Groups(const FinishGroupsArgs& a) {
         }
         const auto x_sums = hn::LoadU(di, a.x_sums + g);
         const auto sum = hn::Sub(hn::LoadU(di, a.sums + g), hn::Mul(z, x_sums));
-        auto lane = hn::LoadU(d, a.lanes + l);
         lane = hn::Add(lane,
                        hn::Mul(hn::PromoteTo(d, sum),
                                hn::PromoteTo(d, hn::LoadU(df, a.scales + g))));
@@ -105,9 +105,10 @@ void Groups(const FinishGroupsArgs& a) {
               lane, hn::Mul(hn::PromoteTo(d, x_sums),
                             hn::PromoteTo(d, hn::LoadU(df, a.offsets + g))));
         }
-        hn::StoreU(lane, d, a.lanes + l);
       }
+      hn::StoreU(lane, d, a.lanes + l);
     }
+    i = rounds;
   }
 #endif
   for (; i < a.count; ++i) {

@@ -194,9 +194,9 @@ void LinearRun::RunWhole(const Block& block) const {
   for (uint64_t n = block.n; n < block.n_end; n += most) {
     const uint64_t n_end = std::min(n + most, block.n_end);
     const size_t rows = static_cast<size_t>(n_end - n);
-    float scales[kRowsOfWhole];
+    float scales[kRowsOfWhole + kLanes];
     int8_t zero_points[kRowsOfWhole];
-    ReadScales(n, rows, scales, zero_points);
+    weights_.ReadRows(n, rows, scales, zero_points);
     if (weights_.columns() > kDotColumns || weights_.has_offsets()) {
       RunLong({n, n_end, block.m, block.m_end}, rows, scales, zero_points,
               scratch);
@@ -208,15 +208,6 @@ void LinearRun::RunWhole(const Block& block) const {
       WholeSums(n, rows, rows_.codes(m), scratch, sums);
       FinishWhole(m, n, rows, sums, code_sums, scales, zero_points);
     }
-  }
-}
-
-void LinearRun::ReadScales(uint64_t n, size_t rows, float* scales,
-                           int8_t* zero_points) const {
-  for (size_t r = 0; r < rows; ++r) {
-    float one[1 + kLanes];
-    weights_.Read(n + r, 0, 1, one, zero_points + r, nullptr);
-    scales[r] = one[0];
   }
 }
 
@@ -385,9 +376,9 @@ void LinearRun::RunPanels(const Block& block) const {
       whole_->product(product);
     }
   }
-  float scales[kPanelRows];
+  float scales[kPanelRows + kLanes];
   int8_t zero_points[kPanelRows];
-  ReadScales(block.n, rows, scales, zero_points);
+  weights_.ReadRows(block.n, rows, scales, zero_points);
   for (uint64_t m = block.m; m < block.m_end; ++m) {
     FinishWhole(m, block.n, rows, sums + (m - block.m) * kPanelRows,
                 sums + kPanelBlock * kPanelRows, scales, zero_points);
@@ -423,7 +414,7 @@ void LinearRun::RunGroups(const Block& block) const {
     const uint64_t n_end = std::min(n + most, block.n_end);
     for (uint64_t m = block.m; m < block.m_end; m += kGroupInputs) {
       const Block part = {n, n_end, m, std::min(m + kGroupInputs, block.m_end)};
-      std::memset(scratch.lanes, 0, sizeof scratch.lanes);
+      std::memset(scratch.lanes, 0, (part.m_end - m) * sizeof scratch.lanes[0]);
       for (uint64_t g = 0; g < groups; g += at_once) {
         AddGroups(part, g, std::min(at_once, groups - g), &scratch);
       }

@@ -62,8 +62,6 @@ class LinearRun {
   template <class Sum>
   void WholeSums(uint64_t n, size_t rows, const int8_t* x, uint8_t* scratch,
                  Sum* sums) const;
-  void ReadScales(uint64_t n, size_t rows, float* scales,
-                  int8_t* zero_points) const;
   float ScaleOfSum(uint64_t m, float scale) const;
   float Scaled(uint64_t m, uint64_t n, double sum) const;
   void FinishWhole(uint64_t m, uint64_t n, size_t rows, const int32_t* sums,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/base/half.h"
 #include "core/kernels/elements.h"
 
 namespace bnq {
@@ -17,6 +18,13 @@ constexpr uint8_t kE2M1Map[16] = {12, 13, 14, 15, 16, 18, 20, 24,
 void ReadStored(const StoredScales& stored, uint64_t begin, uint64_t count,
                 float* out) {
   const bool f16 = stored.dtype == ScaleDType::kF16;
+  if (stored.dtype == ScaleDType::kE8M0) {
+    for (uint64_t i = 0; i < count; ++i) {
+      const uint32_t code = stored.data[begin + i];
+      out[i] = F32OfBits(code != 0 ? code << 23 : 0x00400000);
+    }
+    return;
+  }
   if (stored.double_quant || (!f16 && stored.dtype != ScaleDType::kBF16)) {
     return stored.Read(begin, count, out);
   }
@@ -133,7 +141,26 @@ uint64_t IntegerWeights::ParamOf(uint64_t row, uint64_t group) const {
 void IntegerWeights::Read(uint64_t row, uint64_t first, uint64_t count,
                           float* scales, int8_t* zero_points,
                           float* offsets) const {
-  const uint64_t param = ParamOf(row, first);
+  ReadParams(ParamOf(row, first), count, scales, zero_points, offsets);
+}
+
+void IntegerWeights::ReadRows(uint64_t row, uint64_t count, float* scales,
+                              int8_t* zero_points) const {
+  const Granularity granularity = tensor_->config().granularity();
+  if (granularity != Granularity::kTensor &&
+      granularity != Granularity::kTile) {
+    return ReadParams(row, count, scales, zero_points, nullptr);
+  }
+  // Rows that share theirs.
+  for (uint64_t r = 0; r < count; ++r) {
+    float scale[1 + kLanes];
+    Read(row + r, 0, 1, scale, zero_points + r, nullptr);
+    scales[r] = scale[0];
+  }
+}
+
+void IntegerWeights::ReadParams(uint64_t param, uint64_t count, float* scales,
+                                int8_t* zero_points, float* offsets) const {
   if (scales != nullptr) {
     ReadStored(scales_, param, count, scales);
     if (factor_ != 1.0f) {

@@ -50,7 +50,13 @@ class IntegerWeights {
   void Read(uint64_t row, uint64_t first, uint64_t count, float* scales,
             int8_t* zero_points, float* offsets) const;
 
+  // Of rows of one group, from `row` on.
+  void ReadRows(uint64_t row, uint64_t count, float* scales,
+                int8_t* zero_points) const;
+
  private:
+  void ReadParams(uint64_t param, uint64_t count, float* scales,
+                  int8_t* zero_points, float* offsets) const;
   uint64_t ParamOf(uint64_t row, uint64_t group) const;
   void SetGroups();
 
