@@ -70,6 +70,10 @@ Convolution::Convolution(const Context& context, const OperatorOptions& options,
     Fail(Status::kInvalidArgument, "weight is of shape ", shape.ToString(),
          ", must have three or four dimensions");
   }
+  if (weight->input_scales() != nullptr) {
+    Fail(Status::kUnsupported,
+         "weight has input_scales, which convolutions do not take");
+  }
   const bool is_2d = shape.rank == 4;
   const int first = channels_last_ ? 1 : 2;
   inputs_ = shape.dims[channels_last_ ? shape.rank - 1 : 1];

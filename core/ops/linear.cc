@@ -112,6 +112,7 @@ Linear::Linear(const Context& context, const OperatorOptions& options,
 InputRows::Needs Linear::NeedsOf(bool codes) const {
   InputRows::Needs needs;
   needs.columns = columns_;
+  needs.divided = weight_->input_scales() != nullptr;
   needs.codes = codes && integers_.obstacle().empty();
   if (needs.codes) {
     needs.group = integers_.group();
@@ -140,7 +141,14 @@ void Linear::Check(const Matrix& x, const Matrix& y) const {
 }
 
 void Linear::CheckTypes(const Matrix& x, const Matrix& y) const {
-  if (IsInteger(x.dtype)) CheckCodes(x, options_);
+  if (IsInteger(x.dtype)) {
+    if (weight_->input_scales() != nullptr) {
+      Fail(Status::kUnsupported, "x is of ", Info(x.dtype).name,
+           ", but inputs are to be divided by the weight's input_scales; they "
+           "must be floats");
+    }
+    CheckCodes(x, options_);
+  }
   const OutputType output = options_.output();
   const bool fits = output == OutputType::kInt8    ? y.dtype == DType::kI8
                     : output == OutputType::kUInt8 ? y.dtype == DType::kU8

@@ -82,7 +82,7 @@ LinearRun::LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
 }
 
 void LinearRun::PrepareInput(uint64_t m) const {
-  rows_.Prepare(linear_.rule_, nullptr, x_, m);
+  rows_.Prepare(linear_.rule_, linear_.weight_->input_scales(), x_, m);
 }
 
 void LinearRun::AllPrepared() {

@@ -234,6 +234,26 @@ void ValidateCodebook(const Context&, const QuantizedTensor& tensor) {
   }
 }
 
+PartData InputScalesSize(const Config&, const Shape& shape,
+                         const PartData& given, const Parts&) {
+  const uint64_t count = given.bytes / sizeof(float);
+  if (count != 0 && count != shape.columns()) {
+    Fail(Status::kInvalidArgument, count, " input scales, must be ",
+         shape.columns(), ", the columns of a row, or none");
+  }
+  return Sized(count, DType::kF32);
+}
+
+void ValidateInputScales(const Context&, const QuantizedTensor& tensor) {
+  const float* const scales = tensor.input_scales();
+  const uint64_t count = tensor.part(Part::kInputScales).count;
+  for (uint64_t i = 0; i < count; ++i) {
+    if (scales[i] > 0.0f && scales[i] <= FLT_MAX) continue;
+    Fail(Status::kInvalidArgument, "input scale ", i, " = ", scales[i],
+         ", must be finite and above 0");
+  }
+}
+
 void AnythingGoes(const Context&, const QuantizedTensor&) {}
 
 const PartInfo kParts[kNumParts] = {
@@ -253,6 +273,8 @@ const PartInfo kParts[kNumParts] = {
      RoleOf<DType::kF32, 9>, TensorScaleSize, ValidateTensorScale},
     {Part::kCodebook, "codebook", sizeof(float), false, RoleOf<DType::kF32, 10>,
      CodebookSize, ValidateCodebook},
+    {Part::kInputScales, "input_scales", sizeof(float), false,
+     RoleOf<DType::kF32, 11>, InputScalesSize, ValidateInputScales},
 };
 
 }  // namespace

@@ -27,8 +27,9 @@ enum class Part : int32_t {
   kOffsets = 6,
   kTensorScale = 7,
   kCodebook = 8,
+  kInputScales = 9,
 };
-constexpr int kNumParts = 8;
+constexpr int kNumParts = 9;
 
 // A part's memory, or its size alone.
 struct PartData {

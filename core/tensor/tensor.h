@@ -63,6 +63,12 @@ class QuantizedTensor {
     return reinterpret_cast<const float*>(parts_[Part::kCodebook].data);
   }
 
+  // What the inputs of a layer are divided by, for each column of a row;
+  // nullptr: none. Values are those of the codes.
+  const float* input_scales() const {
+    return reinterpret_cast<const float*>(parts_[Part::kInputScales].data);
+  }
+
   // While it is being filled, also in the caller's memory.
   uint8_t* mutable_part(Part id) {
     return const_cast<uint8_t*>(parts_[id].data);

@@ -372,7 +372,7 @@ TEST_F(Misuse, BuffersOfOtherSizes) {
   Expect(create(3, 0), bad, "must be aligned to 4 bytes");
   parts[1].data = scales;
   parts[2].part = 99;
-  Expect(create(3, 0), bad, "part = 99, must be 1 to 8");
+  Expect(create(3, 0), bad, "part = 99, must be 1 to 9");
   parts[2].part = BNQ_PART_CODES;
   Expect(create(3, 0), bad, "codes are given twice");
   const uint32_t columns[2] = {1, 1};

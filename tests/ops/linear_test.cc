@@ -284,6 +284,39 @@ TEST(Linear, OutlierColumns) {
   }
 }
 
+// Inputs are divided before anything else is done with them.
+TEST(Linear, InputScales) {
+  const uint64_t n = 5, k = 70;
+  std::vector<float> divisors(k);
+  for (uint64_t i = 0; i < k; ++i) {
+    divisors[i] = 0.3f + static_cast<float>(i % 7);
+  }
+  const auto plain = Weights("int4,granularity=group,group_size=32", n, k);
+  Parts parts = plain->parts();
+  PartData& scales = parts[Part::kInputScales];
+  scales.data = reinterpret_cast<const uint8_t*>(divisors.data());
+  scales.count = k;
+  scales.bytes = 4 * k;
+  scales.dtype = DType::kF32;
+  const std::shared_ptr<const QuantizedTensor> weight = TensorOfParts(
+      Context(), plain->config(), plain->shape(), parts, /*borrow=*/false);
+  EXPECT_FALSE(SameTensor(*plain, *weight));
+  for (const char* mode : {"int8", "bitnet", "float"}) {
+    std::vector<float> x = Normal(9 * k, 2), divided = x;
+    for (uint64_t i = 0; i < x.size(); ++i) {
+      divided[i] = x[i] / divisors[i % k];
+    }
+    const Linear with(Context(), Options({{"input", mode}}), weight, Bias());
+    const Linear without(Context(), Options({{"input", mode}}), plain, Bias());
+    EXPECT_EQ(RunIt(with, MatrixOf(x, 9, k)),
+              RunIt(without, MatrixOf(divided, 9, k)));
+  }
+  divisors[3] = 0.0f;
+  EXPECT_THROW(TensorOfParts(Context(), plain->config(), plain->shape(), parts,
+                             /*borrow=*/false),
+               Error);
+}
+
 TEST(Linear, EveryShape) {
   for (const char* config :
        {"ternary,granularity=channel",

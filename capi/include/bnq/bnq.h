@@ -866,10 +866,16 @@ enum {
   BNQ_PART_TENSOR_SCALE = 7,
   /* F32: the values that codes stand for, of codebook2, 3 and 4. */
   BNQ_PART_CODEBOOK = 8,
-  BNQ_NUM_PARTS = 8
+  /* F32: one number above 0 for each column of a row, or none: what a layer's
+   * inputs are divided by, since the weights were multiplied by it before they
+   * were quantized (AWQ, bnq_optimize's input_scales; SmoothQuant). bnq_linear
+   * does so; the tensor's own values are those of the multiplied weights. Never
+   * made by quantizing: given to bnq_tensor_create. */
+  BNQ_PART_INPUT_SCALES = 9,
+  BNQ_NUM_PARTS = 9
 };
 /* "codes", "scales", "zero_points", "outlier_columns", "outlier_values",
- * "offsets", "tensor_scale", "codebook"; NULL for another id. Since 0.1. */
+ * "offsets", "tensor_scale", "codebook", "input_scales"; NULL for another id. Since 0.1. */
 BNQ_API const char* bnq_part_name(int32_t part);
 /* A part. data is NULL where bytes is 0; count is the number of elements of
  * dtype (of double quantized scales, that of scales). Frozen layout. */
@@ -2109,7 +2115,9 @@ enum {
   /* int: BNQ_LAYOUT_*; default nchw. */
   BNQ_OPERATOR_LAYOUT = 19
 };
-/* What becomes of a row of inputs that are floats. Inputs of I8 and U8 are codes
+/* What becomes of a row of inputs that are floats, once they were divided by the
+ * weight's input scales (BNQ_PART_INPUT_SCALES), where it has them: rounded to
+ * float32. Convolutions, and inputs of codes, take no such weights. Inputs of I8 and U8 are codes
  * whatever this says. NaN and infinity fail with NON_FINITE where rows become
  * codes. */
 enum {

@@ -88,7 +88,7 @@ class QuantizedTensor:
                 continue
             array = borrow(array, name, native=_part_type(known[name], array, config), copy=copy)
             if known[name] in (_abi.PART_SCALES, _abi.PART_OFFSETS, _abi.PART_TENSOR_SCALE,
-                                _abi.PART_CODEBOOK):
+                                _abi.PART_CODEBOOK, _abi.PART_INPUT_SCALES):
                 array = _aligned(array, name, copy)
             arrays.append(array)
             halves = known[name] == _abi.PART_OUTLIER_VALUES
@@ -166,7 +166,8 @@ class QuantizedTensor:
     @property
     def parts(self) -> dict[str, np.ndarray[Any, Any]]:
         """What it is made of, by name: codes, scales as they are stored, zero points,
-        outlier columns and their values, offsets, the tensor's scale, its codebook;
+        outlier columns and their values, offsets, the tensor's scale, its codebook, what
+        a layer's inputs are divided by (input_scales);
         without those of no bytes. from_parts makes the same tensor of them."""
         native: dict[int, Any] = {_abi.PART_CODES: np.uint8, _abi.PART_SCALES: np.uint8,
                                   _abi.PART_ZERO_POINTS: np.int8,
@@ -174,7 +175,8 @@ class QuantizedTensor:
                                   _abi.PART_OUTLIER_VALUES: holder(self.outlier_dtype or "F16"),
                                   _abi.PART_OFFSETS: np.uint8,
                                   _abi.PART_TENSOR_SCALE: np.float32,
-                                  _abi.PART_CODEBOOK: np.float32}
+                                  _abi.PART_CODEBOOK: np.float32,
+                                  _abi.PART_INPUT_SCALES: np.float32}
         views = {name: self._view(number, native[number])
                  for number, name in _part_names().items()}
         return {name: array for name, array in views.items() if array.size}
@@ -478,7 +480,7 @@ def _part_type(number: int, array: Any, config: Config) -> np.dtype[Any]:
         is_bf16 = getattr(array, "dtype", None) == np.uint16
         return np.dtype(np.uint16 if is_bf16 else np.float16)
     return np.dtype({_abi.PART_ZERO_POINTS: np.int8, _abi.PART_TENSOR_SCALE: np.float32,
-                     _abi.PART_CODEBOOK: np.float32,
+                     _abi.PART_CODEBOOK: np.float32, _abi.PART_INPUT_SCALES: np.float32,
                      _abi.PART_OUTLIER_COLUMNS: np.uint32}.get(number, np.uint8))
 
 

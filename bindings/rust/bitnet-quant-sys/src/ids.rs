@@ -239,8 +239,10 @@ pub const BNQ_PART_OFFSETS: i32 = 6;
 pub const BNQ_PART_TENSOR_SCALE: i32 = 7;
 /// F32: the values that codes stand for, of codebook2, 3 and 4.
 pub const BNQ_PART_CODEBOOK: i32 = 8;
+/// F32: what a layer's inputs are divided by, for each column of a row.
+pub const BNQ_PART_INPUT_SCALES: i32 = 9;
 /// The number of parts.
-pub const BNQ_NUM_PARTS: i32 = 8;
+pub const BNQ_NUM_PARTS: i32 = 9;
 /// Fail where a dequantized value overflows the output's type.
 pub const BNQ_OVERFLOW_ERROR: i32 = 0;
 /// Write the type's greatest number instead.

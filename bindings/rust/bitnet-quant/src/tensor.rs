@@ -578,6 +578,8 @@ pub enum Part {
     TensorScale = sys::BNQ_PART_TENSOR_SCALE as isize,
     /// The values that codes stand for, F32; of the formats codebook2, 3 and 4.
     Codebook = sys::BNQ_PART_CODEBOOK as isize,
+    /// What a layer's inputs are divided by, F32, for each column of a row.
+    InputScales = sys::BNQ_PART_INPUT_SCALES as isize,
 }
 
 impl Part {
@@ -591,6 +593,7 @@ impl Part {
         Part::Offsets,
         Part::TensorScale,
         Part::Codebook,
+        Part::InputScales,
     ];
 }
 

@@ -45,7 +45,8 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_PART_OFFSETS = 6;
     internal const int BNQ_PART_TENSOR_SCALE = 7;
     internal const int BNQ_PART_CODEBOOK = 8;
-    internal const int BNQ_NUM_PARTS = 8;
+    internal const int BNQ_PART_INPUT_SCALES = 9;
+    internal const int BNQ_NUM_PARTS = 9;
     internal const int BNQ_OVERFLOW_ERROR = 0;
     internal const int BNQ_OVERFLOW_SATURATE = 1;
     internal const int BNQ_OVERFLOW_KEEP = 2;
