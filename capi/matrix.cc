@@ -25,6 +25,7 @@ DType MatrixDType(int32_t dtype, const char* name) {
 }
 
 void CheckParameters(const Matrix& m, const char* name) {
+  if (m.empty()) return;
   if (!IsInteger(m.dtype)) {
     if (m.scales != nullptr || m.zero_points != nullptr) {
       Fail(Status::kInvalidArgument, name, ": a matrix of ", Info(m.dtype).name,

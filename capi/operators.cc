@@ -71,22 +71,34 @@ OperatorOptions OptionsOf(const bnq_operator* options) {
 Bias BiasOf(const bnq_array* bias) {
   Bias result;
   if (bias == nullptr) return result;
-  if (bias->dtype == BNQ_DTYPE_I32) {
-    bnq_array integers = *bias;
-    // Of the same size; a view checks the rest.
-    integers.dtype = BNQ_DTYPE_F32;
-    const ArrayView view = ViewOf(&integers, "bias");
-    result.integers.resize(view.shape.elements());
-    std::memcpy(result.integers.data(), view.data, 4 * result.integers.size());
+  const bool integers = bias->dtype == BNQ_DTYPE_I32;
+  const DTypeInfo* const type = FindDType(bias->dtype);
+  if (!integers && (type == nullptr || !IsSource(type->dtype))) {
+    Fail(Status::kInvalidArgument, "bias: dtype = ", bias->dtype, " (",
+         type != nullptr ? type->name : "unknown",
+         "), must be F32, F16, BF16, F64 or I32");
+  }
+  bnq_array array = *bias;
+  // Of the same size; a view checks the rest.
+  if (integers) array.dtype = BNQ_DTYPE_F32;
+  const ArrayView view = ViewOf(&array, "bias");
+  if (view.shape.rank != 1) {
+    Fail(Status::kInvalidArgument, "bias is of shape ", view.shape.ToString(),
+         ", must have one dimension");
+  }
+  const size_t count = static_cast<size_t>(view.shape.elements());
+  result.given = true;
+  if (integers) {
+    result.integers.resize(count);
+    if (count != 0) std::memcpy(result.integers.data(), view.data, 4 * count);
     return result;
   }
-  const ArrayView view = ViewOf(bias, "bias");
   SourceView source;
   source.data = view.data;
   source.dtype = view.dtype;
-  result.floats.resize(view.shape.elements() + kLanes);
-  LoadElements(source, 0, view.shape.elements(), result.floats.data());
-  result.floats.resize(view.shape.elements());
+  result.floats.resize(count + kLanes);
+  LoadElements(source, 0, count, result.floats.data());
+  result.floats.resize(count);
   return result;
 }
 
@@ -94,17 +106,29 @@ Bias BiasOf(const bnq_array* bias) {
 std::vector<Linear::Job> JobsOf(const bnq_linear* const* linears,
                                 uint64_t count, const bnq_matrix* x,
                                 const bnq_matrix* ys) {
-  std::vector<Linear::Job> jobs(count);
+  constexpr uint64_t kMostLayers = 65536;
+  if (count > kMostLayers) {
+    Fail(Status::kInvalidArgument, "count = ", count, ", must be at most ",
+         kMostLayers);
+  }
+  std::vector<Linear::Job> jobs(static_cast<size_t>(count));
   const Matrix input = MatrixOf(x, "x");
   for (uint64_t i = 0; i < count; ++i) {
     Linear::Job& job = jobs[i];
-    job.linear = Required(linears[i], "linear").core.get();
-    job.x = input;
-    job.y = MatrixOf(ys + i, "y");
-    job.linear->Check(job.x, job.y);
-    CheckAliasing(job.x, job.y, Aliasing::kDisjoint, "x", "y");
-    for (uint64_t j = 0; j < i; ++j) {
-      CheckAliasing(jobs[j].y, job.y, Aliasing::kDisjoint, "y", "another y");
+    const auto check = [&] {
+      job.linear = Required(linears[i], "linear").core.get();
+      job.x = input;
+      job.y = MatrixOf(ys + i, "y");
+      job.linear->Check(job.x, job.y);
+      CheckAliasing(job.x, job.y, Aliasing::kDisjoint, "x", "y");
+      for (uint64_t j = 0; j < i; ++j) {
+        CheckAliasing(jobs[j].y, job.y, Aliasing::kDisjoint, "another y", "y");
+      }
+    };
+    if (count == 1) {
+      check();
+    } else {
+      Within([&] { return Message("layer ", i); }, check);
     }
   }
   return jobs;

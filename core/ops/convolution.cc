@@ -159,8 +159,8 @@ void Convolution::PrepareItem(const Plan& plan, const Matrix& x, uint64_t item,
     const bool is_signed = x.dtype == DType::kI8;
     out->flip = is_signed ? 0 : 0x80;
     out->scale = x.scales != nullptr ? x.scales[item] : options.input_scale();
-    out->zero = (x.zero_points != nullptr ? x.zero_points[item]
-                                          : options.input_zero_point()) -
+    out->zero = (x.scales != nullptr ? x.zero_point(item)
+                                     : options.input_zero_point()) -
                 (is_signed ? 0 : 128);
     return;
   }
@@ -182,6 +182,7 @@ void Convolution::PrepareItem(const Plan& plan, const Matrix& x, uint64_t item,
 void Convolution::Run(const Context& context, const Size& size, const Matrix& x,
                       const Matrix& y, uint8_t* workspace) const {
   Plan plan = PlanOf(size);
+  if (linear_.outputs() == 0 || plan.pixels() == 0) return;
   plan.codes = linear_.TakesCodes(x);
   std::vector<Item> items(static_cast<size_t>(size.items));
   ParallelFor(context, size.items, [&](uint64_t i) {

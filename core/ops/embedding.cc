@@ -18,6 +18,10 @@ void Embed(const Context& context, const QuantizedTensor& table,
     Fail(Status::kInvalidArgument, "y is of ", Info(y.dtype).name,
          ", must be of F32, F16 or BF16");
   }
+  if (rows == 0 && count != 0) {
+    Fail(Status::kInvalidArgument, count,
+         " indices, but the table has no rows");
+  }
   for (uint64_t i = 0; i < count; ++i) {
     if (indices[i] >= 0 && static_cast<uint64_t>(indices[i]) < rows) continue;
     Fail(Status::kInvalidArgument, "index ", i, " = ", indices[i],

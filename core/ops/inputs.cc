@@ -22,6 +22,11 @@ constexpr uint64_t RoundUp(uint64_t n, uint64_t unit) {
 // The longest chunk of an order, behind which a row ends.
 constexpr uint64_t kMostChunk = kMaxDotPlanes * kDotBytes;
 
+[[noreturn]] void FailOf(uint64_t row, uint64_t column, float x) {
+  Fail(Status::kNonFinite, "x[", row, ", ", column, "] = ", x,
+       ", must be finite to be quantized");
+}
+
 Config Int8Config(InputMode mode) {
   Config config;
   config.SetText("format", "int8");
@@ -121,9 +126,7 @@ void InputRule::QuantizeAsBitNet(const SourceView& source, uint64_t row,
 void InputRule::FailNotFinite(const SourceView& source, uint64_t row) const {
   EachPiece(source, columns_, [&](uint64_t at, size_t n, const float* x) {
     for (size_t i = 0; i < n; ++i) {
-      if (std::isfinite(x[i])) continue;
-      Fail(Status::kNonFinite, "x[", row, ", ", at + i, "] = ", x[i],
-           ", must be finite to be quantized");
+      if (!std::isfinite(x[i])) FailOf(row, at + i, x[i]);
     }
   });
   Fail(Status::kInternal, "row ", row, " of x was taken to be not finite");
@@ -175,8 +178,9 @@ SourceView InputRows::SourceOf(const float* divisors, const Matrix& x,
     for (size_t k = 0; k < columns; ++k) floats[k] = floats[k] / divisors[k];
   }
   for (uint64_t i = 0; i < needs_.num_outliers; ++i) {
-    At<float>(m, outliers_at_)[i] =
-        std::exchange(floats[needs_.outliers[i]], 0.0f);
+    const float value = std::exchange(floats[needs_.outliers[i]], 0.0f);
+    if (!std::isfinite(value)) FailOf(m, needs_.outliers[i], value);
+    At<float>(m, outliers_at_)[i] = value;
   }
   source.data = reinterpret_cast<const uint8_t*>(floats);
   source.dtype = DType::kF32;
@@ -193,9 +197,8 @@ void InputRows::CopyCodes(const InputRule& rule, const Matrix& x,
     q[k] = static_cast<int8_t>(is_signed ? from[k] : from[k] ^ 0x80);
   }
   info.scale = x.scales != nullptr ? x.scales[m] : rule.given_scale();
-  info.zero =
-      (x.zero_points != nullptr ? x.zero_points[m] : rule.given_zero()) -
-      (is_signed ? 0 : 128);
+  info.zero = (x.scales != nullptr ? x.zero_point(m) : rule.given_zero()) -
+              (is_signed ? 0 : 128);
   for (uint64_t i = 0; i < needs_.num_outliers; ++i) {
     At<float>(m, outliers_at_)[i] =
         static_cast<float>(q[needs_.outliers[i]] - info.zero) * info.scale;

@@ -1,6 +1,8 @@
 #include "core/ops/linear.h"
 
 #include <algorithm>
+#include <cfloat>
+#include <cstdlib>
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
@@ -16,6 +18,11 @@ void CheckOptions(const OperatorOptions& options) {
     if (options.input_scale() == 0.0f) {
       Fail(Status::kInvalidArgument,
            "input_scale = 0, must be above 0 for input = static");
+    }
+    if (options.input_scale() < FLT_MIN) {
+      // Its reciprocal may be infinite.
+      Fail(Status::kInvalidArgument, "input_scale = ", options.input_scale(),
+           ", must be at least ", FLT_MIN, " for input = static");
     }
     if (options.input_zero_point() > 127) {
       Fail(Status::kInvalidArgument,
@@ -46,7 +53,7 @@ void CheckCodes(const Matrix& x, const OperatorOptions& options) {
   const bool is_signed = x.dtype == DType::kI8;
   const int32_t lo = is_signed ? -128 : 0, hi = lo + 255;
   const int32_t zero = options.input_zero_point();
-  if (x.zero_points == nullptr && (zero < lo || zero > hi)) {
+  if (x.scales == nullptr && (zero < lo || zero > hi)) {
     Fail(Status::kInvalidArgument, "input_zero_point = ", zero, ", must be ",
          lo, " to ", hi, " for x of ", Info(x.dtype).name);
   }
@@ -68,7 +75,13 @@ bool CheckOperator(const OperatorOptions& options, const Config& weight,
          OptionText(info, options.Number(info)), " is that of a convolution");
   }
   CheckSupported(FormatOf(weight), weight);
+  const Granularity granularity = weight.granularity();
+  const bool in_groups =
+      granularity == Granularity::kGroup || granularity == Granularity::kTile;
+  // Blocks end where rows do in some shapes alone.
   return options.input() != InputMode::kFloat &&
+         granularity != Granularity::kBlock &&
+         !(in_groups && weight.group_size() > kDotColumns) &&
          IntegerWeights::ObstacleOf(weight).empty();
 }
 
@@ -91,10 +104,18 @@ Linear::Linear(const Context& context, const OperatorOptions& options,
          weight_->shape().ToString(), ", must have two dimensions or more");
   }
   const uint64_t biases = bias_.floats.size() + bias_.integers.size();
-  if (biases != 0 && biases != rows_) {
+  if ((bias_.given || biases != 0) && biases != rows_) {
     Fail(Status::kInvalidArgument, "bias has ", biases, " elements, must have ",
          rows_);
   }
+  int64_t most = 0;
+  for (const int32_t b : bias_.integers) {
+    most = std::max(most, std::abs(static_cast<int64_t>(b)));
+  }
+  // What is left of int32 for sums.
+  long_sums_ = columns_ > kDotColumns ||
+               255 * 255 * static_cast<int64_t>(columns_) + most > INT32_MAX ||
+               (integers_.obstacle().empty() && integers_.has_offsets());
   if (bias_.integers.empty()) return;
   if (!integers_.obstacle().empty()) {
     Fail(Status::kUnsupported,

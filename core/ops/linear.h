@@ -20,6 +20,7 @@ namespace bnq {
 // Added to the outputs: as float32, or as integers to the sums of products of
 // codes. Both empty: nothing.
 struct Bias {
+  bool given = false;  // also where there are no outputs
   std::vector<float> floats;
   std::vector<int32_t> integers;
 };
@@ -72,6 +73,8 @@ class Linear {
   uint64_t rows_ = 0, columns_ = 0;
   IntegerWeights integers_;
   InputRule rule_;
+  // Sums that int32 may not hold, or that are finished like those of groups.
+  bool long_sums_ = false;
   Dequantizer values_;
 };
 

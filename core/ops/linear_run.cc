@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "core/base/checked.h"
 #include "core/kernels/dot_finish.h"
@@ -20,7 +21,8 @@ constexpr uint64_t kPanelInputs = 8, kPanelBlock = 192;
 constexpr uint64_t kPanelColumns = 512, kGroupPanelInputs = 24,
                    kPanelGroups = 16;
 // Inputs that go together through groups or floats.
-constexpr uint64_t kGroupInputs = 8, kFloatInputs = 120;
+// and of a task without panels, so that it is not long.
+constexpr uint64_t kGroupInputs = 8, kFloatInputs = 120, kWholeInputs = 64;
 // Groups and, where they are unpacked, columns that are worked on at a time.
 constexpr uint64_t kGroupsAtOnce = 512, kUnpackColumns = 4096;
 constexpr uint64_t kRowsAtOnce = 4, kRowsOfWhole = 32;
@@ -74,7 +76,7 @@ LinearRun::LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
                       : std::max<uint64_t>(kTaskBytes / bytes / 32 * 32, 32);
   input_block_ = grouped     ? kGroupPanelInputs
                  : panels    ? kPanelBlock
-                 : integers_ ? inputs
+                 : integers_ ? kWholeInputs
                              : kFloatInputs;
   input_block_ = std::max<uint64_t>(input_block_, 1);
   row_tasks_ = DivCeil(outputs, row_block_);
@@ -110,7 +112,7 @@ void LinearRun::RunTask(uint64_t task) const {
 bool LinearRun::HasPanels() const {
   if (whole_->panel == nullptr) return false;
   if (weights_.groups() == 1) {
-    return weights_.columns() <= kDotColumns && !weights_.has_offsets();
+    return !linear_.long_sums_;
   }
   // Groups that are whole chunks, or chunks that are whole groups, by dwords of
   // each plane.
@@ -126,12 +128,15 @@ void LinearRun::Unpack(uint64_t n, uint64_t rows, uint64_t begin, uint64_t end,
   const Packing packing = weights_.codes().packing;
   const uint8_t* const map = weights_.codes().map;
   const uint64_t unit = begin / CodesPerUnit(packing) * CodesPerUnit(packing);
+  // Of whole units, so that the next piece begins with one.
+  const uint64_t step =
+      kUnpackColumns / CodesPerUnit(packing) * CodesPerUnit(packing);
   int8_t codes[kUnpackColumns + kMaxUnitCodes + kPackSlack];
   for (uint64_t r = 0; r < rows; ++r) {
     const uint8_t* const from = weights_.row(n + r) + ByteOf(packing, unit);
-    for (uint64_t at = unit; at < end; at += kUnpackColumns) {
+    for (uint64_t at = unit; at < end; at += step) {
       const size_t count =
-          static_cast<size_t>(std::min<uint64_t>(end - at, kUnpackColumns));
+          static_cast<size_t>(std::min<uint64_t>(end - at, step));
       GetPackingKernels(packing).unpack(from + ByteOf(packing, at - unit),
                                         count, 0, codes);
       const uint64_t skip = at < begin ? begin - at : 0;
@@ -197,7 +202,7 @@ void LinearRun::RunWhole(const Block& block) const {
     float scales[kRowsOfWhole + kLanes];
     int8_t zero_points[kRowsOfWhole];
     weights_.ReadRows(n, rows, scales, zero_points);
-    if (weights_.columns() > kDotColumns || weights_.has_offsets()) {
+    if (linear_.long_sums_) {
       RunLong({n, n_end, block.m, block.m_end}, rows, scales, zero_points,
               scratch);
       continue;
@@ -237,10 +242,10 @@ void LinearRun::RunLong(const Block& block, size_t rows, const float* scales,
       if (weights_.has_offsets()) {
         const double x_sum =
             static_cast<double>(rows_.sum(m) - x_zero * columns);
-        y[r] =
-            Scaled(m, n,
-                   static_cast<double>(sum) * static_cast<double>(scales[r]) +
-                       x_sum * static_cast<double>(offsets[r][0]));
+        y[r] = Scaled(
+            m, n,
+            0.0 + static_cast<double>(sum) * static_cast<double>(scales[r]) +
+                x_sum * static_cast<double>(offsets[r][0]));
         continue;
       }
       y[r] = static_cast<float>(sum) * ScaleOfSum(m, scales[r]);
@@ -254,9 +259,12 @@ void LinearRun::RunLong(const Block& block, size_t rows, const float* scales,
 // these are rounded once.
 float LinearRun::ScaleOfSum(uint64_t m, float scale) const {
   if (!RequantizesSums()) return rows_.scale(m) * scale;
-  return static_cast<float>(
-      static_cast<double>(rows_.scale(m)) * static_cast<double>(scale) /
-      static_cast<double>(linear_.options_.output_scale()));
+  const double all = static_cast<double>(rows_.scale(m)) *
+                     static_cast<double>(scale) /
+                     static_cast<double>(linear_.options_.output_scale());
+  // Finite, so that 0 times it is 0.
+  constexpr double kMost = std::numeric_limits<float>::max();
+  return static_cast<float>(std::min(std::max(all, -kMost), kMost));
 }
 
 void LinearRun::FinishWhole(uint64_t m, uint64_t n, size_t rows,

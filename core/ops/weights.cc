@@ -83,11 +83,11 @@ IntegerWeights::IntegerWeights(const QuantizedTensor& tensor)
 
 void IntegerWeights::SetGroups() {
   if (columns_ == 0) {
-    obstacle_ = "it has no columns";
+    obstacle_ = "the weight has no columns";
     return;
   }
   if (tensor_->outliers().count != 0 && tensor_->shape().rank > 2) {
-    obstacle_ = "it has outlier columns of more than two dimensions";
+    obstacle_ = "the weight has outlier columns and more than two dimensions";
     return;
   }
   const Config& config = tensor_->config();
@@ -114,7 +114,7 @@ void IntegerWeights::SetGroups() {
     case Granularity::kTile:
       group_ = config.group_size();
       if (tensor_->shape().rank > 2) {
-        obstacle_ = "it has tiles of more than two dimensions";
+        obstacle_ = "the weight has tiles and more than two dimensions";
       }
       break;
   }

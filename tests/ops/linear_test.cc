@@ -336,6 +336,11 @@ TEST(Linear, EveryShape) {
     }
     if (testing::Test::HasFatalFailure()) return;
   }
+  // Pieces that units of five codes do not fit.
+  Compare("ternary,packing=base3,group_size=128,granularity=group", "int8",
+          {2, 3, 8192});
+  Compare("ternary,packing=base3,granularity=channel", "int8_asymmetric",
+          {1, 3, 8200});
   Compare("int8,granularity=channel", "int8_asymmetric", {2, 3, 70000});
   Compare("int3,granularity=channel", "int8", {2, 3, 70000});
   Compare("int8,granularity=channel,scheme=offset", "int8", {9, 3, 70000});

@@ -2065,9 +2065,9 @@ BNQ_API bnq_status bnq_layer_norm(bnq_context* context, const bnq_matrix* x,
  * nor float bias, offsets, outliers or groups v = float(I + b) * float32(sa * s /
  * output_scale), computed in float64 (QLinearMatMul).
  *
- * N, K and M may be 0: of K = 0 y is function(b). Groups of more than 32768
+ * N, K and M may be 0: of K = 0 y is function(b), and b is of floats. Groups of more than 32768
  * columns, where a row has several, are no integers' (above). A task of a
- * context's threads uses up to 128 KiB of stack. */
+ * context's threads uses up to 192 KiB of stack. */
 
 /* What an operator does beside its weights: options of the kind
  * BNQ_OPTIONS_OPERATOR. Wherever one is taken, NULL stands for the defaults. It
@@ -2205,8 +2205,8 @@ BNQ_API bnq_status bnq_linear_run_many(const bnq_linear* const* linears,
 
 /* Row i of y, of F32, F16 or BF16, is row indices[i] of the table, a matrix
  * [rows, columns] (further dimensions are columns), dequantized.
- * INVALID_ARGUMENT names an index that is none; nothing is written then. Since
- * 0.1. */
+ * INVALID_ARGUMENT names an index that is none; nothing is written then.
+ * NON_FINITE where F16 or BF16 does not hold a value. Since 0.1. */
 BNQ_API bnq_status bnq_embedding(bnq_context* context, const bnq_tensor* table,
                                  const int64_t* indices, uint64_t count,
                                  const bnq_matrix* y);
