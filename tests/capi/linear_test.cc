@@ -187,7 +187,7 @@ TEST_F(LinearRefusals, Overlaps) {
   const bnq_linear* both[2] = {linear_.get(), linear_.get()};
   const bnq_matrix ys[2] = {y(), y()}, in = x();
   Expect(bnq_linear_run_many(both, 2, nullptr, &in, ys, nullptr, 0),
-         BNQ_ERROR_INVALID_ARGUMENT, "another y overlaps y");
+         BNQ_ERROR_INVALID_ARGUMENT, "y overlaps another y");
 }
 
 TEST_F(LinearRefusals, Workspaces) {
@@ -258,7 +258,8 @@ TEST(Linear, RefusesOptionsAndBiases) {
   Expect(create({}, &bias), BNQ_ERROR_INVALID_ARGUMENT,
          "bias has 7 elements, must have 6");
   bias.dtype = BNQ_DTYPE_I8;
-  Expect(create({}, &bias), BNQ_ERROR_INVALID_ARGUMENT, "bias");
+  Expect(create({}, &bias), BNQ_ERROR_INVALID_ARGUMENT,
+         "bias: dtype = 5 (I8), must be F32, F16, BF16, F64 or I32");
   length = 6;
   bias.dtype = BNQ_DTYPE_I32;
   Expect(create({{"input", "int8"}}, &bias), BNQ_ERROR_UNSUPPORTED,
