@@ -37,3 +37,15 @@ build_project() {
   cmake --preset default -DBNQ_FETCH_HIGHWAY=ON --log-level=WARNING &&
     cmake --build "$build" --parallel "$(nproc)" "${targets[@]}"
 }
+
+# same_outputs TABLE...: whether what the examples `classify` print of the quantized models
+# is the same, but for the times.
+same_outputs() {
+  local table first=
+  for table; do
+    table=$(awk '/ by numpy$/ { next } { print $1, $2, $NF }' "$table")
+    [ -n "$table" ] || return 1
+    first=${first:-$table}
+    [ "$table" = "$first" ] || return 1
+  done
+}

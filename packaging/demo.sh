@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds the library and the command line, and shows
 # the whole way of a real model: quantize, look at what it cost, dequantize, and
-# classify held-out images with the result.
+# classify held-out images with the result; and without dequantizing, in integers, in C
+# and in Python (test.sh has Rust and C# do it, too).
 set -eu -o pipefail
 . "$(dirname "$0")/common.sh"
 
 echo "== Building (the first time takes some minutes)"
 packaging/install_deps.sh --no-bindings
-build_project bnq bnq_cli
+build_project bnq bnq_cli bnq_classify
 python=$(find_python numpy)
 bnq=$build/bindings/cli/bnq
 model=tests/models/digits.safetensors
@@ -39,3 +40,15 @@ echo "== Held-out handwritten digits classified correctly, before and after"
 set --
 for preset in $presets; do set -- "$@" "$out/$preset.safetensors"; done
 "$python" tests/models/digits.py "$model" "$@"
+
+echo
+echo "== The same images, by int8 activations and the weights where the files are mapped"
+images=tests/models/digits_test.safetensors
+set --
+for preset in $presets; do set -- "$@" "$out/$preset.bnq"; done
+export BNQ_LIBRARY=$build/libbnq.so PYTHONPATH=bindings/python/src
+echo "Python (floats: numpy)     correct        time   output"
+"$python" bindings/python/examples/classify.py "$images" "$model" "$@" | tee "$out/python.txt"
+echo "C"
+"$build/tests/bnq_classify" "$images" "$@" | tee "$out/c.txt"
+same_outputs "$out/python.txt" "$out/c.txt" || { echo "other outputs"; exit 1; }

@@ -158,7 +158,7 @@ native() {
   fi
 }
 
-# Every example takes a model and the file to write.
+# Every example *_model takes a model and the file to write.
 model=$root/tests/models/digits.safetensors
 examples=$build/examples
 rm -rf "$examples"
@@ -186,6 +186,30 @@ run_dotnet() {
     --logger "trx;LogFileName=csharp.trx"
 }
 
+# The demo's network in integers, in every language there is: the same bytes.
+classify() {
+  local images=$root/tests/models/digits_test.safetensors models=() tables=() preset
+  for preset in int8_per_channel int4_per_group_32 nf4 ternary_per_group_128 mxfp4; do
+    models+=("$examples/$preset.bnq")
+    "$BNQ_CLI" quantize "$model" -o "${models[-1]}" --preset "$preset" --force || return
+  done
+  into() {
+    tables+=("$examples/$1.txt")
+    "${@:2}" "$images" "${models[@]}" >"${tables[-1]}" || return
+    echo "$1"
+    cat "${tables[-1]}"
+  }
+  into c "$build/tests/bnq_classify" || return
+  into python "$python" bindings/python/examples/classify.py || return
+  if command -v cargo >/dev/null; then
+    into rust run_cargo run --quiet --example classify -- || return
+  fi
+  if command -v dotnet >/dev/null; then
+    into csharp dotnet run --project bindings/csharp/examples/Classify -- || return
+  fi
+  same_outputs "${tables[@]}"
+}
+
 # The library's clients: one program at a time, most of them on one core.
 clients() {
   local example name
@@ -194,13 +218,13 @@ clients() {
     run_pytest "$results/models.xml" tests/models
   phase python junit "$results/python.xml" \
     run_pytest "$results/python.xml" bindings/python/tests
-  for example in bindings/python/examples/*.py; do
+  for example in bindings/python/examples/*_model.py; do
     phase "python-$(basename "$example" .py)" command log \
       "$python" "$example" "$model" -o "$examples/python.bnq"
   done
   if command -v cargo >/dev/null; then
     phase rust cargo log run_cargo test --workspace --no-fail-fast
-    for example in bindings/rust/bitnet-quant/examples/*.rs; do
+    for example in bindings/rust/bitnet-quant/examples/*_model.rs; do
       name=$(basename "$example" .rs)
       phase "rust-$name" command log run_cargo run --example "$name" -- \
         "$model" "$examples/rust.bnq"
@@ -210,13 +234,14 @@ clients() {
   fi
   if command -v dotnet >/dev/null; then
     phase csharp trx "$results/csharp.trx" run_dotnet
-    for example in bindings/csharp/examples/*/*.csproj; do
+    for example in bindings/csharp/examples/*Model/*.csproj; do
       phase "csharp-$(basename "$example" .csproj)" command log \
         dotnet run --project "$example" -- "$model" "$examples/csharp.bnq"
     done
   else
     skip csharp "C#: there is no .NET SDK"
   fi
+  phase classify command log classify
 }
 
 # Beside each other: neither keeps two cores busy all the time. Each in a process group

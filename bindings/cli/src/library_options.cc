@@ -19,7 +19,10 @@ std::string NumberText(const LibraryOption& option, double value) {
 std::string RangeText(const LibraryOption& option) {
   constexpr double kExactIntegers = 9007199254740992.0;  // 2^53
   const std::string min = NumberText(option, option.min);
-  if (option.max >= std::numeric_limits<float>::max()) return min + " or more";
+  constexpr float kMost = std::numeric_limits<float>::max();
+  if (option.max >= kMost) {
+    return option.min <= -kMost ? "any number" : min + " or more";
+  }
   return min + " to " +
          (option.max == kExactIntegers ? "2^53"
                                        : NumberText(option, option.max));
@@ -27,8 +30,8 @@ std::string RangeText(const LibraryOption& option) {
 
 // No option has hundreds of named values, but some have billions of numbers.
 void ReadValues(int32_t kind, double initial, LibraryOption* option) {
-  const double last =
-      option->integer ? std::min(option->max, option->min + 255) : -1;
+  if (!option->integer) return;
+  const double last = std::min(option->max, option->min + 255);
   const int32_t id = option->id;
   for (double value = option->min; value <= last; value += 1) {
     const int64_t number = static_cast<int64_t>(value);

@@ -132,7 +132,8 @@ def test_info():
         assert line.endswith(" active") == (name == active["name"])
     for format_ in value["formats"]:
         assert format_["description"] in text
-    assert list(value["options"]) == ["config", "calibrator", "optimizer"]
+    assert list(value["options"]) == ["config", "calibrator", "optimizer",
+                                        "operator"]
     for option in sum(value["options"].values(), []):
         assert re.search(rf"^{option['name']} +{option['default']} .*"
                          + re.escape(option["description"]), text, re.MULTILINE)

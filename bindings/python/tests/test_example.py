@@ -1,4 +1,5 @@
 """The examples run, on models of their own and on given ones."""
+import runpy
 import subprocess
 import sys
 
@@ -48,3 +49,27 @@ def test_calibrate_a_model(tmp_path):
     with bq.open_file(tmp_path / "model.bnq") as file:
         for index in range(3):
             assert f"layers.{index}: scale" in out and f"layers.{index}.input_scale" in file
+
+
+def test_classify(tmp_path):
+    """In integers nearly as many digits are read as in floats; packaging/test.sh compares
+    the bytes with those of other languages."""
+    models = [DIGITS]
+    for config in ("int8_per_channel", "ternary_per_group_128"):
+        models.append(tmp_path / f"{config}.bnq")
+        bq.quantize_file(DIGITS, models[-1], config)
+    lines = run(DIGITS.with_name("digits_test.safetensors"), *models,
+                example="classify").splitlines()
+    floats, int8, ternary = (float(line.split()[1]) for line in lines)
+    assert floats > 97 and int8 > floats - 1 and ternary > 90
+    assert "numpy" in lines[0] and all(len(line.split()[-1]) == 16 for line in lines[1:])
+
+
+def test_transformer_block():
+    """Beside float64: activations of 8 bits cost some percent, and nothing else more than a
+    code here or there that is rounded the other way."""
+    example = runpy.run_path(str(EXAMPLES / "transformer_block.py"))
+    y, exact, rounded = example["main"]()
+    assert y.dtype == np.float32 and y.shape == exact.shape
+    assert 1e-3 < example["error"](y, exact) < 0.05
+    assert example["error"](y, rounded) < 1e-3
