@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes quantize.json, metrics.json, errors.json, config.json, calibration.json,
-post_training.json, optimization.json, activations.json and linear.json.
+post_training.json, optimization.json, activations.json,
+linear.json and convolution.json.
 
 They go beside this file. The expected values are derived from the definitions
 (definitions.py, calibration_definitions.py), with numpy, and never with libbnq:
@@ -21,6 +22,7 @@ import activation_cases
 import calibration_cases
 import codebook_cases
 import common
+import convolution_cases
 import double_quant
 import every_format
 import float_formats
@@ -81,6 +83,9 @@ def main():
     write(target / "linear.json",
           "Quantized weights, inputs, and what a linear layer makes of them.",
           linear_cases.cases())
+    write(target / "convolution.json",
+          "Quantized weights, images, and what a convolution makes of them.",
+          convolution_cases.cases())
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from .config import Config
 from .context import Context
 from .conversion import (Plan, PlanMatch, Report, ReportRow, compare_files, dequantize_file,
                          quantize_file)
+from .convolution import QuantConvolution
 from .dataset import Batch, CalibrationDataset
 from .errors import (BitNetQuantError, CancelledError, CorruptFileError, ExistsError,
                      InputOutputError, InternalError, InvalidArgumentError, LibraryLoadError,
@@ -59,7 +60,7 @@ __all__ = [
     "LibraryLoadError", "Metrics", "MissingFileError", "NoDataError", "NonFiniteError",
     "NotFoundError", "Operator", "Optimization", "OptimizationMethod", "Optimizer", "Option",
     "OutOfMemoryError", "Plan", "PlanMatch", "PostTrainingQuantization", "Preset", "Progress",
-    "QuantLinear", "QuantizationMetrics", "QuantizationParams", "QuantizedTensor", "Range",
+    "QuantConvolution", "QuantLinear", "QuantizationMetrics", "QuantizationParams", "QuantizedTensor", "Range",
     "Report", "ReportRow", "Sizes", "StaticQuantization", "Statistics", "Target", "TensorInfo",
     "UnsupportedError", "Writer", "bfloat16_to_float32", "calibration_options", "compare",
     "compare_files", "compare_histogram", "dequantize_batch", "dequantize_file", "dynamic_map",

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Iterable, Mapping, Optional, Sequence
+from typing import Any, ClassVar, Iterable, Mapping, Optional, Sequence
 
 import numpy as np
 
@@ -64,7 +64,38 @@ def _restore(options: Mapping[str, OptionValue]) -> Operator:
     return Operator(**options)
 
 
-class QuantLinear:
+class Layer:
+    """Owns an operator with weights."""
+
+    __slots__ = ("_handle", "weight", "operator", "__weakref__")
+
+    #: The handle, and what its functions start with.
+    _type: ClassVar[type[ctypes.Structure]]
+    _prefix: ClassVar[str]
+
+    def __init__(self, weight: QuantizedTensor, bias: Optional[Any] = None,
+                 operator: Optional[Operator] = None, *,
+                 context: Optional[contexts.Context] = None, **options: OptionValue) -> None:
+        _check_tensor(weight, "weight")
+        if operator is None:
+            operator = Operator(**options)
+        elif options:
+            raise TypeError("operator and options exclude each other")
+        given = None if bias is None else ArrayArgument(bias, "bias", copy=True)
+        self._handle = create(self._type, getattr(library(), f"{self._prefix}_create"),
+                              contexts.handle(context), operator._handle, weight._handle, given,
+                              destroy=f"{self._prefix}_destroy", keep=weight._handle)
+        #: What it was made of.
+        self.weight, self.operator = weight, operator
+
+    def _option(self, name: str) -> str:
+        return str(self.operator._get(registry.option(name, registry.OPERATOR)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.weight!r}, {self.operator!r})"
+
+
+class QuantLinear(Layer):
     """A linear layer y = function(x W^T + b) on a quantized weight [outputs, inputs]
     (further dimensions are inputs):
 
@@ -81,22 +112,9 @@ class QuantLinear:
     InvalidArgumentError, UnsupportedError.
     """
 
-    __slots__ = ("_handle", "weight", "operator", "__weakref__")
+    __slots__ = ()
 
-    def __init__(self, weight: QuantizedTensor, bias: Optional[Any] = None,
-                 operator: Optional[Operator] = None, *,
-                 context: Optional[contexts.Context] = None, **options: OptionValue) -> None:
-        _check_tensor(weight, "weight")
-        if operator is None:
-            operator = Operator(**options)
-        elif options:
-            raise TypeError("operator and options exclude each other")
-        given = None if bias is None else ArrayArgument(bias, "bias", copy=True)
-        self._handle = create(_abi.bnq_linear, library().bnq_linear_create,
-                              contexts.handle(context), operator._handle, weight._handle, given,
-                              destroy="bnq_linear_destroy", keep=weight._handle)
-        #: What it was made of.
-        self.weight, self.operator = weight, operator
+    _type, _prefix = _abi.bnq_linear, "bnq_linear"
 
     @property
     def inputs(self) -> int:
@@ -138,10 +156,6 @@ class QuantLinear:
                         scale=scale, zero_point=zero_point, out_dtype=out_dtype, copy=copy,
                         context=context)[0]
 
-    def __repr__(self) -> str:
-        return (f"QuantLinear({self.weight.format}, inputs={self.inputs}, "
-                f"outputs={self.outputs}, {self.operator!r})")
-
 
 def run_many(linears: Iterable[QuantLinear], x: Any,
              outs: Optional[Sequence[np.ndarray[Any, Any]]] = None,
@@ -160,9 +174,11 @@ def run_many(linears: Iterable[QuantLinear], x: Any,
     if outs is not None and len(outs) != len(layers):
         raise ValueError(f"outs has {len(outs)} arrays; {len(layers)} are needed")
     source = MatrixArgument(x, "x", dtype=dtype, scales=scale, zero_points=zero_point, copy=copy)
-    ys = [_output(layer, source, None if outs is None else outs[index], out_dtype)
+    rows = source.array.shape[:-1]
+    ys = [output_of(layer, source, None if outs is None else outs[index],
+                    (*rows, layer.outputs), out_dtype)
           for index, layer in enumerate(layers)]
-    memory = None if workspace is None else _workspace_of(workspace)
+    memory = workspace_of(workspace)
     count = len(layers)
     library().bnq_linear_run_many(
         (ctypes.POINTER(_abi.bnq_linear) * count)(
@@ -173,21 +189,23 @@ def run_many(linears: Iterable[QuantLinear], x: Any,
     return [y.array for y in ys]
 
 
-def _output(layer: QuantLinear, x: MatrixArgument, out: Optional[np.ndarray[Any, Any]],
-            dtype: Optional[DTypeLike]) -> MatrixArgument:
+def output_of(layer: Layer, x: MatrixArgument, out: Optional[np.ndarray[Any, Any]],
+              shape: tuple[int, ...], dtype: Optional[DTypeLike]) -> MatrixArgument:
+    """Where the result of a layer goes: `out`, or a new array."""
     # Outputs of codes are called as their types are.
-    output = str(layer.operator._get(registry.option("output", registry.OPERATOR)))
+    output = layer._option("output")
     if output != "float":
         dtype = output
     elif dtype is None:
         dtype = x.dtype if library().bnq_dtype_is_target(x.struct.dtype) else "F32"
-    array = output_rows(out, (*x.array.shape[:-1], layer.outputs), dtype, holder_of(dtype))
+    array = output_rows(out, shape, dtype, holder_of(dtype))
     return MatrixArgument(array, "out", dtype=dtype if array.dtype == holder_of(dtype) else None)
 
 
-def new_workspace(rows: int, *linears: QuantLinear) -> np.ndarray[Any, Any]:
-    """Memory that a call of these layers, all together, takes for so many rows of x."""
-    size = sum(linear.workspace_bytes(rows) for linear in linears)
+def new_workspace(rows: Any, *layers: Any) -> np.ndarray[Any, Any]:
+    """Memory that a call of these layers, all together, takes for so many rows of x; of
+    convolutions, for images of a shape."""
+    size = sum(layer.workspace_bytes(rows) for layer in layers)
     memory = np.empty(size + _ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % _ALIGNMENT
     return memory[start:start + size]
@@ -220,7 +238,10 @@ def _check_tensor(tensor: Any, what: str) -> None:
         raise TypeError(f"{what} must be a QuantizedTensor, got {type(tensor).__name__}")
 
 
-def _workspace_of(workspace: Any) -> np.ndarray[Any, Any]:
+def workspace_of(workspace: Any) -> Optional[np.ndarray[Any, Any]]:
+    """The caller's, having made sure that it can be written to."""
+    if workspace is None:
+        return None
     memory = borrow(workspace, "workspace", native=np.uint8)
     if not memory.flags.writeable:
         raise ValueError("workspace is read-only")

@@ -41,6 +41,7 @@ native! {
     bnq_optimizer: bnq_optimizer_destroy;
     bnq_operator: bnq_operator_destroy;
     bnq_linear: bnq_linear_destroy;
+    bnq_convolution: bnq_convolution_destroy;
 }
 
 /// An owned native object. Neither `Send` nor `Sync`: the types made of it say

@@ -11,6 +11,7 @@ mod choice;
 mod config;
 mod context;
 mod convert;
+mod convolution;
 mod cstr;
 mod error;
 mod ffi;
@@ -48,6 +49,7 @@ pub use choice::{
 pub use config::{presets, Config, ConfigBuilder, Preset};
 pub use context::{Context, LogLevel};
 pub use convert::{compare_files, dequantize_file, quantize_file, Report, Row};
+pub use convolution::Convolution;
 pub use error::{Error, Result};
 pub use file::{Entry, File, FileKind};
 pub use library::{check_library, targets, version, Target, Version};

@@ -3,9 +3,9 @@
 mod common;
 
 use bitnet_quant::{
-    embedding, operator_options, Activation, ArrayView, Config, Context, DType, Error, InputMode,
-    Linear, MatrixView, MatrixViewMut, Operator, OperatorOption, OptionValue, OutputType,
-    QuantizedTensor, Result, Workspace,
+    embedding, operator_options, Activation, ArrayView, Config, Context, Convolution, DType, Error,
+    InputMode, Linear, MatrixView, MatrixViewMut, Operator, OperatorOption, OptionValue,
+    OutputType, QuantizedTensor, Result, Workspace,
 };
 use common::cases;
 use common::json::{config, floats, integers, list, shape, text};
@@ -29,10 +29,18 @@ fn operator(case: &Value) -> Operator {
 }
 
 fn layer(context: &Context, case: &Value) -> Linear {
-    let tensor = weight(context, case);
-    let new = |bias: Option<&ArrayView<'_>>| {
-        Linear::new(context, &operator(case), &tensor, bias).unwrap()
-    };
+    with_parts(context, case, |operator, tensor, bias| {
+        Linear::new(context, operator, tensor, bias).unwrap()
+    })
+}
+
+/// Makes something of what a case's layer is made of.
+fn with_parts<T>(
+    context: &Context, case: &Value,
+    new: impl FnOnce(&Operator, &QuantizedTensor, Option<&ArrayView<'_>>) -> T,
+) -> T {
+    let (tensor, operator) = (weight(context, case), operator(case));
+    let new = |bias: Option<&ArrayView<'_>>| new(&operator, &tensor, bias);
     match case.get("bias_dtype").map(text) {
         None => new(None),
         Some("I32") => {
@@ -88,7 +96,7 @@ impl Inputs {
         let of_codes = |member: &str| case.get(member).filter(|list| !list.is_null()).cloned();
         Inputs {
             rows: dimensions[0],
-            columns: dimensions[1],
+            columns: dimensions[1..].iter().product(),
             dtype,
             halves: halves(&values, dtype),
             floats: values,
@@ -201,6 +209,53 @@ fn vectors() {
             if shape(&case["weight_shape"]).len() == 2 {
                 let integers = operator(case).check(&config(&case["config"]).unwrap());
                 assert_eq!(integers.expect(name), case["integers"], "{}", name);
+            }
+        }
+    }
+}
+
+#[test]
+fn convolutions() {
+    for threads in [1, 3] {
+        let context = Context::with_threads(threads).unwrap();
+        for case in &cases("convolution.json") {
+            let name = text(&case["name"]);
+            let convolution = with_parts(&context, case, |operator, tensor, bias| {
+                Convolution::new(&context, operator, tensor, bias).expect(name)
+            });
+            let (images, wanted) = (shape(&case["shape"]), shape(&case["output_shape"]));
+            let inputs = Inputs::new(case);
+            let last = case["options"].get("layout").map(text) == Some("nhwc");
+            let sides = |shape: &[usize]| {
+                let sides = if last {
+                    &shape[1..shape.len() - 1]
+                } else {
+                    &shape[2..]
+                };
+                let height = if sides.len() == 1 { 1 } else { sides[0] };
+                (height, sides[sides.len() - 1])
+            };
+            let (height, width) = sides(&images);
+            let channels = if last {
+                wanted[wanted.len() - 1]
+            } else {
+                wanted[1]
+            };
+            let (down, across) = sides(&wanted);
+            let found = convolution.output(height, width).expect(name);
+            assert_eq!(found, (channels, down, across), "{}", name);
+            let bytes = convolution
+                .workspace_bytes(images[0], height, width)
+                .unwrap();
+            for mut workspace in [None, Some(Workspace::new(bytes))] {
+                let columns = channels * down * across;
+                let y = outputs(text(&case["output_dtype"]), images[0], columns, |y| {
+                    let (x, memory) = (inputs.view(0, images[0]), workspace.as_mut());
+                    convolution
+                        .forward(&context, &x, (height, width), y, memory)
+                        .expect(name);
+                });
+                assert_eq!(y, expected(case), "{}", name);
             }
         }
     }

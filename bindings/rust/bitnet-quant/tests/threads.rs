@@ -7,10 +7,11 @@ mod common;
 use bitnet_quant::{
     AdaptiveActivationQuantizer, ArrayView, Calibration, CalibrationDataset, CalibrationMethod,
     CalibrationOption, Calibrator, CalibratorBuilder, CalibratorRef, Config, ConfigBuilder,
-    Context, DType, Entry, Error, ErrorHistogram, Figures, File, Format, Histogram, Metrics,
-    OptimizationOption, Optimized, Optimizer, OptimizerBuilder, Outliers, Output, Plan, PlanMatch,
-    PostTrainingQuantization, Progress, QuantParams, QuantizedOutput, QuantizedTensor, Report, Row,
-    Statistics, ValueRange, WriteOptions, Writer,
+    Context, Convolution, DType, Entry, Error, ErrorHistogram, Figures, File, Format, Histogram,
+    Linear, MatrixView, Metrics, Operator, OperatorBuilder, OptimizationOption, Optimized,
+    Optimizer, OptimizerBuilder, Outliers, Output, Plan, PlanMatch, PostTrainingQuantization,
+    Progress, QuantParams, QuantizedOutput, QuantizedTensor, Report, Row, Statistics, ValueRange,
+    Workspace, WriteOptions, Writer,
 };
 use std::ops::ControlFlow;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -37,7 +38,7 @@ fn send_and_sync() {
         CalibrationDataset<'static>, CalibrationMethod, CalibrationOption, Statistics, Histogram,
         QuantParams, ValueRange, AdaptiveActivationQuantizer, PostTrainingQuantization,
         ErrorHistogram, Optimizer, OptimizerBuilder, OptimizationOption, Optimized, Figures,
-        Operator, OperatorBuilder, Linear, Workspace, MatrixView<'static>,
+        Operator, OperatorBuilder, Linear, Convolution, Workspace, MatrixView<'static>,
     }
 }
 
