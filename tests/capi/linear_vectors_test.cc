@@ -1,4 +1,5 @@
-// The shared vectors of linear layers through the C ABI, on every SIMD target.
+// The shared vectors of linear layers and convolutions through the C ABI, on
+// every SIMD target.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -9,9 +10,11 @@
 namespace bnq_test {
 namespace {
 
-class LinearVectors : public VectorsTest {
+class LayerVectors : public VectorsTest {
  protected:
-  void MakeLayer(const json& c) {
+  // create(context, options, weight, bias) of a case.
+  template <class F>
+  void MakeLayer(const json& c, F create) {
     bnq_config* config = nullptr;
     ASSERT_EQ(bnq_config_create(&config), BNQ_OK);
     config_.reset(config);
@@ -29,12 +32,8 @@ class LinearVectors : public VectorsTest {
     bnq_tensor* tensor = nullptr;
     ASSERT_EQ(bnq_tensor_quantize(context_, config, &array, &tensor), BNQ_OK);
     const Owned<bnq_tensor> weight(tensor);
-    bnq_linear* linear = nullptr;
-    ASSERT_EQ(bnq_linear_create(context_, options, tensor, BiasOf(c), &linear),
-              BNQ_OK)
-        << bnq_last_error();
-    linear_.reset(linear);
-    if (shape.size() != 2) return;
+    create(context_, options, tensor, BiasOf(c));
+    if (shape.size() != 2 || !c.contains("integers")) return;
     int32_t integers = -1;
     EXPECT_EQ(bnq_operator_check(options, config, &integers), BNQ_OK);
     EXPECT_EQ(integers != 0, c.at("integers").get<bool>());
@@ -57,8 +56,22 @@ class LinearVectors : public VectorsTest {
     return &bias_;
   }
 
+  Owned<bnq_config> config_;
+  Owned<bnq_operator> options_;
+  std::vector<uint8_t> bias_bytes_;
+  uint64_t bias_shape_ = 0;
+  bnq_array bias_ = {};
+};
+
+class LinearVectors : public LayerVectors {
+ protected:
   void Check(const json& c) {
-    MakeLayer(c);
+    Owned<bnq_linear> linear;
+    MakeLayer(c, [&](auto... parts) {
+      bnq_linear* made = nullptr;
+      EXPECT_EQ(bnq_linear_create(parts..., &made), BNQ_OK) << bnq_last_error();
+      linear.reset(made);
+    });
     if (HasFatalFailure()) return;
     Operand x(c, "", BytesOf(c.at("input"), DTypeOf(c.at("dtype"))));
     const int32_t dtype = DTypeOf(c.at("output_dtype"));
@@ -67,10 +80,10 @@ class LinearVectors : public VectorsTest {
     bnq_matrix output = {};
     output.data = y.data();
     output.rows = x.matrix.rows;
-    output.columns = bnq_linear_outputs(linear_.get());
+    output.columns = bnq_linear_outputs(linear.get());
     output.dtype = dtype;
     ASSERT_EQ(
-        bnq_linear_run(linear_.get(), context_, &x.matrix, &output, nullptr, 0),
+        bnq_linear_run(linear.get(), context_, &x.matrix, &output, nullptr, 0),
         BNQ_OK)
         << bnq_last_error();
     EXPECT_EQ(y, expected);
@@ -85,24 +98,60 @@ class LinearVectors : public VectorsTest {
       std::vector<uint8_t> alone(row);
       output.data = alone.data();
       ASSERT_EQ(
-          bnq_linear_run(linear_.get(), context_, &one, &output, nullptr, 0),
+          bnq_linear_run(linear.get(), context_, &one, &output, nullptr, 0),
           BNQ_OK);
       EXPECT_TRUE(std::equal(alone.begin(), alone.end(),
                              expected.begin() + static_cast<long>(m * row)))
           << "row " << m;
     }
   }
-
-  Owned<bnq_config> config_;
-  Owned<bnq_operator> options_;
-  Owned<bnq_linear> linear_;
-  std::vector<uint8_t> bias_bytes_;
-  uint64_t bias_shape_ = 0;
-  bnq_array bias_ = {};
 };
 
 TEST_F(LinearVectors, AreReproduced) {
   OnEveryTarget(Cases("linear.json"), [this](const json& c) { Check(c); });
+}
+
+class ConvolutionVectors : public LayerVectors {
+ protected:
+  void Check(const json& c) {
+    Owned<bnq_convolution> convolution;
+    MakeLayer(c, [&](auto... parts) {
+      bnq_convolution* made = nullptr;
+      EXPECT_EQ(bnq_convolution_create(parts..., &made), BNQ_OK)
+          << bnq_last_error();
+      convolution.reset(made);
+    });
+    if (HasFatalFailure() || convolution == nullptr) return;
+    const bool last = c.at("options").value("layout", "nchw") == "nhwc";
+    auto images = c.at("shape").get<std::vector<uint64_t>>();
+    if (images.size() == 3) images.insert(images.begin() + (last ? 1 : 2), 1);
+    const uint64_t height = images[last ? 1 : 2], width = images[last ? 2 : 3];
+    uint64_t sizes[3];
+    ASSERT_EQ(bnq_convolution_output(convolution.get(), height, width, sizes,
+                                     sizes + 1, sizes + 2),
+              BNQ_OK);
+    Operand x(c, "", BytesOf(c.at("input"), DTypeOf(c.at("dtype"))));
+    x.matrix.columns = images[1] * images[2] * images[3];
+    const int32_t dtype = DTypeOf(c.at("output_dtype"));
+    const std::vector<uint8_t> expected = BytesOf(c.at("output"), dtype);
+    std::vector<uint8_t> y(expected.size());
+    bnq_matrix output = {};
+    output.data = y.data();
+    output.rows = images[0];
+    output.columns = sizes[0] * sizes[1] * sizes[2];
+    output.dtype = dtype;
+    ASSERT_EQ(y.size() * 8,
+              output.rows * output.columns * bnq_dtype_bits(dtype));
+    ASSERT_EQ(bnq_convolution_run(convolution.get(), context_, &x.matrix,
+                                  height, width, &output, nullptr, 0),
+              BNQ_OK)
+        << bnq_last_error();
+    EXPECT_EQ(y, expected);
+  }
+};
+
+TEST_F(ConvolutionVectors, AreReproduced) {
+  OnEveryTarget(Cases("convolution.json"), [this](const json& c) { Check(c); });
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ struct Destroy {
   void operator()(bnq_tensor* t) const { bnq_tensor_destroy(t); }
   void operator()(bnq_operator* o) const { bnq_operator_destroy(o); }
   void operator()(bnq_linear* l) const { bnq_linear_destroy(l); }
+  void operator()(bnq_convolution* c) const { bnq_convolution_destroy(c); }
 };
 template <class T>
 using Owned = std::unique_ptr<T, Destroy>;

@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Threading.Tasks;
 using Xunit;
@@ -23,10 +22,11 @@ public sealed class LinearTests
     public void GivesTheResultOfTheVector(string name)
     {
         JsonElement test = Cases[name];
-        using QuantizedLinear linear = LayerOf(test);
+        using QuantizedLinear linear = LayerVectors.Make(
+            test, (weight, options, bias) => new QuantizedLinear(weight, options, bias));
         using var threads = new Context(3);
         int rows = (int)Shape(test)[0], columns = linear.Outputs;
-        byte[] expected = Expected(test);
+        byte[] expected = LayerVectors.Expected(test);
         Assert.Equal(expected, Run(test, linear, 0, rows));
         Assert.Equal(expected, Run(test, linear, 0, rows, threads));
         using var workspace = new Workspace(linear.GetWorkspaceBytes(1));
@@ -36,7 +36,7 @@ public sealed class LinearTests
             Assert.Equal(expected[(m * size)..((m + 1) * size)], Run(test, linear, m, 1, null, workspace));
         }
 
-        Assert.Equal(columns * rows * ElementSize(test), expected.Length);
+        Assert.Equal(columns * rows * LayerVectors.ElementSize(test), expected.Length);
         if (test.GetProperty("weight_shape").GetArrayLength() == 2)
         {
             using Config config = ConfigOf(test);
@@ -172,79 +172,13 @@ public sealed class LinearTests
         Assert.Contains("index 1 = 6", error.Message, StringComparison.Ordinal);
     }
 
-    private static QuantizedLinear LayerOf(JsonElement test)
-    {
-        using Config config = ConfigOf(test);
-        using OperatorOptions options = OperatorOptions.FromDictionary(Options(test.GetProperty("options")));
-        long[] shape = test.GetProperty("weight_shape").EnumerateArray().Select(item => item.GetInt64()).ToArray();
-        using QuantizedTensor weight = QuantizedTensor.Quantize(Floats(test.GetProperty("weight")), shape, config);
-        SourceArray? bias = null;
-        if (test.TryGetProperty("bias", out JsonElement values))
-        {
-            bias = test.GetProperty("bias_dtype").GetString() == "I32"
-                ? SourceArray.Of(Integers(values), [values.GetArrayLength()])
-                : SourceArray.Of(Floats(values), [values.GetArrayLength()]);
-        }
-
-        return new QuantizedLinear(weight, options, bias);
-    }
-
-    private static int ElementSize(JsonElement test) => test.GetProperty("output_dtype").GetString() switch
-    {
-        "F32" => 4, "F16" or "BF16" => 2, _ => 1,
-    };
-
-    private static byte[] Expected(JsonElement test)
-    {
-        JsonElement output = test.GetProperty("output");
-        return ElementSize(test) switch
-        {
-            4 => MemoryMarshal.AsBytes<float>(FloatBits(output)).ToArray(),
-            2 => MemoryMarshal.AsBytes<ushort>(HalfBits(test)).ToArray(),
-            _ => Bytes(output),
-        };
-    }
-
-    /// <summary>The bytes of y of some rows of a vector's x.</summary>
     private static byte[] Run(
         JsonElement test, QuantizedLinear linear, int first, int rows, Context? context = null,
         Workspace? workspace = null)
     {
-        int columns = linear.Inputs;
-        JsonElement input = test.GetProperty("input");
-        string type = test.GetProperty("dtype").GetString()!;
-        byte[] codes = type is "I8" or "U8" ? Bytes(input) : [];
-        float[] floats = type is "I8" or "U8" ? [] : Floats(input);
-        Half[] halves = Array.ConvertAll(floats, value => (Half)value);
-        ushort[] upper = Array.ConvertAll(floats, value => (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16));
-        (int begin, int count) = (first * columns, rows * columns);
-        MatrixView x = type switch
-        {
-            "F32" => MatrixView.Of<float>(floats.AsSpan(begin, count), rows, columns),
-            "F16" => MatrixView.Of<Half>(halves.AsSpan(begin, count), rows, columns),
-            "BF16" => MatrixView.Of<ushort>(upper.AsSpan(begin, count), rows, columns),
-            "I8" => MatrixView.Of<sbyte>(MemoryMarshal.Cast<byte, sbyte>(codes.AsSpan(begin, count)), rows, columns),
-            _ => MatrixView.Of<byte>(codes.AsSpan(begin, count), rows, columns),
-        };
-        if (test.TryGetProperty("scales", out JsonElement scales) && scales.ValueKind == JsonValueKind.Array)
-        {
-            JsonElement zeroPoints = test.GetProperty("zero_points");
-            int[] zeros = zeroPoints.ValueKind == JsonValueKind.Array ? Integers(zeroPoints) : [];
-            x = x.WithScales(
-                Floats(scales).AsSpan(first, rows), zeros.Length == 0 ? default : zeros.AsSpan(first, rows));
-        }
-
-        var y = new byte[rows * linear.Outputs * ElementSize(test)];
-        MatrixSpan output = test.GetProperty("output_dtype").GetString() switch
-        {
-            "F32" => MatrixSpan.Of(MemoryMarshal.Cast<byte, float>(y), rows, linear.Outputs),
-            "F16" => MatrixSpan.Of(MemoryMarshal.Cast<byte, Half>(y), rows, linear.Outputs),
-            "BF16" => MatrixSpan.Of(MemoryMarshal.Cast<byte, ushort>(y), rows, linear.Outputs),
-            "I8" => MatrixSpan.Of(MemoryMarshal.Cast<byte, sbyte>(y), rows, linear.Outputs),
-            _ => MatrixSpan.Of<byte>(y, rows, linear.Outputs),
-        };
-        linear.Run(x, output, context, workspace);
-        return y;
+        var inputs = new LayerVectors.Inputs(test);
+        return LayerVectors.Run(
+            test, rows, linear.Outputs, y => linear.Run(inputs.View(first, rows), y, context, workspace));
     }
 
     private static QuantizedTensor Weight(string config, int rows)

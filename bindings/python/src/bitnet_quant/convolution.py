@@ -80,6 +80,7 @@ class QuantConvolution(Layer):
     def _sides(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """Height and width; the height of one dimension is 1."""
         if len(shape) != self.weight.ndim:
-            raise ValueError(f"x has shape {tuple(shape)}; {self.weight.ndim} dimensions are needed")
+            raise ValueError(f"x has shape {tuple(shape)}; {self.weight.ndim} dimensions are "
+                             "needed")
         sides = shape[1:-1] if self._channels_last else shape[2:]
         return (1, sides[0]) if len(sides) == 1 else (sides[0], sides[1])
