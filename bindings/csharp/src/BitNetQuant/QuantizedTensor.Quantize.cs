@@ -172,12 +172,14 @@ public sealed unsafe partial class QuantizedTensor
     /// <param name="context">Where to run; null for one thread.</param>
     /// <param name="codebook">The values that codes stand for, ascending; empty but with
     /// <see cref="Format.Codebook2"/> to <see cref="Format.Codebook4"/>.</param>
+    /// <param name="inputScales">What a layer's inputs are divided by, above 0, one for each column; empty for
+    /// none.</param>
     /// <exception cref="InvalidArgumentException">A length is not what the config asks for, or a value is not
     /// legal; the message names its index.</exception>
     public static QuantizedTensor FromData(
         ReadOnlySpan<byte> packedCodes, ReadOnlySpan<byte> scaleData, ReadOnlySpan<sbyte> zeroPoints,
         ReadOnlySpan<byte> offsetData, float? tensorScale, Outliers outliers, ReadOnlySpan<long> shape, Config config,
-        Context? context = null, ReadOnlySpan<float> codebook = default)
+        Context? context = null, ReadOnlySpan<float> codebook = default, ReadOnlySpan<float> inputScales = default)
     {
         ArgumentNullException.ThrowIfNull(config);
         ulong[] dimensions = Native.Shape(shape);
@@ -191,6 +193,7 @@ public sealed unsafe partial class QuantizedTensor
         fixed (uint* columns = outliers.Columns.Span)
         fixed (ushort* values = outliers.Values.Span)
         fixed (float* entries = codebook)
+        fixed (float* divisors = inputScales)
         fixed (ulong* pointer = dimensions)
         {
             BnqPart* parts = stackalloc BnqPart[]
@@ -205,6 +208,7 @@ public sealed unsafe partial class QuantizedTensor
                 Part(NativeMethods.BNQ_PART_OFFSETS, offsets, offsetData.Length),
                 Part(NativeMethods.BNQ_PART_TENSOR_SCALE, &ofTensor, tensorScale is null ? 0 : sizeof(float)),
                 Part(NativeMethods.BNQ_PART_CODEBOOK, entries, (long)sizeof(float) * codebook.Length),
+                Part(NativeMethods.BNQ_PART_INPUT_SCALES, divisors, (long)sizeof(float) * inputScales.Length),
             };
             Native.Check(NativeMethods.bnq_tensor_create(
                 ContextHandle.Of(context), config.Handle, dimensions.Length, pointer, parts,

@@ -160,6 +160,17 @@ public sealed unsafe partial class QuantizedTensor : IDisposable
         }
     }
 
+    /// <summary>What a layer's inputs are divided by, one for each column; empty for none. A view of the tensor's
+    /// memory.</summary>
+    public ReadOnlyMemory<float> InputScales
+    {
+        get
+        {
+            BnqPart part = Part(NativeMethods.BNQ_PART_INPUT_SCALES);
+            return NativeView<float>.Of(_handle, part.Data, Native.Length(part.Count, nameof(InputScales)));
+        }
+    }
+
     /// <summary>
     /// What values start from, one for each scale, a view or a new array as <see cref="Scales"/>; empty but with
     /// <see cref="Scheme.Offset"/>.

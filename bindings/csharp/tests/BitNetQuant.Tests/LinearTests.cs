@@ -99,6 +99,21 @@ public sealed class LinearTests
     }
 
     [Fact]
+    public void DividesInputs()
+    {
+        using QuantizedTensor weight = Weight("int8,granularity=channel", 6);
+        float[] divisors = Enumerable.Repeat(2f, 40).ToArray();
+        using Config config = weight.GetConfig();
+        using QuantizedTensor scaled = QuantizedTensor.FromData(
+            weight.Codes.Span, weight.ScaleData.Span, [], [], null, default, [6, 40], config, inputScales: divisors);
+        Assert.Empty(weight.InputScales.ToArray());
+        Assert.Equal(divisors, scaled.InputScales.ToArray());
+        using QuantizedLinear linear = new(weight), divided = new(scaled);
+        Assert.Equal(
+            Run(linear, Inputs(2)), Run(divided, Array.ConvertAll(Inputs(2), value => 2 * value)));
+    }
+
+    [Fact]
     public void OptionsAreSetByPropertyAndByName()
     {
         using var options = new OperatorOptions
