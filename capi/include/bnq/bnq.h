@@ -36,23 +36,24 @@
  *   writers and contexts may be shared only while nobody modifies them, and
  *   operations of one context may run at the same time.
  * Floating point. While it works the library has an environment of its own, in
- *   every thread: rounding to nearest, subnormal numbers kept, no traps.
- * Whatever the caller has set (or a library built with -ffast-math, by being
- * loaded) changes no result, and is there again afterwards, exception flags
- * included. Callbacks (progress, metric, log, a runner) are called in the
- * caller's environment, and what they change of it stays; an allocator's
- * functions are called in the library's. Fork. The child of a fork() may use
- * and destroy what its parent has made. The built-in pool of a context starts
- * anew in it; a host's own runner must see to itself. What another thread of
- * the parent was modifying at that moment (observing with a calibrator, say)
- * stays half done in the child and may only be destroyed there, as may a
- * writer, whose output is the parent's. Shapes. Arrays are row-major and
- * contiguous, of rank 0 to 8. Rank 0 is one element. Empty arrays (a dimension
- * of 0) are legal. For the layout of codes and for groups an array is a matrix:
- * rank 0 and 1 are one row; from rank 2 on, rows = shape[0] and columns = the
- * product of the rest. Determinism. The same input and options give the same
- * codes, scales and files, byte for byte, on every CPU, SIMD target and number
- * of threads. (With DEFLATE the compressed bytes also depend on the zlib used.)
+ *   every thread: rounding to nearest, subnormal numbers kept, no traps. Whatever
+ *   the caller has set (or a library built with -ffast-math, by being loaded)
+ *   changes no result, and is there again afterwards, exception flags included.
+ *   Callbacks (progress, metric, log, a runner) are called in the caller's
+ *   environment, and what they change of it stays; an allocator's functions are
+ *   called in the library's.
+ * Fork. The child of a fork() may use and destroy what its parent has made. The
+ *   built-in pool of a context starts anew in it; a host's own runner must see to
+ *   itself. What another thread of the parent was modifying at that moment
+ *   (observing with a calibrator, say) stays half done in the child and may only
+ *   be destroyed there, as may a writer, whose output is the parent's.
+ * Shapes. Arrays are row-major and contiguous, of rank 0 to 8. Rank 0 is one
+ *   element. Empty arrays (a dimension of 0) are legal. For the layout of
+ *   codes and for groups an array is a matrix: rank 0 and 1 are one row; from
+ *   rank 2 on, rows = shape[0] and columns = the product of the rest.
+ * Determinism. The same input and options give the same codes, scales and
+ *   files, byte for byte, on every CPU, SIMD target and number of threads.
+ *   (With DEFLATE the compressed bytes also depend on the zlib used.)
  * Integers are of fixed width, sizes are uint64_t and are checked.
  * Strings are UTF-8 and NUL-terminated.
  * "Since" gives the release in which a function appeared; everything in this
