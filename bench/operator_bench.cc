@@ -125,6 +125,19 @@ class Layer {
   std::vector<uint8_t> memory_[2];
 };
 
+// Kept from call to call, as callers that are in a hurry do.
+class Workspace {
+ public:
+  explicit Workspace(uint64_t bytes) : memory_(bytes + 64) {}
+  void* data() const {
+    const uintptr_t at = reinterpret_cast<uintptr_t>(memory_.data());
+    return reinterpret_cast<void*>((at + 63) / 64 * 64);
+  }
+
+ private:
+  std::vector<uint8_t> memory_;
+};
+
 struct Threads {
   explicit Threads(int count) : work(count) {
     Check(bnq_context_create(nullptr, &context));
@@ -265,9 +278,12 @@ void BM_Matmul(benchmark::State& state, const Weights& weights, uint64_t rows) {
   Layer layer(setup.context, weights, kSize, kSize);
   std::vector<float> x = Numbers(rows * kSize), y(rows * kSize);
   const bnq_matrix input = MatrixOf(x, rows), output = MatrixOf(y, rows);
+  uint64_t bytes = 0;
+  Check(bnq_linear_workspace(layer.linear, rows, &bytes));
+  const Workspace workspace(bytes);
   for (auto _ : state) {
-    Check(bnq_linear_run(layer.linear, setup.context, &input, &output, nullptr,
-                         0));
+    Check(bnq_linear_run(layer.linear, setup.context, &input, &output,
+                         workspace.data(), bytes));
   }
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations()) *
                           static_cast<int64_t>(rows * kSize * kSize));
@@ -319,9 +335,13 @@ void BM_Convolution(benchmark::State& state, const Image& image, bool nhwc) {
   output.data = y.data();
   output.columns = y.size();
   input.dtype = output.dtype = BNQ_DTYPE_I8;
+  uint64_t bytes = 0;
+  Check(bnq_convolution_workspace(convolution, 1, image.size, image.size,
+                                  &bytes));
+  const Workspace workspace(bytes);
   for (auto _ : state) {
     Check(bnq_convolution_run(convolution, setup.context, &input, image.size,
-                              image.size, &output, nullptr, 0));
+                              image.size, &output, workspace.data(), bytes));
   }
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations()) *
                           static_cast<int64_t>(w.size() * pixels));

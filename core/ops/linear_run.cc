@@ -67,6 +67,7 @@ LinearRun::LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
     }
   }
   rows_ = InputRows(linear.NeedsOf(codes), order_, x.rows, workspace);
+  requantizes_ = RequantizesSums();
   const uint64_t outputs = y.columns, inputs = x.rows;
   const uint64_t bytes = std::max<uint64_t>(
       RowBytes(linear.weight_->packing(), linear.inputs()), 1);
@@ -192,6 +193,12 @@ void LinearRun::WholeSums(uint64_t n, size_t rows, const int8_t* x,
   });
 }
 
+// Of one row of inputs: what its sums are multiplied by.
+struct LinearRun::OfSums {
+  float x_scale = -1.0f;  // none has that
+  float scales[kRowsOfWhole];
+};
+
 void LinearRun::RunWhole(const Block& block) const {
   // Unpacked rows are few, since they are large.
   const uint64_t most = packed_ ? kRowsOfWhole : kRowsAtOnce;
@@ -208,10 +215,11 @@ void LinearRun::RunWhole(const Block& block) const {
       continue;
     }
     int32_t sums[kRowsOfWhole], code_sums[kRowsOfWhole];
+    OfSums of_sums;
     if (ones_) WholeSums(n, rows, rows_.ones(), scratch, code_sums);
     for (uint64_t m = block.m; m < block.m_end; ++m) {
       WholeSums(n, rows, rows_.codes(m), scratch, sums);
-      FinishWhole(m, n, rows, sums, code_sums, scales, zero_points);
+      FinishWhole(m, n, rows, sums, code_sums, scales, zero_points, &of_sums);
     }
   }
 }
@@ -258,7 +266,7 @@ void LinearRun::RunLong(const Block& block, size_t rows, const float* scales,
 // What a sum is multiplied by; of outputs of codes that are sums alone, so that
 // these are rounded once.
 float LinearRun::ScaleOfSum(uint64_t m, float scale) const {
-  if (!RequantizesSums()) return rows_.scale(m) * scale;
+  if (!requantizes_) return rows_.scale(m) * scale;
   const double all = static_cast<double>(rows_.scale(m)) *
                      static_cast<double>(scale) /
                      static_cast<double>(linear_.options_.output_scale());
@@ -269,8 +277,8 @@ float LinearRun::ScaleOfSum(uint64_t m, float scale) const {
 
 void LinearRun::FinishWhole(uint64_t m, uint64_t n, size_t rows,
                             const int32_t* sums, const int32_t* code_sums,
-                            const float* scales,
-                            const int8_t* zero_points) const {
+                            const float* scales, const int8_t* zero_points,
+                            OfSums* of_sums) const {
   float y[kRowsOfWhole];
   FinishArgs args;
   args.sums = sums;
@@ -288,11 +296,16 @@ void LinearRun::FinishWhole(uint64_t m, uint64_t n, size_t rows,
   const bool outliers = linear_.weight_->outliers().count != 0;
   if (!bias.floats.empty() && !outliers) args.bias = bias.floats.data() + n;
   args.out = y;
-  float of_sums[kRowsOfWhole];
-  if (RequantizesSums()) {
-    for (size_t r = 0; r < rows; ++r) of_sums[r] = ScaleOfSum(m, scales[r]);
+  if (requantizes_) {
+    // Mostly those of the row before: a division each.
+    if (of_sums->x_scale != rows_.scale(m)) {
+      of_sums->x_scale = rows_.scale(m);
+      for (size_t r = 0; r < rows; ++r) {
+        of_sums->scales[r] = ScaleOfSum(m, scales[r]);
+      }
+    }
     args.x_scale = 1.0f;
-    args.scales = of_sums;
+    args.scales = of_sums->scales;
   }
   FinishSums(args);
   if (outliers) AddRest(m, n, rows, y);
@@ -387,9 +400,10 @@ void LinearRun::RunPanels(const Block& block) const {
   float scales[kPanelRows + kLanes];
   int8_t zero_points[kPanelRows];
   weights_.ReadRows(block.n, rows, scales, zero_points);
+  OfSums of_sums;
   for (uint64_t m = block.m; m < block.m_end; ++m) {
     FinishWhole(m, block.n, rows, sums + (m - block.m) * kPanelRows,
-                sums + kPanelBlock * kPanelRows, scales, zero_points);
+                sums + kPanelBlock * kPanelRows, scales, zero_points, &of_sums);
   }
 }
 
@@ -688,7 +702,7 @@ void LinearRun::Store(uint64_t m, uint64_t n, size_t count, float* y) const {
     return StoreElements(y, count, y_.dtype, false,
                          y_.row(m) + (n - first_) * size);
   }
-  if (!integers_ || !RequantizesSums()) {
+  if (!integers_ || !requantizes_) {
     const float scale = options.output_scale();
     for (size_t i = 0; i < count; ++i) y[i] = y[i] / scale;
   }

@@ -37,6 +37,7 @@ class LinearRun {
   void RunGroups(const Block& block) const;
   struct GroupScratch;
   struct PanelScratch;
+  struct OfSums;
   struct GroupPanelScratch;
   void RunGroupPanels(const Block& block) const;
   void BuildPanel(const Block& block, uint64_t begin, uint64_t end,
@@ -66,7 +67,7 @@ class LinearRun {
   float Scaled(uint64_t m, uint64_t n, double sum) const;
   void FinishWhole(uint64_t m, uint64_t n, size_t rows, const int32_t* sums,
                    const int32_t* code_sums, const float* scales,
-                   const int8_t* zero_points) const;
+                   const int8_t* zero_points, OfSums* of_sums) const;
   // Adds what outlier columns and the bias make of outputs [n, n + count).
   void AddRest(uint64_t m, uint64_t n, size_t count, float* y) const;
   // Finished sums of one row of inputs, to outputs [n, n + count).
@@ -76,8 +77,9 @@ class LinearRun {
   const IntegerWeights& weights_;
   const Matrix x_, y_;
   const uint64_t first_;
-  bool integers_ = false;  // products are those of integers
-  bool ones_ = false;      // some input has a zero point
+  bool integers_ = false;     // products are those of integers
+  bool requantizes_ = false;  // sums become codes in one step
+  bool ones_ = false;         // some input has a zero point
   InputRows rows_;
   const DotKernels* whole_ = nullptr;
   const DotKernels* groups_ = nullptr;
