@@ -196,9 +196,13 @@ bool HasAvx2() {
   return __builtin_cpu_supports("avx2") != 0;
 }
 bool HasAvxVnni() {
-  unsigned a, b, c, d;
-  return HasAvx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 &&
-         (a >> 4 & 1) != 0;
+  // Asked once: virtual machines answer the instruction in microseconds.
+  static const bool has = [] {
+    unsigned a, b, c, d;
+    return HasAvx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 &&
+           (a >> 4 & 1) != 0;
+  }();
+  return has;
 }
 bool HasAvx512Vnni() {
   __builtin_cpu_init();
@@ -272,6 +276,8 @@ void Arrange(DotOrder order, const int8_t* codes, size_t count, int8_t* out) {
 void SumCodes(const int8_t* codes, size_t count, size_t group, int32_t* sums) {
   HWY_DYNAMIC_DISPATCH(SumsOfTarget)(codes, count, group, sums);
 }
+
+const DotKernels& GenericDotKernels() { return kGeneric; }
 
 const DotKernels* DotKernelsAt(size_t index) {
   for (const Family& family : kFamilies) {

@@ -115,6 +115,8 @@ struct DotKernels {
 // AMX only where that is allowed: asking for it changes the process
 // (dot_amx.h).
 const DotKernels& BestDotKernels(bool allow_amx);
+// Reads kBits8, in groups of any size.
+const DotKernels& GenericDotKernels();
 // For tests: all that this CPU can run, by index; nullptr behind the last.
 const DotKernels* DotKernelsAt(size_t index);
 // For tests: process-wide; nullptr takes the best again.

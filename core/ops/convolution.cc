@@ -156,12 +156,10 @@ void Convolution::PrepareItem(const Plan& plan, const Matrix& x, uint64_t item,
   const OperatorOptions& options = linear_.options();
   *out = {x.row(item), 1, 0, 1.0f, 0};
   if (IsInteger(x.dtype)) {
-    const bool is_signed = x.dtype == DType::kI8;
-    out->flip = is_signed ? 0 : 0x80;
-    out->scale = x.scales != nullptr ? x.scales[item] : options.input_scale();
-    out->zero = (x.scales != nullptr ? x.zero_point(item)
-                                     : options.input_zero_point()) -
-                (is_signed ? 0 : 128);
+    const InputCodes codes(linear_.rule(), x, item);
+    out->flip = codes.flip;
+    out->scale = codes.scale;
+    out->zero = codes.zero;
     return;
   }
   SourceView source;

@@ -132,6 +132,15 @@ void InputRule::FailNotFinite(const SourceView& source, uint64_t row) const {
   Fail(Status::kInternal, "row ", row, " of x was taken to be not finite");
 }
 
+InputCodes::InputCodes(const InputRule& rule, const Matrix& x, uint64_t m)
+    : scale(x.scales != nullptr ? x.scales[m] : rule.given_scale()),
+      zero(x.scales != nullptr ? x.zero_point(m) : rule.given_zero()),
+      flip(0) {
+  if (x.dtype == DType::kI8) return;
+  zero -= 128;
+  flip = 0x80;
+}
+
 InputRows::Places InputRows::PlacesOf(const Needs& needs) {
   Places places;
   uint64_t at = 64 + RoundUp(needs.codes ? 4 * needs.groups : 0, 64);
@@ -192,13 +201,12 @@ void InputRows::CopyCodes(const InputRule& rule, const Matrix& x,
   Info& info = *At<Info>(m, 0);
   int8_t* const q = At<int8_t>(m, codes_at_);
   const uint8_t* const from = x.row(m);
-  const bool is_signed = x.dtype == DType::kI8;
+  const InputCodes codes(rule, x, m);
   for (uint64_t k = 0; k < needs_.columns; ++k) {
-    q[k] = static_cast<int8_t>(is_signed ? from[k] : from[k] ^ 0x80);
+    q[k] = static_cast<int8_t>(from[k] ^ codes.flip);
   }
-  info.scale = x.scales != nullptr ? x.scales[m] : rule.given_scale();
-  info.zero = (x.scales != nullptr ? x.zero_point(m) : rule.given_zero()) -
-              (is_signed ? 0 : 128);
+  info.scale = codes.scale;
+  info.zero = codes.zero;
   for (uint64_t i = 0; i < needs_.num_outliers; ++i) {
     At<float>(m, outliers_at_)[i] =
         static_cast<float>(q[needs_.outliers[i]] - info.zero) * info.scale;

@@ -46,6 +46,16 @@ class InputRule {
   Layout layout_;  // of one row
 };
 
+// The scale and the zero point of row m of a matrix of codes: its own, or where
+// it has no scales those of the operator; zero points as of int8, of which
+// unsigned codes differ by `flip`.
+struct InputCodes {
+  InputCodes(const InputRule& rule, const Matrix& x, uint64_t m);
+  float scale;
+  int32_t zero;
+  uint8_t flip;  // of an element's bits
+};
+
 // Rows in the memory of a workspace.
 class InputRows {
  public:

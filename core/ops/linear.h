@@ -39,6 +39,7 @@ class Linear {
   uint64_t inputs() const { return columns_; }
   uint64_t outputs() const { return rows_; }
   const OperatorOptions& options() const { return options_; }
+  const InputRule& rule() const { return rule_; }
   // Bytes of a workspace for so many rows of x, the same on every CPU.
   uint64_t WorkspaceBytes(uint64_t rows) const;
 

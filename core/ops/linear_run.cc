@@ -20,8 +20,8 @@ constexpr uint64_t kPanelInputs = 8, kPanelBlock = 192;
 // Columns of a panel; inputs of a task through panels of groups.
 constexpr uint64_t kPanelColumns = 512, kGroupPanelInputs = 24,
                    kPanelGroups = 16;
-// Inputs that go together through groups or floats.
-// and of a task without panels, so that it is not long.
+// Inputs that go together through groups or floats, and those of a task without
+// panels, so that it is not long.
 constexpr uint64_t kGroupInputs = 8, kFloatInputs = 120, kWholeInputs = 64;
 // Groups and, where they are unpacked, columns that are worked on at a time.
 constexpr uint64_t kGroupsAtOnce = 512, kUnpackColumns = 4096;
@@ -36,12 +36,6 @@ size_t PlanesOf(Packing packing) {
   // Codes of a unit of one byte.
   return UnitOf(packing).bytes == 1 ? UnitOf(packing).codes : 1;
 }
-const DotKernels& Generic() {
-  size_t i = 0;
-  while (DotKernelsAt(i + 1) != nullptr) ++i;
-  return *DotKernelsAt(i);
-}
-
 }  // namespace
 
 LinearRun::LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
@@ -56,7 +50,7 @@ LinearRun::LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
     whole_ = groups_ = &best;
     packed_ = best.reads(packing, grouped);
     if (grouped && !IsForFamilies(weights_.group())) {
-      groups_ = &Generic();
+      groups_ = &GenericDotKernels();
       packed_ = groups_->reads(packing, true);
     }
     codes_ = weights_.codes();
@@ -67,19 +61,18 @@ LinearRun::LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
     }
   }
   rows_ = InputRows(linear.NeedsOf(codes), order_, x.rows, workspace);
-  requantizes_ = RequantizesSums();
+  requantizes_ = integers_ && RequantizesSums();
+  // All inputs of one call go the same way.
+  panels_ = integers_ && x.rows >= kPanelInputs && HasPanels();
   const uint64_t outputs = y.columns, inputs = x.rows;
   const uint64_t bytes = std::max<uint64_t>(
       RowBytes(linear.weight_->packing(), linear.inputs()), 1);
-  const bool panels = integers_ && inputs >= kPanelInputs && HasPanels();
-  const bool grouped = panels && weights_.groups() > 1;
-  row_block_ = panels ? kPanelRows
-                      : std::max<uint64_t>(kTaskBytes / bytes / 32 * 32, 32);
-  input_block_ = grouped     ? kGroupPanelInputs
-                 : panels    ? kPanelBlock
-                 : integers_ ? kWholeInputs
-                             : kFloatInputs;
-  input_block_ = std::max<uint64_t>(input_block_, 1);
+  row_block_ = panels_ ? kPanelRows
+                       : std::max<uint64_t>(kTaskBytes / bytes / 32 * 32, 32);
+  input_block_ = !integers_               ? kFloatInputs
+                 : !panels_               ? kWholeInputs
+                 : weights_.groups() == 1 ? kPanelBlock
+                                          : kGroupPanelInputs;
   row_tasks_ = DivCeil(outputs, row_block_);
   input_tasks_ = DivCeil(inputs, input_block_);
 }
@@ -102,19 +95,15 @@ void LinearRun::RunTask(uint64_t task) const {
   block.m = task % input_tasks_ * input_block_;
   block.m_end = std::min(block.m + input_block_, x_.rows);
   if (!integers_) return RunFloats(block);
-  // The last few inputs of many go the same way.
-  const bool panels = x_.rows >= kPanelInputs && HasPanels();
   if (weights_.groups() > 1) {
-    return panels ? RunGroupPanels(block) : RunGroups(block);
+    return panels_ ? RunGroupPanels(block) : RunGroups(block);
   }
-  panels ? RunPanels(block) : RunWhole(block);
+  panels_ ? RunPanels(block) : RunWhole(block);
 }
 
 bool LinearRun::HasPanels() const {
   if (whole_->panel == nullptr) return false;
-  if (weights_.groups() == 1) {
-    return !linear_.long_sums_;
-  }
+  if (weights_.groups() == 1) return !linear_.long_sums_;
   // Groups that are whole chunks, or chunks that are whole groups, by dwords of
   // each plane.
   return IsForFamilies(weights_.group()) && weights_.group() <= kPanelColumns;
@@ -151,8 +140,25 @@ void LinearRun::Unpack(uint64_t n, uint64_t rows, uint64_t begin, uint64_t end,
   }
 }
 
-// f(args) for pieces of rows whose sums int32 holds, with data, bytes and x of
-// each; the kernels of whole rows take them.
+// Columns [begin, end) of rows from n on as kernels read them: where they are,
+// or unpacked into scratch, rows `stride` bytes apart.
+LinearRun::Codes LinearRun::CodesOf(uint64_t n, size_t rows, uint64_t begin,
+                                    uint64_t end, size_t stride,
+                                    uint8_t* scratch) const {
+  if (!packed_) {
+    Unpack(n, rows, begin, end, stride, scratch);
+    return {scratch, stride, static_cast<size_t>(end - begin)};
+  }
+  const uint64_t byte = begin / order_.planes;
+  const uint64_t bytes = end == weights_.columns()
+                             ? weights_.row_bytes() - byte
+                             : (end - begin) / order_.planes;
+  return {weights_.row(n) + byte, static_cast<size_t>(weights_.row_bytes()),
+          static_cast<size_t>(bytes)};
+}
+
+// f(args) for pieces of rows whose sums int32 holds; the kernels of whole rows
+// take them.
 template <class F>
 void LinearRun::EachPiece(uint64_t n, size_t rows, const int8_t* x,
                           uint8_t* scratch, F f) const {
@@ -163,20 +169,12 @@ void LinearRun::EachPiece(uint64_t n, size_t rows, const int8_t* x,
   const uint64_t chunk = packed_ ? order_.chunk() : kUnpackColumns;
   const uint64_t piece = packed_ ? kDotColumns / chunk * chunk : chunk;
   for (uint64_t at = 0; at < columns; at += piece) {
-    const uint64_t end = std::min(at + piece, columns);
+    const Codes codes = CodesOf(n, rows, at, std::min(at + piece, columns),
+                                kUnpackColumns, scratch);
     args.x = x + at;
-    if (packed_) {
-      const uint64_t byte = at / order_.planes;
-      args.data = weights_.row(n) + byte;
-      args.stride = static_cast<size_t>(weights_.row_bytes());
-      args.bytes = static_cast<size_t>(
-          end == columns ? weights_.row_bytes() - byte : piece / order_.planes);
-    } else {
-      Unpack(n, rows, at, end, kUnpackColumns, scratch);
-      args.data = scratch;
-      args.stride = kUnpackColumns;
-      args.bytes = static_cast<size_t>(end - at);
-    }
+    args.data = codes.data;
+    args.stride = codes.stride;
+    args.bytes = codes.bytes;
     f(args);
   }
 }
@@ -353,19 +351,11 @@ void LinearRun::BuildPanel(const Block& block, uint64_t begin, uint64_t end,
   args.codes = codes_;
   args.rows = static_cast<size_t>(block.n_end - block.n);
   args.panel = scratch->panel;
-  if (packed_) {
-    const uint64_t byte = begin / order_.planes;
-    args.data = weights_.row(block.n) + byte;
-    args.stride = static_cast<size_t>(weights_.row_bytes());
-    args.bytes = static_cast<size_t>(end == weights_.columns()
-                                         ? weights_.row_bytes() - byte
-                                         : (end - begin) / order_.planes);
-  } else {
-    Unpack(block.n, args.rows, begin, end, kPanelColumns, scratch->unpacked);
-    args.data = scratch->unpacked;
-    args.stride = kPanelColumns;
-    args.bytes = static_cast<size_t>(end - begin);
-  }
+  const Codes codes =
+      CodesOf(block.n, args.rows, begin, end, kPanelColumns, scratch->unpacked);
+  args.data = codes.data;
+  args.stride = codes.stride;
+  args.bytes = codes.bytes;
   whole_->panel(args);
 }
 
@@ -561,19 +551,12 @@ void LinearRun::AddGroups(const Block& block, uint64_t first, uint64_t count,
   args.group = static_cast<size_t>(group);
   args.columns = static_cast<size_t>(end - begin);
   args.sums_stride = kGroupsAtOnce;
-  if (packed_) {
-    const uint64_t byte = begin / order_.planes;
-    args.data = weights_.row(block.n) + byte;
-    args.stride = static_cast<size_t>(weights_.row_bytes());
-    args.bytes = static_cast<size_t>(end == weights_.columns()
-                                         ? weights_.row_bytes() - byte
-                                         : (end - begin) / order_.planes);
-  } else {
-    args.stride = rows == 1 ? kDotColumns : kUnpackColumns;
-    Unpack(block.n, rows, begin, end, args.stride, scratch->unpacked);
-    args.data = scratch->unpacked;
-    args.bytes = args.columns;
-  }
+  const Codes codes =
+      CodesOf(block.n, rows, begin, end,
+              rows == 1 ? kDotColumns : kUnpackColumns, scratch->unpacked);
+  args.data = codes.data;
+  args.stride = codes.stride;
+  args.bytes = codes.bytes;
   const auto sums_with = [&](const int8_t* x, int32_t* sums) {
     args.x = x + begin;
     args.sums = sums;
@@ -702,7 +685,7 @@ void LinearRun::Store(uint64_t m, uint64_t n, size_t count, float* y) const {
     return StoreElements(y, count, y_.dtype, false,
                          y_.row(m) + (n - first_) * size);
   }
-  if (!integers_ || !requantizes_) {
+  if (!requantizes_) {
     const float scale = options.output_scale();
     for (size_t i = 0; i < count; ++i) y[i] = y[i] / scale;
   }

@@ -52,7 +52,14 @@ class LinearRun {
   void RunLong(const Block& block, size_t rows, const float* scales,
                const int8_t* zero_points, uint8_t* scratch) const;
 
-  // Whether many inputs are multiplied with panels of weights.
+  struct Codes {
+    const uint8_t* data;
+    size_t stride, bytes;  // from a row to the next; of one
+  };
+  Codes CodesOf(uint64_t n, size_t rows, uint64_t begin, uint64_t end,
+                size_t stride, uint8_t* scratch) const;
+
+  // Whether inputs, if they are many, are multiplied with panels of weights.
   bool HasPanels() const;
   bool RequantizesSums() const;
   void Unpack(uint64_t n, uint64_t rows, uint64_t begin, uint64_t end,
@@ -79,6 +86,7 @@ class LinearRun {
   const uint64_t first_;
   bool integers_ = false;     // products are those of integers
   bool requantizes_ = false;  // sums become codes in one step
+  bool panels_ = false;       // many inputs, by panels of weights
   bool ones_ = false;         // some input has a zero point
   InputRows rows_;
   const DotKernels* whole_ = nullptr;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/base/error.h"
-#include "core/base/half.h"
 #include "core/kernels/elements.h"
 
 namespace bnq {
@@ -18,13 +17,6 @@ constexpr uint8_t kE2M1Map[16] = {12, 13, 14, 15, 16, 18, 20, 24,
 void ReadStored(const StoredScales& stored, uint64_t begin, uint64_t count,
                 float* out) {
   const bool f16 = stored.dtype == ScaleDType::kF16;
-  if (stored.dtype == ScaleDType::kE8M0) {
-    for (uint64_t i = 0; i < count; ++i) {
-      const uint32_t code = stored.data[begin + i];
-      out[i] = F32OfBits(code != 0 ? code << 23 : 0x00400000);
-    }
-    return;
-  }
   if (stored.double_quant || (!f16 && stored.dtype != ScaleDType::kBF16)) {
     return stored.Read(begin, count, out);
   }
