@@ -56,6 +56,15 @@ struct InputCodes {
   uint8_t flip;  // of an element's bits
 };
 
+// What a row of codes is multiplied with beside its codes.
+struct InputRow {
+  float scale = 1.0f;
+  int32_t zero = 0;
+  int64_t sum = 0;  // of all codes
+  // The values of x in the outlier columns, which codes do not have.
+  const float* outliers = nullptr;
+};
+
 // Rows in the memory of a workspace.
 class InputRows {
  public:
@@ -85,13 +94,12 @@ class InputRows {
   const int8_t* codes(uint64_t m) const { return At<int8_t>(m, arranged_at_); }
   const int8_t* ones() const { return codes(rows_); }
   const float* floats(uint64_t m) const { return At<float>(m, floats_at_); }
-  // The values of x in the outlier columns, which codes do not have.
-  const float* outliers(uint64_t m) const { return At<float>(m, outliers_at_); }
   // Bytes from a row to the next.
   uint64_t stride() const { return stride_; }
-  float scale(uint64_t m) const { return At<Info>(m, 0)->scale; }
-  int32_t zero(uint64_t m) const { return At<Info>(m, 0)->zero; }
-  int64_t sum(uint64_t m) const { return At<Info>(m, 0)->sum; }
+  InputRow row(uint64_t m) const {
+    const Info& info = *At<Info>(m, 0);
+    return {info.scale, info.zero, info.sum, outliers(m)};
+  }
   const int32_t* group_sums(uint64_t m) const { return At<int32_t>(m, 64); }
 
  private:
@@ -100,6 +108,7 @@ class InputRows {
     int32_t zero;
     int64_t sum;
   };
+  const float* outliers(uint64_t m) const { return At<float>(m, outliers_at_); }
   struct Places {
     uint64_t codes, arranged, floats, outliers, bytes;
   };

@@ -40,6 +40,9 @@ class Linear {
   uint64_t outputs() const { return rows_; }
   const OperatorOptions& options() const { return options_; }
   const InputRule& rule() const { return rule_; }
+  const QuantizedTensor& weight() const { return *weight_; }
+  const IntegerWeights& integers() const { return integers_; }
+  const Bias& bias() const { return bias_; }
   // Bytes of a workspace for so many rows of x, the same on every CPU.
   uint64_t WorkspaceBytes(uint64_t rows) const;
 

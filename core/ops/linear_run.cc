@@ -2,13 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "core/base/checked.h"
 #include "core/kernels/dot_finish.h"
 #include "core/kernels/float_dot.h"
-#include "core/kernels/function.h"
-#include "core/kernels/packing.h"
 
 namespace bnq {
 namespace {
@@ -40,9 +37,13 @@ size_t PlanesOf(Packing packing) {
 
 LinearRun::LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
                      uint8_t* workspace, uint64_t first)
-    : linear_(linear), weights_(linear.integers_), x_(x), y_(y), first_(first) {
-  const bool codes = linear.TakesCodes(x);
-  integers_ = codes && weights_.obstacle().empty();
+    : linear_(linear),
+      weights_(linear.integers_),
+      x_(x),
+      y_(y),
+      first_(first),
+      integers_(linear.TakesCodes(x) && weights_.obstacle().empty()),
+      outputs_(linear, integers_, y_, first) {
   if (integers_) {
     const DotKernels& best = BestDotKernels(linear.options_.amx());
     const Packing packing = weights_.codes().packing;
@@ -60,8 +61,8 @@ LinearRun::LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
       codes_ = {};
     }
   }
-  rows_ = InputRows(linear.NeedsOf(codes), order_, x.rows, workspace);
-  requantizes_ = integers_ && RequantizesSums();
+  rows_ = InputRows(linear.NeedsOf(linear.TakesCodes(x)), order_, x.rows,
+                    workspace);
   // All inputs of one call go the same way.
   panels_ = integers_ && x.rows >= kPanelInputs && HasPanels();
   const uint64_t outputs = y.columns, inputs = x.rows;
@@ -83,7 +84,8 @@ void LinearRun::PrepareInput(uint64_t m) const {
 
 void LinearRun::AllPrepared() {
   if (!integers_) return;
-  for (uint64_t m = 0; m < x_.rows && !ones_; ++m) ones_ = rows_.zero(m) != 0;
+  for (uint64_t m = 0; m < x_.rows && !ones_; ++m)
+    ones_ = rows_.row(m).zero != 0;
   if (ones_) rows_.PrepareOnes();
 }
 
@@ -111,42 +113,13 @@ bool LinearRun::HasPanels() const {
 
 // ---- integers, one scale for each row ---------------------------------------
 
-// Codes [begin, end) of rows from n on as unsigned bytes; kPackSlack bytes
-// behind the last row may be written.
-void LinearRun::Unpack(uint64_t n, uint64_t rows, uint64_t begin, uint64_t end,
-                       size_t stride, uint8_t* out) const {
-  const Packing packing = weights_.codes().packing;
-  const uint8_t* const map = weights_.codes().map;
-  const uint64_t unit = begin / CodesPerUnit(packing) * CodesPerUnit(packing);
-  // Of whole units, so that the next piece begins with one.
-  const uint64_t step =
-      kUnpackColumns / CodesPerUnit(packing) * CodesPerUnit(packing);
-  int8_t codes[kUnpackColumns + kMaxUnitCodes + kPackSlack];
-  for (uint64_t r = 0; r < rows; ++r) {
-    const uint8_t* const from = weights_.row(n + r) + ByteOf(packing, unit);
-    for (uint64_t at = unit; at < end; at += step) {
-      const size_t count =
-          static_cast<size_t>(std::min<uint64_t>(end - at, step));
-      GetPackingKernels(packing).unpack(from + ByteOf(packing, at - unit),
-                                        count, 0, codes);
-      const uint64_t skip = at < begin ? begin - at : 0;
-      uint8_t* const to = out + r * stride + (at + skip - begin);
-      for (uint64_t i = skip; i < count; ++i) {
-        const uint8_t u =
-            static_cast<uint8_t>(codes[i] + weights_.unpack_bias());
-        to[i - skip] = map != nullptr ? map[u] : u;
-      }
-    }
-  }
-}
-
 // Columns [begin, end) of rows from n on as kernels read them: where they are,
 // or unpacked into scratch, rows `stride` bytes apart.
 LinearRun::Codes LinearRun::CodesOf(uint64_t n, size_t rows, uint64_t begin,
                                     uint64_t end, size_t stride,
                                     uint8_t* scratch) const {
   if (!packed_) {
-    Unpack(n, rows, begin, end, stride, scratch);
+    weights_.Unpack(n, rows, begin, end, stride, scratch);
     return {scratch, stride, static_cast<size_t>(end - begin)};
   }
   const uint64_t byte = begin / order_.planes;
@@ -191,11 +164,22 @@ void LinearRun::WholeSums(uint64_t n, size_t rows, const int8_t* x,
   });
 }
 
-// Of one row of inputs: what its sums are multiplied by.
-struct LinearRun::OfSums {
-  float x_scale = -1.0f;  // none has that
-  float scales[kRowsOfWhole];
-};
+void LinearRun::RunLong(const Block& block, Outputs::Weights weights,
+                        uint8_t* scratch) const {
+  int64_t sums[kRowsOfWhole], code_sums[kRowsOfWhole];
+  float offsets[kRowsOfWhole + kLanes];
+  const uint64_t n = weights.n;
+  const size_t rows = weights.count;
+  for (size_t r = 0; r < rows; ++r) {
+    weights_.Read(n + r, 0, 1, nullptr, nullptr, offsets + r);
+  }
+  weights.offsets = offsets;
+  if (ones_) WholeSums(n, rows, rows_.ones(), scratch, code_sums);
+  for (uint64_t m = block.m; m < block.m_end; ++m) {
+    WholeSums(n, rows, rows_.codes(m), scratch, sums);
+    outputs_.Long(m, rows_.row(m), weights, sums, code_sums);
+  }
+}
 
 void LinearRun::RunWhole(const Block& block) const {
   // Unpacked rows are few, since they are large.
@@ -208,124 +192,17 @@ void LinearRun::RunWhole(const Block& block) const {
     int8_t zero_points[kRowsOfWhole];
     weights_.ReadRows(n, rows, scales, zero_points);
     if (linear_.long_sums_) {
-      RunLong({n, n_end, block.m, block.m_end}, rows, scales, zero_points,
-              scratch);
+      RunLong(block, {n, rows, scales, zero_points}, scratch);
       continue;
     }
+    const Outputs::Weights weights = {n, rows, scales, zero_points};
     int32_t sums[kRowsOfWhole], code_sums[kRowsOfWhole];
-    OfSums of_sums;
+    Outputs::OfSums of_sums;
     if (ones_) WholeSums(n, rows, rows_.ones(), scratch, code_sums);
     for (uint64_t m = block.m; m < block.m_end; ++m) {
       WholeSums(n, rows, rows_.codes(m), scratch, sums);
-      FinishWhole(m, n, rows, sums, code_sums, scales, zero_points, &of_sums);
+      outputs_.Whole(m, rows_.row(m), weights, sums, code_sums, &of_sums);
     }
-  }
-}
-
-// As FinishSums, of sums that int32 may not hold; or as those of groups, where
-// the one group of a row has an offset.
-void LinearRun::RunLong(const Block& block, size_t rows, const float* scales,
-                        const int8_t* zero_points, uint8_t* scratch) const {
-  int64_t sums[kRowsOfWhole], code_sums[kRowsOfWhole];
-  float offsets[kRowsOfWhole][1 + kLanes];
-  const int64_t columns = static_cast<int64_t>(weights_.columns());
-  const Bias& bias = linear_.bias_;
-  for (size_t r = 0; r < rows; ++r) {
-    weights_.Read(block.n + r, 0, 1, nullptr, nullptr, offsets[r]);
-  }
-  if (ones_) WholeSums(block.n, rows, rows_.ones(), scratch, code_sums);
-  for (uint64_t m = block.m; m < block.m_end; ++m) {
-    WholeSums(block.n, rows, rows_.codes(m), scratch, sums);
-    const int64_t x_zero = rows_.zero(m);
-    float y[kRowsOfWhole];
-    for (size_t r = 0; r < rows; ++r) {
-      const uint64_t n = block.n + r;
-      const int64_t z =
-          weights_.zero() + (weights_.has_zero_points() ? zero_points[r] : 0);
-      int64_t sum = sums[r] - z * rows_.sum(m);
-      if (x_zero != 0) sum -= x_zero * (code_sums[r] - z * columns);
-      if (!bias.integers.empty()) sum += bias.integers[n];
-      if (weights_.has_offsets()) {
-        const double x_sum =
-            static_cast<double>(rows_.sum(m) - x_zero * columns);
-        y[r] = Scaled(
-            m, n,
-            0.0 + static_cast<double>(sum) * static_cast<double>(scales[r]) +
-                x_sum * static_cast<double>(offsets[r][0]));
-        continue;
-      }
-      y[r] = static_cast<float>(sum) * ScaleOfSum(m, scales[r]);
-    }
-    if (!weights_.has_offsets()) AddRest(m, block.n, rows, y);
-    Store(m, block.n, rows, y);
-  }
-}
-
-// What a sum is multiplied by; of outputs of codes that are sums alone, so that
-// these are rounded once.
-float LinearRun::ScaleOfSum(uint64_t m, float scale) const {
-  if (!requantizes_) return rows_.scale(m) * scale;
-  const double all = static_cast<double>(rows_.scale(m)) *
-                     static_cast<double>(scale) /
-                     static_cast<double>(linear_.options_.output_scale());
-  // Finite, so that 0 times it is 0.
-  constexpr double kMost = std::numeric_limits<float>::max();
-  return static_cast<float>(std::min(std::max(all, -kMost), kMost));
-}
-
-void LinearRun::FinishWhole(uint64_t m, uint64_t n, size_t rows,
-                            const int32_t* sums, const int32_t* code_sums,
-                            const float* scales, const int8_t* zero_points,
-                            OfSums* of_sums) const {
-  float y[kRowsOfWhole];
-  FinishArgs args;
-  args.sums = sums;
-  args.count = rows;
-  args.zeros.zero = weights_.zero();
-  if (weights_.has_zero_points()) args.zeros.zero_points = zero_points;
-  args.zeros.x_zero = rows_.zero(m);
-  args.zeros.code_sums = code_sums;
-  args.x_sum = static_cast<int32_t>(rows_.sum(m));
-  args.columns = static_cast<int32_t>(weights_.columns());
-  args.x_scale = rows_.scale(m);
-  args.scales = scales;
-  const Bias& bias = linear_.bias_;
-  if (!bias.integers.empty()) args.int_bias = bias.integers.data() + n;
-  const bool outliers = linear_.weight_->outliers().count != 0;
-  if (!bias.floats.empty() && !outliers) args.bias = bias.floats.data() + n;
-  args.out = y;
-  if (requantizes_) {
-    // Mostly those of the row before: a division each.
-    if (of_sums->x_scale != rows_.scale(m)) {
-      of_sums->x_scale = rows_.scale(m);
-      for (size_t r = 0; r < rows; ++r) {
-        of_sums->scales[r] = ScaleOfSum(m, scales[r]);
-      }
-    }
-    args.x_scale = 1.0f;
-    args.scales = of_sums->scales;
-  }
-  FinishSums(args);
-  if (outliers) AddRest(m, n, rows, y);
-  Store(m, n, rows, y);
-}
-
-void LinearRun::AddRest(uint64_t m, uint64_t n, size_t count, float* y) const {
-  const Outliers outliers = linear_.weight_->outliers();
-  const Bias& bias = linear_.bias_;
-  SourceView values;
-  values.data = outliers.values;
-  values.dtype = outliers.dtype;
-  for (size_t r = 0; r < count; ++r) {
-    double sum = 0.0;
-    for (uint64_t i = 0; i < outliers.count; ++i) {
-      float w[1 + kLanes];
-      LoadElements(values, (n + r) * outliers.count + i, 1, w);
-      sum = sum + static_cast<double>(rows_.outliers(m)[i]) *
-                      static_cast<double>(w[0]);
-    }
-    if (outliers.count != 0) y[r] = y[r] + static_cast<float>(sum);
-    if (!bias.floats.empty()) y[r] = y[r] + bias.floats[n + r];
   }
 }
 
@@ -390,10 +267,11 @@ void LinearRun::RunPanels(const Block& block) const {
   float scales[kPanelRows + kLanes];
   int8_t zero_points[kPanelRows];
   weights_.ReadRows(block.n, rows, scales, zero_points);
-  OfSums of_sums;
+  const Outputs::Weights weights = {block.n, rows, scales, zero_points};
+  Outputs::OfSums of_sums;
   for (uint64_t m = block.m; m < block.m_end; ++m) {
-    FinishWhole(m, block.n, rows, sums + (m - block.m) * kPanelRows,
-                sums + kPanelBlock * kPanelRows, scales, zero_points, &of_sums);
+    outputs_.Whole(m, rows_.row(m), weights, sums + (m - block.m) * kPanelRows,
+                   sums + kPanelBlock * kPanelRows, &of_sums);
   }
 }
 
@@ -451,13 +329,11 @@ void LinearRun::RunGroupPanels(const Block& block) const {
     }
   }
   const size_t rows = static_cast<size_t>(block.n_end - block.n);
-  const Bias& bias = linear_.bias_;
   for (uint64_t m = block.m; m < block.m_end; ++m) {
     float y[kPanelRows];
-    FinishPanelLanes(
-        scratch.lanes[m - block.m][0], rows_.scale(m),
-        bias.floats.empty() ? nullptr : bias.floats.data() + block.n, rows, y);
-    Store(m, block.n, rows, y);
+    FinishPanelLanes(scratch.lanes[m - block.m][0], rows_.row(m).scale,
+                     outputs_.bias(block.n), rows, y);
+    outputs_.Store(m, block.n, rows, y);
   }
 }
 
@@ -522,7 +398,7 @@ void LinearRun::AddPanelGroup(const Block& block, uint64_t first, uint64_t g,
   whole_->product(product);
   for (size_t i = 0; i < inputs; ++i) {
     scratch->x_sums[i] = rows_.group_sums(block.m + i)[g];
-    scratch->x_zeros[i] = rows_.zero(block.m + i);
+    scratch->x_zeros[i] = rows_.row(block.m + i).zero;
   }
   FinishPanelArgs finish;
   finish.sums = scratch->sums;
@@ -576,7 +452,7 @@ void LinearRun::AddGroups(const Block& block, uint64_t first, uint64_t count,
   for (uint64_t m = block.m; m < block.m_end; ++m) {
     sums_with(rows_.codes(m), scratch->sums[0]);
     finish.x_sums = rows_.group_sums(m) + first;
-    finish.zeros.x_zero = rows_.zero(m);
+    finish.zeros.x_zero = rows_.row(m).zero;
     for (size_t r = 0; r < rows; ++r) {
       finish.sums = scratch->sums[r];
       finish.zeros.code_sums = scratch->code_sums[r];
@@ -597,18 +473,11 @@ void LinearRun::FinishGroupsOf(const Block& block,
   for (uint64_t m = block.m; m < block.m_end; ++m) {
     float y[kRowsAtOnce];
     for (size_t r = 0; r < rows; ++r) {
-      y[r] = Scaled(m, block.n + r,
-                    SumOfGroupLanes(scratch.lanes[m - block.m][r]));
+      y[r] = outputs_.OfGroups(rows_.row(m), block.n + r,
+                               SumOfGroupLanes(scratch.lanes[m - block.m][r]));
     }
-    Store(m, block.n, rows, y);
+    outputs_.Store(m, block.n, rows, y);
   }
-}
-
-float LinearRun::Scaled(uint64_t m, uint64_t n, double sum) const {
-  double y = sum * static_cast<double>(rows_.scale(m));
-  const Bias& bias = linear_.bias_;
-  if (!bias.floats.empty()) y = y + static_cast<double>(bias.floats[n]);
-  return static_cast<float>(y);
 }
 
 // ---- floats ----------------------------------------------------------------
@@ -657,40 +526,9 @@ void LinearRun::FinishFloats(const Block& block, const float* lanes) const {
     for (size_t r = 0; r < rows; ++r) {
       y[r] = SumOfFloatLanes(lanes +
                              ((m - block.m) * kFloatRows + r) * kFloatLanes);
-      if (linear_.TakesCodes(x_)) y[r] = y[r] * rows_.scale(m);
-      if (!linear_.bias_.floats.empty()) {
-        y[r] = y[r] + linear_.bias_.floats[block.n + r];
-      }
     }
-    Store(m, block.n, rows, y);
+    outputs_.Floats(m, rows_.row(m).scale, block.n, rows, y);
   }
-}
-
-// ---- outputs ---------------------------------------------------------------
-
-bool LinearRun::RequantizesSums() const {
-  return linear_.options_.output() != OutputType::kFloat &&
-         linear_.options_.function() == Function::kNone &&
-         linear_.bias_.floats.empty() && weights_.groups() == 1 &&
-         !weights_.has_offsets() && linear_.weight_->outliers().count == 0;
-}
-
-void LinearRun::Store(uint64_t m, uint64_t n, size_t count, float* y) const {
-  const OperatorOptions& options = linear_.options_;
-  if (options.function() != Function::kNone) {
-    ApplyFunction(options.function(), options.slope(), y, count, y);
-  }
-  if (!IsInteger(y_.dtype)) {
-    const size_t size = y_.dtype == DType::kF32 ? 4 : 2;
-    return StoreElements(y, count, y_.dtype, false,
-                         y_.row(m) + (n - first_) * size);
-  }
-  if (!requantizes_) {
-    const float scale = options.output_scale();
-    for (size_t i = 0; i < count; ++i) y[i] = y[i] / scale;
-  }
-  StoreRequantized(y, count, options.output_zero_point(),
-                   y_.dtype == DType::kI8, y_.row(m) + (n - first_));
 }
 
 }  // namespace bnq

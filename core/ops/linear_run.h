@@ -7,6 +7,7 @@
 
 #include "core/kernels/dot.h"
 #include "core/ops/linear.h"
+#include "core/ops/outputs.h"
 
 namespace bnq {
 
@@ -37,7 +38,6 @@ class LinearRun {
   void RunGroups(const Block& block) const;
   struct GroupScratch;
   struct PanelScratch;
-  struct OfSums;
   struct GroupPanelScratch;
   void RunGroupPanels(const Block& block) const;
   void BuildPanel(const Block& block, uint64_t begin, uint64_t end,
@@ -49,8 +49,8 @@ class LinearRun {
   void AddGroups(const Block& block, uint64_t first, uint64_t count,
                  GroupScratch* scratch) const;
   void FinishGroupsOf(const Block& block, const GroupScratch& scratch) const;
-  void RunLong(const Block& block, size_t rows, const float* scales,
-               const int8_t* zero_points, uint8_t* scratch) const;
+  void RunLong(const Block& block, Outputs::Weights weights,
+               uint8_t* scratch) const;
 
   struct Codes {
     const uint8_t* data;
@@ -61,33 +61,21 @@ class LinearRun {
 
   // Whether inputs, if they are many, are multiplied with panels of weights.
   bool HasPanels() const;
-  bool RequantizesSums() const;
-  void Unpack(uint64_t n, uint64_t rows, uint64_t begin, uint64_t end,
-              size_t stride, uint8_t* out) const;
   template <class F>
   void EachPiece(uint64_t n, size_t rows, const int8_t* x, uint8_t* scratch,
                  F f) const;
   template <class Sum>
   void WholeSums(uint64_t n, size_t rows, const int8_t* x, uint8_t* scratch,
                  Sum* sums) const;
-  float ScaleOfSum(uint64_t m, float scale) const;
-  float Scaled(uint64_t m, uint64_t n, double sum) const;
-  void FinishWhole(uint64_t m, uint64_t n, size_t rows, const int32_t* sums,
-                   const int32_t* code_sums, const float* scales,
-                   const int8_t* zero_points, OfSums* of_sums) const;
-  // Adds what outlier columns and the bias make of outputs [n, n + count).
-  void AddRest(uint64_t m, uint64_t n, size_t count, float* y) const;
-  // Finished sums of one row of inputs, to outputs [n, n + count).
-  void Store(uint64_t m, uint64_t n, size_t count, float* y) const;
 
   const Linear& linear_;
   const IntegerWeights& weights_;
   const Matrix x_, y_;
   const uint64_t first_;
-  bool integers_ = false;     // products are those of integers
-  bool requantizes_ = false;  // sums become codes in one step
-  bool panels_ = false;       // many inputs, by panels of weights
-  bool ones_ = false;         // some input has a zero point
+  const bool integers_;  // products are those of integers
+  const Outputs outputs_;
+  bool panels_ = false;  // many inputs, by panels of weights
+  bool ones_ = false;    // some input has a zero point
   InputRows rows_;
   const DotKernels* whole_ = nullptr;
   const DotKernels* groups_ = nullptr;

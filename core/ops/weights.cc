@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/kernels/elements.h"
+#include "core/kernels/packing.h"
 
 namespace bnq {
 namespace {
@@ -12,6 +13,9 @@ namespace {
 // the same with a sign.
 constexpr uint8_t kE2M1Map[16] = {12, 13, 14, 15, 16, 18, 20, 24,
                                   12, 11, 10, 9,  8,  6,  4,  0};
+
+// Codes that are unpacked at a time.
+constexpr uint64_t kUnpackColumns = 4096;
 
 // The same as Read, by vectors where they are halves.
 void ReadStored(const StoredScales& stored, uint64_t begin, uint64_t count,
@@ -164,6 +168,32 @@ void IntegerWeights::ReadParams(uint64_t param, uint64_t count, float* scales,
   }
   if (offsets != nullptr && has_offsets()) {
     ReadStored(offsets_, param, count, offsets);
+  }
+}
+
+void IntegerWeights::Unpack(uint64_t n, uint64_t rows, uint64_t begin,
+                            uint64_t end, size_t stride, uint8_t* out) const {
+  const Packing packing = codes_.packing;
+  const uint8_t* const map = codes_.map;
+  const uint64_t unit = begin / CodesPerUnit(packing) * CodesPerUnit(packing);
+  // Of whole units, so that the next piece begins with one.
+  const uint64_t step =
+      kUnpackColumns / CodesPerUnit(packing) * CodesPerUnit(packing);
+  int8_t codes[kUnpackColumns + kMaxUnitCodes + kPackSlack];
+  for (uint64_t r = 0; r < rows; ++r) {
+    const uint8_t* const from = row(n + r) + ByteOf(packing, unit);
+    for (uint64_t at = unit; at < end; at += step) {
+      const size_t count =
+          static_cast<size_t>(std::min<uint64_t>(end - at, step));
+      GetPackingKernels(packing).unpack(from + ByteOf(packing, at - unit),
+                                        count, 0, codes);
+      const uint64_t skip = at < begin ? begin - at : 0;
+      uint8_t* const to = out + r * stride + (at + skip - begin);
+      for (uint64_t i = skip; i < count; ++i) {
+        const uint8_t u = static_cast<uint8_t>(codes[i] + unpack_bias_);
+        to[i - skip] = map != nullptr ? map[u] : u;
+      }
+    }
   }
 }
 

@@ -38,10 +38,12 @@ class IntegerWeights {
     return tensor_->codes() + n * row_bytes_;
   }
   uint64_t row_bytes() const { return row_bytes_; }
-  // u = what unpacking without a bias gives, plus this.
-  int32_t unpack_bias() const { return unpack_bias_; }
   // The zero point of all, to which zero_points are added.
   int32_t zero() const { return zero_; }
+  // The numbers u of codes [begin, end) of rows from n on, rows `stride` bytes
+  // apart; kPackSlack bytes behind the last row may be written.
+  void Unpack(uint64_t n, uint64_t rows, uint64_t begin, uint64_t end,
+              size_t stride, uint8_t* out) const;
   // One scale for each group, or for the whole row.
   bool has_offsets() const { return offsets_.count != 0; }
   bool has_zero_points() const { return tensor_->zero_points() != nullptr; }

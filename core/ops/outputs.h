@@ -1,0 +1,73 @@
+// From sums of products to outputs: scales and zero points, outlier columns,
+// bias and function, as floats or codes. bnq.h has the definition.
+#ifndef BNQ_CORE_OPS_OUTPUTS_H_
+#define BNQ_CORE_OPS_OUTPUTS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/ops/inputs.h"
+#include "core/ops/linear.h"
+#include "core/ops/matrix.h"
+
+namespace bnq {
+
+// Of a layer and a matrix: row m of y is that of row m of the inputs. Weights
+// are counted as the layer's, of which y may have some alone.
+class Outputs {
+ public:
+  // y's first output is that of weight `first`. Whether sums are those of
+  // products of integers. All that is given must live as long.
+  Outputs(const Linear& linear, bool integers, const Matrix& y, uint64_t first);
+
+  // Outputs at a time, at most.
+  static constexpr size_t kMost = 32;
+  // Of some weights: what their sums are multiplied by, of the row of inputs
+  // that was last.
+  struct OfSums {
+    float x_scale = -1.0f;  // none has that
+    float scales[kMost];
+  };
+  // Of weights [n, n + count), one scale each.
+  struct Weights {
+    uint64_t n;
+    size_t count;
+    const float* scales;
+    const int8_t* zero_points;
+    const float* offsets = nullptr;  // of Long
+  };
+  // Sums of u * q, and of u where x has a zero point.
+  void Whole(uint64_t m, const InputRow& x, const Weights& weights,
+             const int32_t* sums, const int32_t* code_sums,
+             OfSums* of_sums) const;
+  // The same of sums that int32 may not hold; or as those of groups, where
+  // the one group of a row has an offset.
+  void Long(uint64_t m, const InputRow& x, const Weights& weights,
+            const int64_t* sums, const int64_t* code_sums) const;
+  // Sums of all groups, multiplied by their scales, to an output that Store
+  // takes.
+  float OfGroups(const InputRow& x, uint64_t n, double sum) const;
+  // Sums of products of floats; x_scale is 1 where the inputs were floats.
+  void Floats(uint64_t m, float x_scale, uint64_t n, size_t count,
+              float* sums) const;
+  // Numbers that lack the function, to outputs; y is overwritten.
+  void Store(uint64_t m, uint64_t n, size_t count, float* y) const;
+
+  // Of weight n; nullptr: none.
+  const float* bias(uint64_t n) const;
+
+ private:
+  float ScaleOfSum(const InputRow& x, float scale) const;
+  // Adds what outlier columns and the bias make.
+  void AddRest(const InputRow& x, uint64_t n, size_t count, float* y) const;
+
+  const Linear& linear_;
+  const IntegerWeights& weights_;
+  const Matrix& y_;
+  const uint64_t first_;
+  const bool requantizes_;  // sums become codes in one step
+};
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_OPS_OUTPUTS_H_
