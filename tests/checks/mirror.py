@@ -77,6 +77,7 @@ ELSEWHERE = [
      "what is refused"),
     ("ops/linear_test.cc", "WorkspaceBytes", "ops/inputs", "rows of a linear layer"),
     ("ops/linear_test.cc", "ForEachKernel", "ops/linear_run", "every kernel, every shape"),
+    ("ops/linear_test.cc", "ForEachKernel", "ops/outputs", "likewise"),
     ("ops/linear_test.cc", "EveryFormat", "ops/weights", "every format and granularity"),
     ("capi/options_test.cc", "bnq_operator", "ops/options", "options of every kind"),
     ("ops/linear_test.cc", "ForEachKernel", "kernels/dot*", "families and targets"),
