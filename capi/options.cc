@@ -2,6 +2,7 @@
 
 #include "capi/guard.h"
 #include "core/base/names.h"
+#include "core/cache/options.h"
 #include "core/calibration/options.h"
 #include "core/ops/options.h"
 #include "core/optimize/options.h"
@@ -21,6 +22,7 @@ constexpr struct {
     {BNQ_OPTIONS_CALIBRATOR, CalibrationOptions::Table},
     {BNQ_OPTIONS_OPTIMIZER, OptimizeOptions::Table},
     {BNQ_OPTIONS_OPERATOR, OperatorOptions::Table},
+    {BNQ_OPTIONS_CACHE, CacheOptions::Table},
 };
 
 const OptionTable& Known(int32_t kind) {

@@ -11,7 +11,16 @@ namespace bnq {
 std::shared_ptr<const ModelFile> ModelFile::Open(const Context& context,
                                                  const std::string& path) {
   std::shared_ptr<ModelFile> model(new ModelFile);
-  model->Load(context, MappedFile::Open(context, ModelPath(path)));
+  auto file = MappedFile::Open(context, ModelPath(path));
+  const Container& row = ContainerOf(*file);
+  model->Load(context, row, std::move(file));
+  return model;
+}
+
+std::shared_ptr<const ModelFile> ModelFile::OpenBnq(
+    const Context& context, std::shared_ptr<const MappedFile> file) {
+  std::shared_ptr<ModelFile> model(new ModelFile);
+  model->Load(context, kBnqContainer, std::move(file));
   return model;
 }
 
@@ -19,19 +28,19 @@ std::shared_ptr<const ModelFile> ModelFile::FromMemory(const Context& context,
                                                        const void* data,
                                                        uint64_t size) {
   auto file = MappedFile::FromMemory(data, size);
-  if (&ContainerOf(*file) == &kIndexContainer) {
+  const Container& row = ContainerOf(*file);
+  if (&row == &kIndexContainer) {
     Fail(Status::kUnsupported, file->label(),
          ": the index of a sharded model names files, and cannot be opened "
          "from memory");
   }
   std::shared_ptr<ModelFile> model(new ModelFile);
-  model->Load(context, std::move(file));
+  model->Load(context, row, std::move(file));
   return model;
 }
 
-void ModelFile::Load(const Context& context,
+void ModelFile::Load(const Context& context, const Container& row,
                      std::shared_ptr<const MappedFile> file) {
-  const Container& row = ContainerOf(*file);
   reader_ = row.open(context, std::move(file));
   reader_->ListFiles(&files_);
 }

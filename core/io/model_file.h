@@ -23,6 +23,10 @@ class ModelFile {
   // the readers.
   static std::shared_ptr<const ModelFile> Open(const Context& context,
                                                const std::string& path);
+  // As a .bnq file, whatever its bytes look like: CORRUPT_FILE where it is
+  // none.
+  static std::shared_ptr<const ModelFile> OpenBnq(
+      const Context& context, std::shared_ptr<const MappedFile> file);
   // Borrows data for as long as the object lives. An index is UNSUPPORTED: it
   // names files.
   static std::shared_ptr<const ModelFile> FromMemory(const Context& context,
@@ -66,7 +70,8 @@ class ModelFile {
 
  private:
   ModelFile() = default;
-  void Load(const Context& context, std::shared_ptr<const MappedFile> file);
+  void Load(const Context& context, const Container& row,
+            std::shared_ptr<const MappedFile> file);
 
   std::unique_ptr<ContainerReader> reader_;
   std::vector<const MappedFile*> files_;

@@ -66,10 +66,11 @@ Report CompareFiles(const Context& context, const std::string& original,
 
 // A quantized tensor of a .bnq file, its checksums, parameters and codes
 // checked; in the mapped file where it can be. CORRUPT_FILE, and UNSUPPORTED
-// for what a later version may have written.
+// for what a later version may have written. `checked`: these very bytes have
+// been loaded before, so that nothing of what is mapped need be read.
 std::unique_ptr<QuantizedTensor> LoadTensor(
     const Context& context, std::shared_ptr<const ModelFile> file,
-    const ModelEntry& entry);
+    const ModelEntry& entry, bool checked = false);
 
 // The options stored with a quantized tensor. As LoadTensor.
 Config StoredConfig(const ModelEntry& entry);

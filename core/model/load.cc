@@ -37,13 +37,13 @@ Config OptionsOf(const ModelEntry& entry) {
 // A part's section as memory: mapped where it can be, else read into *buffer.
 const uint8_t* SectionData(const Context& context, const ModelFile& file,
                            const ModelEntry& entry, size_t section,
-                           const PartInfo& info, Buffer* buffer) {
+                           const PartInfo& info, bool checked, Buffer* buffer) {
   const uint64_t bytes = entry.sections[section].raw_bytes;
   const auto reader = file.OpenSection(context, entry, section);
   const uint8_t* mapped = file.Mapped(entry, section);
   // A caller's memory may have any alignment.
   if (mapped && reinterpret_cast<uintptr_t>(mapped) % info.alignment == 0) {
-    reader->Read(nullptr, bytes);
+    if (!checked) reader->Read(nullptr, bytes);
     return mapped;
   }
   *buffer = context.Allocate(bytes);
@@ -86,7 +86,7 @@ Parts SectionSizes(const ModelEntry& entry, size_t* sections) {
 
 std::unique_ptr<QuantizedTensor> Load(
     const Context& context, const std::shared_ptr<const ModelFile>& file,
-    const ModelEntry& entry) {
+    const ModelEntry& entry, bool checked) {
   const Config config = OptionsOf(entry);
   size_t sections[kNumParts];
   const Parts stored = SectionSizes(entry, sections);
@@ -101,12 +101,12 @@ std::unique_ptr<QuantizedTensor> Load(
            " bytes, must be ", part.bytes);
     }
     if (part.bytes == 0) continue;
-    part.data = SectionData(context, *file, entry, sections[i], info,
+    part.data = SectionData(context, *file, entry, sections[i], info, checked,
                             &storage->parts[i]);
   }
   auto tensor = std::make_unique<QuantizedTensor>(context, config, entry.shape,
                                                   parts, std::move(storage));
-  tensor->Validate(context);
+  if (!checked) tensor->Validate(context);
   return tensor;
 }
 
@@ -161,13 +161,13 @@ Config StoredConfig(const ModelEntry& entry) {
 
 std::unique_ptr<QuantizedTensor> LoadTensor(
     const Context& context, std::shared_ptr<const ModelFile> file,
-    const ModelEntry& entry) {
+    const ModelEntry& entry, bool checked) {
   return InTensor(entry.name, [&] {
     if (entry.format == 0) {
       Fail(Status::kUnsupported, "it is a plain array, not a quantized tensor");
     }
     try {
-      return Load(context, file, entry);
+      return Load(context, file, entry, checked);
     } catch (const Error& e) {
       // The file said it, not the caller.
       if (e.status() != Status::kInvalidArgument) throw;

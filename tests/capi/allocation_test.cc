@@ -389,4 +389,76 @@ TEST(Allocation, EachOfALinearLayerFailsOnce) {
   }
 }
 
+// A cache on disk: an entry is made, found in memory and in the folder, listed.
+struct Cached {
+  ~Cached() {
+    bnq_cache_list_destroy(list);
+    for (bnq_tensor* tensor : tensors) bnq_tensor_destroy(tensor);
+    for (bnq_cache* cache : caches) bnq_cache_destroy(cache);
+    bnq_config_destroy(config);
+    bnq_context_destroy(context);
+  }
+  bnq_context* context = nullptr;
+  bnq_config* config = nullptr;
+  bnq_cache* caches[2] = {};
+  bnq_tensor* tensors[4] = {};
+  bnq_cache_list* list = nullptr;
+};
+
+bnq_status RunCached(const std::string& folder, Cached* c) {
+  float values[2 * 40];
+  for (int i = 0; i < 80; ++i) values[i] = std::sin(static_cast<float>(i));
+  const uint64_t shape[2] = {2, 40};
+  const bnq_array array = {values, shape, BNQ_DTYPE_F32, 2};
+  const bnq_allocator allocator = {HookAlloc, HookFree, nullptr};
+#define TRY(call)                        \
+  do {                                   \
+    const bnq_status status = (call);    \
+    if (status != BNQ_OK) return status; \
+  } while (0)
+  TRY(bnq_context_create(&allocator, &c->context));
+  TRY(bnq_config_from_text("int4_per_group_32", &c->config));
+  for (int i = 0; i < 2; ++i) {
+    TRY(bnq_cache_create(folder.c_str(), &c->caches[i]));
+    TRY(bnq_options_set_text(bnq_cache_settings(c->caches[i]), "compress",
+                             "on"));
+    TRY(bnq_cache_quantize(c->context, c->caches[i], c->config, &array, nullptr,
+                           0, "a", &c->tensors[2 * i], nullptr));
+    TRY(bnq_cache_get(c->context, c->caches[i], "a", &c->tensors[2 * i + 1]));
+  }
+  TRY(bnq_cache_list_create(c->context, c->caches[0], &c->list));
+  TRY(bnq_cache_remove(c->context, c->caches[1], "a", nullptr));
+  TRY(bnq_cache_clear(c->context, c->caches[0]));
+#undef TRY
+  return BNQ_OK;
+}
+
+TEST(Allocation, EachOfACacheFailsOnce) {
+  // In memory, where there is such a folder: nothing is waited for.
+  const std::string memory = "/dev/shm/";
+  std::string folder =
+      (std::filesystem::is_directory(memory) ? memory : testing::TempDir()) +
+      "bnq_cache_XXXXXX";
+  ASSERT_NE(mkdtemp(&folder[0]), nullptr);
+  for (long fail = 0;; ++fail) {
+    bnq_status status;
+    {
+      Cached cached;
+      g_countdown = fail;
+      g_armed = true;
+      status = RunCached(folder, &cached);
+      g_armed = false;
+    }
+    ASSERT_EQ(g_live.load(), 0) << "leaked at allocation " << fail;
+    std::filesystem::remove_all(folder);
+    if (g_countdown >= 0) {
+      ASSERT_EQ(status, BNQ_OK) << bnq_last_error();
+      EXPECT_GT(fail, 100);
+      break;
+    }
+    ASSERT_EQ(status, BNQ_ERROR_OUT_OF_MEMORY)
+        << "allocation " << fail << ": " << bnq_last_error();
+  }
+}
+
 }  // namespace

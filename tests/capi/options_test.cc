@@ -1,6 +1,6 @@
-// Options of configs, calibrators, optimizers and operators are one mechanism:
-// texts are read alike, wherever the program runs, and what is wrong is said
-// alike.
+// Options of configs, calibrators, optimizers, operators and caches are one
+// mechanism: texts are read alike, wherever the program runs, and what is wrong
+// is said alike.
 #include <gtest/gtest.h>
 
 #include <cctype>
@@ -55,7 +55,15 @@ const Kind<bnq_operator> kOperator = {
     BNQ_OPTIONS_OPERATOR, BNQ_OPERATOR_SLOPE,   BNQ_OPERATOR_OUTPUT_ZERO_POINT,
     bnq_operator_create,  bnq_operator_destroy, bnq_operator_options,
     bnq_operator_settings};
-constexpr uint32_t kKinds = 4;
+const Kind<bnq_cache> kCache = {
+    BNQ_OPTIONS_CACHE,
+    BNQ_CACHE_KEEP_PERCENT,
+    BNQ_CACHE_DISK_LIMIT,
+    [](bnq_cache** out) { return bnq_cache_create(nullptr, out); },
+    bnq_cache_destroy,
+    bnq_cache_options,
+    bnq_cache_settings};
+constexpr uint32_t kKinds = 5;
 
 // A handle, by its options' names.
 template <class Handle>
@@ -110,6 +118,7 @@ void ForEachKind(Test test) {
   run(kCalibrator);
   run(kOptimizer);
   run(kOperator);
+  run(kCache);
 }
 
 void ExpectSentence(const char* text) {
@@ -269,7 +278,7 @@ TEST(Options, KindsAreListed) {
   const char* const listed = "kind = 4711, must be one of: 1 (config), ";
   int32_t id = 0;
   Expect(bnq_option_kind_at(kKinds, &id), BNQ_ERROR_INVALID_ARGUMENT,
-         "index = 4, must be below 4");
+         "index = 5, must be below 5");
   EXPECT_EQ(bnq_option_kind_name(unknown), nullptr);
   EXPECT_EQ(bnq_option_count(unknown), 0u);
   Expect(bnq_option_at(unknown, 0, &id), unsupported, listed);

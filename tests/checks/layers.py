@@ -21,6 +21,7 @@ LAYERS = [
     ["calibration", "optimize", "ops"],
     ["training"],
     ["model"],
+    ["cache"],
 ]
 # Folder -> the folders outside it whose headers it may include.
 OUTSIDE = {

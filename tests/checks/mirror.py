@@ -35,6 +35,8 @@ ELSEWHERE = [
     ("capi/options_test.cc", "calibrator", "base/options", "options of every kind in one sweep"),
     ("capi/options_test.cc", "calibrator", "calibration/options", "likewise"),
     ("capi/options_test.cc", "optimizer", "optimize/options", "likewise"),
+    ("capi/options_test.cc", "cache", "cache/options", "likewise"),
+    ("cache/cache_test.cc", "TEST(MemoryTier", "cache/memory_tier", "what the cache keeps"),
     ("capi/context_test.cc", "fork", "base/process", "a child that works is what it is for"),
     ("calibration/methods_test.cc", "TEST(KlTensorRt,", "calibration/kl", "rows of methods.h"),
     ("calibration/methods_test.cc", "TEST(Mse,", "calibration/mse", "rows of methods.h"),

@@ -16,6 +16,7 @@
  *  12. post-training quantization: calibrated activations, whole models
  *  13. validation          distributions of values and errors
  *  14. operators           what networks compute, on quantized weights
+ *  15. layer cache and layers: what was quantized before; models layer by layer
  *
  * CONVENTIONS
  *
@@ -411,8 +412,8 @@ BNQ_API bnq_status bnq_context_place_outputs(bnq_context* context);
 /* 5. Options and config                                                     */
 
 /* OPTIONS. Some handles are sets of options, each an integer or a float with
- * bounds, a name and a default: configs, calibrators, optimizers, operators (and
- * tensors, which have a config's). Their ids are those of the handle's section, and one
+ * bounds, a name and a default: configs, calibrators, optimizers, operators,
+ * caches (and tensors, which have a config's). Their ids are those of the handle's section, and one
  * set of functions works on all of them: X_options(x) are a handle's options to
  * be read, X_settings(x) the same ones to be changed.
  *
@@ -434,7 +435,8 @@ enum {
   BNQ_OPTIONS_CONFIG = 1,
   BNQ_OPTIONS_CALIBRATOR = 2,
   BNQ_OPTIONS_OPTIMIZER = 3,
-  BNQ_OPTIONS_OPERATOR = 4
+  BNQ_OPTIONS_OPERATOR = 4,
+  BNQ_OPTIONS_CACHE = 6
 };
 
 /* The kind of the handle that has them; 0 for NULL. Since 0.1. */
@@ -470,8 +472,8 @@ BNQ_API bnq_status bnq_options_advice(const bnq_options* options, char* text,
                                       uint64_t size, uint64_t* out_size);
 
 /* The kinds of the loaded library, for index 0 .. bnq_option_kind_count() - 1,
- * and their names: "config", "calibrator", "optimizer", "operator" (NULL for an
- * unknown kind). INVALID_ARGUMENT for another index. Since 0.1. */
+ * and their names: "config", "calibrator", "optimizer", "operator", "cache" (NULL
+ * for an unknown kind). INVALID_ARGUMENT for another index. Since 0.1. */
 BNQ_API uint32_t bnq_option_kind_count(void);
 BNQ_API bnq_status bnq_option_kind_at(uint32_t index, int32_t* out_kind);
 BNQ_API const char* bnq_option_kind_name(int32_t kind);
@@ -2251,6 +2253,188 @@ BNQ_API bnq_status bnq_convolution_run(const bnq_convolution* convolution,
                                        uint64_t width, const bnq_matrix* y,
                                        void* workspace,
                                        uint64_t workspace_bytes);
+
+/* ------------------------------------------------------------------------ */
+/* 15. Layer cache and layers                                                */
+
+/* LAYER CACHE. Quantized tensors that were made before, in memory and in a folder
+ * that any number of processes share. An entry is found by what it was made of:
+ * a key is a digest of the array's contents, type and shape, of the config, the
+ * importance and the library's codec. So nothing stale is found, equal tensors
+ * share an entry, and it does not matter what they are called; names can be
+ * given to entries besides.
+ *
+ *   bnq_cache* cache;
+ *   bnq_cache_create("layers", &cache);
+ *   bnq_options_set_text(bnq_cache_settings(cache), "disk_limit", "10000000000");
+ *   bnq_cache_quantize(context, cache, config, &array, NULL, 0, "model/3/ffn",
+ *                      &tensor, &hit);
+ *
+ * Entries are .bnq files, mapped where the context maps files; they are there
+ * whole or not at all, and never modified. Their checksums are compared when a
+ * process has one for the first time. A damaged entry is a miss, and set aside
+ * (as *.bad); one that cannot be read or written now (EIO, EACCES, EMFILE, a
+ * full disk) is a miss, too, and stays: with BNQ_CACHE_STRICT it is an error.
+ * When a stored entry makes the folder exceed its limit, those not used for
+ * longest are removed until it is at 90 % of it; who has them mapped keeps them. (An
+ * entry's use is noted once a minute at most.) An entry larger than the limit is
+ * returned, but not stored. Processes may be killed at any moment.
+ *
+ * Any number of threads may use one cache at a time, unless its options are
+ * being changed; tensors of it may outlive it. Two threads of a process that want
+ * the same tensor have it quantized once. The child of a fork makes a cache of
+ * its own, of the same folder. */
+typedef struct bnq_cache bnq_cache;
+
+/* Options of a cache. */
+enum {
+  /* Bytes of tensors kept in memory besides those in use: 2 GiB; 0: none. */
+  BNQ_CACHE_MEMORY_LIMIT = 1,
+  /* Bytes of entries in the folder: 50 GiB; 0: any number. */
+  BNQ_CACHE_DISK_LIMIT = 2,
+  /* 1: the folder is left as it is; else 0. */
+  BNQ_CACHE_READ_ONLY = 3,
+  /* 1: entries that cannot be read or written are errors; else 0. */
+  BNQ_CACHE_STRICT = 4,
+  /* 1: entries are compressed, and so read instead of mapped; else 0. */
+  BNQ_CACHE_COMPRESS = 5,
+  /* What is left of DISK_LIMIT when entries are removed: 90 percent. */
+  BNQ_CACHE_KEEP_PERCENT = 6
+};
+
+/* A cache in a folder, which is made when something is stored in it, and only
+ * then has to be writable; NULL: in memory alone. Since 0.1. */
+BNQ_API bnq_status bnq_cache_create(const char* folder, bnq_cache** out_cache);
+BNQ_API void bnq_cache_destroy(bnq_cache* cache);
+/* Its options (BNQ_CACHE_*), as in section 5. Since 0.1. */
+BNQ_API const bnq_options* bnq_cache_options(const bnq_cache* cache);
+BNQ_API bnq_options* bnq_cache_settings(bnq_cache* cache);
+/* The folder that a person's programs share, into text[size] as
+ * bnq_options_get_text does: the environment's BNQ_CACHE, else XDG_CACHE_HOME/bnq,
+ * else HOME/.cache/bnq. NOT_FOUND where none of them is set. Since 0.1. */
+BNQ_API bnq_status bnq_cache_default_folder(char* text, uint64_t size,
+                                            uint64_t* out_size);
+
+/* As bnq_tensor_quantize, or with importance (else NULL and 0) as
+ * bnq_tensor_quantize_weighted; or the tensor that this gave before, with *out_hit
+ * (may be NULL) 1. Reads the array to know its key: a hit costs that, a digest
+ * of 1 to 2 GB/s, and mapping the entry. name (may be NULL): the entry's name
+ * from now on. Errors are those of quantizing; of the folder, IO alone, and that
+ * only with BNQ_CACHE_STRICT. Since 0.1. */
+BNQ_API bnq_status bnq_cache_quantize(bnq_context* context, bnq_cache* cache,
+                                      const bnq_config* config,
+                                      const bnq_array* source,
+                                      const float* importance,
+                                      uint64_t importance_count,
+                                      const char* name,
+                                      bnq_tensor** out_tensor,
+                                      int32_t* out_hit);
+/* The key of what bnq_cache_quantize gives: 64 hexadecimal digits and a NUL, into
+ * text[size] as bnq_options_get_text does. Since 0.1. */
+BNQ_API bnq_status bnq_cache_key(bnq_context* context, const bnq_config* config,
+                                 const bnq_array* source,
+                                 const float* importance,
+                                 uint64_t importance_count, char* text,
+                                 uint64_t size, uint64_t* out_size);
+/* The entry of a key, without any reading of what it was made of. NOT_FOUND
+ * where there is none. Since 0.1. */
+BNQ_API bnq_status bnq_cache_find(bnq_context* context, bnq_cache* cache,
+                                  const char* key, bnq_tensor** out_tensor);
+/* The entry of a name: any UTF-8, not empty. NOT_FOUND. Since 0.1. */
+BNQ_API bnq_status bnq_cache_get(bnq_context* context, bnq_cache* cache,
+                                 const char* name, bnq_tensor** out_tensor);
+/* Stores a tensor, however it was made, under a name; in place of what has that
+ * name. The cache shares the tensor, which may be destroyed. Since 0.1. */
+BNQ_API bnq_status bnq_cache_put(bnq_context* context, bnq_cache* cache,
+                                 const char* name, const bnq_tensor* tensor);
+
+/* What has become of requests since the cache was created, and what is in it.
+ * Only ever appended to. */
+enum {
+  BNQ_CACHE_STAT_MEMORY_HITS = 0,
+  BNQ_CACHE_STAT_DISK_HITS = 1,
+  BNQ_CACHE_STAT_MISSES = 2,
+  /* Entries written; and not, since they were too large, the folder read only or
+   * the disk full. */
+  BNQ_CACHE_STAT_STORES = 3,
+  BNQ_CACHE_STAT_NOT_STORED = 4,
+  /* Entries removed to keep the limit, by this cache. */
+  BNQ_CACHE_STAT_EVICTIONS = 5,
+  /* Damaged entries; and times that the folder could not be read or written. */
+  BNQ_CACHE_STAT_DAMAGED = 6,
+  BNQ_CACHE_STAT_FAILURES = 7,
+  /* Of tensors that were hits; and seconds spent in loading those from disk. */
+  BNQ_CACHE_STAT_BYTES_SERVED = 8,
+  BNQ_CACHE_STAT_LOAD_SECONDS = 9,
+  /* Tensors in memory besides those in use. */
+  BNQ_CACHE_STAT_MEMORY_ENTRIES = 10,
+  BNQ_CACHE_STAT_MEMORY_BYTES = 11,
+  /* Entries in the folder, and bytes of their files and of damaged ones. */
+  BNQ_CACHE_STAT_DISK_ENTRIES = 12,
+  BNQ_CACHE_STAT_DISK_BYTES = 13,
+  BNQ_NUM_CACHE_STATS = 14
+};
+/* The number of statistics of the loaded library, and their names
+ * ("memory_hits", ...); NULL for an unknown index. Since 0.1. */
+BNQ_API uint32_t bnq_cache_stat_count(void);
+BNQ_API const char* bnq_cache_stat_name(uint32_t index);
+/* The first stat_count of them. From DISK_ENTRIES on the folder is listed, which
+ * may fail with IO. Since 0.1. */
+BNQ_API bnq_status bnq_cache_stats(bnq_cache* cache, double* stats,
+                                   uint32_t stat_count);
+
+/* The entries in the folder, those used last first. Immutable, may be shared. */
+typedef struct bnq_cache_list bnq_cache_list;
+BNQ_API bnq_status bnq_cache_list_create(bnq_context* context, bnq_cache* cache,
+                                         bnq_cache_list** out_list);
+BNQ_API void bnq_cache_list_destroy(bnq_cache_list* list);
+/* Entries; 0 for NULL. Since 0.1. */
+BNQ_API uint64_t bnq_cache_list_count(const bnq_cache_list* list);
+/* Its key; NULL for an index that is not there, here and below. Since 0.1. */
+BNQ_API const char* bnq_cache_list_key(const bnq_cache_list* list,
+                                       uint64_t index);
+/* Its names: how many it has (0 for an index that is not there), and each,
+ * sorted. Since 0.1. */
+BNQ_API uint64_t bnq_cache_list_name_count(const bnq_cache_list* list,
+                                           uint64_t index);
+BNQ_API const char* bnq_cache_list_name(const bnq_cache_list* list,
+                                        uint64_t index, uint64_t name);
+/* Bytes of its file, and when it was used, in seconds since 1970; 0 for an index
+ * that is not there. Since 0.1. */
+BNQ_API uint64_t bnq_cache_list_bytes(const bnq_cache_list* list,
+                                      uint64_t index);
+BNQ_API double bnq_cache_list_used(const bnq_cache_list* list, uint64_t index);
+/* 1 where it is damaged (set aside, or its head is wrong), else 0; -1 for an
+ * index that is not there. Since 0.1. */
+BNQ_API int32_t bnq_cache_list_damaged(const bnq_cache_list* list,
+                                       uint64_t index);
+/* The tensor's config as text, "" where it is damaged; and its shape as
+ * bnq_tensor_shape (rank 0 where it is damaged). Since 0.1. */
+BNQ_API const char* bnq_cache_list_config(const bnq_cache_list* list,
+                                          uint64_t index);
+BNQ_API int32_t bnq_cache_list_shape(const bnq_cache_list* list, uint64_t index,
+                                     uint64_t* shape);
+
+/* Reads all entries of the folder and sets those that are damaged aside, unless
+ * it is read only. *out_damaged (may be NULL): how many these are. IO, after all
+ * others have been read, where one cannot be. Since 0.1. */
+BNQ_API bnq_status bnq_cache_verify(bnq_context* context, bnq_cache* cache,
+                                    bnq_progress_fn progress, void* opaque,
+                                    uint64_t* out_damaged);
+/* Removes entries, those not used for longest first, until no more than `bytes`
+ * are left in the folder and in memory; and what is no longer of use: damaged
+ * entries, names without an entry, temporary files of processes that were
+ * killed an hour ago. *out_removed (may be NULL): how many entries.
+ * INVALID_ARGUMENT where the cache is read only, as below. Since 0.1. */
+BNQ_API bnq_status bnq_cache_trim(bnq_context* context, bnq_cache* cache,
+                                  uint64_t bytes, uint64_t* out_removed);
+/* Removes the names that match a glob (as in bnq_plan_add), and entries that have
+ * no other name. Since 0.1. */
+BNQ_API bnq_status bnq_cache_remove(bnq_context* context, bnq_cache* cache,
+                                    const char* glob, uint64_t* out_removed);
+/* Removes all entries and names, and nothing else that may be in the folder.
+ * Since 0.1. */
+BNQ_API bnq_status bnq_cache_clear(bnq_context* context, bnq_cache* cache);
 
 #ifdef __cplusplus
 }

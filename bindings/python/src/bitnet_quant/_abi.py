@@ -53,6 +53,7 @@ OPTIONS_CONFIG = 1
 OPTIONS_CALIBRATOR = 2
 OPTIONS_OPTIMIZER = 3
 OPTIONS_OPERATOR = 4
+OPTIONS_CACHE = 6
 OPTION_INT = 0
 OPTION_FLOAT = 1
 LOG_WARNING = 1
@@ -152,6 +153,14 @@ class bnq_convolution(ctypes.Structure):
     pass
 
 
+class bnq_cache(ctypes.Structure):
+    pass
+
+
+class bnq_cache_list(ctypes.Structure):
+    pass
+
+
 class bnq_array(ctypes.Structure):
     _fields_ = [
         ("data", address),
@@ -210,6 +219,7 @@ _calibrator, _calibration = POINTER(bnq_calibrator), POINTER(bnq_calibration)
 _batches = POINTER(bnq_batches)
 _optimizer, _options = POINTER(bnq_optimizer), POINTER(bnq_options)
 _operator, _linear = POINTER(bnq_operator), POINTER(bnq_linear)
+_cache, _cache_list = POINTER(bnq_cache), POINTER(bnq_cache_list)
 _i32p, _i64p, _u64p, _f64p = POINTER(i32), POINTER(i64), POINTER(u64), POINTER(f64)
 _i8p, _u8p, _u32p, _f32p = POINTER(i8), POINTER(u8), POINTER(u32), POINTER(f32)
 # Lists of pointers, for batches.
@@ -484,6 +494,36 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_convolution_workspace": (status, [_convolution, u64, u64, u64, _u64p]),
     "bnq_convolution_run": (status, [_convolution, _context, _matrix, u64, u64, _matrix, address,
                                      u64]),
+    # Layer cache and layers
+    "bnq_cache_create": (status, [text, POINTER(_cache)]),
+    "bnq_cache_destroy": (None, [_cache]),
+    "bnq_cache_options": (_options, [_cache]),
+    "bnq_cache_settings": (_options, [_cache]),
+    "bnq_cache_default_folder": (status, [text, u64, _u64p]),
+    "bnq_cache_quantize": (status, [_context, _cache, _config, _array, _f32p, u64, text,
+                                    POINTER(_tensor), _i32p]),
+    "bnq_cache_key": (status, [_context, _config, _array, _f32p, u64, text, u64, _u64p]),
+    "bnq_cache_find": (status, [_context, _cache, text, POINTER(_tensor)]),
+    "bnq_cache_get": (status, [_context, _cache, text, POINTER(_tensor)]),
+    "bnq_cache_put": (status, [_context, _cache, text, _tensor]),
+    "bnq_cache_stat_count": (u32, []),
+    "bnq_cache_stat_name": (text, [u32]),
+    "bnq_cache_stats": (status, [_cache, _f64p, u32]),
+    "bnq_cache_list_create": (status, [_context, _cache, POINTER(_cache_list)]),
+    "bnq_cache_list_destroy": (None, [_cache_list]),
+    "bnq_cache_list_count": (u64, [_cache_list]),
+    "bnq_cache_list_key": (text, [_cache_list, u64]),
+    "bnq_cache_list_name_count": (u64, [_cache_list, u64]),
+    "bnq_cache_list_name": (text, [_cache_list, u64, u64]),
+    "bnq_cache_list_bytes": (u64, [_cache_list, u64]),
+    "bnq_cache_list_used": (f64, [_cache_list, u64]),
+    "bnq_cache_list_damaged": (i32, [_cache_list, u64]),
+    "bnq_cache_list_config": (text, [_cache_list, u64]),
+    "bnq_cache_list_shape": (i32, [_cache_list, u64, _u64p]),
+    "bnq_cache_verify": (status, [_context, _cache, bnq_progress_fn, address, _u64p]),
+    "bnq_cache_trim": (status, [_context, _cache, u64, _u64p]),
+    "bnq_cache_remove": (status, [_context, _cache, text, _u64p]),
+    "bnq_cache_clear": (status, [_context, _cache]),
 }
 
 

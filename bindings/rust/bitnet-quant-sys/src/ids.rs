@@ -303,6 +303,8 @@ pub const BNQ_OPTIONS_CALIBRATOR: i32 = 2;
 pub const BNQ_OPTIONS_OPTIMIZER: i32 = 3;
 /// Those of a `bnq_operator`.
 pub const BNQ_OPTIONS_OPERATOR: i32 = 4;
+/// Those of a `bnq_cache`.
+pub const BNQ_OPTIONS_CACHE: i32 = 6;
 /// An integer option.
 pub const BNQ_OPTION_INT: i32 = 0;
 /// A float option.

@@ -16,9 +16,11 @@
 use std::marker::{PhantomData, PhantomPinned};
 use std::os::raw::{c_char, c_void};
 
+mod cache;
 mod calibration;
 mod ids;
 mod operators;
+pub use cache::*;
 pub use calibration::*;
 pub use ids::*;
 pub use operators::*;
@@ -70,6 +72,10 @@ opaque! {
     bnq_linear
     /// A convolution; immutable.
     bnq_convolution
+    /// Quantized tensors that were made before.
+    bnq_cache
+    /// The entries of a cache's folder; immutable.
+    bnq_cache_list
     /// The options of a handle, which they are a part of.
     bnq_options
 }

@@ -27,6 +27,7 @@ fn declarations() -> String {
     let files = [
         include_str!("../src/ids.rs"),
         include_str!("../src/lib.rs"),
+        include_str!("../src/cache.rs"),
         include_str!("../src/calibration.rs"),
         include_str!("../src/operators.rs"),
     ];

@@ -284,3 +284,25 @@ internal sealed class ConvolutionHandle : LayerHandle
 {
     private protected override void Destroy(nint layer) => NativeMethods.bnq_convolution_destroy(layer);
 }
+
+internal sealed class CacheHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    public CacheHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_cache_destroy(handle);
+        return true;
+    }
+}
+
+internal sealed class CacheListHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    public CacheListHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_cache_list_destroy(handle);
+        return true;
+    }
+}
