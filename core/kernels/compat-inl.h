@@ -134,6 +134,35 @@ HWY_INLINE hn::Vec<hn::RebindToSigned<D>> NearestSmallInt(D d, hn::Vec<D> v) {
   return hn::Sub(sum, hn::Set(di, 0x4B400000));
 }
 
+#if HWY_TARGET != HWY_SCALAR
+// The sum of the products of the two halves of each lane of d.
+template <class D, class V>
+HWY_INLINE hn::Vec<D> MulPairs(D d, V a, V b) {
+#if BNQ_SSE || BNQ_AVX2 || BNQ_AVX512
+  if constexpr (sizeof(V) == 16) {
+    return hn::Vec<D>{_mm_madd_epi16(a.raw, b.raw)};
+  }
+#if BNQ_AVX2 || BNQ_AVX512
+  if constexpr (sizeof(V) == 32) {
+    return hn::Vec<D>{_mm256_madd_epi16(a.raw, b.raw)};
+  }
+#endif
+#if BNQ_AVX512
+  if constexpr (sizeof(V) == 64) {
+    return hn::Vec<D>{_mm512_madd_epi16(a.raw, b.raw)};
+  }
+#endif
+#endif
+  const auto wide_a = hn::BitCast(d, a), wide_b = hn::BitCast(d, b);
+  const auto low = [&](hn::Vec<D> v) HWY_ATTR {
+    return hn::ShiftRight<16>(hn::ShiftLeft<16>(v));
+  };
+  return hn::Add(
+      hn::Mul(low(wide_a), low(wide_b)),
+      hn::Mul(hn::ShiftRight<16>(wide_a), hn::ShiftRight<16>(wide_b)));
+}
+#endif
+
 // Whether bytes can be shuffled across 64-byte vectors in one instruction.
 #if BNQ_AVX512_VBMI
 constexpr bool kWideByteShuffle = true;

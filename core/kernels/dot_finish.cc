@@ -29,48 +29,98 @@ HWY_INLINE int32_t Corrected(const DotZeros& zeros, size_t i, int32_t sum,
   return static_cast<int32_t>(result);
 }
 
-void Finish(const FinishArgs& a) {
-  size_t i = 0;
+// Codes of y: clamped first, so that everything after it is exact.
+struct ToCodes {
+  ToCodes(int32_t zero_point, bool is_signed)
+      : zero(zero_point),
+        least(static_cast<float>((is_signed ? -128 : 0) - zero)),
+        most(static_cast<float>((is_signed ? 127 : 255) - zero)) {}
 #if HWY_TARGET != HWY_SCALAR
-  const hn::ScalableTag<float> d;
-  const hn::RebindToSigned<decltype(d)> di;
-  const hn::Rebind<int8_t, decltype(d)> d8;
-  const size_t N = hn::Lanes(d);
-  const auto of_all = hn::Set(di, a.zeros.zero);
-  const auto x_sum = hn::Set(di, a.x_sum);
-  const auto x_zero = hn::Set(di, a.zeros.x_zero);
-  const auto columns = hn::Set(di, a.columns);
-  const auto x_scale = hn::Set(d, a.x_scale);
-  for (; i + N <= a.count; i += N) {
-    auto z = of_all;
-    if (a.zeros.zero_points != nullptr) {
-      z = hn::Add(z, hn::PromoteTo(di, hn::LoadU(d8, a.zeros.zero_points + i)));
-    }
-    auto sum = hn::Sub(hn::LoadU(di, a.sums + i), hn::Mul(z, x_sum));
-    if (a.zeros.x_zero != 0) {
-      const auto codes =
-          hn::Sub(hn::LoadU(di, a.zeros.code_sums + i), hn::Mul(z, columns));
-      sum = hn::Sub(sum, hn::Mul(x_zero, codes));
-    }
-    if (a.int_bias != nullptr) {
-      sum = hn::Add(sum, hn::LoadU(di, a.int_bias + i));
-    }
-    const auto scale = hn::Mul(x_scale, hn::LoadU(d, a.scales + i));
-    auto y = hn::Mul(hn::ConvertTo(d, sum), scale);
-    if (a.bias != nullptr) y = hn::Add(y, hn::LoadU(d, a.bias + i));
-    hn::StoreU(y, d, a.out + i);
+  template <class D>
+  HWY_INLINE void Store(D d, hn::Vec<D> y, uint8_t* to) const {
+    const hn::RebindToSigned<D> di;
+    const hn::Rebind<uint8_t, D> du8;
+    const auto clamped =
+        hn::Min(hn::Max(y, hn::Set(d, least)), hn::Set(d, most));
+    const auto code = hn::Add(NearestSmallInt(d, clamped), hn::Set(di, zero));
+    hn::StoreU(hn::DemoteTo(du8, hn::And(code, hn::Set(di, 255))), du8, to);
   }
 #endif
-  for (; i < a.count; ++i) {
-    int32_t sum = Corrected(a.zeros, i, a.sums[i], a.x_sum, a.columns);
-    if (a.int_bias != nullptr) {
-      sum = static_cast<int32_t>(static_cast<uint32_t>(sum) +
-                                 static_cast<uint32_t>(a.int_bias[i]));
+  HWY_INLINE uint8_t One(float y) const {
+    const float low = y > least ? y : least;
+    const float clamped = low < most ? low : most;
+    const float shift = 12582912.0f;
+    return static_cast<uint8_t>(
+        static_cast<int32_t>((clamped + shift) - shift) + zero);
+  }
+  int32_t zero;
+  float least, most;
+};
+
+template <bool kCodes>
+void Finish(const FinishArgs& a) {
+  const ToCodes to_codes(a.codes_zero, a.codes_signed);
+  DotZeros zeros = a.zeros;
+  for (size_t m = 0; m < a.rows; ++m) {
+    const int32_t* const sums = a.sums + m * a.sums_stride;
+    const int32_t x_sum = a.x_sums != nullptr ? a.x_sums[m] : 0;
+    const float x_scale = a.x_scales != nullptr ? a.x_scales[m] : 1.0f;
+    zeros.x_zero = a.x_zeros != nullptr ? a.x_zeros[m] : 0;
+    const size_t at = m * a.out_stride;
+    size_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+    const hn::ScalableTag<float> d;
+    const hn::RebindToSigned<decltype(d)> di;
+    const hn::Rebind<int8_t, decltype(d)> d8;
+    const size_t N = hn::Lanes(d);
+    const auto of_all = hn::Set(di, zeros.zero);
+    // What wraps on the way does not in the end.
+    const auto zero_x_sum =
+        hn::Set(di, static_cast<int32_t>(static_cast<uint32_t>(zeros.zero) *
+                                         static_cast<uint32_t>(x_sum)));
+    const auto scale_of_x = hn::Set(d, x_scale);
+    for (; i + N <= a.count; i += N) {
+      auto sum = hn::Sub(hn::LoadU(di, sums + i), zero_x_sum);
+      auto z = of_all;
+      if (zeros.zero_points != nullptr) {
+        const auto of_one =
+            hn::PromoteTo(di, hn::LoadU(d8, zeros.zero_points + i));
+        sum = hn::Sub(sum, hn::Mul(of_one, hn::Set(di, x_sum)));
+        z = hn::Add(z, of_one);
+      }
+      if (zeros.x_zero != 0) {
+        const auto codes = hn::Sub(hn::LoadU(di, zeros.code_sums + i),
+                                   hn::Mul(z, hn::Set(di, a.columns)));
+        sum = hn::Sub(sum, hn::Mul(hn::Set(di, zeros.x_zero), codes));
+      }
+      if (a.int_bias != nullptr) {
+        sum = hn::Add(sum, hn::LoadU(di, a.int_bias + i));
+      }
+      const auto scale = hn::Mul(scale_of_x, hn::LoadU(d, a.scales + i));
+      auto y = hn::Mul(hn::ConvertTo(d, sum), scale);
+      if (a.bias != nullptr) y = hn::Add(y, hn::LoadU(d, a.bias + i));
+      if (kCodes) {
+        to_codes.Store(d, y, a.codes + at + i);
+      } else {
+        hn::StoreU(y, d, a.out + at + i);
+      }
     }
-    const float scale = a.x_scale * a.scales[i];
-    float y = static_cast<float>(sum) * scale;
-    if (a.bias != nullptr) y = y + a.bias[i];
-    a.out[i] = y;
+#endif
+    for (; i < a.count; ++i) {
+      int32_t sum = Corrected(zeros, i, sums[i], x_sum, a.columns);
+      if (a.int_bias != nullptr) {
+        sum = static_cast<int32_t>(static_cast<uint32_t>(sum) +
+                                   static_cast<uint32_t>(a.int_bias[i]));
+      }
+      const float scale = x_scale * a.scales[i];
+      float y = static_cast<float>(sum) * scale;
+      if (a.bias != nullptr) y = y + a.bias[i];
+      if (kCodes) {
+        a.codes[at + i] = to_codes.One(y);
+      } else {
+        a.out[at + i] = y;
+      }
+    }
   }
 }
 
@@ -203,36 +253,24 @@ void PanelLanes(const double* lanes, float x_scale, const float* bias,
 
 void Requantized(const float* v, size_t count, int32_t zero, bool is_signed,
                  uint8_t* out) {
-  const int32_t lo = is_signed ? -128 : 0, hi = is_signed ? 127 : 255;
-  // Clamped first, so that everything after it is exact.
-  const float least = static_cast<float>(lo - zero);
-  const float most = static_cast<float>(hi - zero);
+  const ToCodes to_codes(zero, is_signed);
   size_t i = 0;
 #if HWY_TARGET != HWY_SCALAR
   const hn::ScalableTag<float> d;
-  const hn::RebindToSigned<decltype(d)> di;
-  const hn::Rebind<uint8_t, decltype(d)> du8;
   const size_t N = hn::Lanes(d);
   for (; i + N <= count; i += N) {
-    const auto clamped = hn::Min(
-        hn::Max(hn::LoadU(d, v + i), hn::Set(d, least)), hn::Set(d, most));
-    const auto code = hn::Add(NearestSmallInt(d, clamped), hn::Set(di, zero));
-    hn::StoreU(hn::DemoteTo(du8, hn::And(code, hn::Set(di, 255))), du8,
-               out + i);
+    to_codes.Store(d, hn::LoadU(d, v + i), out + i);
   }
 #endif
-  for (; i < count; ++i) {
-    const float low = v[i] > least ? v[i] : least;
-    const float clamped = low < most ? low : most;
-    const float shift = 12582912.0f;
-    out[i] = static_cast<uint8_t>(
-        static_cast<int32_t>((clamped + shift) - shift) + zero);
-  }
+  for (; i < count; ++i) out[i] = to_codes.One(v[i]);
 }
 
 }  // namespace
 
-void FinishOfTarget(const FinishArgs& args) { Finish(args); }
+void FinishOfTarget(const FinishArgs& args) {
+  if (args.codes != nullptr) return Finish<true>(args);
+  Finish<false>(args);
+}
 void FinishGroupsOfTarget(const FinishGroupsArgs& args) { Groups(args); }
 void FinishPanelLanesOfTarget(const double* lanes, float x_scale,
                               const float* bias, size_t count, float* y) {

@@ -23,19 +23,28 @@ struct DotZeros {
   const int32_t* code_sums = nullptr;
 };
 
-// Outputs of one scale each: y = float(I) * (x_scale * scale) + bias, where
-// each operation is rounded to float32, and float(I) is.
+// Outputs of one scale each, of rows of activations: y = float(I) * (x_scale *
+// scale) + bias, where each operation is rounded to float32, and float(I) is.
 struct FinishArgs {
-  const int32_t* sums = nullptr;
-  size_t count = 0;
-  DotZeros zeros;
-  int32_t x_sum = 0;  // of all columns
+  const int32_t* sums = nullptr;  // [rows][count]
+  size_t rows = 1, sums_stride = 0, count = 0;
+  DotZeros zeros;  // without x_zero
   int32_t columns = 0;
-  float x_scale = 1.0f;
+  // Of each row: the sum of all its codes, its zero point and its scale.
+  // nullptr: 0, 0, 1.
+  const int32_t* x_sums = nullptr;
+  const int32_t* x_zeros = nullptr;
+  const float* x_scales = nullptr;
   const float* scales = nullptr;      // count of them
   const int32_t* int_bias = nullptr;  // added to I; nullptr: none
   const float* bias = nullptr;
+  // y; or codes, as StoreRequantized makes them of y. Elements from a row to
+  // the next.
   float* out = nullptr;
+  uint8_t* codes = nullptr;
+  int32_t codes_zero = 0;
+  bool codes_signed = false;
+  size_t out_stride = 0;
 };
 void FinishSums(const FinishArgs& args);
 

@@ -1,19 +1,21 @@
 #include "core/ops/convolution.h"
 
 #include <algorithm>
-#include <cstring>
+#include <atomic>
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/kernels/elements.h"
+#include "core/kernels/transpose.h"
+#include "core/ops/depthwise.h"
 #include "core/ops/linear_run.h"
 #include "core/parallel/runner.h"
 
 namespace bnq {
 namespace {
 
-// Output pixels of a task, and tasks that have memory at once.
-constexpr uint64_t kTilePixels = 192, kSlots = 32;
+// Output pixels of a task.
+constexpr uint64_t kTilePixels = kMostPixels;
 
 constexpr uint64_t RoundUp64(uint64_t n) { return DivCeil(n, 64) * 64; }
 
@@ -29,33 +31,61 @@ ConvolutionAxis AxisOf(const OperatorOptions& options, OperatorOption stride,
   return axis;
 }
 
-}  // namespace
+// Tasks that have memory at once.
+constexpr uint64_t kSlots = 32;
 
-uint64_t ConvolutionAxis::Outputs(uint64_t inputs) const {
-  if (kernel == 0) return 0;
-  const uint64_t padded = inputs + pad_begin + pad_end;
-  const uint64_t reach = dilation * (kernel - 1) + 1;
-  return padded < reach ? 0 : (padded - reach) / stride + 1;
+uint64_t SlotsOf(uint64_t tiles, uint64_t groups, uint64_t items) {
+  return std::min(
+      kSlots, CheckedMul(CheckedMul(tiles, groups, "tasks"), items, "tasks"));
 }
+
+// f(task, slot) for tasks below count, each with a slot below kSlots and count
+// to itself: the least that is free, so that what few threads use stays in
+// their caches.
+template <class F>
+void ForEachTask(const Context& context, uint64_t count, const F& f) {
+  std::atomic<uint32_t> free{UINT32_MAX};
+  const uint64_t slots = std::min(count, kSlots);
+  ParallelFor(context, slots, [&](uint64_t first) {
+    uint32_t before = free, after;
+    do {
+      after = before & (before - 1);
+    } while (!free.compare_exchange_weak(before, after));
+    const uint32_t bit = before ^ after;
+    uint64_t slot = 0;
+    while (bit >> slot != 1) ++slot;
+    for (uint64_t task = first; task < count; task += slots) {
+      f(task, slot);
+      context.Tick();
+    }
+    free |= bit;
+  });
+}
+
+}  // namespace
 
 // What a run is cut into, from the sizes alone.
 struct Convolution::Plan {
   Size size;
-  uint64_t out_height, out_width;
-  bool codes;      // patches are of int8 codes, else of floats
-  uint64_t item;   // elements of an item of x
-  uint64_t tiles;  // of pixels
-  uint64_t tasks, slots;
-  // Bytes of an item that is kept, of a slot's patches, results and of the
-  // linear layer's own.
-  uint64_t item_bytes, patch_bytes, result_bytes, linear_bytes;
+  PatchGeometry geometry;
+  bool codes = true;  // images become int8 codes, else floats
+  uint64_t item = 0;  // elements of an item of x
+  uint64_t element = 1;
+  uint64_t slots = 0;
+  // Bytes of images and of their lines, of a slot's pointers, results and of
+  // the linear layer's own.
+  uint64_t image_bytes = 0, line_bytes = 0, pointer_bytes = 0, result_bytes = 0,
+           linear_bytes = 0;
 
-  uint64_t pixels() const { return out_height * out_width; }
   uint64_t slot_bytes() const {
-    return patch_bytes + result_bytes + linear_bytes;
+    return pointer_bytes + result_bytes + linear_bytes;
   }
-  // A patch's bytes.
-  uint64_t patch(uint64_t columns) const { return columns * (codes ? 1 : 4); }
+};
+
+struct Convolution::Image {
+  const uint8_t* data = nullptr;
+  float scale = 1.0f;
+  int32_t zero = 0;  // as of int8
 };
 
 Convolution::Convolution(const Context& context, const OperatorOptions& options,
@@ -92,6 +122,11 @@ Convolution::Convolution(const Context& context, const OperatorOptions& options,
     CheckedAdd(CheckedMul(axis.dilation, axis.kernel, "reach of the kernel"),
                uint64_t{1} << 61, "reach of the kernel");
   }
+  // Where there is more than one output for a channel, there should be more of
+  // these.
+  depthwise_ = inputs_ == 1 && linear_.outputs() != 0 &&
+               linear_.outputs() / groups_ <= groups_ &&
+               Depthwise::Takes(linear_);
 }
 
 Convolution::Plan Convolution::PlanOf(const Size& size) const {
@@ -101,27 +136,39 @@ Convolution::Plan Convolution::PlanOf(const Size& size) const {
     Fail(Status::kInvalidArgument, "images of ", size.height, " x ", size.width,
          " are too large");
   }
-  plan.out_height = vertical_.Outputs(size.height);
-  plan.out_width = horizontal_.Outputs(size.width);
-  plan.codes = true;
+  const char* const what = "size of an image";
+  PatchGeometry& g = plan.geometry;
+  g.vertical = vertical_;
+  g.horizontal = horizontal_;
+  g.height = size.height;
+  g.width = size.width;
+  g.channels = input_channels();
+  g.out_height = vertical_.Outputs(size.height);
+  g.out_width = horizontal_.Outputs(size.width);
+  g.inputs = inputs_;
+  g.channels_last = channels_last_;
+  g.Flatten();
   plan.item =
-      CheckedMul(CheckedMul(size.height, size.width, "size of an image"),
-                 input_channels(), "size of an image");
-  const uint64_t pixels =
-      CheckedMul(plan.out_height, plan.out_width, "size of an image");
-  plan.tiles = DivCeil(pixels, kTilePixels);
-  plan.tasks =
-      CheckedMul(CheckedMul(plan.tiles, groups_, "tasks"), size.items, "tasks");
-  plan.slots = std::min(plan.tasks, kSlots);
-  // For codes and floats alike.
-  plan.item_bytes =
-      RoundUp64(CheckedMul(CheckedAdd(plan.item, kLanes, "size of an image"), 4,
-                           "size of an image"));
-  const uint64_t tile = std::min(kTilePixels, std::max<uint64_t>(pixels, 1));
-  plan.patch_bytes =
-      RoundUp64(CheckedMul(tile * 4, linear_.inputs(), "size of patches"));
-  plan.result_bytes = RoundUp64(
-      CheckedMul(tile * 4, linear_.outputs() / groups_, "size of results"));
+      CheckedMul(CheckedMul(size.height, size.width, what), g.channels, what);
+  const uint64_t pixels = CheckedMul(g.out_height, g.out_width, what);
+  plan.slots = SlotsOf(DivCeil(pixels, kTilePixels), groups_, size.items);
+  // Of inputs of any type.
+  plan.element = linear_.options().input() == InputMode::kFloat ? 4 : 1;
+  plan.image_bytes = RoundUp64(
+      CheckedMul(CheckedAdd(plan.item, kLanes, what), plan.element, what));
+  if (!channels_last_) {
+    plan.line_bytes =
+        RoundUp64(CheckedAdd(CheckedMul(g.LineElements(), plan.element, what),
+                             kTransposeBytes, what));
+  }
+  const uint64_t tile = std::min(kTilePixels, pixels);
+  if (!channels_last_) {
+    plan.pointer_bytes = RoundUp64(
+        CheckedMul(linear_.inputs(), sizeof(void*), "size of patches"));
+    plan.result_bytes = RoundUp64(CheckedAdd(
+        CheckedMul(tile * 4, linear_.outputs() / groups_, "size of results"),
+        kTransposeBytes, "size of results"));
+  }
   plan.linear_bytes = RoundUp64(linear_.WorkspaceBytes(tile));
   return plan;
 }
@@ -129,8 +176,27 @@ Convolution::Plan Convolution::PlanOf(const Size& size) const {
 uint64_t Convolution::WorkspaceBytes(const Size& size) const {
   const Plan plan = PlanOf(size);
   const char* const what = "size of the workspace";
-  return CheckedAdd(CheckedMul(plan.item_bytes, size.items, what),
-                    CheckedMul(plan.slot_bytes(), plan.slots, what), what);
+  const uint64_t images = CheckedMul(plan.image_bytes, size.items, what);
+  uint64_t bytes =
+      CheckedAdd(CheckedMul(plan.line_bytes, size.items, what),
+                 CheckedMul(plan.slot_bytes(), plan.slots, what), what);
+  if (depthwise_) bytes = std::max(bytes, DepthwiseBytes(plan));
+  return CheckedAdd(images, bytes, what);
+}
+
+uint64_t Convolution::DepthwiseBytes(const Plan& plan) const {
+  const char* const what = "size of the workspace";
+  const Depthwise depthwise(linear_, plan.geometry, false);
+  return CheckedAdd(
+      depthwise.WeightBytes(),
+      CheckedAdd(
+          CheckedMul(depthwise.ImageBytes(), plan.size.items, what),
+          CheckedMul(depthwise.TaskBytes(sizeof(float)),
+                     SlotsOf(DivCeil(plan.geometry.pixels(), depthwise.tile()),
+                             1, plan.size.items),
+                     what),
+          what),
+      what);
 }
 
 void Convolution::Check(const Size& size, const Matrix& x,
@@ -141,140 +207,145 @@ void Convolution::Check(const Size& size, const Matrix& x,
          "], must be [items, ", plan.item, "], ", input_channels(),
          " channels of ", size.height, " x ", size.width);
   }
-  const uint64_t outputs = CheckedMul(plan.pixels(), linear_.outputs(),
+  const PatchGeometry& g = plan.geometry;
+  const uint64_t outputs = CheckedMul(g.pixels(), linear_.outputs(),
                                       "size of an image of the output");
   if (y.rows != size.items || y.columns != outputs) {
     Fail(Status::kInvalidArgument, "y is of shape [", y.rows, ", ", y.columns,
          "], must be [", size.items, ", ", outputs, "], ", linear_.outputs(),
-         " channels of ", plan.out_height, " x ", plan.out_width);
+         " channels of ", vertical_.Outputs(size.height), " x ",
+         horizontal_.Outputs(size.width));
   }
   linear_.CheckTypes(x, y);
-}
-
-void Convolution::PrepareItem(const Plan& plan, const Matrix& x, uint64_t item,
-                              uint8_t* memory, Item* out) const {
-  const OperatorOptions& options = linear_.options();
-  *out = {x.row(item), 1, 0, 1.0f, 0};
-  if (IsInteger(x.dtype)) {
-    const InputCodes codes(linear_.rule(), x, item);
-    out->flip = codes.flip;
-    out->scale = codes.scale;
-    out->zero = codes.zero;
-    return;
-  }
-  SourceView source;
-  source.data = x.row(item);
-  source.dtype = x.dtype;
-  out->data = memory;
-  if (options.input() == InputMode::kFloat) {
-    out->element = 4;
-    LoadElements(source, 0, static_cast<size_t>(plan.item),
-                 reinterpret_cast<float*>(memory));
-    return;
-  }
-  InputRule(options, plan.item)
-      .Quantize(source, item, reinterpret_cast<int8_t*>(memory), &out->scale,
-                &out->zero);
 }
 
 void Convolution::Run(const Context& context, const Size& size, const Matrix& x,
                       const Matrix& y, uint8_t* workspace) const {
   Plan plan = PlanOf(size);
-  if (linear_.outputs() == 0 || plan.pixels() == 0) return;
+  if (linear_.outputs() == 0 || plan.geometry.pixels() == 0) return;
   plan.codes = linear_.TakesCodes(x);
-  std::vector<Item> items(static_cast<size_t>(size.items));
-  ParallelFor(context, size.items, [&](uint64_t i) {
-    PrepareItem(plan, x, i, workspace + i * plan.item_bytes, &items[i]);
-  });
-  uint8_t* const slots = workspace + size.items * plan.item_bytes;
-  // Each slot has memory of its own and every so-many-th task.
-  ParallelFor(context, plan.slots, [&](uint64_t slot) {
-    for (uint64_t task = slot; task < plan.tasks; task += plan.slots) {
-      const uint64_t tile = task % plan.tiles;
-      const uint64_t group = task / plan.tiles % groups_;
-      const uint64_t item = task / plan.tiles / groups_;
-      const uint64_t pixel = tile * kTilePixels;
-      RunTile(plan, items[item], group, pixel,
-              std::min(kTilePixels, plan.pixels() - pixel), y.row(item), y,
-              slots + slot * plan.slot_bytes());
-      context.Tick();
-    }
-  });
-}
-
-void Convolution::CutPatches(const Plan& plan, const Item& item, uint64_t group,
-                             uint64_t pixel, uint64_t count,
-                             uint8_t* patches) const {
-  const uint64_t height = plan.size.height, width = plan.size.width;
-  const size_t e = item.element;
-  const uint64_t all = input_channels(), first = group * inputs_;
-  // What stands for 0.
-  const uint8_t zero =
-      plan.codes ? static_cast<uint8_t>(item.zero) ^ item.flip : 0;
-  for (uint64_t p = pixel; p < pixel + count; ++p) {
-    const uint64_t top = p / plan.out_width * vertical_.stride;
-    const uint64_t left = p % plan.out_width * horizontal_.stride;
-    uint8_t* const out = patches + (p - pixel) * linear_.inputs() * e;
-    for (uint64_t ky = 0; ky < vertical_.kernel; ++ky) {
-      const uint64_t iy = top + ky * vertical_.dilation - vertical_.pad_begin;
-      for (uint64_t kx = 0; kx < horizontal_.kernel; ++kx) {
-        const uint64_t ix =
-            left + kx * horizontal_.dilation - horizontal_.pad_begin;
-        // Where padding makes it negative it is huge.
-        const bool inside = iy < height && ix < width;
-        const uint64_t tap = ky * horizontal_.kernel + kx;
-        if (channels_last_) {
-          uint8_t* const to = out + tap * inputs_ * e;
-          if (inside) {
-            std::memcpy(to, item.data + ((iy * width + ix) * all + first) * e,
-                        inputs_ * e);
-          } else {
-            std::memset(to, zero, inputs_ * e);
-          }
-          continue;
-        }
-        const uint64_t taps = vertical_.kernel * horizontal_.kernel;
-        const uint8_t* from =
-            item.data + ((first * height + iy) * width + ix) * e;
-        for (uint64_t c = 0; c < inputs_; ++c, from += height * width * e) {
-          uint8_t* const to = out + (c * taps + tap) * e;
-          if (!inside) {
-            std::memset(to, zero, e);
-          } else if (e == 1) {
-            *to = *from;
-          } else {
-            std::memcpy(to, from, 4);
-          }
-        }
-      }
-    }
+  plan.element = plan.codes ? 1 : 4;
+  std::vector<Image> images(static_cast<size_t>(size.items));
+  PrepareImages(context, plan, x, workspace, &images);
+  uint8_t* const memory = workspace + size.items * plan.image_bytes;
+  if (depthwise_ && plan.codes) {
+    return RunDepthwise(context, plan, images, x, y, memory);
   }
+  if (!channels_last_) LayImages(context, plan, images, memory);
+  RunPatches(context, plan, images, y, memory);
 }
 
-void Convolution::RunTile(const Plan& plan, const Item& item, uint64_t group,
-                          uint64_t pixel, uint64_t count, uint8_t* y,
-                          const Matrix& output, uint8_t* scratch) const {
-  uint8_t* const patches = scratch;
-  uint8_t* const results = patches + plan.patch_bytes;
-  uint8_t* const own = results + plan.result_bytes;
-  CutPatches(plan, item, group, pixel, count, patches);
+void Convolution::PrepareImages(const Context& context, const Plan& plan,
+                                const Matrix& x, uint8_t* memory,
+                                std::vector<Image>* images) const {
+  const InputRule rule(linear_.options(), plan.item);
+  ParallelFor(context, plan.size.items, [&](uint64_t i) {
+    Image& image = (*images)[i];
+    uint8_t* const own = memory + i * plan.image_bytes;
+    image.data = own;
+    if (IsInteger(x.dtype)) {
+      const InputCodes codes(linear_.rule(), x, i);
+      image.scale = codes.scale;
+      image.zero = codes.zero;
+      if (codes.flip == 0 || depthwise_) {
+        image.data = x.row(i);
+      } else {
+        CopyFlipped(x.row(i), plan.item, codes.flip,
+                    reinterpret_cast<int8_t*>(own));
+      }
+      return;
+    }
+    SourceView source;
+    source.data = x.row(i);
+    source.dtype = x.dtype;
+    if (plan.codes) {
+      return rule.Quantize(source, i, reinterpret_cast<int8_t*>(own),
+                           &image.scale, &image.zero);
+    }
+    LoadElements(source, 0, static_cast<size_t>(plan.item),
+                 reinterpret_cast<float*>(own));
+  });
+}
+
+void Convolution::LayImages(const Context& context, const Plan& plan,
+                            const std::vector<Image>& images,
+                            uint8_t* memory) const {
+  const PatchGeometry& g = plan.geometry;
+  ParallelFor(context, images.size() * (g.channels + 1), [&](uint64_t task) {
+    const uint64_t item = task / (g.channels + 1);
+    const uint64_t channel = task % (g.channels + 1);
+    const PatchImage image =
+        PatchImageOf(plan, images[item], memory + item * plan.line_bytes);
+    if (channel == g.channels) return LayPadding(g, image);
+    LayLines(g, image, channel, images[item].data);
+  });
+}
+
+PatchImage Convolution::PatchImageOf(const Plan& plan, const Image& image,
+                                     uint8_t* lines) {
+  PatchImage patches;
+  patches.data = image.data;
+  patches.lines = lines;
+  patches.element = static_cast<size_t>(plan.element);
+  patches.zero = static_cast<int8_t>(image.zero);
+  return patches;
+}
+
+void Convolution::RunDepthwise(const Context& context, const Plan& plan,
+                               const std::vector<Image>& images,
+                               const Matrix& x, const Matrix& y,
+                               uint8_t* memory) const {
+  const bool is_unsigned = x.dtype == DType::kU8;
+  Depthwise depthwise(linear_, plan.geometry, is_unsigned);
+  depthwise.PrepareWeights(context, memory);
+  uint8_t* const own = memory + depthwise.WeightBytes();
+  const uint64_t image_bytes = depthwise.ImageBytes();
+  for (size_t i = 0; i < images.size(); ++i) {
+    depthwise.PrepareImage(context, images[i].data, images[i].scale,
+                           images[i].zero + (is_unsigned ? 128 : 0),
+                           own + i * image_bytes);
+  }
+  uint8_t* const slots = own + images.size() * image_bytes;
+  const uint64_t pixels = plan.geometry.pixels();
+  const uint64_t tiles = DivCeil(pixels, depthwise.tile());
+  const uint64_t tasks = tiles * images.size();
+  ForEachTask(context, tasks, [&](uint64_t task, uint64_t slot) {
+    const uint64_t item = task / tiles, pixel = task % tiles * depthwise.tile();
+    depthwise.Run(images[item].data, own + item * image_bytes, pixel,
+                  std::min(depthwise.tile(), pixels - pixel), y.row(item), y,
+                  slots + slot * depthwise.TaskBytes(sizeof(float)));
+  });
+}
+
+void Convolution::RunPatches(const Context& context, const Plan& plan,
+                             const std::vector<Image>& images, const Matrix& y,
+                             uint8_t* memory) const {
+  uint8_t* const slots = memory + images.size() * plan.line_bytes;
+  const uint64_t pixels = plan.geometry.pixels();
+  const uint64_t tiles = DivCeil(pixels, kTilePixels);
+  const uint64_t tasks = tiles * groups_ * images.size();
+  ForEachTask(context, tasks, [&](uint64_t task, uint64_t slot) {
+    const uint64_t pixel = task % tiles * kTilePixels;
+    const uint64_t group = task / tiles % groups_;
+    const uint64_t item = task / tiles / groups_;
+    RunTile(plan, images[item], memory + item * plan.line_bytes, group, pixel,
+            std::min(kTilePixels, pixels - pixel), y.row(item), y,
+            slots + slot * plan.slot_bytes());
+  });
+}
+
+void Convolution::RunTile(const Plan& plan, const Image& image, uint8_t* lines,
+                          uint64_t group, uint64_t pixel, uint64_t count,
+                          uint8_t* y, const Matrix& output,
+                          uint8_t* scratch) const {
+  const uint8_t** const pointers = reinterpret_cast<const uint8_t**>(scratch);
+  uint8_t* const results = scratch + plan.pointer_bytes;
   const uint64_t channels = linear_.outputs() / groups_;
   const size_t size = output.element_size();
-  float scales[kTilePixels];
-  int32_t zeros[kTilePixels];
-  std::fill_n(scales, count, item.scale);
-  std::fill_n(zeros, count, item.zero + (item.flip != 0 ? 128 : 0));
   Matrix x;
-  x.data = patches;
   x.rows = count;
   x.columns = linear_.inputs();
-  x.stride = plan.patch(x.columns);
-  x.dtype = DType::kF32;
-  if (plan.codes) {
-    x.dtype = item.flip != 0 ? DType::kU8 : DType::kI8;
-    x.scales = scales;
-    x.zero_points = zeros;
-  }
+  x.dtype = plan.codes ? DType::kI8 : DType::kF32;
   // Rows of y are all channels of a pixel; of one channel each they lie apart.
   Matrix out;
   out.rows = count;
@@ -287,19 +358,27 @@ void Convolution::RunTile(const Plan& plan, const Item& item, uint64_t group,
     out.stride = channels * size;
     out.data = results;
   }
-  LinearRun run(linear_, x, out, own, group * channels);
-  for (uint64_t m = 0; m < run.num_inputs(); ++m) run.PrepareInput(m);
+  LinearRun run(linear_, x, out, results + plan.result_bytes, group * channels);
+  const InputRows& rows = run.inputs();
+  uint8_t* const patches = plan.codes
+                               ? reinterpret_cast<uint8_t*>(rows.own_codes(0))
+                               : reinterpret_cast<uint8_t*>(rows.own_floats(0));
+  CutPatches(plan.geometry, PatchImageOf(plan, image, lines), group * inputs_,
+             pixel, count, pointers, patches,
+             static_cast<size_t>(rows.stride()));
+  for (uint64_t m = 0; m < count; ++m) {
+    if (plan.codes) {
+      rows.PrepareOwnCodes(m, image.scale, image.zero);
+    } else {
+      rows.PrepareOwnFloats(m);
+    }
+  }
   run.AllPrepared();
   for (uint64_t i = 0; i < run.num_tasks(); ++i) run.RunTask(i);
   if (channels_last_) return;
-  for (uint64_t c = 0; c < channels; ++c) {
-    uint8_t* const to =
-        y + ((group * channels + c) * plan.pixels() + pixel) * size;
-    const uint8_t* from = results + c * size;
-    for (uint64_t p = 0; p < count; ++p, from += out.stride) {
-      std::memcpy(to + p * size, from, size);
-    }
-  }
+  const uint64_t pixels = plan.geometry.pixels();
+  StoreChannels(out, y + (group * channels * pixels + pixel) * size,
+                pixels * size);
 }
 
 }  // namespace bnq

@@ -1,5 +1,6 @@
 // Convolutions of one and two dimensions with quantized weights: a linear layer
-// on the patches of each output pixel. README.md says how.
+// on the patches of each output pixel, or channel by channel. README.md says
+// how.
 #ifndef BNQ_CORE_OPS_CONVOLUTION_H_
 #define BNQ_CORE_OPS_CONVOLUTION_H_
 
@@ -11,17 +12,9 @@
 #include "core/ops/linear.h"
 #include "core/ops/matrix.h"
 #include "core/ops/options.h"
+#include "core/ops/patches.h"
 
 namespace bnq {
-
-// Along one dimension.
-struct ConvolutionAxis {
-  uint64_t kernel = 1, stride = 1, dilation = 1, pad_begin = 0, pad_end = 0;
-
-  // Outputs of so many inputs; 0 where the kernel does not fit. 64 bits hold
-  // it for inputs below 2^62.
-  uint64_t Outputs(uint64_t inputs) const;
-};
 
 // Immutable; any threads may run it at once.
 class Convolution {
@@ -50,26 +43,30 @@ class Convolution {
            const Matrix& y, uint8_t* workspace) const;
 
  private:
-  // An item's codes or floats, for patches to be cut from.
-  struct Item {
-    const uint8_t* data;
-    size_t element;  // bytes of one
-    uint8_t flip;    // of codes that are unsigned
-    float scale;
-    int32_t zero;
-  };
   struct Plan;
+  struct Image;
   Plan PlanOf(const Size& size) const;
-  void PrepareItem(const Plan& plan, const Matrix& x, uint64_t item,
-                   uint8_t* memory, Item* out) const;
-  void RunTile(const Plan& plan, const Item& item, uint64_t group,
-               uint64_t pixel, uint64_t count, uint8_t* y, const Matrix& output,
-               uint8_t* scratch) const;
-  void CutPatches(const Plan& plan, const Item& item, uint64_t group,
-                  uint64_t pixel, uint64_t count, uint8_t* patches) const;
+  uint64_t DepthwiseBytes(const Plan& plan) const;
+  // Images as codes or floats: where they are, or in `memory`.
+  void PrepareImages(const Context& context, const Plan& plan, const Matrix& x,
+                     uint8_t* memory, std::vector<Image>* images) const;
+  void LayImages(const Context& context, const Plan& plan,
+                 const std::vector<Image>& images, uint8_t* memory) const;
+  void RunDepthwise(const Context& context, const Plan& plan,
+                    const std::vector<Image>& images, const Matrix& x,
+                    const Matrix& y, uint8_t* memory) const;
+  void RunPatches(const Context& context, const Plan& plan,
+                  const std::vector<Image>& images, const Matrix& y,
+                  uint8_t* memory) const;
+  void RunTile(const Plan& plan, const Image& image, uint8_t* lines,
+               uint64_t group, uint64_t pixel, uint64_t count, uint8_t* y,
+               const Matrix& output, uint8_t* scratch) const;
+  static PatchImage PatchImageOf(const Plan& plan, const Image& image,
+                                 uint8_t* lines);
 
   Linear linear_;
   bool channels_last_ = false;
+  bool depthwise_ = false;            // of codes
   uint64_t groups_ = 1, inputs_ = 1;  // channels of a group
   ConvolutionAxis vertical_, horizontal_;
 };

@@ -141,6 +141,22 @@ InputCodes::InputCodes(const InputRule& rule, const Matrix& x, uint64_t m)
   flip = 0x80;
 }
 
+void CopyFlipped(const uint8_t* from, uint64_t count, uint8_t flip,
+                 int8_t* to) {
+  if (flip == 0) {
+    std::memcpy(to, from, static_cast<size_t>(count));
+    return;
+  }
+  uint64_t i = 0;
+  for (; i + sizeof(uint64_t) <= count; i += sizeof(uint64_t)) {
+    uint64_t eight;
+    std::memcpy(&eight, from + i, sizeof eight);
+    eight ^= flip * UINT64_C(0x0101010101010101);
+    std::memcpy(to + i, &eight, sizeof eight);
+  }
+  for (; i < count; ++i) to[i] = static_cast<int8_t>(from[i] ^ flip);
+}
+
 InputRows::Places InputRows::PlacesOf(const Needs& needs) {
   Places places;
   uint64_t at = 64 + RoundUp(needs.codes ? 4 * needs.groups : 0, 64);
@@ -167,8 +183,9 @@ InputRows::InputRows(const Needs& needs, DotOrder order, uint64_t rows,
                      uint8_t* memory)
     : needs_(needs), order_(order), rows_(rows), memory_(memory) {
   const Places places = PlacesOf(needs);
-  codes_at_ = places.codes;
   arranged_at_ = places.arranged;
+  // Where the order is their own, at once where they are read.
+  codes_at_ = order.planes == 1 ? arranged_at_ : places.codes;
   floats_at_ = places.floats;
   outliers_at_ = places.outliers;
   stride_ = places.bytes;
@@ -202,9 +219,7 @@ void InputRows::CopyCodes(const InputRule& rule, const Matrix& x,
   int8_t* const q = At<int8_t>(m, codes_at_);
   const uint8_t* const from = x.row(m);
   const InputCodes codes(rule, x, m);
-  for (uint64_t k = 0; k < needs_.columns; ++k) {
-    q[k] = static_cast<int8_t>(from[k] ^ codes.flip);
-  }
+  CopyFlipped(from, needs_.columns, codes.flip, q);
   info.scale = codes.scale;
   info.zero = codes.zero;
   for (uint64_t i = 0; i < needs_.num_outliers; ++i) {
@@ -232,6 +247,25 @@ void InputRows::Prepare(const InputRule& rule, const float* divisors,
   std::fill_n(floats + columns, kFloatLanes, 0.0f);
 }
 
+void InputRows::PrepareOwnCodes(uint64_t m, float scale, int32_t zero) const {
+  *At<Info>(m, 0) = {scale, zero, 0};
+  Finish(m);
+}
+
+void InputRows::PrepareOwnFloats(uint64_t m) const {
+  *At<Info>(m, 0) = {1.0f, 0, 0};
+  std::fill_n(own_floats(m) + needs_.columns, kFloatLanes, 0.0f);
+}
+
+void InputRows::ArrangeRow(uint64_t m) const {
+  const size_t columns = static_cast<size_t>(needs_.columns);
+  int8_t* const arranged = At<int8_t>(m, arranged_at_);
+  if (codes_at_ != arranged_at_) {
+    return Arrange(order_, own_codes(m), columns, arranged);
+  }
+  std::memset(arranged + columns, 0, order_.bytes(columns) - columns);
+}
+
 void InputRows::Finish(uint64_t m) const {
   const size_t columns = static_cast<size_t>(needs_.columns);
   Info& info = *At<Info>(m, 0);
@@ -245,7 +279,7 @@ void InputRows::Finish(uint64_t m) const {
     std::fill_n(floats + columns, kFloatLanes, 0.0f);
     return;
   }
-  Arrange(order_, q, columns, At<int8_t>(m, arranged_at_));
+  ArrangeRow(m);
   int32_t* const sums = At<int32_t>(m, 64);
   for (uint64_t at = 0; at < columns; at += kChunk) {
     int32_t part;
@@ -263,9 +297,8 @@ void InputRows::Finish(uint64_t m) const {
 
 void InputRows::PrepareOnes() const {
   const size_t columns = static_cast<size_t>(needs_.columns);
-  int8_t* const q = At<int8_t>(rows_, codes_at_);
-  std::memset(q, 1, columns);
-  Arrange(order_, q, columns, At<int8_t>(rows_, arranged_at_));
+  std::memset(own_codes(rows_), 1, columns);
+  ArrangeRow(rows_);
 }
 
 }  // namespace bnq

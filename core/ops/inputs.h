@@ -56,6 +56,9 @@ struct InputCodes {
   uint8_t flip;  // of an element's bits
 };
 
+// Codes as of int8.
+void CopyFlipped(const uint8_t* from, uint64_t count, uint8_t flip, int8_t* to);
+
 // What a row of codes is multiplied with beside its codes.
 struct InputRow {
   float scale = 1.0f;
@@ -87,6 +90,13 @@ class InputRows {
   // Row m of x. `divisors` for each column, or nullptr.
   void Prepare(const InputRule& rule, const float* divisors, const Matrix& x,
                uint64_t m) const;
+  // Instead of Prepare: where the caller puts the codes, as of int8, or the
+  // floats of row m; a vector behind them may be written. And what he calls
+  // then.
+  int8_t* own_codes(uint64_t m) const { return At<int8_t>(m, codes_at_); }
+  float* own_floats(uint64_t m) const { return At<float>(m, floats_at_); }
+  void PrepareOwnCodes(uint64_t m, float scale, int32_t zero) const;
+  void PrepareOwnFloats(uint64_t m) const;
   // Behind the rows, one of ones: sums of products with it are sums of codes.
   void PrepareOnes() const;
 
@@ -118,6 +128,7 @@ class InputRows {
     return reinterpret_cast<T*>(memory_ + m * stride_ + at);
   }
   void Finish(uint64_t m) const;
+  void ArrangeRow(uint64_t m) const;
   // The row as floats, divided and without outliers, where that is wanted; else
   // x's own.
   SourceView SourceOf(const float* divisors, const Matrix& x, uint64_t m) const;

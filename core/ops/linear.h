@@ -43,6 +43,8 @@ class Linear {
   const QuantizedTensor& weight() const { return *weight_; }
   const IntegerWeights& integers() const { return integers_; }
   const Bias& bias() const { return bias_; }
+  // Sums that int32 may not hold, or that are finished like those of groups.
+  bool long_sums() const { return long_sums_; }
   // Bytes of a workspace for so many rows of x, the same on every CPU.
   uint64_t WorkspaceBytes(uint64_t rows) const;
 
@@ -77,7 +79,6 @@ class Linear {
   uint64_t rows_ = 0, columns_ = 0;
   IntegerWeights integers_;
   InputRule rule_;
-  // Sums that int32 may not hold, or that are finished like those of groups.
   bool long_sums_ = false;
   Dequantizer values_;
 };

@@ -201,7 +201,8 @@ void LinearRun::RunWhole(const Block& block) const {
     if (ones_) WholeSums(n, rows, rows_.ones(), scratch, code_sums);
     for (uint64_t m = block.m; m < block.m_end; ++m) {
       WholeSums(n, rows, rows_.codes(m), scratch, sums);
-      outputs_.Whole(m, rows_.row(m), weights, sums, code_sums, &of_sums);
+      const InputRow x = rows_.row(m);
+      outputs_.Whole(m, &x, 1, weights, sums, rows, code_sums, &of_sums);
     }
   }
 }
@@ -269,10 +270,13 @@ void LinearRun::RunPanels(const Block& block) const {
   weights_.ReadRows(block.n, rows, scales, zero_points);
   const Outputs::Weights weights = {block.n, rows, scales, zero_points};
   Outputs::OfSums of_sums;
+  InputRow inputs[kPanelBlock];
   for (uint64_t m = block.m; m < block.m_end; ++m) {
-    outputs_.Whole(m, rows_.row(m), weights, sums + (m - block.m) * kPanelRows,
-                   sums + kPanelBlock * kPanelRows, &of_sums);
+    inputs[m - block.m] = rows_.row(m);
   }
+  outputs_.Whole(block.m, inputs, static_cast<size_t>(block.m_end - block.m),
+                 weights, sums, kPanelRows, sums + kPanelBlock * kPanelRows,
+                 &of_sums);
 }
 
 // ---- integers in groups ----------------------------------------------------

@@ -21,6 +21,8 @@ class LinearRun {
   // Tasks that must be over before any of the others begins.
   uint64_t num_inputs() const { return x_.rows; }
   void PrepareInput(uint64_t m) const;
+  // Or the caller prepares them; x then has a type and rows, but no data.
+  const InputRows& inputs() const { return rows_; }
   // Between the two, on one thread.
   void AllPrepared();
   uint64_t num_tasks() const { return row_tasks_ * input_tasks_; }

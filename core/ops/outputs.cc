@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "core/kernels/dot_finish.h"
 #include "core/kernels/elements.h"
 #include "core/kernels/function.h"
 
@@ -28,50 +27,115 @@ const float* Outputs::bias(uint64_t n) const {
 
 // What a sum is multiplied by; of outputs of codes that are sums alone, so that
 // these are rounded once.
-float Outputs::ScaleOfSum(const InputRow& x, float scale) const {
-  if (!requantizes_) return x.scale * scale;
-  const double all = static_cast<double>(x.scale) * static_cast<double>(scale) /
+float Outputs::ScaleOfSum(float x_scale, float scale) const {
+  if (!requantizes_) return x_scale * scale;
+  const double all = static_cast<double>(x_scale) * static_cast<double>(scale) /
                      static_cast<double>(linear_.options().output_scale());
   // Finite, so that 0 times it is 0.
   constexpr double kMostFloat = std::numeric_limits<float>::max();
   return static_cast<float>(std::min(std::max(all, -kMostFloat), kMostFloat));
 }
 
-void Outputs::Whole(uint64_t m, const InputRow& x, const Weights& weights,
-                    const int32_t* sums, const int32_t* code_sums,
+void Outputs::ScalesOfSums(float x_scale, const float* scales, size_t count,
+                           float* out) const {
+  for (size_t i = 0; i < count; ++i) out[i] = ScaleOfSum(x_scale, scales[i]);
+}
+
+void Outputs::Whole(uint64_t m, const InputRow* inputs, size_t rows,
+                    const Weights& weights, const int32_t* sums,
+                    size_t sums_stride, const int32_t* code_sums,
                     OfSums* of_sums) const {
-  const uint64_t n = weights.n;
-  float y[kMost];
   FinishArgs args;
-  args.sums = sums;
+  args.sums_stride = sums_stride;
   args.count = weights.count;
   args.zeros.zero = weights_.zero();
   if (weights_.has_zero_points()) args.zeros.zero_points = weights.zero_points;
-  args.zeros.x_zero = x.zero;
   args.zeros.code_sums = code_sums;
-  args.x_sum = static_cast<int32_t>(x.sum);
   args.columns = static_cast<int32_t>(weights_.columns());
-  args.x_scale = x.scale;
-  args.scales = weights.scales;
+  int32_t x_sums[kMost], x_zeros[kMost];
+  float x_scales[kMost];
+  args.x_sums = x_sums;
+  args.x_zeros = x_zeros;
+  for (size_t i = 0; i < rows; i += args.rows) {
+    size_t count = 0;
+    // Codes are made of rows of one scale.
+    while (count < kMost && i + count < rows &&
+           (!requantizes_ || inputs[i + count].scale == inputs[i].scale)) {
+      const InputRow& x = inputs[i + count];
+      x_sums[count] = static_cast<int32_t>(x.sum);
+      x_zeros[count] = x.zero;
+      x_scales[count++] = x.scale;
+    }
+    args.rows = count;
+    args.sums = sums + i * sums_stride;
+    args.x_scales = x_scales;
+    args.scales = weights.scales;
+    if (requantizes_) {
+      // Mostly those of the rows before: a division each.
+      if (of_sums->x_scale != x_scales[0]) {
+        of_sums->x_scale = x_scales[0];
+        ScalesOfSums(x_scales[0], weights.scales, weights.count,
+                     of_sums->scales);
+      }
+      args.x_scales = nullptr;
+      args.scales = of_sums->scales;
+    }
+    Finish(m + i, inputs + i, weights.n, args);
+  }
+}
+
+void Outputs::Finish(uint64_t m, const InputRow* inputs, uint64_t n,
+                     FinishArgs args) const {
   const std::vector<int32_t>& int_bias = linear_.bias().integers;
   if (!int_bias.empty()) args.int_bias = int_bias.data() + n;
   const bool outliers = linear_.weight().outliers().count != 0;
   if (!outliers) args.bias = bias(n);
-  args.out = y;
+  uint8_t* const to = y_.row(m) + (n - first_) * y_.element_size();
   if (requantizes_) {
-    // Mostly those of the row before: a division each.
-    if (of_sums->x_scale != x.scale) {
-      of_sums->x_scale = x.scale;
-      for (size_t r = 0; r < weights.count; ++r) {
-        of_sums->scales[r] = ScaleOfSum(x, weights.scales[r]);
-      }
-    }
-    args.x_scale = 1.0f;
-    args.scales = of_sums->scales;
+    args.codes = to;
+    args.codes_zero = linear_.options().output_zero_point();
+    args.codes_signed = y_.dtype == DType::kI8;
+    args.out_stride = static_cast<size_t>(y_.stride);
+    return FinishSums(args);
   }
-  FinishSums(args);
-  if (outliers) AddRest(x, n, weights.count, y);
-  Store(m, n, weights.count, y);
+  const bool aligned =
+      (reinterpret_cast<uintptr_t>(to) | y_.stride) % sizeof(float) == 0;
+  if (y_.dtype == DType::kF32 && aligned && !outliers &&
+      linear_.options().function() == Function::kNone) {
+    args.out = reinterpret_cast<float*>(to);
+    args.out_stride = static_cast<size_t>(y_.stride / sizeof(float));
+    return FinishSums(args);
+  }
+  FinishRows(m, inputs, n, args);
+}
+
+// Row by row, some weights at a time.
+void Outputs::FinishRows(uint64_t m, const InputRow* inputs, uint64_t n,
+                         const FinishArgs& args) const {
+  constexpr size_t kStep = 256;
+  const bool outliers = linear_.weight().outliers().count != 0;
+  float y[kStep];
+  for (size_t row = 0; row < args.rows; ++row) {
+    for (size_t at = 0; at < args.count; at += kStep) {
+      const size_t count = std::min(kStep, args.count - at);
+      FinishArgs part = args;
+      part.rows = 1;
+      part.count = count;
+      part.sums += row * args.sums_stride + at;
+      if (part.zeros.zero_points != nullptr) part.zeros.zero_points += at;
+      if (part.zeros.code_sums != nullptr) part.zeros.code_sums += at;
+      if (part.x_sums != nullptr) part.x_sums += row;
+      if (part.x_zeros != nullptr) part.x_zeros += row;
+      if (part.x_scales != nullptr) part.x_scales += row;
+      part.scales += at;
+      if (part.int_bias != nullptr) part.int_bias += at;
+      if (part.bias != nullptr) part.bias += at;
+      part.out = y;
+      FinishSums(part);
+      if (outliers) AddRest(inputs[row], n + at, count, y);
+      Store(m + row, n + at, count, y);
+    }
+  }
 }
 
 void Outputs::Long(uint64_t m, const InputRow& x, const Weights& weights,
@@ -96,7 +160,7 @@ void Outputs::Long(uint64_t m, const InputRow& x, const Weights& weights,
                           x_sum * static_cast<double>(weights.offsets[r]));
       continue;
     }
-    y[r] = static_cast<float>(sum) * ScaleOfSum(x, weights.scales[r]);
+    y[r] = static_cast<float>(sum) * ScaleOfSum(x.scale, weights.scales[r]);
   }
   if (!weights_.has_offsets()) AddRest(x, weights.n, weights.count, y);
   Store(m, weights.n, weights.count, y);

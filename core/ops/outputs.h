@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/kernels/dot_finish.h"
 #include "core/ops/inputs.h"
 #include "core/ops/linear.h"
 #include "core/ops/matrix.h"
@@ -20,7 +21,7 @@ class Outputs {
   // products of integers. All that is given must live as long.
   Outputs(const Linear& linear, bool integers, const Matrix& y, uint64_t first);
 
-  // Outputs at a time, at most.
+  // Weights of one call, but of Finish.
   static constexpr size_t kMost = 32;
   // Of some weights: what their sums are multiplied by, of the row of inputs
   // that was last.
@@ -36,10 +37,19 @@ class Outputs {
     const int8_t* zero_points;
     const float* offsets = nullptr;  // of Long
   };
-  // Sums of u * q, and of u where x has a zero point.
-  void Whole(uint64_t m, const InputRow& x, const Weights& weights,
-             const int32_t* sums, const int32_t* code_sums,
-             OfSums* of_sums) const;
+  // Of rows of inputs from m on: sums of u * q, [rows][sums_stride], and of u
+  // where one has a zero point.
+  void Whole(uint64_t m, const InputRow* inputs, size_t rows,
+             const Weights& weights, const int32_t* sums, size_t sums_stride,
+             const int32_t* code_sums, OfSums* of_sums) const;
+  // What sums are multiplied by in all, of inputs of one scale.
+  void ScalesOfSums(float x_scale, const float* scales, size_t count,
+                    float* out) const;
+  // Outputs of args' rows from m on and of its weights from n on, any number
+  // of them; args says nothing of bias and outputs. Without outlier columns
+  // inputs may be nullptr.
+  void Finish(uint64_t m, const InputRow* inputs, uint64_t n,
+              FinishArgs args) const;
   // The same of sums that int32 may not hold; or as those of groups, where
   // the one group of a row has an offset.
   void Long(uint64_t m, const InputRow& x, const Weights& weights,
@@ -57,7 +67,9 @@ class Outputs {
   const float* bias(uint64_t n) const;
 
  private:
-  float ScaleOfSum(const InputRow& x, float scale) const;
+  void FinishRows(uint64_t m, const InputRow* inputs, uint64_t n,
+                  const FinishArgs& args) const;
+  float ScaleOfSum(float x_scale, float scale) const;
   // Adds what outlier columns and the bias make.
   void AddRest(const InputRow& x, uint64_t n, size_t count, float* y) const;
 

@@ -1,0 +1,27 @@
+// Sums of products of codes for convolutions in which each channel is its own
+// group: vectors go across channels, which lie together. By the best target of
+// this CPU; sums are exact.
+#ifndef BNQ_CORE_KERNELS_DEPTHWISE_H_
+#define BNQ_CORE_KERNELS_DEPTHWISE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bnq {
+
+struct DepthwiseArgs {
+  // For each pixel and each of num_taps weights, an even number, the bytes that
+  // it is multiplied with, one for each channel.
+  const uint8_t* const* taps = nullptr;
+  size_t num_taps = 0, pixels = 0, channels = 0;
+  bool is_unsigned = false;  // the bytes
+  // [num_taps / 2][channels][2], |weight| < 256.
+  const int16_t* weights = nullptr;
+  const int32_t* initial = nullptr;  // of each channel: what sums begin with
+  int32_t* sums = nullptr;           // [pixels][channels]. Overwritten
+};
+void DepthwiseSums(const DepthwiseArgs& args);
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_KERNELS_DEPTHWISE_H_

@@ -1,0 +1,84 @@
+#include "core/kernels/depthwise.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <vector>
+
+#include "tests/support/guarded.h"
+#include "tests/support/targets.h"
+
+namespace bnq {
+namespace {
+
+// Of the numbers whose products are greatest, and others. Each array ends where
+// memory does.
+void Compare(size_t pixels, size_t taps, size_t channels, bool is_unsigned) {
+  const auto number = [](size_t i) {
+    return static_cast<uint32_t>(i * 2654435761u) >> 11;
+  };
+  std::vector<std::unique_ptr<bnq_test::Guarded>> memory;
+  std::vector<const uint8_t*> places;
+  for (size_t i = 0; i < pixels * taps; ++i) {
+    memory.push_back(std::make_unique<bnq_test::Guarded>(channels));
+    for (size_t c = 0; c < channels; ++c) {
+      const uint32_t v = number(i * 131 + c);
+      memory[i]->data()[c] = static_cast<uint8_t>(v % 4 != 0    ? v / 4
+                                                  : is_unsigned ? 255
+                                                                : 128);
+    }
+    places.push_back(memory[i]->data());
+  }
+  const bnq_test::Guarded weights(2 * taps * channels, 2);
+  int16_t* const w = reinterpret_cast<int16_t*>(weights.data());
+  for (size_t i = 0; i < taps * channels; ++i) {
+    const uint32_t v = number(i + 7);
+    w[i] = static_cast<int16_t>(v % 4 == 0   ? 255
+                                : v % 4 == 1 ? -255
+                                             : static_cast<int>(v % 511) - 255);
+  }
+  const bnq_test::Guarded initial(4 * channels, 4);
+  int32_t* const first = reinterpret_cast<int32_t*>(initial.data());
+  for (size_t c = 0; c < channels; ++c) {
+    first[c] = static_cast<int32_t>(number(c)) - 1000000;
+  }
+  const bnq_test::Guarded sums(4 * pixels * channels, 4);
+  DepthwiseArgs args;
+  args.taps = places.data();
+  args.num_taps = taps;
+  args.pixels = pixels;
+  args.channels = channels;
+  args.is_unsigned = is_unsigned;
+  args.weights = w;
+  args.initial = first;
+  args.sums = reinterpret_cast<int32_t*>(sums.data());
+  DepthwiseSums(args);
+  for (size_t p = 0; p < pixels; ++p) {
+    for (size_t c = 0; c < channels; ++c) {
+      int64_t sum = first[c];
+      for (size_t t = 0; t < taps; ++t) {
+        const uint8_t byte = places[p * taps + t][c];
+        const int64_t x = is_unsigned
+                              ? byte
+                              : static_cast<int64_t>(static_cast<int8_t>(byte));
+        sum += x * w[(t / 2 * channels + c) * 2 + t % 2];
+      }
+      ASSERT_EQ(args.sums[p * channels + c], sum)
+          << pixels << ", " << taps << ", " << channels << ", " << is_unsigned;
+    }
+  }
+}
+
+TEST(Depthwise, SumsAreExactAndOfTheirChannelsAlone) {
+  bnq_test::ForEachTarget([] {
+    for (const size_t channels : {1, 3, 4, 7, 8, 15, 16, 17, 31, 40, 64}) {
+      for (const bool is_unsigned : {false, true}) {
+        Compare(2, 10, channels, is_unsigned);
+        Compare(1, 2, channels, is_unsigned);
+      }
+    }
+  });
+}
+
+}  // namespace
+}  // namespace bnq
