@@ -68,6 +68,22 @@ HWY_INLINE void StoreFourAsInt8(V a, V b, V c, V d, int8_t* to) {
 #endif
 }
 
+// Stores the low byte of each lane.
+template <class V>
+HWY_INLINE void StoreLowBytes(V v, uint8_t* to) {
+#if BNQ_AVX512
+  if constexpr (sizeof(V) == 64) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
+                     _mm512_cvtepi32_epi8(v.raw));
+  } else
+#endif
+  {
+    const hn::DFromV<V> di;
+    const hn::Rebind<uint8_t, decltype(di)> du8;
+    hn::StoreU(hn::DemoteTo(du8, hn::And(v, hn::Set(di, 255))), du8, to);
+  }
+}
+
 // v | bits where mask, else v.
 template <class V, class M>
 HWY_INLINE V OrWhere(M mask, V v, V bits) {

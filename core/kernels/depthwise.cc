@@ -14,70 +14,71 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 template <class T>
-HWY_INLINE int32_t SumOf(const DepthwiseArgs& a, const uint8_t* const* taps,
-                         size_t channel) {
+void SumOfOne(const DepthwiseArgs& a, size_t pixel, size_t channel) {
   int32_t sum = a.initial[channel];
   for (size_t t = 0; t < a.num_taps; ++t) {
-    const int32_t x = static_cast<T>(taps[t][channel]);
+    const int32_t x = static_cast<T>(a.taps[t][pixel * a.step + channel]);
     sum += x * a.weights[(t / 2 * a.channels + channel) * 2 + t % 2];
   }
-  return sum;
+  a.sums[pixel * a.channels + channel] = sum;
 }
 
 #if HWY_TARGET != HWY_SCALAR
-// The sums of as many channels as d has lanes.
-template <class T, class D>
-HWY_INLINE void SumsOf(D d, const DepthwiseArgs& a, const uint8_t* const* taps,
-                       size_t channel, int32_t* to) {
+// The sums of kP pixels and as many channels as d has lanes.
+template <class T, int kP, class D>
+HWY_INLINE void SumsOf(D d, const DepthwiseArgs& a, size_t pixel,
+                       size_t channel) {
   const hn::Repartition<int16_t, D> d16;
   const hn::Rebind<T, D> d8;
-  auto sum = hn::LoadU(d, a.initial + channel);
+  const size_t at = pixel * a.step + channel;
+  hn::Vec<D> sums[kP];
+  for (int p = 0; p < kP; ++p) sums[p] = hn::LoadU(d, a.initial + channel);
   const int16_t* weights = a.weights + channel * 2;
-  const auto load = [&](const uint8_t* from) HWY_ATTR {
-    return hn::PromoteTo(
-        d, hn::LoadU(d8, reinterpret_cast<const T*>(from + channel)));
-  };
   for (size_t t = 0; t < a.num_taps; t += 2, weights += 2 * a.channels) {
-    // Of a pair of weights the even and the odd halves of lanes.
-    const auto even = hn::BitCast(d16, load(taps[t]));
-    const auto odd = hn::BitCast(d16, hn::ShiftLeft<16>(load(taps[t + 1])));
-    sum = hn::Add(sum,
-                  MulPairs(d, hn::OddEven(odd, even), hn::LoadU(d16, weights)));
+    const T* const even = reinterpret_cast<const T*>(a.taps[t] + at);
+    const T* const odd = reinterpret_cast<const T*>(a.taps[t + 1] + at);
+    const auto w = hn::LoadU(d16, weights);
+    for (int p = 0; p < kP; ++p) {
+      // A pair of weights has the even and the odd halves of lanes.
+      const auto low = hn::PromoteTo(d, hn::LoadU(d8, even + p * a.step));
+      const auto high = hn::PromoteTo(d, hn::LoadU(d8, odd + p * a.step));
+      const auto both = hn::OddEven(hn::BitCast(d16, hn::ShiftLeft<16>(high)),
+                                    hn::BitCast(d16, low));
+      sums[p] = hn::Add(sums[p], MulPairs(d, both, w));
+    }
   }
-  hn::StoreU(sum, d, to + channel);
+  for (int p = 0; p < kP; ++p) {
+    hn::StoreU(sums[p], d, a.sums + (pixel + p) * a.channels + channel);
+  }
 }
 
 // All channels, the last vector over ones that were there before.
-template <class T, class D>
-HWY_INLINE void AllSums(D d, const DepthwiseArgs& a, const uint8_t* const* taps,
-                        int32_t* to) {
+template <class T, int kP, class D>
+HWY_INLINE void AllSums(D d, const DepthwiseArgs& a, size_t pixel) {
   const size_t N = hn::Lanes(d);
   size_t channel = 0;
   for (; channel + N <= a.channels; channel += N) {
-    SumsOf<T>(d, a, taps, channel, to);
+    SumsOf<T, kP>(d, a, pixel, channel);
   }
-  if (channel != a.channels) SumsOf<T>(d, a, taps, a.channels - N, to);
+  if (channel != a.channels) SumsOf<T, kP>(d, a, pixel, a.channels - N);
 }
 #endif
 
 template <class T>
-void Sums(const DepthwiseArgs& a) {
-  for (size_t p = 0; p < a.pixels; ++p) {
-    const uint8_t* const* const taps = a.taps + p * a.num_taps;
-    int32_t* const to = a.sums + p * a.channels;
+void Sums(const DepthwiseArgs a) {
+  size_t p = 0;
 #if HWY_TARGET != HWY_SCALAR
-    const hn::ScalableTag<int32_t> d;
-    const hn::CappedTag<int32_t, 4> few;
-    if (a.channels >= hn::Lanes(d)) {
-      AllSums<T>(d, a, taps, to);
-      continue;
-    }
-    if (a.channels >= hn::Lanes(few)) {
-      AllSums<T>(few, a, taps, to);
-      continue;
-    }
+  const hn::ScalableTag<int32_t> d;
+  const hn::CappedTag<int32_t, 4> few;
+  if (a.channels >= hn::Lanes(d)) {
+    for (; p + 4 <= a.pixels; p += 4) AllSums<T, 4>(d, a, p);
+    for (; p < a.pixels; ++p) AllSums<T, 1>(d, a, p);
+  } else if (a.channels >= hn::Lanes(few)) {
+    for (; p < a.pixels; ++p) AllSums<T, 1>(few, a, p);
+  }
 #endif
-    for (size_t c = 0; c < a.channels; ++c) to[c] = SumOf<T>(a, taps, c);
+  for (; p < a.pixels; ++p) {
+    for (size_t c = 0; c < a.channels; ++c) SumOfOne<T>(a, p, c);
   }
 }
 

@@ -39,11 +39,9 @@ struct ToCodes {
   template <class D>
   HWY_INLINE void Store(D d, hn::Vec<D> y, uint8_t* to) const {
     const hn::RebindToSigned<D> di;
-    const hn::Rebind<uint8_t, D> du8;
     const auto clamped =
         hn::Min(hn::Max(y, hn::Set(d, least)), hn::Set(d, most));
-    const auto code = hn::Add(NearestSmallInt(d, clamped), hn::Set(di, zero));
-    hn::StoreU(hn::DemoteTo(du8, hn::And(code, hn::Set(di, 255))), du8, to);
+    StoreLowBytes(hn::Add(NearestSmallInt(d, clamped), hn::Set(di, zero)), to);
   }
 #endif
   HWY_INLINE uint8_t One(float y) const {
@@ -57,8 +55,9 @@ struct ToCodes {
   float least, most;
 };
 
+// By value: what is stored cannot be part of it.
 template <bool kCodes>
-void Finish(const FinishArgs& a) {
+void Finish(const FinishArgs a) {
   const ToCodes to_codes(a.codes_zero, a.codes_signed);
   DotZeros zeros = a.zeros;
   for (size_t m = 0; m < a.rows; ++m) {

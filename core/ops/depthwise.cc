@@ -43,6 +43,12 @@ Depthwise::Depthwise(const Linear& linear, const PatchGeometry& geometry,
   tile_ =
       std::min(std::max(kTaskOutputs / outputs, kTransposeBytes), kMostPixels);
   step_ = std::min(std::max<uint64_t>(kSums / outputs, 1), tile_);
+  const ConvolutionAxis& axis = geometry_.horizontal;
+  inside_ = DivCeil(axis.pad_begin, axis.stride);
+  inside_end_ = std::min(
+      geometry_.out_width,
+      ConvolutionAxis{axis.kernel, axis.stride, axis.dilation, axis.pad_begin}
+          .Outputs(geometry_.width));
 }
 
 uint64_t Depthwise::WeightBytes() const {
@@ -79,8 +85,7 @@ uint64_t Depthwise::TaskBytes(uint64_t output_size) const {
   const char* const what = "size of the workspace";
   uint64_t bytes =
       Bytes(CheckedMul(step_, outputs_, what), 2 * sizeof(int32_t));
-  bytes = CheckedAdd(
-      bytes, Bytes(CheckedMul(step_, 2 * pairs(), what), sizeof(void*)), what);
+  bytes = CheckedAdd(bytes, Bytes(2 * pairs(), sizeof(void*)), what);
   if (geometry_.channels_last) return bytes;
   return CheckedAdd(
       bytes, Bytes(CheckedMul(tile_, outputs_, what), output_size), what);
@@ -159,47 +164,62 @@ void Depthwise::PrepareImage(const Context& context, const uint8_t* codes,
   });
 }
 
-void Depthwise::FindTaps(const uint8_t* codes, const uint8_t* zeros,
-                         uint64_t pixel, uint64_t count,
-                         const uint8_t** taps) const {
+// Whether no weight is over padding above or below.
+bool Depthwise::FindTaps(const uint8_t* codes, const uint8_t* zeros,
+                         uint64_t oy, uint64_t ox, const uint8_t** taps) const {
   const PatchGeometry& g = geometry_;
-  uint64_t oy = pixel / g.out_width, ox = pixel % g.out_width;
-  for (uint64_t p = 0; p < count; ++p) {
-    for (uint64_t ky = 0; ky < g.vertical.kernel; ++ky) {
-      const uint64_t iy = g.vertical.InputOf(oy, ky);
-      for (uint64_t kx = 0; kx < g.horizontal.kernel; ++kx) {
-        const uint64_t ix = g.horizontal.InputOf(ox, kx);
-        *taps++ = iy < g.height && ix < g.width
-                      ? codes + (iy * g.width + ix) * g.channels
-                      : zeros;
-      }
+  bool inside = true;
+  for (uint64_t ky = 0; ky < g.vertical.kernel; ++ky) {
+    const uint64_t iy = g.vertical.InputOf(oy, ky);
+    inside &= iy < g.height;
+    for (uint64_t kx = 0; kx < g.horizontal.kernel; ++kx) {
+      const uint64_t ix = g.horizontal.InputOf(ox, kx);
+      *taps++ = iy < g.height && ix < g.width
+                    ? codes + (iy * g.width + ix) * g.channels
+                    : zeros;
     }
-    if (g.taps() % 2 != 0) *taps++ = zeros;
-    if (++ox != g.out_width) continue;
-    ox = 0;
-    ++oy;
   }
+  // Its weight is 0.
+  if (g.taps() % 2 != 0) *taps = *(taps - 1);
+  return inside;
 }
 
-void Depthwise::SumPixels(const uint8_t* const* taps, uint64_t count,
-                          const uint8_t* image, int32_t* part,
-                          int32_t* sums) const {
-  const uint64_t channels = geometry_.channels, several = multiplier();
+void Depthwise::SumPixels(const uint8_t* codes, const uint8_t* memory,
+                          uint64_t pixel, uint64_t count, const uint8_t** taps,
+                          int32_t* part, int32_t* sums) const {
+  const PatchGeometry& g = geometry_;
+  const uint64_t several = multiplier();
+  const Places at = places();
+  const int32_t* const initial =
+      reinterpret_cast<const int32_t*>(memory + at.initial);
   DepthwiseArgs args;
   args.taps = taps;
   args.num_taps = static_cast<size_t>(2 * pairs());
-  args.pixels = static_cast<size_t>(count);
-  args.channels = static_cast<size_t>(channels);
+  args.step = static_cast<size_t>(g.horizontal.stride * g.channels);
+  args.channels = static_cast<size_t>(g.channels);
   args.is_unsigned = is_unsigned_;
-  args.sums = several == 1 ? sums : part;
-  for (uint64_t j = 0; j < several; ++j) {
-    args.weights = weights_ + j * pairs() * channels * 2;
-    args.initial = reinterpret_cast<const int32_t*>(image + places().initial) +
-                   j * channels;
-    DepthwiseSums(args);
-    if (several == 1) return;
-    for (uint64_t i = 0; i < count * channels; ++i) {
-      sums[i * several + j] = part[i];
+  uint64_t oy = pixel / g.out_width, ox = pixel % g.out_width;
+  while (count != 0) {
+    args.pixels = 1;
+    if (FindTaps(codes, memory + at.zeros, oy, ox, taps) && ox >= inside_ &&
+        ox < inside_end_) {
+      args.pixels = static_cast<size_t>(std::min(count, inside_end_ - ox));
+    }
+    const uint64_t outputs = args.pixels * g.channels;
+    args.sums = several == 1 ? sums : part;
+    for (uint64_t j = 0; j < several; ++j) {
+      args.weights = weights_ + j * pairs() * g.channels * 2;
+      args.initial = initial + j * g.channels;
+      DepthwiseSums(args);
+      if (several == 1) break;
+      for (uint64_t i = 0; i < outputs; ++i) sums[i * several + j] = part[i];
+    }
+    sums += outputs * several;
+    count -= args.pixels;
+    ox += args.pixels;
+    if (ox == g.out_width) {
+      ox = 0;
+      ++oy;
     }
   }
 }
@@ -213,7 +233,7 @@ void Depthwise::Run(const uint8_t* codes, const uint8_t* memory, uint64_t pixel,
   int32_t* const part = sums + step_ * outputs_;
   scratch += Bytes(step_ * outputs_, 2 * sizeof(int32_t));
   const uint8_t** const taps = reinterpret_cast<const uint8_t**>(scratch);
-  scratch += Bytes(step_ * 2 * pairs(), sizeof(void*));
+  scratch += Bytes(2 * pairs(), sizeof(void*));
   Matrix out = output;
   out.rows = count;
   out.columns = outputs_;
@@ -229,9 +249,8 @@ void Depthwise::Run(const uint8_t* codes, const uint8_t* memory, uint64_t pixel,
   args.scales = reinterpret_cast<const float*>(memory + at.scales);
   for (uint64_t p = 0; p < count; p += step_) {
     args.rows = static_cast<size_t>(std::min(step_, count - p));
-    FindTaps(codes, memory + at.zeros, pixel + p, args.rows, taps);
-    SumPixels(taps, args.rows, memory, part, sums);
-    outputs.Finish(p, nullptr, 0, args);
+    SumPixels(codes, memory, pixel + p, args.rows, taps, part, sums);
+    outputs.Finish(p, 0, args);
   }
   if (geometry_.channels_last) return;
   StoreChannels(out, y + pixel * size, geometry_.pixels() * size);

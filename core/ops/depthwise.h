@@ -48,10 +48,11 @@ class Depthwise {
   };
   Places places() const;
   void PrepareRows(uint64_t begin, uint64_t end);
-  void FindTaps(const uint8_t* codes, const uint8_t* zeros, uint64_t pixel,
-                uint64_t count, const uint8_t** taps) const;
-  void SumPixels(const uint8_t* const* taps, uint64_t count,
-                 const uint8_t* image, int32_t* part, int32_t* sums) const;
+  bool FindTaps(const uint8_t* codes, const uint8_t* zeros, uint64_t oy,
+                uint64_t ox, const uint8_t** taps) const;
+  void SumPixels(const uint8_t* codes, const uint8_t* memory, uint64_t pixel,
+                 uint64_t count, const uint8_t** taps, int32_t* part,
+                 int32_t* sums) const;
   uint64_t pairs() const { return (geometry_.taps() + 1) / 2; }
   // Channels of the output of each channel.
   uint64_t multiplier() const { return outputs_ / geometry_.channels; }
@@ -60,7 +61,8 @@ class Depthwise {
   const PatchGeometry geometry_;
   const bool is_unsigned_;
   const uint64_t outputs_;
-  uint64_t tile_ = 0, step_ = 0;  // pixels of a task, of a call of the kernel
+  uint64_t tile_ = 0, step_ = 0;          // pixels of a task, of sums at a time
+  uint64_t inside_ = 0, inside_end_ = 0;  // outputs of a row without padding
   // Weights [multiplier][pairs][channels][2], and of each output in its own
   // order the sum of its weights and its scale.
   int16_t* weights_ = nullptr;

@@ -159,7 +159,7 @@ void CopyFlipped(const uint8_t* from, uint64_t count, uint8_t flip,
 
 InputRows::Places InputRows::PlacesOf(const Needs& needs) {
   Places places;
-  uint64_t at = 64 + RoundUp(needs.codes ? 4 * needs.groups : 0, 64);
+  uint64_t at = RoundUp(needs.codes ? 4 * needs.groups : 0, 64);
   places.codes = at;
   at += RoundUp(needs.columns + kMostChunk + kLanes, 64);
   places.arranged = at;
@@ -174,14 +174,27 @@ InputRows::Places InputRows::PlacesOf(const Needs& needs) {
   return places;
 }
 
+uint64_t InputRows::HeadBytes(uint64_t rows) {
+  return RoundUp(CheckedMul(CheckedAdd(rows, 1, "rows"),
+                            sizeof(int64_t) + 3 * sizeof(int32_t),
+                            "size of the workspace"),
+                 64);
+}
+
 uint64_t InputRows::Bytes(const Needs& needs, uint64_t rows) {
-  return CheckedMul(CheckedAdd(rows, 1, "rows"), PlacesOf(needs).bytes,
-                    "size of the workspace");
+  const char* const what = "size of the workspace";
+  return CheckedAdd(
+      HeadBytes(rows),
+      CheckedMul(CheckedAdd(rows, 1, "rows"), PlacesOf(needs).bytes, what),
+      what);
 }
 
 InputRows::InputRows(const Needs& needs, DotOrder order, uint64_t rows,
                      uint8_t* memory)
-    : needs_(needs), order_(order), rows_(rows), memory_(memory) {
+    : needs_(needs),
+      order_(order),
+      rows_(rows),
+      memory_(memory + HeadBytes(rows)) {
   const Places places = PlacesOf(needs);
   arranged_at_ = places.arranged;
   // Where the order is their own, at once where they are read.
@@ -189,6 +202,10 @@ InputRows::InputRows(const Needs& needs, DotOrder order, uint64_t rows,
   floats_at_ = places.floats;
   outliers_at_ = places.outliers;
   stride_ = places.bytes;
+  sums_ = reinterpret_cast<int64_t*>(memory);
+  zeros_ = reinterpret_cast<int32_t*>(sums_ + rows + 1);
+  short_sums_ = zeros_ + rows + 1;
+  scales_ = reinterpret_cast<float*>(short_sums_ + rows + 1);
 }
 
 SourceView InputRows::SourceOf(const float* divisors, const Matrix& x,
@@ -215,30 +232,27 @@ SourceView InputRows::SourceOf(const float* divisors, const Matrix& x,
 
 void InputRows::CopyCodes(const InputRule& rule, const Matrix& x,
                           uint64_t m) const {
-  Info& info = *At<Info>(m, 0);
   int8_t* const q = At<int8_t>(m, codes_at_);
   const uint8_t* const from = x.row(m);
   const InputCodes codes(rule, x, m);
   CopyFlipped(from, needs_.columns, codes.flip, q);
-  info.scale = codes.scale;
-  info.zero = codes.zero;
+  Set(m, codes.scale, codes.zero);
   for (uint64_t i = 0; i < needs_.num_outliers; ++i) {
     At<float>(m, outliers_at_)[i] =
-        static_cast<float>(q[needs_.outliers[i]] - info.zero) * info.scale;
+        static_cast<float>(q[needs_.outliers[i]] - codes.zero) * codes.scale;
   }
 }
 
 void InputRows::Prepare(const InputRule& rule, const float* divisors,
                         const Matrix& x, uint64_t m) const {
-  Info& info = *At<Info>(m, 0);
-  info = {1.0f, 0, 0};
+  Set(m, 1.0f, 0);
   if (IsInteger(x.dtype)) {
     CopyCodes(rule, x, m);
     return Finish(m);
   }
   const SourceView source = SourceOf(divisors, x, m);
   if (rule.mode() != InputMode::kFloat) {
-    rule.Quantize(source, m, At<int8_t>(m, codes_at_), &info.scale, &info.zero);
+    rule.Quantize(source, m, At<int8_t>(m, codes_at_), scales_ + m, zeros_ + m);
     return Finish(m);
   }
   const size_t columns = static_cast<size_t>(needs_.columns);
@@ -248,12 +262,12 @@ void InputRows::Prepare(const InputRule& rule, const float* divisors,
 }
 
 void InputRows::PrepareOwnCodes(uint64_t m, float scale, int32_t zero) const {
-  *At<Info>(m, 0) = {scale, zero, 0};
+  Set(m, scale, zero);
   Finish(m);
 }
 
 void InputRows::PrepareOwnFloats(uint64_t m) const {
-  *At<Info>(m, 0) = {1.0f, 0, 0};
+  Set(m, 1.0f, 0);
   std::fill_n(own_floats(m) + needs_.columns, kFloatLanes, 0.0f);
 }
 
@@ -268,30 +282,30 @@ void InputRows::ArrangeRow(uint64_t m) const {
 
 void InputRows::Finish(uint64_t m) const {
   const size_t columns = static_cast<size_t>(needs_.columns);
-  Info& info = *At<Info>(m, 0);
   const int8_t* const q = At<int8_t>(m, codes_at_);
   if (!needs_.codes) {
     // Weights are no integers: codes are numbers to be multiplied.
     float* const floats = At<float>(m, floats_at_);
     for (size_t k = 0; k < columns; ++k) {
-      floats[k] = static_cast<float>(q[k] - info.zero);
+      floats[k] = static_cast<float>(q[k] - zeros_[m]);
     }
     std::fill_n(floats + columns, kFloatLanes, 0.0f);
     return;
   }
   ArrangeRow(m);
-  int32_t* const sums = At<int32_t>(m, 64);
+  int32_t* const sums = At<int32_t>(m, 0);
   for (uint64_t at = 0; at < columns; at += kChunk) {
     int32_t part;
     const size_t n =
         static_cast<size_t>(std::min<uint64_t>(kChunk, columns - at));
     SumCodes(q + at, n, n, &part);
-    info.sum += part;
+    sums_[m] += part;
   }
+  short_sums_[m] = static_cast<int32_t>(sums_[m]);
   if (needs_.groups > 1) {
     SumCodes(q, columns, static_cast<size_t>(needs_.group), sums);
   } else {
-    sums[0] = static_cast<int32_t>(info.sum);
+    sums[0] = short_sums_[m];
   }
 }
 

@@ -107,22 +107,26 @@ class InputRows {
   // Bytes from a row to the next.
   uint64_t stride() const { return stride_; }
   InputRow row(uint64_t m) const {
-    const Info& info = *At<Info>(m, 0);
-    return {info.scale, info.zero, info.sum, outliers(m)};
+    return {scales_[m], zeros_[m], sums_[m], outliers(m)};
   }
-  const int32_t* group_sums(uint64_t m) const { return At<int32_t>(m, 64); }
+  // Of all rows; sums of codes only where int32 holds them.
+  const float* scales() const { return scales_; }
+  const int32_t* zeros() const { return zeros_; }
+  const int32_t* short_sums() const { return short_sums_; }
+  const int32_t* group_sums(uint64_t m) const { return At<int32_t>(m, 0); }
 
  private:
-  struct Info {
-    float scale;
-    int32_t zero;
-    int64_t sum;
-  };
   const float* outliers(uint64_t m) const { return At<float>(m, outliers_at_); }
   struct Places {
     uint64_t codes, arranged, floats, outliers, bytes;
   };
   static Places PlacesOf(const Needs& needs);
+  static uint64_t HeadBytes(uint64_t rows);
+  void Set(uint64_t m, float scale, int32_t zero) const {
+    scales_[m] = scale;
+    zeros_[m] = zero;
+    sums_[m] = short_sums_[m] = 0;
+  }
   template <class T>
   T* At(uint64_t m, uint64_t at) const {
     return reinterpret_cast<T*>(memory_ + m * stride_ + at);
@@ -139,6 +143,10 @@ class InputRows {
   uint64_t rows_ = 0, stride_ = 0;
   uint64_t codes_at_ = 0, arranged_at_ = 0, floats_at_ = 0, outliers_at_ = 0;
   uint8_t* memory_ = nullptr;
+  float* scales_ = nullptr;
+  int32_t* zeros_ = nullptr;
+  int64_t* sums_ = nullptr;
+  int32_t* short_sums_ = nullptr;
 };
 
 }  // namespace bnq

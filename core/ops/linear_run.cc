@@ -43,7 +43,7 @@ LinearRun::LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
       y_(y),
       first_(first),
       integers_(linear.TakesCodes(x) && weights_.obstacle().empty()),
-      outputs_(linear, integers_, y_, first) {
+      outputs_(linear, integers_, y_, first, &rows_) {
   if (integers_) {
     const DotKernels& best = BestDotKernels(linear.options_.amx());
     const Packing packing = weights_.codes().packing;
@@ -85,7 +85,7 @@ void LinearRun::PrepareInput(uint64_t m) const {
 void LinearRun::AllPrepared() {
   if (!integers_) return;
   for (uint64_t m = 0; m < x_.rows && !ones_; ++m)
-    ones_ = rows_.row(m).zero != 0;
+    ones_ = rows_.zeros()[m] != 0;
   if (ones_) rows_.PrepareOnes();
 }
 
@@ -177,7 +177,7 @@ void LinearRun::RunLong(const Block& block, Outputs::Weights weights,
   if (ones_) WholeSums(n, rows, rows_.ones(), scratch, code_sums);
   for (uint64_t m = block.m; m < block.m_end; ++m) {
     WholeSums(n, rows, rows_.codes(m), scratch, sums);
-    outputs_.Long(m, rows_.row(m), weights, sums, code_sums);
+    outputs_.Long(m, weights, sums, code_sums);
   }
 }
 
@@ -201,8 +201,7 @@ void LinearRun::RunWhole(const Block& block) const {
     if (ones_) WholeSums(n, rows, rows_.ones(), scratch, code_sums);
     for (uint64_t m = block.m; m < block.m_end; ++m) {
       WholeSums(n, rows, rows_.codes(m), scratch, sums);
-      const InputRow x = rows_.row(m);
-      outputs_.Whole(m, &x, 1, weights, sums, rows, code_sums, &of_sums);
+      outputs_.Whole(m, 1, weights, sums, rows, code_sums, &of_sums);
     }
   }
 }
@@ -270,13 +269,8 @@ void LinearRun::RunPanels(const Block& block) const {
   weights_.ReadRows(block.n, rows, scales, zero_points);
   const Outputs::Weights weights = {block.n, rows, scales, zero_points};
   Outputs::OfSums of_sums;
-  InputRow inputs[kPanelBlock];
-  for (uint64_t m = block.m; m < block.m_end; ++m) {
-    inputs[m - block.m] = rows_.row(m);
-  }
-  outputs_.Whole(block.m, inputs, static_cast<size_t>(block.m_end - block.m),
-                 weights, sums, kPanelRows, sums + kPanelBlock * kPanelRows,
-                 &of_sums);
+  outputs_.Whole(block.m, static_cast<size_t>(block.m_end - block.m), weights,
+                 sums, kPanelRows, sums + kPanelBlock * kPanelRows, &of_sums);
 }
 
 // ---- integers in groups ----------------------------------------------------
@@ -335,7 +329,7 @@ void LinearRun::RunGroupPanels(const Block& block) const {
   const size_t rows = static_cast<size_t>(block.n_end - block.n);
   for (uint64_t m = block.m; m < block.m_end; ++m) {
     float y[kPanelRows];
-    FinishPanelLanes(scratch.lanes[m - block.m][0], rows_.row(m).scale,
+    FinishPanelLanes(scratch.lanes[m - block.m][0], rows_.scales()[m],
                      outputs_.bias(block.n), rows, y);
     outputs_.Store(m, block.n, rows, y);
   }
@@ -402,7 +396,7 @@ void LinearRun::AddPanelGroup(const Block& block, uint64_t first, uint64_t g,
   whole_->product(product);
   for (size_t i = 0; i < inputs; ++i) {
     scratch->x_sums[i] = rows_.group_sums(block.m + i)[g];
-    scratch->x_zeros[i] = rows_.row(block.m + i).zero;
+    scratch->x_zeros[i] = rows_.zeros()[block.m + i];
   }
   FinishPanelArgs finish;
   finish.sums = scratch->sums;
@@ -456,7 +450,7 @@ void LinearRun::AddGroups(const Block& block, uint64_t first, uint64_t count,
   for (uint64_t m = block.m; m < block.m_end; ++m) {
     sums_with(rows_.codes(m), scratch->sums[0]);
     finish.x_sums = rows_.group_sums(m) + first;
-    finish.zeros.x_zero = rows_.row(m).zero;
+    finish.zeros.x_zero = rows_.zeros()[m];
     for (size_t r = 0; r < rows; ++r) {
       finish.sums = scratch->sums[r];
       finish.zeros.code_sums = scratch->code_sums[r];
@@ -477,7 +471,7 @@ void LinearRun::FinishGroupsOf(const Block& block,
   for (uint64_t m = block.m; m < block.m_end; ++m) {
     float y[kRowsAtOnce];
     for (size_t r = 0; r < rows; ++r) {
-      y[r] = outputs_.OfGroups(rows_.row(m), block.n + r,
+      y[r] = outputs_.OfGroups(m, block.n + r,
                                SumOfGroupLanes(scratch.lanes[m - block.m][r]));
     }
     outputs_.Store(m, block.n, rows, y);
@@ -531,7 +525,7 @@ void LinearRun::FinishFloats(const Block& block, const float* lanes) const {
       y[r] = SumOfFloatLanes(lanes +
                              ((m - block.m) * kFloatRows + r) * kFloatLanes);
     }
-    outputs_.Floats(m, rows_.row(m).scale, block.n, rows, y);
+    outputs_.Floats(m, block.n, rows, y);
   }
 }
 

@@ -9,11 +9,12 @@
 namespace bnq {
 
 Outputs::Outputs(const Linear& linear, bool integers, const Matrix& y,
-                 uint64_t first)
+                 uint64_t first, const InputRows* inputs)
     : linear_(linear),
       weights_(linear.integers()),
       y_(y),
       first_(first),
+      inputs_(inputs),
       requantizes_(
           integers && linear.options().output() != OutputType::kFloat &&
           linear.options().function() == Function::kNone &&
@@ -41,10 +42,9 @@ void Outputs::ScalesOfSums(float x_scale, const float* scales, size_t count,
   for (size_t i = 0; i < count; ++i) out[i] = ScaleOfSum(x_scale, scales[i]);
 }
 
-void Outputs::Whole(uint64_t m, const InputRow* inputs, size_t rows,
-                    const Weights& weights, const int32_t* sums,
-                    size_t sums_stride, const int32_t* code_sums,
-                    OfSums* of_sums) const {
+void Outputs::Whole(uint64_t m, size_t rows, const Weights& weights,
+                    const int32_t* sums, size_t sums_stride,
+                    const int32_t* code_sums, OfSums* of_sums) const {
   FinishArgs args;
   args.sums_stride = sums_stride;
   args.count = weights.count;
@@ -52,40 +52,33 @@ void Outputs::Whole(uint64_t m, const InputRow* inputs, size_t rows,
   if (weights_.has_zero_points()) args.zeros.zero_points = weights.zero_points;
   args.zeros.code_sums = code_sums;
   args.columns = static_cast<int32_t>(weights_.columns());
-  int32_t x_sums[kMost], x_zeros[kMost];
-  float x_scales[kMost];
-  args.x_sums = x_sums;
-  args.x_zeros = x_zeros;
+  const float* const x_scales = inputs_->scales() + m;
   for (size_t i = 0; i < rows; i += args.rows) {
-    size_t count = 0;
-    // Codes are made of rows of one scale.
-    while (count < kMost && i + count < rows &&
-           (!requantizes_ || inputs[i + count].scale == inputs[i].scale)) {
-      const InputRow& x = inputs[i + count];
-      x_sums[count] = static_cast<int32_t>(x.sum);
-      x_zeros[count] = x.zero;
-      x_scales[count++] = x.scale;
-    }
-    args.rows = count;
+    args.rows = rows - i;
     args.sums = sums + i * sums_stride;
-    args.x_scales = x_scales;
+    args.x_sums = inputs_->short_sums() + m + i;
+    args.x_zeros = inputs_->zeros() + m + i;
+    args.x_scales = x_scales + i;
     args.scales = weights.scales;
     if (requantizes_) {
-      // Mostly those of the rows before: a division each.
-      if (of_sums->x_scale != x_scales[0]) {
-        of_sums->x_scale = x_scales[0];
-        ScalesOfSums(x_scales[0], weights.scales, weights.count,
-                     of_sums->scales);
+      // Of rows of one scale, mostly that of the rows before: a division each.
+      const float scale = x_scales[i];
+      args.rows = 1;
+      while (i + args.rows < rows && x_scales[i + args.rows] == scale) {
+        ++args.rows;
+      }
+      if (of_sums->x_scale != scale) {
+        of_sums->x_scale = scale;
+        ScalesOfSums(scale, weights.scales, weights.count, of_sums->scales);
       }
       args.x_scales = nullptr;
       args.scales = of_sums->scales;
     }
-    Finish(m + i, inputs + i, weights.n, args);
+    Finish(m + i, weights.n, args);
   }
 }
 
-void Outputs::Finish(uint64_t m, const InputRow* inputs, uint64_t n,
-                     FinishArgs args) const {
+void Outputs::Finish(uint64_t m, uint64_t n, FinishArgs args) const {
   const std::vector<int32_t>& int_bias = linear_.bias().integers;
   if (!int_bias.empty()) args.int_bias = int_bias.data() + n;
   const bool outliers = linear_.weight().outliers().count != 0;
@@ -106,12 +99,11 @@ void Outputs::Finish(uint64_t m, const InputRow* inputs, uint64_t n,
     args.out_stride = static_cast<size_t>(y_.stride / sizeof(float));
     return FinishSums(args);
   }
-  FinishRows(m, inputs, n, args);
+  FinishRows(m, n, args);
 }
 
 // Row by row, some weights at a time.
-void Outputs::FinishRows(uint64_t m, const InputRow* inputs, uint64_t n,
-                         const FinishArgs& args) const {
+void Outputs::FinishRows(uint64_t m, uint64_t n, const FinishArgs& args) const {
   constexpr size_t kStep = 256;
   const bool outliers = linear_.weight().outliers().count != 0;
   float y[kStep];
@@ -132,14 +124,15 @@ void Outputs::FinishRows(uint64_t m, const InputRow* inputs, uint64_t n,
       if (part.bias != nullptr) part.bias += at;
       part.out = y;
       FinishSums(part);
-      if (outliers) AddRest(inputs[row], n + at, count, y);
+      if (outliers) AddRest(m + row, n + at, count, y);
       Store(m + row, n + at, count, y);
     }
   }
 }
 
-void Outputs::Long(uint64_t m, const InputRow& x, const Weights& weights,
-                   const int64_t* sums, const int64_t* code_sums) const {
+void Outputs::Long(uint64_t m, const Weights& weights, const int64_t* sums,
+                   const int64_t* code_sums) const {
+  const InputRow x = inputs_->row(m);
   const int64_t columns = static_cast<int64_t>(weights_.columns());
   const std::vector<int32_t>& int_bias = linear_.bias().integers;
   const int64_t x_zero = x.zero;
@@ -153,7 +146,7 @@ void Outputs::Long(uint64_t m, const InputRow& x, const Weights& weights,
     if (!int_bias.empty()) sum += int_bias[n];
     if (weights_.has_offsets()) {
       const double x_sum = static_cast<double>(x.sum - x_zero * columns);
-      y[r] = OfGroups(x, n,
+      y[r] = OfGroups(m, n,
                       0.0 +
                           static_cast<double>(sum) *
                               static_cast<double>(weights.scales[r]) +
@@ -162,14 +155,14 @@ void Outputs::Long(uint64_t m, const InputRow& x, const Weights& weights,
     }
     y[r] = static_cast<float>(sum) * ScaleOfSum(x.scale, weights.scales[r]);
   }
-  if (!weights_.has_offsets()) AddRest(x, weights.n, weights.count, y);
+  if (!weights_.has_offsets()) AddRest(m, weights.n, weights.count, y);
   Store(m, weights.n, weights.count, y);
 }
 
-void Outputs::AddRest(const InputRow& x, uint64_t n, size_t count,
-                      float* y) const {
+void Outputs::AddRest(uint64_t m, uint64_t n, size_t count, float* y) const {
   const Outliers outliers = linear_.weight().outliers();
   const float* const biases = bias(n);
+  const float* const of_x = inputs_->row(m).outliers;
   SourceView values;
   values.data = outliers.values;
   values.dtype = outliers.dtype;
@@ -178,22 +171,21 @@ void Outputs::AddRest(const InputRow& x, uint64_t n, size_t count,
     for (uint64_t i = 0; i < outliers.count; ++i) {
       float w[1 + kLanes];
       LoadElements(values, (n + r) * outliers.count + i, 1, w);
-      sum =
-          sum + static_cast<double>(x.outliers[i]) * static_cast<double>(w[0]);
+      sum = sum + static_cast<double>(of_x[i]) * static_cast<double>(w[0]);
     }
     if (outliers.count != 0) y[r] = y[r] + static_cast<float>(sum);
     if (biases != nullptr) y[r] = y[r] + biases[r];
   }
 }
 
-float Outputs::OfGroups(const InputRow& x, uint64_t n, double sum) const {
-  double y = sum * static_cast<double>(x.scale);
+float Outputs::OfGroups(uint64_t m, uint64_t n, double sum) const {
+  double y = sum * static_cast<double>(inputs_->scales()[m]);
   if (const float* const b = bias(n)) y = y + static_cast<double>(*b);
   return static_cast<float>(y);
 }
 
-void Outputs::Floats(uint64_t m, float x_scale, uint64_t n, size_t count,
-                     float* sums) const {
+void Outputs::Floats(uint64_t m, uint64_t n, size_t count, float* sums) const {
+  const float x_scale = inputs_->scales()[m];
   const float* const biases = bias(n);
   for (size_t r = 0; r < count; ++r) {
     sums[r] = sums[r] * x_scale;

@@ -33,29 +33,72 @@ void LayLine(const PatchGeometry& g, const T* from, T zero, T* to) {
   }
 }
 
-// Of the weights of a row, `from` and `to` those inside the image.
-void CutRow(const PatchGeometry& g, const PatchImage& image, uint64_t channel,
-            uint64_t iy, uint64_t ox, uint8_t* out) {
-  const ConvolutionAxis& axis = g.horizontal;
-  const uint64_t all = g.inputs * image.element;
-  const uint64_t pixel = g.channels * image.element;
-  if (iy >= g.height) return FillZero(image, out, axis.kernel * g.inputs);
-  const uint8_t* const row =
-      image.data + iy * g.width * pixel + channel * image.element;
-  const uint64_t left = axis.InputOf(ox, 0);
-  if (axis.dilation == 1 && g.inputs == g.channels &&
-      left + axis.kernel <= g.width && left < g.width) {
-    std::memcpy(out, row + left * pixel,
-                static_cast<size_t>(axis.kernel * all));
+// As memcpy, of a few vectors at most times without a call.
+void Copy(const uint8_t* from, size_t bytes, uint8_t* to) {
+  constexpr size_t kPiece = 32;
+  if (bytes < kPiece) {
+    std::memcpy(to, from, bytes);
     return;
   }
-  for (uint64_t kx = 0; kx < axis.kernel; ++kx, out += all) {
+  size_t i = 0;
+  for (; i + kPiece <= bytes; i += kPiece) {
+    std::memcpy(to + i, from + i, kPiece);
+  }
+  // Over what is there already.
+  if (i != bytes)
+    std::memcpy(to + bytes - kPiece, from + bytes - kPiece, kPiece);
+}
+
+// The weights of a row, one after the other.
+void CutTaps(const PatchGeometry& g, const PatchImage& image,
+             const uint8_t* row, uint64_t ox, uint8_t* out) {
+  const ConvolutionAxis& axis = g.horizontal;
+  const size_t bytes = static_cast<size_t>(g.inputs * image.element);
+  for (uint64_t kx = 0; kx < axis.kernel; ++kx, out += bytes) {
     const uint64_t ix = axis.InputOf(ox, kx);
     if (ix < g.width) {
-      std::memcpy(out, row + ix * pixel, static_cast<size_t>(all));
+      Copy(row + ix * g.channels * image.element, bytes, out);
     } else {
       FillZero(image, out, g.inputs);
     }
+  }
+}
+
+// With channels last, of outputs [ox, ox + count) of a row.
+void CutRun(const PatchGeometry& g, const PatchImage& image, uint64_t channel,
+            uint64_t oy, uint64_t ox, uint64_t count, uint8_t* out,
+            size_t stride) {
+  const ConvolutionAxis& axis = g.horizontal;
+  const uint64_t pixel = g.channels * image.element;
+  const size_t bytes =
+      static_cast<size_t>(axis.kernel * g.inputs * image.element);
+  // Outputs whose weights lie side by side in the image.
+  const bool side_by_side =
+      g.inputs == g.channels && (axis.dilation == 1 || axis.kernel == 1);
+  const uint64_t end = ox + count;
+  uint64_t inside = side_by_side ? DivCeil(axis.pad_begin, axis.stride) : end;
+  inside = std::min(std::max(inside, ox), end);
+  ConvolutionAxis whole = axis;
+  whole.pad_end = 0;
+  const uint64_t inside_end =
+      std::max(inside, std::min(end, whole.Outputs(g.width)));
+  for (uint64_t ky = 0; ky < g.vertical.kernel; ++ky, out += bytes) {
+    const uint64_t iy = g.vertical.InputOf(oy, ky);
+    uint8_t* to = out;
+    if (iy >= g.height) {
+      for (uint64_t i = 0; i < count; ++i, to += stride) {
+        FillZero(image, to, axis.kernel * g.inputs);
+      }
+      continue;
+    }
+    const uint8_t* const row =
+        image.data + iy * g.width * pixel + channel * image.element;
+    uint64_t i = ox;
+    for (; i < inside; ++i, to += stride) CutTaps(g, image, row, i, to);
+    for (; i < inside_end; ++i, to += stride) {
+      Copy(row + axis.InputOf(i, 0) * pixel, bytes, to);
+    }
+    for (; i < end; ++i, to += stride) CutTaps(g, image, row, i, to);
   }
 }
 
@@ -135,17 +178,12 @@ void LayPadding(const PatchGeometry& g, const PatchImage& image) {
 void CutPatches(const PatchGeometry& g, const PatchImage& image,
                 uint64_t channel, uint64_t pixel, uint64_t count,
                 const uint8_t** rows, uint8_t* patches, size_t stride) {
+  if (g.inputs * g.taps() == 0) return;
   uint64_t oy = pixel / g.out_width, ox = pixel % g.out_width;
   while (count != 0) {
     const uint64_t run = std::min(count, g.out_width - ox);
     if (g.channels_last) {
-      const uint64_t bytes = g.horizontal.kernel * g.inputs * image.element;
-      for (uint64_t i = 0; i < run; ++i) {
-        for (uint64_t ky = 0; ky < g.vertical.kernel; ++ky) {
-          CutRow(g, image, channel, g.vertical.InputOf(oy, ky), ox + i,
-                 patches + i * stride + ky * bytes);
-        }
-      }
+      CutRun(g, image, channel, oy, ox, run, patches, stride);
     } else {
       FindRows(g, image, channel, oy, rows);
       TransposeArgs args;

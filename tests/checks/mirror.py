@@ -80,6 +80,8 @@ ELSEWHERE = [
     ("ops/linear_test.cc", "WorkspaceBytes", "ops/inputs", "rows of a linear layer"),
     ("ops/linear_test.cc", "ForEachKernel", "ops/linear_run", "every kernel, every shape"),
     ("ops/linear_test.cc", "ForEachKernel", "ops/outputs", "likewise"),
+    ("ops/convolution_test.cc", "IsItsDefinition", "ops/patches", "every way to cut them"),
+    ("ops/convolution_test.cc", "IsItsDefinition", "ops/depthwise", "with all convolutions"),
     ("ops/linear_test.cc", "EveryFormat", "ops/weights", "every format and granularity"),
     ("capi/options_test.cc", "bnq_operator", "ops/options", "options of every kind"),
     ("ops/linear_test.cc", "ForEachKernel", "kernels/dot*", "families and targets"),
