@@ -55,72 +55,88 @@ struct ToCodes {
   float least, most;
 };
 
+#if HWY_TARGET != HWY_SCALAR
+// As many outputs from i on as a vector has, of all rows. What wraps on the way
+// does not in the end.
+template <bool kCodes>
+HWY_INLINE void FinishColumns(const FinishArgs& a, const ToCodes& to_codes,
+                              size_t i) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  const hn::Rebind<int8_t, decltype(d)> d8;
+  const auto scale = hn::LoadU(d, a.scales + i);
+  const bool zero_points = a.zeros.zero_points != nullptr;
+  auto z = hn::Set(di, a.zeros.zero);
+  if (zero_points) {
+    z = hn::Add(z, hn::PromoteTo(di, hn::LoadU(d8, a.zeros.zero_points + i)));
+  }
+  auto int_bias = hn::Zero(di);
+  if (a.int_bias != nullptr) int_bias = hn::LoadU(di, a.int_bias + i);
+  auto bias = hn::Zero(d);
+  if (a.bias != nullptr) bias = hn::LoadU(d, a.bias + i);
+  const int32_t* sums = a.sums + i;
+  size_t at = i;
+  for (size_t m = 0; m < a.rows; ++m) {
+    auto sum = hn::Add(hn::LoadU(di, sums), int_bias);
+    if (a.x_sums != nullptr) {
+      sum = hn::Sub(sum, hn::Mul(z, hn::Set(di, a.x_sums[m])));
+    }
+    if (a.x_zeros != nullptr && a.x_zeros[m] != 0) {
+      const auto codes = hn::Sub(hn::LoadU(di, a.zeros.code_sums + i),
+                                 hn::Mul(z, hn::Set(di, a.columns)));
+      sum = hn::Sub(sum, hn::Mul(hn::Set(di, a.x_zeros[m]), codes));
+    }
+    auto factor = scale;
+    if (a.x_scales != nullptr) {
+      factor = hn::Mul(hn::Set(d, a.x_scales[m]), scale);
+    }
+    auto y = hn::Mul(hn::ConvertTo(d, sum), factor);
+    // Not of 0: -0 would become 0.
+    if (a.bias != nullptr) y = hn::Add(y, bias);
+    if (kCodes) {
+      to_codes.Store(d, y, a.codes + at);
+    } else {
+      hn::StoreU(y, d, a.out + at);
+    }
+    sums += a.sums_stride;
+    at += a.out_stride;
+  }
+}
+#endif
+
+template <bool kCodes>
+void FinishOne(const FinishArgs& a, const ToCodes& to_codes, size_t i) {
+  DotZeros zeros = a.zeros;
+  for (size_t m = 0; m < a.rows; ++m) {
+    zeros.x_zero = a.x_zeros != nullptr ? a.x_zeros[m] : 0;
+    int32_t sum = Corrected(zeros, i, a.sums[m * a.sums_stride + i],
+                            a.x_sums != nullptr ? a.x_sums[m] : 0, a.columns);
+    if (a.int_bias != nullptr) {
+      sum = static_cast<int32_t>(static_cast<uint32_t>(sum) +
+                                 static_cast<uint32_t>(a.int_bias[i]));
+    }
+    const float scale =
+        (a.x_scales != nullptr ? a.x_scales[m] : 1.0f) * a.scales[i];
+    float y = static_cast<float>(sum) * scale;
+    if (a.bias != nullptr) y = y + a.bias[i];
+    if (kCodes) {
+      a.codes[m * a.out_stride + i] = to_codes.One(y);
+    } else {
+      a.out[m * a.out_stride + i] = y;
+    }
+  }
+}
+
 // By value: what is stored cannot be part of it.
 template <bool kCodes>
 void Finish(const FinishArgs a) {
   const ToCodes to_codes(a.codes_zero, a.codes_signed);
-  DotZeros zeros = a.zeros;
-  for (size_t m = 0; m < a.rows; ++m) {
-    const int32_t* const sums = a.sums + m * a.sums_stride;
-    const int32_t x_sum = a.x_sums != nullptr ? a.x_sums[m] : 0;
-    const float x_scale = a.x_scales != nullptr ? a.x_scales[m] : 1.0f;
-    zeros.x_zero = a.x_zeros != nullptr ? a.x_zeros[m] : 0;
-    const size_t at = m * a.out_stride;
-    size_t i = 0;
+  size_t i = 0;
 #if HWY_TARGET != HWY_SCALAR
-    const hn::ScalableTag<float> d;
-    const hn::RebindToSigned<decltype(d)> di;
-    const hn::Rebind<int8_t, decltype(d)> d8;
-    const size_t N = hn::Lanes(d);
-    const auto of_all = hn::Set(di, zeros.zero);
-    // What wraps on the way does not in the end.
-    const auto zero_x_sum =
-        hn::Set(di, static_cast<int32_t>(static_cast<uint32_t>(zeros.zero) *
-                                         static_cast<uint32_t>(x_sum)));
-    const auto scale_of_x = hn::Set(d, x_scale);
-    for (; i + N <= a.count; i += N) {
-      auto sum = hn::Sub(hn::LoadU(di, sums + i), zero_x_sum);
-      auto z = of_all;
-      if (zeros.zero_points != nullptr) {
-        const auto of_one =
-            hn::PromoteTo(di, hn::LoadU(d8, zeros.zero_points + i));
-        sum = hn::Sub(sum, hn::Mul(of_one, hn::Set(di, x_sum)));
-        z = hn::Add(z, of_one);
-      }
-      if (zeros.x_zero != 0) {
-        const auto codes = hn::Sub(hn::LoadU(di, zeros.code_sums + i),
-                                   hn::Mul(z, hn::Set(di, a.columns)));
-        sum = hn::Sub(sum, hn::Mul(hn::Set(di, zeros.x_zero), codes));
-      }
-      if (a.int_bias != nullptr) {
-        sum = hn::Add(sum, hn::LoadU(di, a.int_bias + i));
-      }
-      const auto scale = hn::Mul(scale_of_x, hn::LoadU(d, a.scales + i));
-      auto y = hn::Mul(hn::ConvertTo(d, sum), scale);
-      if (a.bias != nullptr) y = hn::Add(y, hn::LoadU(d, a.bias + i));
-      if (kCodes) {
-        to_codes.Store(d, y, a.codes + at + i);
-      } else {
-        hn::StoreU(y, d, a.out + at + i);
-      }
-    }
+  const size_t N = hn::Lanes(hn::ScalableTag<float>());
+  for (; i + N <= a.count; i += N) FinishColumns<kCodes>(a, to_codes, i);
 #endif
-    for (; i < a.count; ++i) {
-      int32_t sum = Corrected(zeros, i, sums[i], x_sum, a.columns);
-      if (a.int_bias != nullptr) {
-        sum = static_cast<int32_t>(static_cast<uint32_t>(sum) +
-                                   static_cast<uint32_t>(a.int_bias[i]));
-      }
-      const float scale = x_scale * a.scales[i];
-      float y = static_cast<float>(sum) * scale;
-      if (a.bias != nullptr) y = y + a.bias[i];
-      if (kCodes) {
-        a.codes[at + i] = to_codes.One(y);
-      } else {
-        a.out[at + i] = y;
-      }
-    }
-  }
+  for (; i < a.count; ++i) FinishOne<kCodes>(a, to_codes, i);
 }
 
 void Groups(const FinishGroupsArgs& a) {

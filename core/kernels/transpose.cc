@@ -13,72 +13,89 @@ namespace HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// kN rows of kN elements from `column` on, of which some may not be there.
-template <class T, size_t kN>
-HWY_INLINE void LoadBlock(const TransposeArgs& a, size_t row, size_t column,
-                          T (&block)[kN][kN]) {
-  const size_t columns = HWY_MIN(kN, a.columns - column);
-  const size_t rows = HWY_MIN(kN, a.num_rows - row);
+// Some rows of some elements, of which kColumns follow each other.
+template <class T, size_t kColumns>
+HWY_INLINE void LoadBlock(const TransposeArgs& a, size_t row, size_t rows,
+                          size_t column, size_t columns, T (*block)[kColumns]) {
   for (size_t r = 0; r < rows; ++r) {
     memcpy(block[r], a.rows[row + r] + (a.first + column) * sizeof(T),
            columns * sizeof(T));
   }
 }
 
-template <class T>
-void Blocks(const TransposeArgs& a) {
-  constexpr size_t kN = kTransposeBytes / sizeof(T);
-  for (size_t row = 0; row < a.num_rows; row += kN) {
-    const size_t rows = HWY_MIN(kN, a.num_rows - row);
-    for (size_t column = 0; column < a.columns; column += kN) {
-      const size_t columns = HWY_MIN(kN, a.columns - column);
-      uint8_t* to = a.out + column * a.out_stride + row * sizeof(T);
 #if HWY_TARGET == HWY_SCALAR
-      T block[kN][kN];
-      LoadBlock(a, row, column, block);
-      for (size_t j = 0; j < columns; ++j, to += a.out_stride) {
-        T out[kN];
-        for (size_t r = 0; r < rows; ++r) out[r] = block[r][j];
-        memcpy(to, out, rows * sizeof(T));
-      }
+template <class T>
+HWY_INLINE void Transposed(const TransposeArgs& a, size_t row, size_t column) {
+  constexpr size_t kN = kTransposeWrites / sizeof(T);
+  const size_t rows = HWY_MIN(kN, a.num_rows - row);
+  const size_t columns = HWY_MIN(kN, a.columns - column);
+  T block[kN][kN];
+  LoadBlock<T, kN>(a, row, rows, column, columns, block);
+  uint8_t* to = a.out + column * a.out_stride + row * sizeof(T);
+  for (size_t j = 0; j < columns; ++j, to += a.out_stride) {
+    T out[kN];
+    for (size_t r = 0; r < rows; ++r) out[r] = block[r][j];
+    memcpy(to, out, rows * sizeof(T));
+  }
+}
+template <class T>
+size_t Columns() {
+  return kTransposeWrites / sizeof(T);
+}
 #else
-      const hn::FixedTag<T, kN> d;
-      hn::Vec<decltype(d)> v[kN], w[kN];
-      if (rows == kN && (columns == kN || a.may_read)) {
-        const size_t at = (a.first + column) * sizeof(T);
-        for (size_t r = 0; r < kN; ++r) {
-          v[r] = hn::LoadU(d, reinterpret_cast<const T*>(a.rows[row + r] + at));
-        }
-      } else {
-        HWY_ALIGN T block[kN][kN] = {};
-        LoadBlock(a, row, column, block);
-        for (size_t r = 0; r < kN; ++r) v[r] = hn::Load(d, block[r]);
-      }
-      // Each round halves the distance of what belongs together.
-      for (size_t round = 1; round < kN; round *= 2) {
-        for (size_t r = 0; r < kN / 2; ++r) {
-          w[2 * r] = hn::InterleaveLower(d, v[r], v[r + kN / 2]);
-          w[2 * r + 1] = hn::InterleaveUpper(d, v[r], v[r + kN / 2]);
-        }
-        for (size_t r = 0; r < kN; ++r) v[r] = w[r];
-      }
-      if (columns == kN && (rows == kN || a.may_write)) {
-        for (size_t j = 0; j < kN; ++j, to += a.out_stride) {
-          hn::StoreU(v[j], d, reinterpret_cast<T*>(to));
-        }
-        continue;
-      }
-      const bool whole = rows == kN || a.may_write;
-      HWY_ALIGN T block[kN][kN];
-      for (size_t j = 0; j < kN; ++j) hn::Store(v[j], d, block[j]);
-      for (size_t j = 0; j < columns; ++j, to += a.out_stride) {
-        if (whole) {
-          memcpy(to, block[j], kTransposeBytes);
-        } else {
-          memcpy(to, block[j], rows * sizeof(T));
-        }
-      }
+// 16 bytes of rows and a vector of columns, of which some may not be there.
+template <class T>
+HWY_INLINE void Transposed(const TransposeArgs& a, size_t row, size_t column) {
+  constexpr size_t kN = kTransposeWrites / sizeof(T);
+  constexpr size_t kMost = kTransposeReads / sizeof(T);
+  const hn::CappedTag<T, kMost> d;
+  const size_t rows = HWY_MIN(kN, a.num_rows - row);
+  const size_t columns = HWY_MIN(hn::Lanes(d), a.columns - column);
+  HWY_ALIGN T block[kN][kMost];
+  hn::Vec<decltype(d)> v[kN], w[kN];
+  if (rows == kN && (columns == hn::Lanes(d) || a.may_read)) {
+    const size_t at = (a.first + column) * sizeof(T);
+    for (size_t r = 0; r < kN; ++r) {
+      v[r] = hn::LoadU(d, reinterpret_cast<const T*>(a.rows[row + r] + at));
+    }
+  } else {
+    memset(block, 0, sizeof block);
+    LoadBlock<T, kMost>(a, row, rows, column, columns, block);
+    for (size_t r = 0; r < kN; ++r) v[r] = hn::Load(d, block[r]);
+  }
+  // Each round halves the distance of what belongs together, in every 16 bytes
+  // of columns.
+  for (size_t round = 1; round < kN; round *= 2) {
+    for (size_t r = 0; r < kN / 2; ++r) {
+      w[2 * r] = hn::InterleaveLower(d, v[r], v[r + kN / 2]);
+      w[2 * r + 1] = hn::InterleaveUpper(d, v[r], v[r + kN / 2]);
+    }
+    for (size_t r = 0; r < kN; ++r) v[r] = w[r];
+  }
+  for (size_t r = 0; r < kN; ++r) hn::Store(v[r], d, block[r]);
+  const bool whole = rows == kN || a.may_write;
+  uint8_t* to = a.out + column * a.out_stride + row * sizeof(T);
+  for (size_t j = 0; j < columns; ++j, to += a.out_stride) {
+    const T* const from = block[j % kN] + j / kN * kN;
+    if (whole) {
+      memcpy(to, from, kTransposeWrites);
+    } else {
+      memcpy(to, from, rows * sizeof(T));
+    }
+  }
+}
+template <class T>
+size_t Columns() {
+  return hn::Lanes(hn::CappedTag<T, kTransposeReads / sizeof(T)>());
+}
 #endif
+
+template <class T>
+void Blocks(const TransposeArgs a) {
+  constexpr size_t kN = kTransposeWrites / sizeof(T);
+  for (size_t row = 0; row < a.num_rows; row += kN) {
+    for (size_t column = 0; column < a.columns; column += Columns<T>()) {
+      Transposed<T>(a, row, column);
     }
   }
 }

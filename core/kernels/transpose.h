@@ -8,8 +8,9 @@
 
 namespace bnq {
 
-// Bytes that a vector has; see may_read and may_write.
-constexpr size_t kTransposeBytes = 16;
+// Bytes of the longest vectors that are read, and of those that are written;
+// see may_read and may_write.
+constexpr size_t kTransposeReads = 64, kTransposeWrites = 16;
 
 struct TransposeArgs {
   const uint8_t* const* rows = nullptr;  // any places
@@ -20,8 +21,8 @@ struct TransposeArgs {
   // Column j of all rows is row j here, out_stride bytes after the one before.
   uint8_t* out = nullptr;
   size_t out_stride = 0;
-  // Whether kTransposeBytes behind a row may be read, or behind one of out be
-  // overwritten.
+  // Whether kTransposeReads behind a row may be read, or kTransposeWrites
+  // behind one of out be overwritten.
   bool may_read = false, may_write = false;
 };
 void Transpose(const TransposeArgs& args);

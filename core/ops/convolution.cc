@@ -14,8 +14,15 @@
 namespace bnq {
 namespace {
 
-// Output pixels of a task.
-constexpr uint64_t kTilePixels = kMostPixels;
+// Output pixels of a task, in whole tiles of the kernels; outputs of one that
+// has company.
+constexpr uint64_t kTile = 12, kPartOutputs = 128, kTasks = 4;
+
+uint64_t TileOf(uint64_t pixels) {
+  if (pixels == 0) return kTile;
+  const uint64_t tiles = DivCeil(pixels, kMostPixels);
+  return DivCeil(DivCeil(pixels, tiles), kTile) * kTile;
+}
 
 constexpr uint64_t RoundUp64(uint64_t n) { return DivCeil(n, 64) * 64; }
 
@@ -33,11 +40,6 @@ ConvolutionAxis AxisOf(const OperatorOptions& options, OperatorOption stride,
 
 // Tasks that have memory at once.
 constexpr uint64_t kSlots = 32;
-
-uint64_t SlotsOf(uint64_t tiles, uint64_t groups, uint64_t items) {
-  return std::min(
-      kSlots, CheckedMul(CheckedMul(tiles, groups, "tasks"), items, "tasks"));
-}
 
 // f(task, slot) for tasks below count, each with a slot below kSlots and count
 // to itself: the least that is free, so that what few threads use stays in
@@ -71,7 +73,9 @@ struct Convolution::Plan {
   bool codes = true;  // images become int8 codes, else floats
   uint64_t item = 0;  // elements of an item of x
   uint64_t element = 1;
-  uint64_t slots = 0;
+  // Pixels of a tile, their number; outputs of a part of a group, their number.
+  uint64_t tile = 1, tiles = 0, part = 0, parts = 1;
+  uint64_t tasks = 0, slots = 0;
   // Bytes of images and of their lines, of a slot's pointers, results and of
   // the linear layer's own.
   uint64_t image_bytes = 0, line_bytes = 0, pointer_bytes = 0, result_bytes = 0,
@@ -80,6 +84,11 @@ struct Convolution::Plan {
   uint64_t slot_bytes() const {
     return pointer_bytes + result_bytes + linear_bytes;
   }
+};
+
+// Output pixels of a group, and some of its outputs.
+struct Convolution::Tile {
+  uint64_t group, pixel, count, first, outputs;
 };
 
 struct Convolution::Image {
@@ -151,7 +160,22 @@ Convolution::Plan Convolution::PlanOf(const Size& size) const {
   plan.item =
       CheckedMul(CheckedMul(size.height, size.width, what), g.channels, what);
   const uint64_t pixels = CheckedMul(g.out_height, g.out_width, what);
-  plan.slots = SlotsOf(DivCeil(pixels, kTilePixels), groups_, size.items);
+  const uint64_t channels = linear_.outputs() / groups_;
+  plan.tile = TileOf(pixels);
+  plan.tiles = DivCeil(pixels, plan.tile);
+  plan.tasks =
+      CheckedMul(CheckedMul(plan.tiles, groups_, "tasks"), size.items, "tasks");
+  // Where tasks are few, the outputs are cut, too.
+  plan.part = channels;
+  if (plan.tasks != 0 && plan.tasks < kTasks) {
+    const uint64_t parts = std::max<uint64_t>(
+        std::min(kTasks / plan.tasks, channels / kPartOutputs), 1);
+    plan.part = DivCeil(DivCeil(channels, parts), kPanelRows) * kPanelRows;
+  }
+  plan.parts = std::max<uint64_t>(
+      DivCeil(channels, std::max<uint64_t>(plan.part, 1)), 1);
+  plan.tasks = CheckedMul(plan.tasks, plan.parts, "tasks");
+  plan.slots = std::min(kSlots, plan.tasks);
   // Of inputs of any type.
   plan.element = linear_.options().input() == InputMode::kFloat ? 4 : 1;
   plan.image_bytes = RoundUp64(
@@ -159,15 +183,15 @@ Convolution::Plan Convolution::PlanOf(const Size& size) const {
   if (!channels_last_) {
     plan.line_bytes =
         RoundUp64(CheckedAdd(CheckedMul(g.LineElements(), plan.element, what),
-                             kTransposeBytes, what));
+                             kTransposeReads, what));
   }
-  const uint64_t tile = std::min(kTilePixels, pixels);
+  const uint64_t tile = std::min(plan.tile, pixels);
   if (!channels_last_) {
     plan.pointer_bytes = RoundUp64(
         CheckedMul(linear_.inputs(), sizeof(void*), "size of patches"));
-    plan.result_bytes = RoundUp64(CheckedAdd(
-        CheckedMul(tile * 4, linear_.outputs() / groups_, "size of results"),
-        kTransposeBytes, "size of results"));
+    plan.result_bytes =
+        RoundUp64(CheckedAdd(CheckedMul(tile * 4, plan.part, "size of results"),
+                             kTransposeReads, "size of results"));
   }
   plan.linear_bytes = RoundUp64(linear_.WorkspaceBytes(tile));
   return plan;
@@ -187,15 +211,15 @@ uint64_t Convolution::WorkspaceBytes(const Size& size) const {
 uint64_t Convolution::DepthwiseBytes(const Plan& plan) const {
   const char* const what = "size of the workspace";
   const Depthwise depthwise(linear_, plan.geometry, false);
+  const uint64_t tasks =
+      CheckedMul(DivCeil(plan.geometry.pixels(), depthwise.tile()),
+                 plan.size.items, "tasks");
   return CheckedAdd(
       depthwise.WeightBytes(),
-      CheckedAdd(
-          CheckedMul(depthwise.ImageBytes(), plan.size.items, what),
-          CheckedMul(depthwise.TaskBytes(sizeof(float)),
-                     SlotsOf(DivCeil(plan.geometry.pixels(), depthwise.tile()),
-                             1, plan.size.items),
-                     what),
-          what),
+      CheckedAdd(CheckedMul(depthwise.ImageBytes(), plan.size.items, what),
+                 CheckedMul(depthwise.TaskBytes(sizeof(float)),
+                            std::min(kSlots, tasks), what),
+                 what),
       what);
 }
 
@@ -321,52 +345,56 @@ void Convolution::RunPatches(const Context& context, const Plan& plan,
                              const std::vector<Image>& images, const Matrix& y,
                              uint8_t* memory) const {
   uint8_t* const slots = memory + images.size() * plan.line_bytes;
-  const uint64_t pixels = plan.geometry.pixels();
-  const uint64_t tiles = DivCeil(pixels, kTilePixels);
-  const uint64_t tasks = tiles * groups_ * images.size();
-  ForEachTask(context, tasks, [&](uint64_t task, uint64_t slot) {
-    const uint64_t pixel = task % tiles * kTilePixels;
-    const uint64_t group = task / tiles % groups_;
-    const uint64_t item = task / tiles / groups_;
-    RunTile(plan, images[item], memory + item * plan.line_bytes, group, pixel,
-            std::min(kTilePixels, pixels - pixel), y.row(item), y,
-            slots + slot * plan.slot_bytes());
+  ForEachTask(context, plan.tasks, [&](uint64_t task, uint64_t slot) {
+    Tile tile;
+    tile.pixel = task % plan.tiles * plan.tile;
+    tile.count = std::min(plan.tile, plan.geometry.pixels() - tile.pixel);
+    task /= plan.tiles;
+    tile.first = task % plan.parts * plan.part;
+    tile.outputs =
+        std::min(plan.part, linear_.outputs() / groups_ - tile.first);
+    task /= plan.parts;
+    tile.group = task % groups_;
+    const uint64_t item = task / groups_;
+    RunTile(plan, images[item], memory + item * plan.line_bytes, tile,
+            y.row(item), y, slots + slot * plan.slot_bytes());
   });
 }
 
 void Convolution::RunTile(const Plan& plan, const Image& image, uint8_t* lines,
-                          uint64_t group, uint64_t pixel, uint64_t count,
-                          uint8_t* y, const Matrix& output,
+                          const Tile& tile, uint8_t* y, const Matrix& output,
                           uint8_t* scratch) const {
   const uint8_t** const pointers = reinterpret_cast<const uint8_t**>(scratch);
   uint8_t* const results = scratch + plan.pointer_bytes;
-  const uint64_t channels = linear_.outputs() / groups_;
+  // Of the layer's outputs, the first of these.
+  const uint64_t first =
+      tile.group * (linear_.outputs() / groups_) + tile.first;
   const size_t size = output.element_size();
   Matrix x;
-  x.rows = count;
+  x.rows = tile.count;
   x.columns = linear_.inputs();
   x.dtype = plan.codes ? DType::kI8 : DType::kF32;
   // Rows of y are all channels of a pixel; of one channel each they lie apart.
   Matrix out;
-  out.rows = count;
-  out.columns = channels;
+  out.rows = tile.count;
+  out.columns = tile.outputs;
   out.dtype = output.dtype;
   if (channels_last_) {
     out.stride = linear_.outputs() * size;
-    out.data = y + pixel * out.stride + group * channels * size;
+    out.data = y + tile.pixel * out.stride + first * size;
   } else {
-    out.stride = channels * size;
+    out.stride = tile.outputs * size;
     out.data = results;
   }
-  LinearRun run(linear_, x, out, results + plan.result_bytes, group * channels);
+  LinearRun run(linear_, x, out, results + plan.result_bytes, first);
   const InputRows& rows = run.inputs();
   uint8_t* const patches = plan.codes
                                ? reinterpret_cast<uint8_t*>(rows.own_codes(0))
                                : reinterpret_cast<uint8_t*>(rows.own_floats(0));
-  CutPatches(plan.geometry, PatchImageOf(plan, image, lines), group * inputs_,
-             pixel, count, pointers, patches,
+  CutPatches(plan.geometry, PatchImageOf(plan, image, lines),
+             tile.group * inputs_, tile.pixel, tile.count, pointers, patches,
              static_cast<size_t>(rows.stride()));
-  for (uint64_t m = 0; m < count; ++m) {
+  for (uint64_t m = 0; m < tile.count; ++m) {
     if (plan.codes) {
       rows.PrepareOwnCodes(m, image.scale, image.zero);
     } else {
@@ -377,8 +405,7 @@ void Convolution::RunTile(const Plan& plan, const Image& image, uint8_t* lines,
   for (uint64_t i = 0; i < run.num_tasks(); ++i) run.RunTask(i);
   if (channels_last_) return;
   const uint64_t pixels = plan.geometry.pixels();
-  StoreChannels(out, y + (group * channels * pixels + pixel) * size,
-                pixels * size);
+  StoreChannels(out, y + (first * pixels + tile.pixel) * size, pixels * size);
 }
 
 }  // namespace bnq

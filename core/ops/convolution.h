@@ -45,6 +45,7 @@ class Convolution {
  private:
   struct Plan;
   struct Image;
+  struct Tile;
   Plan PlanOf(const Size& size) const;
   uint64_t DepthwiseBytes(const Plan& plan) const;
   // Images as codes or floats: where they are, or in `memory`.
@@ -59,8 +60,8 @@ class Convolution {
                   const std::vector<Image>& images, const Matrix& y,
                   uint8_t* memory) const;
   void RunTile(const Plan& plan, const Image& image, uint8_t* lines,
-               uint64_t group, uint64_t pixel, uint64_t count, uint8_t* y,
-               const Matrix& output, uint8_t* scratch) const;
+               const Tile& tile, uint8_t* y, const Matrix& output,
+               uint8_t* scratch) const;
   static PatchImage PatchImageOf(const Plan& plan, const Image& image,
                                  uint8_t* lines);
 

@@ -20,8 +20,8 @@ constexpr uint64_t kRows = 64, kPixels = 1024;
 
 constexpr uint64_t RoundUp64(uint64_t n) { return DivCeil(n, 64) * 64; }
 uint64_t Bytes(uint64_t count, uint64_t size) {
-  return RoundUp64(CheckedMul(CheckedAdd(count, kLanes, "channels"), size,
-                              "size of the workspace"));
+  return RoundUp64(CheckedMul(CheckedAdd(count, kTransposeReads, "channels"),
+                              size, "size of the workspace"));
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ Depthwise::Depthwise(const Linear& linear, const PatchGeometry& geometry,
       outputs_(linear.outputs()) {
   const uint64_t outputs = std::max<uint64_t>(outputs_, 1);
   tile_ =
-      std::min(std::max(kTaskOutputs / outputs, kTransposeBytes), kMostPixels);
+      std::min(std::max(kTaskOutputs / outputs, kTransposeReads), kMostPixels);
   step_ = std::min(std::max<uint64_t>(kSums / outputs, 1), tile_);
   const ConvolutionAxis& axis = geometry_.horizontal;
   inside_ = DivCeil(axis.pad_begin, axis.stride);

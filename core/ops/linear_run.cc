@@ -13,7 +13,7 @@ namespace {
 // Bytes of codes of a task, at least.
 constexpr uint64_t kTaskBytes = 65536;
 // Inputs from which on weights are put in panels, and those of a task then.
-constexpr uint64_t kPanelInputs = 8, kPanelBlock = 192;
+constexpr uint64_t kPanelInputs = 8, kPanelBlock = 252, kPanelTile = 12;
 // Columns of a panel; inputs of a task through panels of groups.
 constexpr uint64_t kPanelColumns = 512, kGroupPanelInputs = 24,
                    kPanelGroups = 16;
@@ -74,6 +74,11 @@ LinearRun::LinearRun(const Linear& linear, const Matrix& x, const Matrix& y,
                  : !panels_               ? kWholeInputs
                  : weights_.groups() == 1 ? kPanelBlock
                                           : kGroupPanelInputs;
+  if (panels_ && weights_.groups() == 1) {
+    // About equal ones, of whole tiles of the kernels.
+    const uint64_t blocks = DivCeil(inputs, kPanelBlock);
+    input_block_ = DivCeil(DivCeil(inputs, blocks), kPanelTile) * kPanelTile;
+  }
   row_tasks_ = DivCeil(outputs, row_block_);
   input_tasks_ = DivCeil(inputs, input_block_);
 }

@@ -48,7 +48,7 @@ struct PatchGeometry {
 // An image of int8 codes, or of floats.
 struct PatchImage {
   const uint8_t* data = nullptr;  // where channels are last
-  uint8_t* lines = nullptr;       // else; kTransposeBytes behind it may be read
+  uint8_t* lines = nullptr;       // else; kTransposeReads behind it may be read
   size_t element = 1;
   int8_t zero = 0;  // the code that stands for 0
 };
@@ -59,7 +59,7 @@ void LayLines(const PatchGeometry& geometry, const PatchImage& image,
 void LayPadding(const PatchGeometry& geometry, const PatchImage& image);
 
 // The patches of a group's channels from `channel` on, of pixels [pixel, pixel
-// + count), `stride` bytes apart; kTransposeBytes behind each may be written.
+// + count), `stride` bytes apart; kTransposeWrites behind each may be written.
 // `rows` has room for a pointer for each element of a patch.
 void CutPatches(const PatchGeometry& geometry, const PatchImage& image,
                 uint64_t channel, uint64_t pixel, uint64_t count,
@@ -67,7 +67,7 @@ void CutPatches(const PatchGeometry& geometry, const PatchImage& image,
 
 // Rows of pixels, at most kMostPixels, to channels: column c goes to y + c *
 // stride.
-constexpr uint64_t kMostPixels = 192;
+constexpr uint64_t kMostPixels = 252;
 void StoreChannels(const Matrix& pixels, uint8_t* y, uint64_t stride);
 
 }  // namespace bnq

@@ -15,9 +15,9 @@ namespace {
 struct Shape {
   size_t rows, columns, first;
 };
-constexpr Shape kShapes[] = {{1, 1, 0},   {16, 16, 0}, {3, 40, 1},
-                             {17, 5, 0},  {33, 31, 2}, {64, 16, 3},
-                             {20, 49, 0}, {16, 1, 0},  {0, 5, 0}};
+constexpr Shape kShapes[] = {{1, 1, 0},   {16, 16, 0}, {3, 40, 1},  {17, 5, 0},
+                             {33, 31, 2}, {64, 16, 3}, {20, 49, 0}, {16, 1, 0},
+                             {0, 5, 0},   {16, 64, 0}, {35, 130, 1}};
 
 // Rows that end where memory does, to columns.
 void Compare(const Shape& shape, size_t element, bool may_write) {
@@ -40,7 +40,7 @@ void Compare(const Shape& shape, size_t element, bool may_write) {
   args.may_write = may_write;
   // Between rows there is what must stay, or room.
   args.out_stride =
-      shape.rows * element + (may_write ? kTransposeBytes : size_t{3});
+      shape.rows * element + (may_write ? kTransposeWrites : size_t{3});
   const bnq_test::Guarded out(shape.columns * args.out_stride -
                               (may_write || shape.rows == 0 ? 0 : 3));
   const size_t size = shape.columns * args.out_stride - 3;
