@@ -195,11 +195,20 @@ bnq_status bnq_cache_stats(bnq_cache* cache, double* stats,
 }
 
 bnq_status bnq_cache_list_create(bnq_context* context, bnq_cache* cache,
-                                 bnq_cache_list** out_list) {
+                                 const char* glob, bnq_cache_list** out_list) {
   return Guard([&] {
     bnq_cache_list*& out = Output(out_list, "out_list");
     auto list = std::make_unique<bnq_cache_list>();
     list->core = CoreOf(cache).List(ContextOf(context));
+    if (glob != nullptr) {
+      auto& rows = list->core;
+      const auto misses = [&](const CacheRow& row) {
+        return std::none_of(
+            row.names.begin(), row.names.end(),
+            [&](const std::string& name) { return GlobMatch(glob, name); });
+      };
+      rows.erase(std::remove_if(rows.begin(), rows.end(), misses), rows.end());
+    }
     out = list.release();
   });
 }

@@ -43,16 +43,11 @@ std::string DefaultCacheFolder() {
 // The making of a tensor, of which there is one at a time for a key.
 class Cache::Flight {
  public:
-  Flight(const Context& context, Cache* cache, std::string key)
-      : cache_(*cache), key_(std::move(key)) {
-    std::unique_lock<std::mutex> lock(cache_.mutex_);
-    // What others were making in the parent of a fork nobody makes here.
-    if (!cache_.process_.IsHere()) {
-      cache_.flights_.clear();
-      cache_.process_ = ProcessMark();
-    }
-    while (!cache_.flights_.insert(key_).second) {
-      cache_.landed_.wait_for(lock, std::chrono::milliseconds(20));
+  Flight(const Context& context, State* state, std::string key)
+      : state_(*state), key_(std::move(key)) {
+    std::unique_lock<std::mutex> lock(state_.mutex);
+    while (!state_.flights.insert(key_).second) {
+      state_.landed.wait_for(lock, std::chrono::milliseconds(20));
       lock.unlock();
       context.Tick();
       lock.lock();
@@ -60,29 +55,42 @@ class Cache::Flight {
   }
   ~Flight() {
     {
-      std::lock_guard<std::mutex> lock(cache_.mutex_);
-      cache_.flights_.erase(key_);
+      std::lock_guard<std::mutex> lock(state_.mutex);
+      state_.flights.erase(key_);
     }
-    cache_.landed_.notify_all();
+    state_.landed.notify_all();
   }
   Flight(const Flight&) = delete;
   Flight& operator=(const Flight&) = delete;
 
  private:
-  Cache& cache_;
+  State& state_;
   const std::string key_;
 };
 
 Cache::Cache(const std::string& folder, Clock clock)
-    : clock_(std::move(clock)),
-      disk_(folder.empty() ? nullptr
-                           : std::make_unique<CacheFolder>(folder, clock_)) {}
+    : folder_(folder),
+      clock_(std::move(clock)),
+      state_(new State(folder_, clock_)) {}
 
-Cache::~Cache() = default;
+Cache::~Cache() {
+  const State* const state = state_;
+  if (state->process.IsHere()) delete state;
+}
+
+Cache::State& Cache::state() {
+  State* state = state_;
+  if (state->process.IsHere()) return *state;
+  auto own = std::make_unique<State>(folder_, clock_);
+  // Another thread may have been first; then `state` is its one.
+  if (!state_.compare_exchange_strong(state, own.get())) return *state;
+  return *own.release();
+}
 
 void Cache::Add(CacheStat stat, double value) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  stats_[static_cast<int>(stat)] += value;
+  State& here = state();
+  std::lock_guard<std::mutex> lock(here.mutex);
+  here.stats[static_cast<int>(stat)] += value;
 }
 
 bool Cache::Try(const std::function<void()>& f) {
@@ -102,30 +110,32 @@ bool Cache::Try(const std::function<void()>& f) {
 
 CachedTensor Cache::FindInMemory(const Context& context,
                                  const std::string& key) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  const MemoryTier::Item item = memory_.Find(key);
+  State& here = state();
+  std::unique_lock<std::mutex> lock(here.mutex);
+  const MemoryTier::Item item = here.memory.Find(key);
   // Who wants no mapped files is not given one either.
   if (item.tensor == nullptr || (item.in_file && !context.map_files)) {
     return nullptr;
   }
-  if (disk_ == nullptr) return item.tensor;
+  if (here.disk == nullptr) return item.tensor;
   lock.unlock();
-  const int64_t touched = disk_->Touch(options_, key, item.touched);
+  const int64_t touched = here.disk->Touch(options_, key, item.touched);
   if (touched != item.touched) {
     lock.lock();
-    memory_.SetTouched(key, touched);
+    here.memory.SetTouched(key, touched);
   }
   return item.tensor;
 }
 
 CachedTensor Cache::FindAnywhere(const Context& context,
                                  const std::string& key) {
+  State& here = state();
   CachedTensor tensor = FindInMemory(context, key);
   CacheStat stat = CacheStat::kMemoryHits;
-  if (tensor == nullptr && disk_ != nullptr) {
+  if (tensor == nullptr && here.disk != nullptr) {
     using Seconds = std::chrono::duration<double>;
     const auto begin = std::chrono::steady_clock::now();
-    Try([&] { tensor = disk_->Load(context, options_, key); });
+    Try([&] { tensor = here.disk->Load(context, options_, key); });
     if (tensor == nullptr) return nullptr;
     stat = CacheStat::kDiskHits;
     Add(CacheStat::kLoadSeconds,
@@ -140,20 +150,22 @@ CachedTensor Cache::FindAnywhere(const Context& context,
 
 void Cache::Keep(const std::string& key, const CachedTensor& tensor,
                  bool in_file) {
+  State& here = state();
   const int64_t now = clock_();
-  std::lock_guard<std::mutex> lock(mutex_);
-  memory_.Add(key, {tensor, in_file, now}, options_.memory_limit());
+  std::lock_guard<std::mutex> lock(here.mutex);
+  here.memory.Add(key, {tensor, in_file, now}, options_.memory_limit());
 }
 
 void Cache::Store(const Context& context, const std::string& key,
                   const CachedTensor& tensor) {
+  State& here = state();
   Keep(key, tensor, false);
-  if (disk_ == nullptr) return;
+  if (here.disk == nullptr) return;
   bool stored = false;
   uint64_t evicted = 0;
   if (!options_.read_only()) {
     Try([&] {
-      stored = disk_->Store(context, options_, key, *tensor, &evicted);
+      stored = here.disk->Store(context, options_, key, *tensor, &evicted);
     });
   }
   Add(stored ? CacheStat::kStores : CacheStat::kNotStored);
@@ -161,27 +173,30 @@ void Cache::Store(const Context& context, const std::string& key,
 }
 
 std::string Cache::FindAlias(const Context& context, const std::string& alias) {
+  State& here = state();
   {
-    std::lock_guard<std::mutex> lock(mutex_);
-    const auto found = aliases_.find(alias);
-    if (found != aliases_.end()) return found->second.key;
+    std::lock_guard<std::mutex> lock(here.mutex);
+    const auto found = here.aliases.find(alias);
+    if (found != here.aliases.end()) return found->second.key;
   }
   std::string key;
-  if (disk_ != nullptr) {
-    Try([&] { key = disk_->FindAlias(context, alias); });
+  if (here.disk != nullptr) {
+    Try([&] { key = here.disk->FindAlias(context, alias); });
   }
   return key;
 }
 
 void Cache::SetAlias(const Context& context, const std::string& alias,
                      const std::string& key, const std::string& name) {
-  const bool on_disk = disk_ != nullptr && !options_.read_only() &&
-                       Try([&] { disk_->SetAlias(context, alias, key, name); });
-  std::lock_guard<std::mutex> lock(mutex_);
+  State& here = state();
+  const bool on_disk =
+      here.disk != nullptr && !options_.read_only() &&
+      Try([&] { here.disk->SetAlias(context, alias, key, name); });
+  std::lock_guard<std::mutex> lock(here.mutex);
   if (on_disk) {
-    aliases_.erase(alias);
+    here.aliases.erase(alias);
   } else {
-    aliases_[alias] = {key, name};
+    here.aliases[alias] = {key, name};
   }
 }
 
@@ -212,7 +227,7 @@ CachedTensor Cache::Quantize(const Context& context,
   if (tensor == nullptr) {
     const ArrayView array = request.read ? request.read() : request.array;
     key = key_of(array, "");
-    const Flight flight(context, this, key);
+    const Flight flight(context, &state(), key);
     tensor = FindAnywhere(context, key);
     *hit = tensor != nullptr;
     if (tensor == nullptr) {
@@ -251,26 +266,30 @@ void Cache::Put(const Context& context, const std::string& name,
 }
 
 void Cache::Stats(double* values, bool disk) {
+  State& here = state();
   uint64_t entries = 0, bytes = 0;
-  if (disk && disk_ != nullptr) disk_->Count(&entries, &bytes);
-  std::lock_guard<std::mutex> lock(mutex_);
+  if (disk && here.disk != nullptr) here.disk->Count(&entries, &bytes);
+  std::lock_guard<std::mutex> lock(here.mutex);
   const auto set = [&](CacheStat stat, uint64_t value) {
-    stats_[static_cast<int>(stat)] = static_cast<double>(value);
+    here.stats[static_cast<int>(stat)] = static_cast<double>(value);
   };
-  set(CacheStat::kMemoryEntries, memory_.count());
-  set(CacheStat::kMemoryBytes, memory_.bytes());
+  set(CacheStat::kMemoryEntries, here.memory.count());
+  set(CacheStat::kMemoryBytes, here.memory.bytes());
   set(CacheStat::kDiskEntries, entries);
   set(CacheStat::kDiskBytes, bytes);
-  std::copy_n(stats_, kNumCacheStats, values);
+  std::copy_n(here.stats, kNumCacheStats, values);
 }
 
 std::vector<CacheRow> Cache::List(const Context& context) {
-  return disk_ == nullptr ? std::vector<CacheRow>() : disk_->List(context);
+  State& here = state();
+  return here.disk == nullptr ? std::vector<CacheRow>()
+                              : here.disk->List(context);
 }
 
 uint64_t Cache::Verify(const Context& context, const Progress& progress) {
-  if (disk_ == nullptr) return 0;
-  const uint64_t damaged = disk_->Verify(context, options_, progress);
+  State& here = state();
+  if (here.disk == nullptr) return 0;
+  const uint64_t damaged = here.disk->Verify(context, options_, progress);
   Add(CacheStat::kDamaged, static_cast<double>(damaged));
   return damaged;
 }
@@ -282,47 +301,50 @@ void Cache::CheckWritable() const {
 }
 
 uint64_t Cache::Trim(const Context& context, uint64_t bytes) {
+  State& here = state();
   CheckWritable();
   uint64_t removed = 0;
   {
-    std::lock_guard<std::mutex> lock(mutex_);
-    removed = memory_.count();
-    memory_.TrimTo(bytes);
-    removed -= memory_.count();
+    std::lock_guard<std::mutex> lock(here.mutex);
+    removed = here.memory.count();
+    here.memory.TrimTo(bytes);
+    removed -= here.memory.count();
   }
-  if (disk_ != nullptr) removed = disk_->Trim(context, bytes);
+  if (here.disk != nullptr) removed = here.disk->Trim(context, bytes);
   Add(CacheStat::kEvictions, static_cast<double>(removed));
   return removed;
 }
 
 uint64_t Cache::Remove(const Context& context,
                        const std::function<bool(const std::string&)>& matches) {
+  State& here = state();
   CheckWritable();
   std::set<std::string> going, staying;
-  if (disk_ != nullptr) going = disk_->Remove(context, matches);
+  if (here.disk != nullptr) going = here.disk->Remove(context, matches);
   const uint64_t on_disk = going.size();
-  std::lock_guard<std::mutex> lock(mutex_);
-  for (auto it = aliases_.begin(); it != aliases_.end();) {
+  std::lock_guard<std::mutex> lock(here.mutex);
+  for (auto it = here.aliases.begin(); it != here.aliases.end();) {
     const bool named = !it->second.name.empty();
     const bool goes = named && matches(it->second.name);
     if (named) (goes ? going : staying).insert(it->second.key);
-    it = goes ? aliases_.erase(it) : std::next(it);
+    it = goes ? here.aliases.erase(it) : std::next(it);
   }
-  const uint64_t in_memory = memory_.count();
+  const uint64_t in_memory = here.memory.count();
   for (const std::string& key : going) {
-    if (staying.count(key) == 0) memory_.Remove(key);
+    if (staying.count(key) == 0) here.memory.Remove(key);
   }
-  return disk_ != nullptr ? on_disk : in_memory - memory_.count();
+  return here.disk != nullptr ? on_disk : in_memory - here.memory.count();
 }
 
 void Cache::Clear(const Context& context) {
+  State& here = state();
   CheckWritable();
   {
-    std::lock_guard<std::mutex> lock(mutex_);
-    memory_.Clear();
-    aliases_.clear();
+    std::lock_guard<std::mutex> lock(here.mutex);
+    here.memory.Clear();
+    here.aliases.clear();
   }
-  if (disk_ != nullptr) disk_->Clear(context);
+  if (here.disk != nullptr) here.disk->Clear(context);
 }
 
 }  // namespace bnq

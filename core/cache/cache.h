@@ -2,6 +2,7 @@
 #ifndef BNQ_CORE_CACHE_CACHE_H_
 #define BNQ_CORE_CACHE_CACHE_H_
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -77,7 +78,7 @@ class Cache {
   CacheOptions& options() { return options_; }
   const CacheOptions& options() const { return options_; }
   // "" for none.
-  std::string folder() const { return disk_ ? disk_->path() : ""; }
+  const std::string& folder() const { return folder_; }
 
   // As Quantize (tensor/quantize.h), or what that gave before: *hit.
   // Threads that want the same tensor at a time have it made once. A failure to
@@ -123,20 +124,33 @@ class Cache {
                     const std::string& key, const ArrayView& array);
   void CheckWritable() const;
 
-  CacheOptions options_;
-  const Clock clock_;
-  const std::unique_ptr<CacheFolder> disk_;
-  std::mutex mutex_;
-  MemoryTier memory_;
   struct Alias {
     std::string key, name;
   };
-  std::map<std::string, Alias> aliases_;  // that are not on disk
-  double stats_[kNumCacheStats] = {};
-  // Keys of tensors that some thread is making, of this process.
-  std::set<std::string> flights_;
-  std::condition_variable landed_;
-  ProcessMark process_;
+  // What one process has of it. In the child of a fork the parent's threads are
+  // not there, and what they held is in no known state: the child never touches
+  // that, lets it leak, and begins with what is on disk.
+  struct State {
+    State(const std::string& folder, const Clock& clock)
+        : disk(folder.empty() ? nullptr
+                              : std::make_unique<CacheFolder>(folder, clock)) {}
+
+    const ProcessMark process;
+    const std::unique_ptr<CacheFolder> disk;  // nullptr: memory alone
+    std::mutex mutex;                         // of what follows
+    MemoryTier memory;
+    std::map<std::string, Alias> aliases;  // that are not on disk
+    double stats[kNumCacheStats] = {};
+    // Keys of tensors that some thread is making.
+    std::set<std::string> flights;
+    std::condition_variable landed;
+  };
+  State& state();
+
+  CacheOptions options_;
+  const std::string folder_;
+  const Clock clock_;
+  std::atomic<State*> state_;
 };
 
 }  // namespace bnq

@@ -29,7 +29,7 @@ inline TestArray WeightsOf(std::vector<uint64_t> dims, uint32_t seed) {
   return TestArray(std::move(dims), values);
 }
 
-class CacheTest : public TempDirTest {
+class CacheTest : public ModelTest {
  protected:
   // In a folder that is not there yet, with a clock of the test's.
   std::unique_ptr<Cache> NewCache() const {
@@ -74,7 +74,6 @@ class CacheTest : public TempDirTest {
     return paths;
   }
 
-  const Context context_;
   const Config config_ = Config::FromText("int8,group_size=32");
   int64_t now_ = int64_t{1800000000} * kSecondNs;
 };

@@ -426,7 +426,7 @@ bnq_status RunCached(const std::string& folder, Cached* c) {
                            0, "a", &c->tensors[2 * i], nullptr));
     TRY(bnq_cache_get(c->context, c->caches[i], "a", &c->tensors[2 * i + 1]));
   }
-  TRY(bnq_cache_list_create(c->context, c->caches[0], &c->list));
+  TRY(bnq_cache_list_create(c->context, c->caches[0], "a*", &c->list));
   TRY(bnq_cache_remove(c->context, c->caches[1], "a", nullptr));
   TRY(bnq_cache_clear(c->context, c->caches[0]));
 #undef TRY

@@ -120,9 +120,9 @@ TEST_F(CacheAbi, ListsAndRemovesEntries) {
   int32_t hit = 0;
   const auto tensor = Ask(cache.get(), "b", &hit);
   ASSERT_EQ(bnq_cache_put(nullptr, cache.get(), "a", tensor.get()), BNQ_OK);
-  const auto list = [&] {
+  const auto list = [&](const char* glob = nullptr) {
     bnq_cache_list* rows = nullptr;
-    EXPECT_EQ(bnq_cache_list_create(nullptr, cache.get(), &rows), BNQ_OK);
+    EXPECT_EQ(bnq_cache_list_create(nullptr, cache.get(), glob, &rows), BNQ_OK);
     return Owned<bnq_cache_list>(rows);
   };
   Owned<bnq_cache_list> rows = list();
@@ -146,6 +146,8 @@ TEST_F(CacheAbi, ListsAndRemovesEntries) {
   EXPECT_EQ(bnq_cache_list_damaged(rows.get(), 2), -1);
   EXPECT_EQ(bnq_cache_list_shape(rows.get(), 2, nullptr), -1);
   EXPECT_EQ(bnq_cache_list_count(nullptr), 0u);
+  EXPECT_EQ(bnq_cache_list_count(list("b*").get()), 1u);
+  EXPECT_EQ(bnq_cache_list_count(list("c").get()), 0u);
 
   double stats[BNQ_NUM_CACHE_STATS];
   ASSERT_EQ(bnq_cache_stats(cache.get(), stats, BNQ_NUM_CACHE_STATS), BNQ_OK);

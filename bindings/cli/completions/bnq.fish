@@ -118,3 +118,15 @@ complete -c bnq -n __fish_use_subcommand -f -a info -d 'Show the version, SIMD t
 complete -c bnq -n '__fish_seen_subcommand_from info' -f
 complete -c bnq -n '__fish_seen_subcommand_from info' -s h -l help -d 'Print this help and exit'
 complete -c bnq -n '__fish_seen_subcommand_from info' -l json -d 'Print one JSON object'
+
+complete -c bnq -n __fish_use_subcommand -f -a cache -d 'List, check or clear a folder of layers quantized before'
+complete -c bnq -n '__fish_seen_subcommand_from cache' -f
+complete -c bnq -n '__fish_seen_subcommand_from cache' -f -a 'list stat verify trim clear'
+complete -c bnq -n '__fish_seen_subcommand_from cache' -s h -l help -d 'Print this help and exit'
+complete -c bnq -n '__fish_seen_subcommand_from cache' -l folder -r -F -d 'The cache\'s folder (default: BNQ_CACHE of the environment, or bnq in XDG_CACHE_HOME or ~/.cache)'
+complete -c bnq -n '__fish_seen_subcommand_from cache' -l name -x -d 'Of list, stat and clear: only entries with a name that matches'
+complete -c bnq -n '__fish_seen_subcommand_from cache' -l size -x -d 'Of trim: bytes of entries that are left (5GB, 500MiB)'
+complete -c bnq -n '__fish_seen_subcommand_from cache' -l json -d 'Print one JSON object instead of text'
+complete -c bnq -n '__fish_seen_subcommand_from cache' -l threads -x -d 'Threads to use; 0 for every processor (default 0)'
+complete -c bnq -n '__fish_seen_subcommand_from cache' -l no-mmap -d 'Read files into memory, not map them: for files that may be cut short meanwhile'
+complete -c bnq -n '__fish_seen_subcommand_from cache' -s q -l quiet -d 'No progress bar, no warnings, and no report but that of --json'

@@ -43,6 +43,7 @@ class Command(NamedTuple):
     text: str
     options: list
     takes_files: bool
+    words: list  # of a positional that is one of them
 
 
 def help_of(bnq, *command):
@@ -89,12 +90,15 @@ def read_commands(bnq):
     preset_names = presets(bnq)
     for name, text in section(help_of(bnq), "Subcommands"):
         help_text = help_of(bnq, name)
+        positionals = [left.split() for left, _ in section(help_text, "Positionals")]
+        words = [word for left in positionals for word in left[-1].split("|") if "|" in left[-1]]
         commands.append(
             Command(
                 name,
                 text,
                 options_of(help_text, preset_names),
-                any(left.split()[0] != "format" for left, _ in section(help_text, "Positionals")),
+                not words and any(left[0].lower() != "format" for left in positionals),
+                words,
             )
         )
     return commands
@@ -118,6 +122,8 @@ def bash(main_options, commands):
         words.append(f'    {command.name}:-*) _bnq_words "{names(command.options)}" ;;')
         if command.takes_files:
             words.append(f"    {command.name}:*) _bnq_files ;;")
+        if command.words:
+            words.append(f'    {command.name}:*) _bnq_words "{" ".join(command.words)}" ;;')
     everything = " ".join(c.name for c in commands)
     return f"""{NOTE}
 # shellcheck shell=bash
@@ -200,6 +206,8 @@ def zsh(main_options, commands):
         specs = [spec(option) for option in command.options]
         if command.takes_files:
             specs.append("'*:file:_files'")
+        if command.words:
+            specs.append(f"'1:action:({' '.join(command.words)})'")
         cases.append(f"    {command.name})\n      _arguments \\\n{lines(specs, 8)}\n      ;;")
     described = "\n".join(
         "      '" + quoted(f"{c.name}:{c.text.replace(':', chr(92) + ':')}") + "'"
@@ -261,6 +269,9 @@ def fish(main_options, commands):
         condition = f"__fish_seen_subcommand_from {command.name}"
         if not command.takes_files:
             out.append(f"complete -c bnq -n {quoted(condition)} -f")
+        if command.words:
+            words = " ".join(command.words)
+            out.append(f"complete -c bnq -n {quoted(condition)} -f -a {quoted(words)}")
         out += [line(condition, option) for option in command.options]
     return "\n".join(out) + "\n"
 

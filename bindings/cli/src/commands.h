@@ -16,6 +16,7 @@ void AddVerify(CLI::App& app);
 void AddDiff(CLI::App& app);
 void AddPresets(CLI::App& app);
 void AddInfo(CLI::App& app);
+void AddCache(CLI::App& app);
 
 // "bnq 0.1.0 (libbnq 0.1.0, ABI 1)"
 std::string VersionLine();

@@ -46,6 +46,7 @@ int Run(int argc, char** argv) {
   AddDiff(app);
   AddPresets(app);
   AddInfo(app);
+  AddCache(app);
   app.footer(ExitCodeHelp());
   for (CLI::App* command : app.get_subcommands({})) {
     command->footer(command->get_footer() + ExitCodeHelp());

@@ -23,9 +23,11 @@ def test_the_help_is_understood(commands):
     """The generator sees what is there: else the tests below prove nothing."""
     found = {command.name: command for command in commands}
     assert list(found) == ["quantize", "calibrate", "dequantize", "inspect", "verify", "diff",
-                           "presets", "info"]
+                           "presets", "info", "cache"]
     assert all(command.text for command in commands)
     assert not found["info"].takes_files and found["diff"].takes_files
+    assert found["cache"].words == ["list", "stat", "verify", "trim", "clear"]
+    assert not found["cache"].takes_files
     options = {option.names[-1]: option for option in found["quantize"].options}
     assert options["--output"].names == ["-o", "--output"]
     assert options["--output"].value == "FILE"
@@ -77,7 +79,7 @@ def test_completion_in_bash(tmp_path):
         return complete_in_bash("bnq", *words, directory=tmp_path)
 
     assert complete("") == ["quantize", "calibrate", "dequantize", "inspect", "verify", "diff",
-                            "presets", "info", "-h", "--help", "--version"]
+                            "presets", "info", "cache", "-h", "--help", "--version"]
     assert complete("ver") == ["verify"]
     assert complete("quantize", "mod") == ["model.safetensors"]
     assert complete("quantize", "--gr") == ["--granularity", "--group-size"]
@@ -97,6 +99,8 @@ def test_completion_in_bash(tmp_path):
     assert complete("dequantize", "--dtype", "b") == ["bf16"]
     assert complete("info", "") == []
     assert complete("info", "--j") == ["--json"]
+    assert complete("cache", "") == ["list", "stat", "verify", "trim", "clear"]
+    assert complete("cache", "list", "--folder", "mod") == ["model.safetensors"]
 
 
 @pytest.mark.skipif(not shutil.which("fish"), reason="no fish")
@@ -116,6 +120,7 @@ def test_completion_in_fish(tmp_path):
     assert complete("bnq quantize x -o mod") == ["model.safetensors"]
     assert complete("bnq dequantize --dt") == ["--dtype"]
     assert complete("bnq info ") == []
+    assert complete("bnq cache v") == ["verify"]
 
 
 def man_text():

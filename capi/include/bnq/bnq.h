@@ -2282,8 +2282,8 @@ BNQ_API bnq_status bnq_convolution_run(const bnq_convolution* convolution,
  *
  * Any number of threads may use one cache at a time, unless its options are
  * being changed; tensors of it may outlive it. Two threads of a process that want
- * the same tensor have it quantized once. The child of a fork makes a cache of
- * its own, of the same folder. */
+ * the same tensor have it quantized once. In the child of a fork it begins with
+ * what is in the folder, and nothing in memory. */
 typedef struct bnq_cache bnq_cache;
 
 /* Options of a cache. */
@@ -2383,9 +2383,12 @@ BNQ_API const char* bnq_cache_stat_name(uint32_t index);
 BNQ_API bnq_status bnq_cache_stats(bnq_cache* cache, double* stats,
                                    uint32_t stat_count);
 
-/* The entries in the folder, those used last first. Immutable, may be shared. */
+/* The entries in the folder, those used last first; with a glob (as in
+ * bnq_plan_add, may be NULL) only those with a name that matches it. Immutable,
+ * may be shared. Since 0.1. */
 typedef struct bnq_cache_list bnq_cache_list;
 BNQ_API bnq_status bnq_cache_list_create(bnq_context* context, bnq_cache* cache,
+                                         const char* glob,
                                          bnq_cache_list** out_list);
 BNQ_API void bnq_cache_list_destroy(bnq_cache_list* list);
 /* Entries; 0 for NULL. Since 0.1. */
@@ -2435,6 +2438,114 @@ BNQ_API bnq_status bnq_cache_remove(bnq_context* context, bnq_cache* cache,
 /* Removes all entries and names, and nothing else that may be in the folder.
  * Since 0.1. */
 BNQ_API bnq_status bnq_cache_clear(bnq_context* context, bnq_cache* cache);
+
+/* LAYERS. A model's layers one after the other, however large it is: each is read
+ * from its files, quantized as a plan says or restored from a cache, and handed
+ * over, while the next ones are got ready by a thread. In memory are `look_ahead`
+ * layers besides those that the caller holds, and what the cache keeps
+ * (BNQ_CACHE_MEMORY_LIMIT).
+ *
+ *   bnq_layers_open(context, "model", plan, cache, 2, &layers);
+ *   for (i = 0; i < bnq_layers_count(layers); ++i) {
+ *     bnq_layers_load(context, layers, i, NULL, NULL, &layer);
+ *     ... bnq_layer_tensor(layer, k, &tensor), bnq_linear_create(...) ...
+ *     bnq_layer_destroy(layer);
+ *   }
+ *
+ * Layers may be loaded in any order, and as often as you like. The look-ahead goes
+ * on from the layer that was loaded last: to the ones behind it; after a step
+ * backwards, to those before it; and once a pass has begun anew, from the last
+ * layer to the first ones.
+ *
+ * Tensors are a layer of that name where their names begin alike up to a first
+ * component that is a number ("model.layers.3", "blk.3", "h.3"), or one that ends
+ * with _ and a number; others are layers by their modules ("lm_head"). Embeddings
+ * come first, then layers in the order of their names with numbers as numbers,
+ * encoders before decoders, then norms, heads last.
+ *
+ * Any number of threads may use one; loaded layers are immutable, may be shared,
+ * and may outlive it. In the child of a fork nothing is loaded ahead. */
+typedef struct bnq_layers bnq_layers;
+typedef struct bnq_layer bnq_layer;
+
+/* The layers of a model file of any kind, or of its folder. plan (may be NULL: no
+ * tensor) says which of its plain arrays are quantized and how, and is copied;
+ * cache (may be NULL: quantized whenever they are loaded) where the results are
+ * kept. From a file that was not changed within the last two seconds a tensor
+ * that the cache has is not read again. The errors of bnq_file_open. Since 0.1. */
+BNQ_API bnq_status bnq_layers_open(bnq_context* context, const char* model,
+                                   const bnq_plan* plan, bnq_cache* cache,
+                                   uint32_t look_ahead,
+                                   bnq_layers** out_layers);
+/* Waits for what is being loaded ahead to stop: 100 ms at most. Since 0.1. */
+BNQ_API void bnq_layers_close(bnq_layers* layers);
+/* Layers; 0 for NULL. Since 0.1. */
+BNQ_API uint64_t bnq_layers_count(const bnq_layers* layers);
+/* A layer's name; NULL for an index that is not there. Since 0.1. */
+BNQ_API const char* bnq_layers_name(const bnq_layers* layers, uint64_t index);
+/* Bytes of its tensors in the model; 0 for an index that is not there. Since 0.1.
+ */
+BNQ_API uint64_t bnq_layers_bytes(const bnq_layers* layers, uint64_t index);
+/* The index of the layer of a name, or with a tensor of that name. NOT_FOUND.
+ * Since 0.1. */
+BNQ_API bnq_status bnq_layers_find(const bnq_layers* layers, const char* name,
+                                   uint64_t* out_index);
+/* Loads a layer, or waits for it. progress (may be NULL) hears of its bytes in
+ * the model, and may cancel. Errors name the tensor. Since 0.1. */
+BNQ_API bnq_status bnq_layers_load(bnq_context* context, bnq_layers* layers,
+                                   uint64_t index, bnq_progress_fn progress,
+                                   void* opaque, bnq_layer** out_layer);
+/* Has all that the plan quantizes in the cache, so that no later pass waits for
+ * it. progress hears of the bytes of all layers. INVALID_ARGUMENT without a
+ * cache. Since 0.1. */
+BNQ_API bnq_status bnq_layers_prepare(bnq_context* context, bnq_layers* layers,
+                                      bnq_progress_fn progress, void* opaque);
+
+/* What has become of the layers. Only ever appended to. */
+enum {
+  /* Layers loaded; and those of them that were, or were being, loaded ahead. */
+  BNQ_LAYERS_STAT_LOADS = 0,
+  BNQ_LAYERS_STAT_PREFETCHED = 1,
+  /* Seconds that callers spent in bnq_layers_load. */
+  BNQ_LAYERS_STAT_WAIT_SECONDS = 2,
+  /* Tensors quantized; and restored from the cache. */
+  BNQ_LAYERS_STAT_QUANTIZED = 3,
+  BNQ_LAYERS_STAT_RESTORED = 4,
+  /* Of arrays that were read to quantize them, or to know what they are. */
+  BNQ_LAYERS_STAT_BYTES_READ = 5,
+  /* Of the largest layer as loaded; and the most that layers took up at a time,
+   * those in use by the caller and those ahead. */
+  BNQ_LAYERS_STAT_LARGEST_BYTES = 6,
+  BNQ_LAYERS_STAT_PEAK_BYTES = 7,
+  BNQ_NUM_LAYERS_STATS = 8
+};
+/* As bnq_cache_stat_count and so on. Since 0.1. */
+BNQ_API uint32_t bnq_layers_stat_count(void);
+BNQ_API const char* bnq_layers_stat_name(uint32_t index);
+BNQ_API bnq_status bnq_layers_stats(const bnq_layers* layers, double* stats,
+                                    uint32_t stat_count);
+
+/* Lets go of a loaded layer: its tensors may be in use beyond that, its arrays not.
+ * Since 0.1. */
+BNQ_API void bnq_layer_destroy(bnq_layer* layer);
+/* Its name, and its tensors: their number (0 for NULL), and their names, sorted
+ * (NULL for an index that is not there). Since 0.1. */
+BNQ_API const char* bnq_layer_name(const bnq_layer* layer);
+BNQ_API uint64_t bnq_layer_count(const bnq_layer* layer);
+BNQ_API const char* bnq_layer_tensor_name(const bnq_layer* layer,
+                                          uint64_t index);
+/* Bytes of its tensors as loaded; 0 for NULL. Since 0.1. */
+BNQ_API uint64_t bnq_layer_bytes(const bnq_layer* layer);
+/* The tensor's BNQ_FORMAT_*: NONE of a plain array; -1 for an index that is not
+ * there. Since 0.1. */
+BNQ_API int32_t bnq_layer_format(const bnq_layer* layer, uint64_t index);
+/* A quantized tensor; UNSUPPORTED for a plain array. Since 0.1. */
+BNQ_API bnq_status bnq_layer_tensor(const bnq_layer* layer, uint64_t index,
+                                    bnq_tensor** out_tensor);
+/* A plain array, which lives as long as the layer; UNSUPPORTED for a quantized
+ * tensor. Since 0.1. */
+BNQ_API bnq_status bnq_layer_array(const bnq_layer* layer, uint64_t index,
+                                   bnq_array* out_array);
 
 #ifdef __cplusplus
 }

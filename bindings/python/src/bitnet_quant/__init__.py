@@ -21,6 +21,7 @@ from ._loader import library_path
 from .activations import (ActivationFunction, activate, activation_functions, layer_norm, rms_norm,
                           softmax)
 from .batch import dequantize_batch, quantize_batch
+from .cache import Cache, CachedTensor, CacheEntry, CacheStatistics
 from .calibration import (Calibration, CalibrationMethod, Calibrator, Histogram,
                           QuantizationParams, Range, Statistics)
 from .comparison import (ErrorHistogram, Metrics, QuantizationMetrics, compare,
@@ -36,6 +37,7 @@ from .errors import (BitNetQuantError, CancelledError, CorruptFileError, ExistsE
                      MissingFileError, NoDataError, NonFiniteError, NotFoundError,
                      OutOfMemoryError, UnsupportedError)
 from .files import File, TensorInfo, Writer, open_file
+from .layers import Layer, Layers, LayerStatistics
 from .linear import Operator, QuantLinear, embedding, new_workspace, run_many
 from .optimization import Figures, Optimization, OptimizationMethod, Optimizer
 from .post_training import (AdaptiveActivationQuantizer, PostTrainingQuantization,
@@ -43,32 +45,32 @@ from .post_training import (AdaptiveActivationQuantizer, PostTrainingQuantizatio
                             post_training_quantize_file, quantize_calibrated, quantize_static,
                             quantize_tensor_auto, quantize_tensor_percentile)
 from .progress import Progress
-from .registry import (Format, Option, Preset, Target, calibration_options, figures, formats,
-                       metrics, operator_options, optimization_options, options, presets,
-                       statistics, targets, version)
+from .registry import (Format, Option, Preset, Target, cache_options, calibration_options,
+                       figures, formats, metrics, operator_options, optimization_options, options,
+                       presets, statistics, targets, version)
 from .tensor import (QuantizedTensor, Sizes, dynamic_map, pack, quantize, quantize_into,
                      quantized_sizes)
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "ActivationFunction", "activate", "activation_functions", "layer_norm", "rms_norm", "softmax",
-    "AdaptiveActivationQuantizer", "Batch", "BitNetQuantError", "Calibration",
-    "CalibrationDataset", "CalibrationMethod", "Calibrator", "CancelledError", "Config",
-    "Context", "CorruptFileError", "ErrorHistogram", "ExistsError", "Figures", "File",
-    "Format", "Histogram", "InputOutputError", "InternalError", "InvalidArgumentError",
-    "LibraryLoadError", "Metrics", "MissingFileError", "NoDataError", "NonFiniteError",
-    "NotFoundError", "Operator", "Optimization", "OptimizationMethod", "Optimizer", "Option",
-    "OutOfMemoryError", "Plan", "PlanMatch", "PostTrainingQuantization", "Preset", "Progress",
-    "QuantConvolution", "QuantLinear", "QuantizationMetrics", "QuantizationParams",
-    "QuantizedTensor", "Range",
+    "ActivationFunction", "activate", "activation_functions", "layer_norm", "rms_norm",
+    "softmax", "AdaptiveActivationQuantizer", "Batch", "BitNetQuantError", "Cache", "CacheEntry",
+    "CacheStatistics", "CachedTensor", "Calibration", "CalibrationDataset", "CalibrationMethod",
+    "Calibrator", "CancelledError", "Config", "Context", "CorruptFileError", "ErrorHistogram",
+    "ExistsError", "Figures", "File", "Format", "Histogram", "InputOutputError", "InternalError",
+    "InvalidArgumentError", "Layer", "LayerStatistics", "Layers", "LibraryLoadError", "Metrics",
+    "MissingFileError", "NoDataError", "NonFiniteError", "NotFoundError", "Operator",
+    "Optimization", "OptimizationMethod", "Optimizer", "Option", "OutOfMemoryError", "Plan",
+    "PlanMatch", "PostTrainingQuantization", "Preset", "Progress", "QuantConvolution",
+    "QuantLinear", "QuantizationMetrics", "QuantizationParams", "QuantizedTensor", "Range",
     "Report", "ReportRow", "Sizes", "StaticQuantization", "Statistics", "Target", "TensorInfo",
-    "UnsupportedError", "Writer", "bfloat16_to_float32", "calibration_options", "compare",
-    "compare_files", "compare_histogram", "dequantize_batch", "dequantize_file", "dynamic_map",
-    "embedding", "figures", "formats", "library_path", "metrics", "new_workspace", "open_file",
-    "operator_options", "optimization_options", "options", "pack",
+    "UnsupportedError", "Writer", "bfloat16_to_float32", "cache_options", "calibration_options",
+    "compare", "compare_files", "compare_histogram", "dequantize_batch", "dequantize_file",
+    "dynamic_map", "embedding", "figures", "formats", "library_path", "metrics", "new_workspace",
+    "open_file", "operator_options", "optimization_options", "options", "pack",
     "post_training_quantization", "post_training_quantize_file", "presets", "quantize",
-    "quantize_batch", "quantize_calibrated", "quantize_file", "quantize_into",
-    "quantize_static", "quantize_tensor_auto", "quantize_tensor_percentile", "quantized_sizes",
-    "run_many", "statistics", "targets", "version",
+    "quantize_batch", "quantize_calibrated", "quantize_file", "quantize_into", "quantize_static",
+    "quantize_tensor_auto", "quantize_tensor_percentile", "quantized_sizes", "run_many",
+    "statistics", "targets", "version",
 ]

@@ -161,6 +161,14 @@ class bnq_cache_list(ctypes.Structure):
     pass
 
 
+class bnq_layers(ctypes.Structure):
+    pass
+
+
+class bnq_layer(ctypes.Structure):
+    pass
+
+
 class bnq_array(ctypes.Structure):
     _fields_ = [
         ("data", address),
@@ -220,6 +228,7 @@ _batches = POINTER(bnq_batches)
 _optimizer, _options = POINTER(bnq_optimizer), POINTER(bnq_options)
 _operator, _linear = POINTER(bnq_operator), POINTER(bnq_linear)
 _cache, _cache_list = POINTER(bnq_cache), POINTER(bnq_cache_list)
+_layers, _layer = POINTER(bnq_layers), POINTER(bnq_layer)
 _i32p, _i64p, _u64p, _f64p = POINTER(i32), POINTER(i64), POINTER(u64), POINTER(f64)
 _i8p, _u8p, _u32p, _f32p = POINTER(i8), POINTER(u8), POINTER(u32), POINTER(f32)
 # Lists of pointers, for batches.
@@ -509,7 +518,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_cache_stat_count": (u32, []),
     "bnq_cache_stat_name": (text, [u32]),
     "bnq_cache_stats": (status, [_cache, _f64p, u32]),
-    "bnq_cache_list_create": (status, [_context, _cache, POINTER(_cache_list)]),
+    "bnq_cache_list_create": (status, [_context, _cache, text, POINTER(_cache_list)]),
     "bnq_cache_list_destroy": (None, [_cache_list]),
     "bnq_cache_list_count": (u64, [_cache_list]),
     "bnq_cache_list_key": (text, [_cache_list, u64]),
@@ -524,6 +533,26 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_cache_trim": (status, [_context, _cache, u64, _u64p]),
     "bnq_cache_remove": (status, [_context, _cache, text, _u64p]),
     "bnq_cache_clear": (status, [_context, _cache]),
+    "bnq_layers_open": (status, [_context, text, _plan, _cache, u32, POINTER(_layers)]),
+    "bnq_layers_close": (None, [_layers]),
+    "bnq_layers_count": (u64, [_layers]),
+    "bnq_layers_name": (text, [_layers, u64]),
+    "bnq_layers_bytes": (u64, [_layers, u64]),
+    "bnq_layers_find": (status, [_layers, text, _u64p]),
+    "bnq_layers_load": (status, [_context, _layers, u64, bnq_progress_fn, address,
+                                 POINTER(_layer)]),
+    "bnq_layers_prepare": (status, [_context, _layers, bnq_progress_fn, address]),
+    "bnq_layers_stat_count": (u32, []),
+    "bnq_layers_stat_name": (text, [u32]),
+    "bnq_layers_stats": (status, [_layers, _f64p, u32]),
+    "bnq_layer_destroy": (None, [_layer]),
+    "bnq_layer_name": (text, [_layer]),
+    "bnq_layer_count": (u64, [_layer]),
+    "bnq_layer_tensor_name": (text, [_layer, u64]),
+    "bnq_layer_bytes": (u64, [_layer]),
+    "bnq_layer_format": (i32, [_layer, u64]),
+    "bnq_layer_tensor": (status, [_layer, u64, POINTER(_tensor)]),
+    "bnq_layer_array": (status, [_layer, u64, _array]),
 }
 
 

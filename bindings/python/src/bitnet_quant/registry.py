@@ -48,7 +48,7 @@ class Format(NamedTuple):
 
 
 class Option(NamedTuple):
-    """A keyword of Config, Calibrator, Optimizer or Operator."""
+    """A keyword of Config, Calibrator, Optimizer, Operator or Cache."""
 
     name: str
     id: int
@@ -111,6 +111,7 @@ def _format(number: int) -> Format:
 #: What has options.
 CONFIG, CALIBRATOR = _abi.OPTIONS_CONFIG, _abi.OPTIONS_CALIBRATOR
 OPTIMIZER, OPERATOR = _abi.OPTIONS_OPTIMIZER, _abi.OPTIONS_OPERATOR
+CACHE = _abi.OPTIONS_CACHE
 
 
 def options() -> tuple[Option, ...]:
@@ -133,9 +134,14 @@ def operator_options() -> tuple[Option, ...]:
     return list_options(OPERATOR)
 
 
+def cache_options() -> tuple[Option, ...]:
+    """The options of a Cache."""
+    return list_options(CACHE)
+
+
 @functools.lru_cache(maxsize=None)
 def list_options(kind: int) -> tuple[Option, ...]:
-    """The options of CONFIG, CALIBRATOR, OPTIMIZER or OPERATOR."""
+    """The options of a kind: CONFIG, CALIBRATOR, ..."""
     def at(index: int, number: Any) -> int:
         status: int = library().bnq_option_at(kind, index, number)
         return status
@@ -205,6 +211,18 @@ def figures() -> tuple[str, ...]:
     """The names of the figures of an Optimization."""
     return tuple(decode(library().bnq_figure_name(index))
                  for index in range(library().bnq_figure_count()))
+
+
+def cache_statistics() -> tuple[str, ...]:
+    """The names of the statistics of a Cache."""
+    return tuple(decode(library().bnq_cache_stat_name(index))
+                 for index in range(library().bnq_cache_stat_count()))
+
+
+def layer_statistics() -> tuple[str, ...]:
+    """The names of the statistics of Layers."""
+    return tuple(decode(library().bnq_layers_stat_name(index))
+                 for index in range(library().bnq_layers_stat_count()))
 
 
 def targets() -> tuple[Target, ...]:

@@ -1,8 +1,8 @@
 //! Section 15 of `bnq.h`.
 
 use crate::{
-    bnq_array, bnq_cache, bnq_cache_list, bnq_config, bnq_context, bnq_options, bnq_progress_fn,
-    bnq_status, bnq_tensor,
+    bnq_array, bnq_cache, bnq_cache_list, bnq_config, bnq_context, bnq_layer, bnq_layers,
+    bnq_options, bnq_plan, bnq_progress_fn, bnq_status, bnq_tensor,
 };
 use std::os::raw::{c_char, c_void};
 
@@ -48,6 +48,24 @@ pub const BNQ_CACHE_STAT_DISK_ENTRIES: i32 = 12;
 pub const BNQ_CACHE_STAT_DISK_BYTES: i32 = 13;
 /// Number of statistics listed here.
 pub const BNQ_NUM_CACHE_STATS: usize = 14;
+/// Layers loaded.
+pub const BNQ_LAYERS_STAT_LOADS: i32 = 0;
+/// Those of them that were loaded ahead.
+pub const BNQ_LAYERS_STAT_PREFETCHED: i32 = 1;
+/// Seconds that callers spent in loading.
+pub const BNQ_LAYERS_STAT_WAIT_SECONDS: i32 = 2;
+/// Tensors quantized.
+pub const BNQ_LAYERS_STAT_QUANTIZED: i32 = 3;
+/// Tensors restored from the cache.
+pub const BNQ_LAYERS_STAT_RESTORED: i32 = 4;
+/// Bytes of arrays that were read.
+pub const BNQ_LAYERS_STAT_BYTES_READ: i32 = 5;
+/// Bytes of the largest layer as loaded.
+pub const BNQ_LAYERS_STAT_LARGEST_BYTES: i32 = 6;
+/// The most that layers took up at a time.
+pub const BNQ_LAYERS_STAT_PEAK_BYTES: i32 = 7;
+/// Number of statistics listed here.
+pub const BNQ_NUM_LAYERS_STATS: usize = 8;
 
 extern "C" {
     // 15. Layer cache and layers
@@ -61,7 +79,8 @@ extern "C" {
     /// Its options, to be changed.
     pub fn bnq_cache_settings(cache: *mut bnq_cache) -> *mut bnq_options;
     /// The folder that a person's programs share.
-    pub fn bnq_cache_default_folder(text: *mut c_char, size: u64, out_size: *mut u64) -> bnq_status;
+    pub fn bnq_cache_default_folder(text: *mut c_char, size: u64, out_size: *mut u64)
+        -> bnq_status;
     /// Quantizes, or finds what that gave before; `importance`, `name` and `out_hit` may be NULL.
     pub fn bnq_cache_quantize(
         context: *mut bnq_context, cache: *mut bnq_cache, config: *const bnq_config,
@@ -97,7 +116,8 @@ extern "C" {
     pub fn bnq_cache_stats(cache: *mut bnq_cache, stats: *mut f64, stat_count: u32) -> bnq_status;
     /// The entries in the folder, used last first.
     pub fn bnq_cache_list_create(
-        context: *mut bnq_context, cache: *mut bnq_cache, out_list: *mut *mut bnq_cache_list,
+        context: *mut bnq_context, cache: *mut bnq_cache, glob: *const c_char,
+        out_list: *mut *mut bnq_cache_list,
     ) -> bnq_status;
     /// Frees it; NULL is fine.
     pub fn bnq_cache_list_destroy(list: *mut bnq_cache_list);
@@ -108,7 +128,8 @@ extern "C" {
     /// How many names it has.
     pub fn bnq_cache_list_name_count(list: *const bnq_cache_list, index: u64) -> u64;
     /// One of its names.
-    pub fn bnq_cache_list_name(list: *const bnq_cache_list, index: u64, name: u64) -> *const c_char;
+    pub fn bnq_cache_list_name(list: *const bnq_cache_list, index: u64, name: u64)
+        -> *const c_char;
     /// Bytes of its file.
     pub fn bnq_cache_list_bytes(list: *const bnq_cache_list, index: u64) -> u64;
     /// When it was used, in seconds since 1970.
@@ -135,4 +156,59 @@ extern "C" {
     ) -> bnq_status;
     /// Removes all entries and names.
     pub fn bnq_cache_clear(context: *mut bnq_context, cache: *mut bnq_cache) -> bnq_status;
+    /// The layers of a model; `plan` and `cache` may be NULL.
+    pub fn bnq_layers_open(
+        context: *mut bnq_context, model: *const c_char, plan: *const bnq_plan,
+        cache: *mut bnq_cache, look_ahead: u32, out_layers: *mut *mut bnq_layers,
+    ) -> bnq_status;
+    /// Frees them; NULL is fine. Loaded layers live on.
+    pub fn bnq_layers_close(layers: *mut bnq_layers);
+    /// Layers.
+    pub fn bnq_layers_count(layers: *const bnq_layers) -> u64;
+    /// A layer's name; NULL for an index that is not there.
+    pub fn bnq_layers_name(layers: *const bnq_layers, index: u64) -> *const c_char;
+    /// Bytes of its tensors in the model.
+    pub fn bnq_layers_bytes(layers: *const bnq_layers, index: u64) -> u64;
+    /// The layer of a name, or with a tensor of that name.
+    pub fn bnq_layers_find(
+        layers: *const bnq_layers, name: *const c_char, out_index: *mut u64,
+    ) -> bnq_status;
+    /// Loads a layer, or waits for it.
+    pub fn bnq_layers_load(
+        context: *mut bnq_context, layers: *mut bnq_layers, index: u64, progress: bnq_progress_fn,
+        opaque: *mut c_void, out_layer: *mut *mut bnq_layer,
+    ) -> bnq_status;
+    /// Has all that the plan quantizes in the cache.
+    pub fn bnq_layers_prepare(
+        context: *mut bnq_context, layers: *mut bnq_layers, progress: bnq_progress_fn,
+        opaque: *mut c_void,
+    ) -> bnq_status;
+    /// Number of statistics of the loaded library.
+    pub fn bnq_layers_stat_count() -> u32;
+    /// "loads", ...; NULL for another index.
+    pub fn bnq_layers_stat_name(index: u32) -> *const c_char;
+    /// The first `stat_count` statistics.
+    pub fn bnq_layers_stats(
+        layers: *const bnq_layers, stats: *mut f64, stat_count: u32,
+    ) -> bnq_status;
+    /// Lets go of a loaded layer; NULL is fine.
+    pub fn bnq_layer_destroy(layer: *mut bnq_layer);
+    /// Its name.
+    pub fn bnq_layer_name(layer: *const bnq_layer) -> *const c_char;
+    /// Its tensors.
+    pub fn bnq_layer_count(layer: *const bnq_layer) -> u64;
+    /// A tensor's name; NULL for an index that is not there.
+    pub fn bnq_layer_tensor_name(layer: *const bnq_layer, index: u64) -> *const c_char;
+    /// Bytes of its tensors as loaded.
+    pub fn bnq_layer_bytes(layer: *const bnq_layer) -> u64;
+    /// The tensor's format: 0 of a plain array; -1 for an index that is not there.
+    pub fn bnq_layer_format(layer: *const bnq_layer, index: u64) -> i32;
+    /// A quantized tensor, which may outlive the layer.
+    pub fn bnq_layer_tensor(
+        layer: *const bnq_layer, index: u64, out_tensor: *mut *mut bnq_tensor,
+    ) -> bnq_status;
+    /// A plain array, which lives as long as the layer.
+    pub fn bnq_layer_array(
+        layer: *const bnq_layer, index: u64, out_array: *mut bnq_array,
+    ) -> bnq_status;
 }

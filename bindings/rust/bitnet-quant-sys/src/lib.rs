@@ -76,6 +76,10 @@ opaque! {
     bnq_cache
     /// The entries of a cache's folder; immutable.
     bnq_cache_list
+    /// A model's layers, loaded one after the other.
+    bnq_layers
+    /// A loaded layer; immutable.
+    bnq_layer
     /// The options of a handle, which they are a part of.
     bnq_options
 }

@@ -306,3 +306,25 @@ internal sealed class CacheListHandle : SafeHandleZeroOrMinusOneIsInvalid
         return true;
     }
 }
+
+internal sealed class LayersHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    public LayersHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_layers_close(handle);
+        return true;
+    }
+}
+
+internal sealed class LayerHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    public LayerHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_layer_destroy(handle);
+        return true;
+    }
+}

@@ -29,6 +29,15 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_CACHE_STAT_DISK_ENTRIES = 12;
     internal const int BNQ_CACHE_STAT_DISK_BYTES = 13;
     internal const int BNQ_NUM_CACHE_STATS = 14;
+    internal const int BNQ_LAYERS_STAT_LOADS = 0;
+    internal const int BNQ_LAYERS_STAT_PREFETCHED = 1;
+    internal const int BNQ_LAYERS_STAT_WAIT_SECONDS = 2;
+    internal const int BNQ_LAYERS_STAT_QUANTIZED = 3;
+    internal const int BNQ_LAYERS_STAT_RESTORED = 4;
+    internal const int BNQ_LAYERS_STAT_BYTES_READ = 5;
+    internal const int BNQ_LAYERS_STAT_LARGEST_BYTES = 6;
+    internal const int BNQ_LAYERS_STAT_PEAK_BYTES = 7;
+    internal const int BNQ_NUM_LAYERS_STATS = 8;
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_cache_create(string? folder, out CacheHandle cache);
@@ -76,9 +85,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(LibraryName)]
     internal static partial int bnq_cache_stats(CacheHandle cache, double* stats, uint statCount);
 
-    [LibraryImport(LibraryName)]
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_cache_list_create(
-        ContextHandle context, CacheHandle cache, out CacheListHandle list);
+        ContextHandle context, CacheHandle cache, string? glob, out CacheListHandle list);
 
     [LibraryImport(LibraryName)]
     internal static partial void bnq_cache_list_destroy(nint list);
@@ -126,4 +135,68 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_cache_clear(ContextHandle context, CacheHandle cache);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_layers_open(
+        ContextHandle context, string model, PlanHandle plan, CacheHandle cache, uint lookAhead,
+        out LayersHandle layers);
+
+    [LibraryImport(LibraryName)]
+    internal static partial void bnq_layers_close(nint layers);
+
+    [LibraryImport(LibraryName)]
+    internal static partial ulong bnq_layers_count(LayersHandle layers);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_layers_name(LayersHandle layers, ulong index);
+
+    [LibraryImport(LibraryName)]
+    internal static partial ulong bnq_layers_bytes(LayersHandle layers, ulong index);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_layers_find(LayersHandle layers, string name, out ulong index);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_layers_load(
+        ContextHandle context, LayersHandle layers, ulong index,
+        delegate* unmanaged[Cdecl]<void*, ulong, ulong, byte*, int> progress, void* opaque,
+        out LayerHandle layer);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_layers_prepare(
+        ContextHandle context, LayersHandle layers,
+        delegate* unmanaged[Cdecl]<void*, ulong, ulong, byte*, int> progress, void* opaque);
+
+    [LibraryImport(LibraryName)]
+    internal static partial uint bnq_layers_stat_count();
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_layers_stat_name(uint index);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_layers_stats(LayersHandle layers, double* stats, uint statCount);
+
+    [LibraryImport(LibraryName)]
+    internal static partial void bnq_layer_destroy(nint layer);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_layer_name(LayerHandle layer);
+
+    [LibraryImport(LibraryName)]
+    internal static partial ulong bnq_layer_count(LayerHandle layer);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_layer_tensor_name(LayerHandle layer, ulong index);
+
+    [LibraryImport(LibraryName)]
+    internal static partial ulong bnq_layer_bytes(LayerHandle layer);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_layer_format(LayerHandle layer, ulong index);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_layer_tensor(LayerHandle layer, ulong index, out TensorHandle tensor);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_layer_array(LayerHandle layer, ulong index, BnqArray* array);
 }

@@ -1,0 +1,138 @@
+#include "core/model/layer_groups.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "core/base/names.h"
+
+namespace bnq {
+namespace {
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// Ends of components: positions of dots and slashes, and of the name's end.
+std::vector<size_t> EndsOf(const std::string& name) {
+  std::vector<size_t> ends;
+  for (size_t i = 0; i < name.size(); ++i) {
+    if (name[i] == '.' || name[i] == '/') ends.push_back(i);
+  }
+  ends.push_back(name.size());
+  return ends;
+}
+
+// The digits at the end of a component: where they begin.
+size_t DigitsOf(const std::string& name, size_t begin, size_t end) {
+  size_t digits = end;
+  while (digits > begin && IsDigit(name[digits - 1])) --digits;
+  return digits;
+}
+
+std::string LayerOf(const std::string& name) {
+  const std::vector<size_t> ends = EndsOf(name);
+  size_t begin = 0, suffixed = 0;
+  for (const size_t end : ends) {
+    const size_t digits = DigitsOf(name, begin, end);
+    if (digits == begin && end > begin) return name.substr(0, end);
+    if (suffixed == 0 && digits > begin && digits < end &&
+        name[digits - 1] == '_') {
+      suffixed = end;
+    }
+    begin = end + 1;
+  }
+  if (suffixed != 0) return name.substr(0, suffixed);
+  return ends.size() == 1 ? name : name.substr(0, ends[ends.size() - 2]);
+}
+
+bool HasNumber(const std::string& layer) {
+  return DigitsOf(layer, 0, layer.size()) < layer.size();
+}
+
+// What tells a layer's place: a word of names, or with = before it a whole
+// component.
+bool HasAny(const std::string& layer,
+            std::initializer_list<std::string_view> words) {
+  size_t begin = 0;
+  for (const size_t end : EndsOf(layer)) {
+    const std::string component = AsciiLower(layer.substr(begin, end - begin));
+    for (std::string_view word : words) {
+      const bool whole = word[0] == '=';
+      if (whole) word.remove_prefix(1);
+      const size_t at = component.find(word);
+      if (at != std::string::npos && (!whole || component == word)) return true;
+    }
+    begin = end + 1;
+  }
+  return false;
+}
+
+// The part of the model, and the place in it.
+std::pair<int, int> RankOf(const std::string& layer) {
+  const std::string first = layer.substr(0, EndsOf(layer)[0]);
+  if (HasAny(layer, {"lm_head"}) ||
+      HasAny(first, {"=output", "=head", "=classifier", "=score", "=cls",
+                     "=embed_out"})) {
+    return {3, 0};
+  }
+  const int part = HasAny(layer, {"vision", "visual"}) ? 0
+                   : HasAny(layer, {"=decoder"})       ? 2
+                                                       : 1;
+  const int place =
+      HasNumber(layer)                                              ? 1
+      : HasAny(layer, {"embed", "embd", "=wte", "=wpe", "=shared"}) ? 0
+      : HasAny(layer, {"norm", "ln_"})                              ? 2
+                                                                    : 1;
+  return {part, place};
+}
+
+// By the bytes, with runs of digits as numbers.
+bool ComesBefore(const std::string& a, const std::string& b) {
+  size_t i = 0, k = 0;
+  while (i < a.size() && k < b.size()) {
+    if (!IsDigit(a[i]) || !IsDigit(b[k])) {
+      if (a[i] != b[k]) return a[i] < b[k];
+      ++i;
+      ++k;
+      continue;
+    }
+    const auto run = [](const std::string& text, size_t* at) {
+      size_t begin = *at;
+      while (*at < text.size() && IsDigit(text[*at])) ++*at;
+      while (begin + 1 < *at && text[begin] == '0') ++begin;
+      return std::string_view(text).substr(begin, *at - begin);
+    };
+    const std::string_view x = run(a, &i), y = run(b, &k);
+    if (x.size() != y.size()) return x.size() < y.size();
+    if (x != y) return x < y;
+  }
+  return a.size() - i < b.size() - k;
+}
+
+}  // namespace
+
+std::vector<LayerGroup> GroupLayers(const std::vector<std::string>& names) {
+  std::map<std::string, LayerGroup> groups;
+  for (size_t i = 0; i < names.size(); ++i) {
+    LayerGroup& group = groups[LayerOf(names[i])];
+    group.tensors.push_back(i);
+  }
+  std::vector<std::pair<std::pair<int, int>, LayerGroup>> ranked;
+  for (auto& [name, group] : groups) {
+    group.name = name;
+    std::sort(group.tensors.begin(), group.tensors.end(),
+              [&](size_t a, size_t b) { return names[a] < names[b]; });
+    ranked.emplace_back(RankOf(name), std::move(group));
+  }
+  std::stable_sort(
+      ranked.begin(), ranked.end(), [](const auto& a, const auto& b) {
+        return a.first != b.first ? a.first < b.first
+                                  : ComesBefore(a.second.name, b.second.name);
+      });
+  std::vector<LayerGroup> layers;
+  for (auto& item : ranked) layers.push_back(std::move(item.second));
+  return layers;
+}
+
+}  // namespace bnq
