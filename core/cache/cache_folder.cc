@@ -262,11 +262,12 @@ void CacheFolder::Count(uint64_t* entries, uint64_t* bytes) {
 }
 
 std::vector<CacheRow> CacheFolder::List(const Context& context) {
-  std::map<std::string, std::vector<std::string>> names;
-  for (Alias& alias : Aliases(context)) {
-    if (!alias.name.empty()) names[alias.key].push_back(std::move(alias.name));
+  std::map<std::string, std::set<std::string>> names;
+  for (const Alias& alias : Aliases(context)) {
+    if (!alias.name.empty()) names[alias.key].insert(alias.name);
   }
-  std::vector<CacheRow> rows;
+  // Those used last first.
+  std::map<std::pair<int64_t, std::string>, CacheRow> rows;
   Walk(context, path_, [&](Kind kind, const Item& item) {
     if (kind != Kind::kEntry && kind != Kind::kBad) return;
     CacheRow row;
@@ -275,8 +276,9 @@ std::vector<CacheRow> CacheFolder::List(const Context& context) {
     row.used = item.modified;
     row.damaged = kind == Kind::kBad;
     const auto found = names.find(item.name);
-    if (kind == Kind::kEntry && found != names.end()) row.names = found->second;
-    std::sort(row.names.begin(), row.names.end());
+    if (kind == Kind::kEntry && found != names.end()) {
+      row.names.assign(found->second.begin(), found->second.end());
+    }
     try {
       if (kind == Kind::kEntry) {
         const auto file = OpenEntry(context, item.path, item.name);
@@ -290,12 +292,11 @@ std::vector<CacheRow> CacheFolder::List(const Context& context) {
       if (error.status() == Status::kCancelled) throw;
       row.damaged = true;
     }
-    rows.push_back(std::move(row));
+    rows[{-row.used, item.path}] = std::move(row);
   });
-  std::sort(rows.begin(), rows.end(), [](const CacheRow& a, const CacheRow& b) {
-    return a.used != b.used ? a.used > b.used : a.key < b.key;
-  });
-  return rows;
+  std::vector<CacheRow> list;
+  for (auto& row : rows) list.push_back(std::move(row.second));
+  return list;
 }
 
 uint64_t CacheFolder::Verify(const Context& caller, const CacheOptions& options,
@@ -340,9 +341,8 @@ void CacheFolder::RemoveEntry(const std::string& path, const std::string& key) {
   checked_.erase(key);
 }
 
-std::vector<CacheFolder::Item> CacheFolder::Sweep(const Context& context,
-                                                  bool damaged) {
-  std::vector<Item> items;
+CacheFolder::Items CacheFolder::Sweep(const Context& context, bool damaged) {
+  Items items;
   const int64_t now = clock_();
   const auto sweep = [&](Kind kind, const Item& item) {
     if (kind == Kind::kTemporary && now - item.modified > kTemporaryAge) {
@@ -350,24 +350,20 @@ std::vector<CacheFolder::Item> CacheFolder::Sweep(const Context& context,
     } else if (kind == Kind::kBad && damaged) {
       RemoveFile(item.path);
     } else if (kind == Kind::kEntry || kind == Kind::kBad) {
-      items.push_back(item);
+      items[{item.modified, item.path}] = item;
     }
   };
   Walk(context, path_, sweep);
   Walk(context, path_ + "/names", sweep);
-  std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
-    return a.modified != b.modified ? a.modified < b.modified : a.path < b.path;
-  });
   return items;
 }
 
-uint64_t CacheFolder::RemoveOldest(const std::vector<Item>& items,
-                                   uint64_t most, const std::string& keep,
-                                   uint64_t* left) {
+uint64_t CacheFolder::RemoveOldest(const Items& items, uint64_t most,
+                                   const std::string& keep, uint64_t* left) {
   *left = 0;
-  for (const Item& item : items) *left += item.bytes;
+  for (const auto& [order, item] : items) *left += item.bytes;
   uint64_t removed = 0;
-  for (const Item& item : items) {
+  for (const auto& [order, item] : items) {
     if (*left <= most) break;
     if (item.name == keep) continue;
     RemoveEntry(item.path, item.name);
@@ -402,9 +398,9 @@ void CacheFolder::MakeRoom(const Context& context, const CacheOptions& options,
   const FolderLock folder_lock(LockPath());
   // Somebody else is at it; the next entry sees to what is left.
   if (!folder_lock.held()) return;
-  const std::vector<Item> items = Sweep(context, false);
+  const Items items = Sweep(context, false);
   uint64_t total = 0;
-  for (const Item& item : items) total += item.bytes;
+  for (const auto& [order, item] : items) total += item.bytes;
   if (total > limit) {
     const uint64_t removed =
         RemoveOldest(items, options.kept_bytes(), keep, &total);

@@ -127,9 +127,12 @@ class CacheFolder {
   void SetAside(const std::string& key);
   void MakeRoom(const Context& context, const CacheOptions& options,
                 uint64_t written, const std::string& keep, uint64_t* evicted);
-  // Of entries, those that go first first; removes temporary files.
-  std::vector<Item> Sweep(const Context& context, bool damaged);
-  uint64_t RemoveOldest(const std::vector<Item>& items, uint64_t most,
+  // Entries by when they were used and by their paths: those first that go
+  // first.
+  using Items = std::map<std::pair<int64_t, std::string>, Item>;
+  // Of what is there; removes temporary files, and damaged entries if asked to.
+  Items Sweep(const Context& context, bool damaged);
+  uint64_t RemoveOldest(const Items& items, uint64_t most,
                         const std::string& keep, uint64_t* left);
   void RemoveNamesOfNothing(const Context& context);
   void RemoveEntry(const std::string& path, const std::string& key);

@@ -87,27 +87,30 @@ std::pair<int, int> RankOf(const std::string& layer) {
   return {part, place};
 }
 
-// By the bytes, with runs of digits as numbers.
-bool ComesBefore(const std::string& a, const std::string& b) {
-  size_t i = 0, k = 0;
-  while (i < a.size() && k < b.size()) {
-    if (!IsDigit(a[i]) || !IsDigit(b[k])) {
-      if (a[i] != b[k]) return a[i] < b[k];
-      ++i;
-      ++k;
+// Of which the bytes are in the order of layers: part and place, and the name
+// with each number behind the number of its digits.
+std::string OrderOf(const std::string& layer) {
+  const std::pair<int, int> rank = RankOf(layer);
+  std::string order = {static_cast<char>('0' + rank.first),
+                       static_cast<char>('0' + rank.second)};
+  for (size_t i = 0; i < layer.size();) {
+    if (!IsDigit(layer[i])) {
+      order += layer[i++];
       continue;
     }
-    const auto run = [](const std::string& text, size_t* at) {
-      size_t begin = *at;
-      while (*at < text.size() && IsDigit(text[*at])) ++*at;
-      while (begin + 1 < *at && text[begin] == '0') ++begin;
-      return std::string_view(text).substr(begin, *at - begin);
-    };
-    const std::string_view x = run(a, &i), y = run(b, &k);
-    if (x.size() != y.size()) return x.size() < y.size();
-    if (x != y) return x < y;
+    while (layer[i] == '0' && i + 1 < layer.size() && IsDigit(layer[i + 1])) {
+      ++i;
+    }
+    size_t end = i;
+    while (end < layer.size() && IsDigit(layer[end])) ++end;
+    // Digits come before letters, as without their number before them.
+    order += '0';
+    order += static_cast<char>(std::min<size_t>(end - i, 127));
+    order += layer.substr(i, end - i);
+    i = end;
   }
-  return a.size() - i < b.size() - k;
+  // "a.01" is another layer than "a.1".
+  return order + '\0' + layer;
 }
 
 }  // namespace
@@ -115,23 +118,13 @@ bool ComesBefore(const std::string& a, const std::string& b) {
 std::vector<LayerGroup> GroupLayers(const std::vector<std::string>& names) {
   std::map<std::string, LayerGroup> groups;
   for (size_t i = 0; i < names.size(); ++i) {
-    LayerGroup& group = groups[LayerOf(names[i])];
+    std::string layer = LayerOf(names[i]);
+    LayerGroup& group = groups[OrderOf(layer)];
+    group.name = std::move(layer);
     group.tensors.push_back(i);
   }
-  std::vector<std::pair<std::pair<int, int>, LayerGroup>> ranked;
-  for (auto& [name, group] : groups) {
-    group.name = name;
-    std::sort(group.tensors.begin(), group.tensors.end(),
-              [&](size_t a, size_t b) { return names[a] < names[b]; });
-    ranked.emplace_back(RankOf(name), std::move(group));
-  }
-  std::stable_sort(
-      ranked.begin(), ranked.end(), [](const auto& a, const auto& b) {
-        return a.first != b.first ? a.first < b.first
-                                  : ComesBefore(a.second.name, b.second.name);
-      });
   std::vector<LayerGroup> layers;
-  for (auto& item : ranked) layers.push_back(std::move(item.second));
+  for (auto& item : groups) layers.push_back(std::move(item.second));
   return layers;
 }
 

@@ -11,7 +11,7 @@ namespace bnq {
 
 struct LayerGroup {
   std::string name;
-  std::vector<size_t> tensors;  // indices, in the order of their names
+  std::vector<size_t> tensors;  // indices, ascending
 };
 
 // Tensors whose names begin alike up to their first component that is a number
