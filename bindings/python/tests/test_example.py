@@ -65,6 +65,16 @@ def test_classify(tmp_path):
     assert "numpy" in lines[0] and all(len(line.split()[-1]) == 16 for line in lines[1:])
 
 
+def test_layer_by_layer(tmp_path):
+    """A model is run in a third of its size; the second pass quantizes nothing."""
+    out = run(tmp_path, example="layer_by_layer")
+    assert "the same twice: True" in out
+    assert sys.platform != "linux" or "within 32 MiB" in out
+    values = dict(line.split() for line in out.splitlines()[2:])
+    assert values["quantized"] == values["restored"] == "24" and values["loads"] == "48"
+    assert float(values["peak_bytes"]) <= 4 * float(values["largest_bytes"])
+
+
 def test_transformer_block():
     """Beside float64: activations of 8 bits cost some percent, and nothing else more than a
     code here or there that is rounded the other way."""
