@@ -8,9 +8,14 @@
 #include "capi/guard.h"
 #include "core/model/convert.h"
 #include "core/model/plan.h"
+#include "core/model/plan_text.h"
 
 struct bnq_plan {
   bnq::Plan core;
+};
+
+struct bnq_recipes {
+  bnq::Recipes core;
 };
 
 struct bnq_report {

@@ -1,9 +1,5 @@
-#include <optional>
-
 #include "capi/handles.h"
 #include "core/model/convert.h"
-#include "core/model/importance.h"
-#include "core/model/plan.h"
 
 using namespace bnq;
 using namespace bnq::capi;
@@ -16,69 +12,6 @@ const ReportRow* RowAt(const bnq_report* report, uint64_t index) {
 }
 
 }  // namespace
-
-bnq_status bnq_plan_create(bnq_plan** out_plan) {
-  return Guard([&] {
-    bnq_plan*& out = Output(out_plan, "out_plan");
-    out = new bnq_plan();
-  });
-}
-
-void bnq_plan_destroy(bnq_plan* plan) { delete plan; }
-
-bnq_status bnq_plan_add(bnq_plan* plan, const char* glob, int32_t min_rank,
-                        const bnq_config* config) {
-  return Guard([&] {
-    Required(plan, "plan");
-    Required(glob, "glob");
-    if (min_rank < BNQ_MIN_RANK_NAMED || min_rank > kMaxRank) {
-      Fail(Status::kInvalidArgument, "min_rank = ", min_rank, ", must be 0 to ",
-           kMaxRank, " or BNQ_MIN_RANK_*");
-    }
-    const int rank = min_rank == BNQ_MIN_RANK_ALL     ? Plan::kMinRankAll
-                     : min_rank == BNQ_MIN_RANK_NAMED ? Plan::kMinRankNamed
-                                                      : min_rank;
-    plan->core.Add(glob, rank,
-                   config ? std::optional<Config>(config->core) : std::nullopt);
-  });
-}
-
-bnq_status bnq_plan_set_importance(bnq_plan* plan, const char* name,
-                                   const float* importance,
-                                   uint64_t importance_count) {
-  return Guard([&] {
-    Required(plan, "plan");
-    Required(name, "name");
-    if (importance_count != 0) Required(importance, "importance");
-    plan->core.SetImportance(
-        name, std::vector<float>(importance, importance + importance_count));
-  });
-}
-
-bnq_status bnq_plan_load_importance(bnq_context* context, bnq_plan* plan,
-                                    const char* path) {
-  return Guard([&] {
-    LoadImportance(ContextOf(context), &Required(path, "path"),
-                   &Required(plan, "plan").core);
-  });
-}
-
-bnq_status bnq_plan_match(const bnq_plan* plan, const char* name, int32_t rank,
-                          int64_t* out_rule, bnq_config** out_config) {
-  return Guard([&] {
-    if (out_config) *out_config = nullptr;
-    if (rank < 0 || rank > kMaxRank) {
-      Fail(Status::kInvalidArgument, "rank = ", rank, ", must be 0 to ",
-           kMaxRank);
-    }
-    const Plan::Decision decision =
-        Required(plan, "plan").core.Match(&Required(name, "name"), rank);
-    if (out_config && decision.config) {
-      *out_config = new bnq_config(*decision.config);
-    }
-    if (out_rule) *out_rule = decision.rule;
-  });
-}
 
 bnq_status bnq_quantize_file(bnq_context* context, const bnq_plan* plan,
                              const char* input, const char* output,

@@ -342,7 +342,7 @@ LayerTensor Layers::ReadTensor(const Context& context,
     return tensor;
   }
   const DType dtype = static_cast<DType>(entry.dtype);
-  const Config* const config = plan_.Match(entry.name, entry.shape.rank).config;
+  const Config* const config = plan_.Match(entry.name, entry.shape).config;
   if (config != nullptr && IsSource(dtype)) {
     tensor.tensor = InTensor(
         entry.name, [&] { return QuantizeEntry(context, *config, entry); });

@@ -59,7 +59,30 @@ void AppendEntry(const BnqEntry& entry, std::string* out) {
   for (const BnqSection& section : entry.sections) AppendSection(section, out);
 }
 
+// Chunks of a section that is stored, without its data.
+void MakeChunks(BnqSection* section, uint64_t offset) {
+  section->chunks.clear();
+  const uint64_t count = DivCeil(section->raw_bytes, section->chunk_bytes);
+  for (size_t i = 0; i < count; ++i) {
+    BnqChunk chunk;
+    chunk.offset = offset + uint64_t{section->chunk_bytes} * i;
+    chunk.stored_bytes = section->ChunkRawBytes(i);
+    section->chunks.push_back(chunk);
+  }
+}
+
 }  // namespace
+
+uint64_t BnqEntryBytes(BnqEntry entry) {
+  uint64_t bytes = 0;
+  for (BnqSection& section : entry.sections) {
+    MakeChunks(&section, 0);
+    bytes += DivCeil(section.raw_bytes, kBnqAlignment) * kBnqAlignment;
+  }
+  std::string index;
+  AppendEntry(entry, &index);
+  return bytes + index.size();
+}
 
 struct BnqWriter::Stream {
   BnqSection section;
@@ -216,6 +239,18 @@ uint64_t BnqWriter::EndEntry() {
   streams_.clear();
   open_ = false;
   return entry.stored_bytes();
+}
+
+uint64_t BnqWriter::SkipEntry() {
+  if (!open_ || compress_) {
+    Fail(Status::kInvalidArgument,
+         "an entry is skipped that has not begun, or would be compressed");
+  }
+  for (Stream& stream : streams_) {
+    MakeChunks(&stream.section, stream.offset);
+    stream.written = stream.section.raw_bytes;
+  }
+  return EndEntry();
 }
 
 void BnqWriter::Finish() {

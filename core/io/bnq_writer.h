@@ -21,6 +21,11 @@ namespace bnq {
 
 class Deflater;  // deflate.h
 
+// What an entry of sections of these sizes takes of a file that is not
+// compressed: its sections, each to a whole alignment, and its part of the
+// index. (A file ends up to an alignment earlier, where its last section does.)
+uint64_t BnqEntryBytes(BnqEntry entry);
+
 // The order of the entries and of the Appends decides where things lie in the
 // file; without compression only that of the entries does. After an error it
 // can only be destroyed. For one thread.
@@ -47,6 +52,7 @@ class BnqWriter final : public ContainerWriter {
   // INVALID_ARGUMENT where bytes are missing. Returns the bytes it takes up as
   // stored.
   uint64_t EndEntry() override;
+  uint64_t SkipEntry() override;
 
   // Writes the index and commits the output.
   void Finish() override;

@@ -116,4 +116,8 @@ std::unique_ptr<SectionReader> PlainContainerReader::Open(
                                         entries_[index].raw_bytes);
 }
 
+uint64_t ContainerWriter::SkipEntry() {
+  Fail(Status::kUnsupported, "entries cannot be skipped in such a file");
+}
+
 }  // namespace bnq

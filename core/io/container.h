@@ -113,6 +113,10 @@ class ContainerWriter {
   virtual void Append(size_t section, const void* data, uint64_t bytes) = 0;
   // Returns the bytes it takes up as stored.
   virtual uint64_t EndEntry() = 0;
+  // In place of all Appends and EndEntry, in a dry run: counts the entry's
+  // bytes as those of a file that is not compressed. Returns them. UNSUPPORTED
+  // where the container cannot.
+  virtual uint64_t SkipEntry();
   // Writes what is left, and commits the output.
   virtual void Finish() = 0;
 };

@@ -129,8 +129,8 @@ void ModelOutput::OpenShard() {
     arrays.assign(arrays_.begin() + static_cast<std::ptrdiff_t>(begin),
                   arrays_.begin() + static_cast<std::ptrdiff_t>(end));
   }
-  writer_ = row_.create(context_, files_ ? files_->Add() : output_, options_,
-                        metadata_, arrays);
+  outputs_.push_back(files_ ? files_->Add() : output_);
+  writer_ = row_.create(context_, outputs_.back(), options_, metadata_, arrays);
   ++shards_;
   shard_bytes_ = 0;
 }
@@ -171,7 +171,9 @@ std::string ModelOutput::IndexText(
 }
 
 void ModelOutput::FinishShards() {
-  const std::string name = NameOf(path_);
+  // A dry run without a name counts as one of model.bnq.
+  const std::string name =
+      path_.empty() ? Message("model", row_.ending) : NameOf(path_);
   std::vector<std::string> names;
   if (shards_ == 1) {
     names.push_back(name);
@@ -181,6 +183,7 @@ void ModelOutput::FinishShards() {
     }
     const std::string text = IndexText(names);
     const auto index = files_->Add();
+    outputs_.push_back(index);
     index->Append(text.data(), text.size());
     index->Commit();
     names.push_back(name + ".index.json");
@@ -191,6 +194,12 @@ void ModelOutput::FinishShards() {
   if (shards_ > 1 && options_.overwrite && !options_.dry_run) {
     RemoveFile(path_);
   }
+}
+
+uint64_t ModelOutput::file_bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& output : outputs_) bytes += output->size();
+  return bytes;
 }
 
 void ModelOutput::Finish() {

@@ -43,7 +43,10 @@ class ModelOutput final : public ContainerWriter {
   // The context's tick is called between pieces of it.
   void Append(size_t section, const void* data, uint64_t bytes) override;
   uint64_t EndEntry() override { return writer_->EndEntry(); }
+  uint64_t SkipEntry() override { return writer_->SkipEntry(); }
   void Finish() override;
+  // After Finish, also of a dry run: of all files, with the index.
+  uint64_t file_bytes() const;
 
  private:
   void Plan();
@@ -63,6 +66,7 @@ class ModelOutput final : public ContainerWriter {
   std::unique_ptr<AtomicFileSet> files_;     // several, or
   std::shared_ptr<ByteOutput> output_;       // one
   std::unique_ptr<ContainerWriter> writer_;  // of the current shard
+  std::vector<std::shared_ptr<ByteOutput>> outputs_;  // all of them
   size_t shards_ = 0;
   uint64_t shard_bytes_ = 0, total_bytes_ = 0;
   // Of every tensor that has begun, and the number of its shard.

@@ -76,18 +76,6 @@ ReportRow RowOf(const ModelEntry& entry) {
   return row;
 }
 
-// A plain array of an output.
-BnqEntry PlainEntry(const std::string& name, int32_t dtype, const Shape& shape,
-                    uint64_t bytes) {
-  BnqEntry plain;
-  plain.name = name;
-  plain.dtype = dtype;
-  plain.shape = shape;
-  plain.sections.emplace_back();
-  plain.sections[0].raw_bytes = bytes;
-  return plain;
-}
-
 // The array's bytes, piece by piece, into the entry that has begun.
 void CopyPlain(const Context& context, const ModelFile& file,
                const ModelEntry& entry, Meter* meter, ModelOutput* writer) {
@@ -153,7 +141,7 @@ std::vector<float> ImportanceFor(const Plan& plan, const Config& config,
 void CheckImportanceIsUsed(const Plan& plan, const ModelFile& file) {
   if (!plan.has_importance()) return;
   for (const ModelEntry& entry : file.entries()) {
-    const Config* config = plan.Match(entry.name, entry.shape.rank).config;
+    const Config* config = plan.Match(entry.name, entry.shape).config;
     if (config != nullptr && IsSource(static_cast<DType>(entry.dtype)) &&
         MindsImportance(*config) && plan.ImportanceOf(entry.name) != nullptr) {
       return;
@@ -243,7 +231,7 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
   for (const ModelEntry& entry : file->entries()) {
     meter.Begin(entry.name);
     ReportRow row = RowOf(entry);
-    const Config* config = plan.Match(entry.name, entry.shape.rank).config;
+    const Config* config = plan.Match(entry.name, entry.shape).config;
     InTensor(entry.name, [&] {
       if (config != nullptr && IsSource(static_cast<DType>(entry.dtype))) {
         QuantizeEntry(context, plan, *config, *file, entry, slice_elements,

@@ -3,117 +3,113 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/io/text.h"
+#include "core/base/error.h"
+#include "core/base/glob.h"
+#include "core/tensor/tensor.h"
 
 namespace bnq {
 namespace {
 
-// The characters of UTF-8 text. A byte that belongs to none is one of its own,
-// which no character equals.
-std::u32string Characters(const std::string& text) {
-  std::u32string characters;
-  for (size_t i = 0; i < text.size();) {
-    const size_t length = Utf8Length(text.data() + i, text.size() - i);
-    const unsigned char lead = static_cast<unsigned char>(text[i]);
-    char32_t c = length == 0   ? 0xDC00u + lead
-                 : length == 1 ? lead
-                               : lead & (0x7Fu >> length);
-    for (size_t k = 1; k < length; ++k) {
-      c = c << 6 | (static_cast<unsigned char>(text[i + k]) & 0x3Fu);
-    }
-    characters += c;
-    i += std::max<size_t>(length, 1);
-  }
-  return characters;
+constexpr char kWeight[] = ".weight";
+
+bool EndsIn(const std::string& name, const std::string& ending) {
+  return name.size() > ending.size() &&
+         name.compare(name.size() - ending.size(), ending.size(), ending) == 0;
 }
 
-// Matches c against the set that begins behind the '[' at glob[at]; moves at
-// behind its ']'. False, without moving, where the set is not closed.
-bool ReadSet(const std::u32string& glob, size_t* at, char32_t c,
-             bool* matches) {
-  size_t i = *at + 1;
-  const bool negated = i < glob.size() && (glob[i] == U'!' || glob[i] == U'^');
-  if (negated) ++i;
-  bool found = false;
-  for (bool first = true;; first = false) {
-    if (i >= glob.size()) return false;
-    if (glob[i] == U']' && !first) break;
-    const char32_t lo = glob[i];
-    char32_t hi = lo;
-    if (i + 2 < glob.size() && glob[i + 1] == U'-' && glob[i + 2] != U']') {
-      hi = glob[i + 2];
-      i += 2;
-    }
-    found = found || (lo <= c && c <= hi);
-    ++i;
-  }
-  *at = i + 1;
-  *matches = found != negated;
-  return true;
+bool MatchesName(const std::string& glob, const std::string& name) {
+  return GlobMatch(glob, name) || (!IsGlob(glob) && name == glob + kWeight);
 }
 
-bool Match(const std::u32string& glob, const std::u32string& name) {
-  size_t g = 0, n = 0;
-  // Where to go on when what follows the last * did not match: that * takes one
-  // more character. Earlier ones need not be tried again.
-  size_t star = std::string::npos, star_name = 0;
-  while (n < name.size()) {
-    bool matches = false;
-    size_t next = g;
-    if (g < glob.size()) {
-      const char32_t c = glob[g];
-      if (c == U'*') {
-        star = g++;
-        star_name = n;
-        continue;
-      }
-      if (c == U'?') {
-        matches = true;
-        next = g + 1;
-      } else if (c == U'[' && ReadSet(glob, &next, name[n], &matches)) {
-        // next is behind the set
-      } else {
-        const bool quoted = c == U'\\' && g + 1 < glob.size();
-        matches = glob[g + quoted] == name[n];
-        next = g + quoted + 1;
-      }
-    }
-    if (matches) {
-      g = next;
-      ++n;
-    } else if (star != std::string::npos) {
-      g = star + 1;
-      n = ++star_name;
-    } else {
-      return false;
-    }
+bool IsOfSize(const PlanCondition& when, const uint64_t* elements) {
+  if (elements == nullptr) {
+    return when.min_elements == 0 && when.max_elements == UINT64_MAX;
   }
-  while (g < glob.size() && glob[g] == U'*') ++g;
-  return g == glob.size();
+  return *elements >= when.min_elements && *elements <= when.max_elements;
 }
 
 }  // namespace
 
-bool GlobMatch(const std::string& glob, const std::string& name) {
-  return Match(Characters(glob), Characters(name));
+void Plan::Add(std::string glob, int min_rank, std::optional<Config> config) {
+  PlanRule rule;
+  rule.when.glob = std::move(glob);
+  rule.when.min_rank = min_rank;
+  rule.config = std::move(config);
+  Add(std::move(rule));
 }
 
-void Plan::Add(std::string glob, int min_rank, std::optional<Config> config) {
-  rules_.push_back({std::move(glob), min_rank, std::move(config)});
+void Plan::AddModelDefaults() {
+  PlanRule rule;
+  for (const LayerKind kind :
+       {LayerKind::kEmbedding, LayerKind::kHead, LayerKind::kNorm,
+        LayerKind::kRouter, LayerKind::kStateSpace, LayerKind::kVision}) {
+    rule.when.kinds |= 1u << static_cast<int>(kind);
+  }
+  Add(std::move(rule));
+}
+
+void Plan::AddAdaptive(const Config& base, const Config* attention,
+                       const Config* ffn) {
+  const auto add = [this](uint32_t kinds, Config config) {
+    PlanRule rule;
+    rule.when.min_rank = kMinRankAll;
+    rule.when.kinds = kinds;
+    rule.config = std::move(config);
+    Add(std::move(rule));
+  };
+  add(1u << static_cast<int>(LayerKind::kAttention),
+      attention ? *attention : StepUp(base));
+  add(1u << static_cast<int>(LayerKind::kFfn), ffn ? *ffn : base);
+  add(0, base);
+}
+
+const PlanRule* Plan::Find(const std::string& name, int rank,
+                           const uint64_t* elements, bool of_min_bits) const {
+  uint32_t kind = 0;  // found where it is asked for
+  for (const PlanRule& rule : rules_) {
+    const PlanCondition& when = rule.when;
+    if ((rule.min_bits != 0.0) != of_min_bits || rank < when.min_rank ||
+        rank > when.max_rank || !IsOfSize(when, elements) ||
+        !MatchesName(when.glob, name)) {
+      continue;
+    }
+    if (when.kinds != 0) {
+      if (kind == 0) kind = 1u << static_cast<int>(KindOf(name));
+      if ((when.kinds & kind) == 0) continue;
+    }
+    return &rule;
+  }
+  return nullptr;
+}
+
+Plan::Decision Plan::DecisionOf(const PlanRule* rule) const {
+  Decision decision;
+  if (rule == nullptr) return decision;
+  decision.rule = rule - rules_.data();
+  if (rule->config && rule->config->format() != 0) {
+    decision.config = &*rule->config;
+  }
+  return decision;
+}
+
+Plan::Decision Plan::Match(const std::string& name, const Shape& shape) const {
+  const uint64_t elements = shape.elements();
+  return DecisionOf(Find(name, shape.rank, &elements, false));
 }
 
 Plan::Decision Plan::Match(const std::string& name, int rank) const {
-  Decision decision;
-  for (size_t i = 0; i < rules_.size(); ++i) {
-    const Rule& rule = rules_[i];
-    if (rank < rule.min_rank || !GlobMatch(rule.glob, name)) continue;
-    decision.rule = static_cast<int64_t>(i);
-    if (rule.config && rule.config->format() != 0) {
-      decision.config = &*rule.config;
-    }
-    break;
-  }
-  return decision;
+  return DecisionOf(Find(name, rank, nullptr, false));
+}
+
+double Plan::MinBits(const std::string& name, const Shape& shape) const {
+  const uint64_t elements = shape.elements();
+  const PlanRule* rule = Find(name, shape.rank, &elements, true);
+  return rule ? rule->min_bits : 0.0;
+}
+
+void Plan::AddWord(LayerKind kind, const std::string& word) {
+  CheckLayerWord(word);
+  words_.emplace_back(kind, word);
 }
 
 void Plan::SetImportance(const std::string& name, std::vector<float> weights) {
@@ -122,12 +118,21 @@ void Plan::SetImportance(const std::string& name, std::vector<float> weights) {
 
 const std::vector<float>* Plan::ImportanceOf(const std::string& name) const {
   auto found = importance_.find(name);
-  const std::string ending = ".weight";
-  if (found == importance_.end() && name.size() > ending.size() &&
-      name.compare(name.size() - ending.size(), ending.size(), ending) == 0) {
-    found = importance_.find(name.substr(0, name.size() - ending.size()));
+  if (found == importance_.end() && EndsIn(name, kWeight)) {
+    found =
+        importance_.find(name.substr(0, name.size() - (sizeof kWeight - 1)));
   }
   return found == importance_.end() ? nullptr : &found->second;
+}
+
+Config StepUp(const Config& config) {
+  // bitsandbytes' modes, as SLI orders them.
+  Config none;
+  none.SetInt(static_cast<int32_t>(Option::kFormat), 0);
+  if (config.format() == 0) return config;
+  if (BitsPerWeight(config) < 8.0) return Config::FromPreset("int8_outliers");
+  const bool with_outliers = config.outlier_threshold() != 0.0f;
+  return with_outliers ? Config::FromPreset("int8_per_channel") : none;
 }
 
 }  // namespace bnq

@@ -16,6 +16,8 @@ size_t SectionOf(const Parts& parts, Part part) {
   return index;
 }
 
+}  // namespace
+
 BnqEntry EntryOf(const std::string& name, const Shape& shape,
                  const Config& config, const Parts& parts) {
   BnqEntry entry;
@@ -42,7 +44,16 @@ BnqEntry EntryOf(const std::string& name, const Shape& shape,
   return entry;
 }
 
-}  // namespace
+BnqEntry PlainEntry(const std::string& name, int32_t dtype, const Shape& shape,
+                    uint64_t bytes) {
+  BnqEntry plain;
+  plain.name = name;
+  plain.dtype = dtype;
+  plain.shape = shape;
+  plain.sections.emplace_back();
+  plain.sections[0].raw_bytes = bytes;
+  return plain;
+}
 
 void WriteTensor(const std::string& name, const QuantizedTensor& tensor,
                  ContainerWriter* writer) {

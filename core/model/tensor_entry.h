@@ -18,6 +18,13 @@ namespace bnq {
 void WriteTensor(const std::string& name, const QuantizedTensor& tensor,
                  ContainerWriter* writer);
 
+// The entry of a tensor with these parts, without its data.
+BnqEntry EntryOf(const std::string& name, const Shape& shape,
+                 const Config& config, const Parts& parts);
+// Of a plain array of these bytes.
+BnqEntry PlainEntry(const std::string& name, int32_t dtype, const Shape& shape,
+                    uint64_t bytes);
+
 // Writes the parts of a tensor while it is quantized, a slice at a time.
 class EntrySink : public PartSink {
  public:

@@ -1,6 +1,7 @@
 #include "core/scheme/config.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "core/base/error.h"
 #include "core/base/names.h"
@@ -178,21 +179,55 @@ namespace {
        "; nor of the formats: ", FormatNames(), ", none", nearest.Question());
 }
 
+// -1: there is none of that name.
+int64_t FormatOfName(const std::string& name) {
+  int64_t format = 0;
+  for (int i = 0; const char* known = FormatOptionAt(i, &format).name; ++i) {
+    if (IsName(name, known)) return format;
+  }
+  return -1;
+}
+
+// "bits=1.58": no option, but the config that is usual for them.
+bool IsBits(const std::string& item, size_t equals) {
+  return equals != std::string::npos &&
+         item.compare(0, item.find_last_not_of(" \t", equals - 1) + 1,
+                      "bits") == 0;
+}
+
+double BitsOf(const std::string& text) {
+  double bits = 0.0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, bits);
+  if (error == std::errc() && stop == end) return bits;
+  Fail(Status::kInvalidArgument, "bits = ", Quoted(text), ", must be a number");
+}
+
 }  // namespace
+
+bool Config::HasPreset(const std::string& name) {
+  return FindPreset(name) != nullptr || FormatOfName(name) >= 0;
+}
 
 Config Config::FromPreset(const std::string& name) {
   if (const Preset* preset = FindPreset(name)) return FromText(preset->text);
-  int64_t format = 0;
-  for (int i = 0; const char* known = FormatOptionAt(i, &format).name; ++i) {
-    if (!IsName(name, known)) continue;
-    Config config;
-    config.SetInt(static_cast<int32_t>(Option::kFormat), format);
-    return config;
-  }
-  FailUnknown(name);
+  const int64_t format = FormatOfName(name);
+  if (format < 0) FailUnknown(name);
+  Config config;
+  config.SetInt(static_cast<int32_t>(Option::kFormat), format);
+  return config;
 }
 
-Config Config::FromText(const std::string& text) {
+Config Config::FromBits(double bits) {
+  std::string all;
+  for (const PresetOfBits& row : kPresetsOfBits) {
+    if (row.bits == bits) return FromPreset(row.preset);
+    all += Message(all.empty() ? "" : ", ", row.bits);
+  }
+  Fail(Status::kInvalidArgument, "bits = ", bits, ", must be one of: ", all);
+}
+
+Config Config::FromText(const std::string& text, const ConfigNames& names) {
   const auto trim = [](const std::string& s) {
     const char* const blank = " \t\r\n";
     const size_t begin = s.find_first_not_of(blank);
@@ -204,14 +239,17 @@ Config Config::FromText(const std::string& text) {
     const size_t end = std::min(text.find(',', begin), text.size());
     const std::string item = trim(text.substr(begin, end - begin));
     const size_t equals = item.find('=');
-    if (equals != std::string::npos) {
+    if (item_number == 0 && IsBits(item, equals)) {
+      config = FromBits(BitsOf(trim(item.substr(equals + 1))));
+    } else if (equals != std::string::npos) {
       config.SetText(trim(item.substr(0, equals)),
                      trim(item.substr(equals + 1)));
     } else if (item_number != 0) {
       Fail(Status::kInvalidArgument, "item ", Quoted(item),
            ", must be option=value (only the first may be a preset)");
     } else {
-      config = FromPreset(item);
+      const Config* const named = names ? names(item) : nullptr;
+      config = named ? *named : FromPreset(item);
     }
     begin = end + 1;
   }

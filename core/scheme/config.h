@@ -3,6 +3,7 @@
 #define BNQ_CORE_SCHEME_CONFIG_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "core/base/options.h"
@@ -74,15 +75,25 @@ struct Variant {
 
 constexpr int kNumOptions = 17;
 
+class Config;
+// The config that somebody has given this name; nullptr where there is none.
+using ConfigNames = std::function<const Config*(const std::string& name)>;
+
 class Config : public OptionValues<Config, Option, kNumOptions> {
  public:
   static const OptionTable& Table();
 
   // As bnq_config_to_text and bnq_config_from_text.
   std::string ToText() const;
-  static Config FromText(const std::string& text);
+  static Config FromText(const std::string& text,
+                         const ConfigNames& names = nullptr);
   // As bnq_config_from_preset.
   static Config FromPreset(const std::string& name);
+  // The config that is usual for codes of so many bits (presets.cc): 1, 1.58,
+  // 2, 3, 4, 5, 6, 8, 16, and 32, which is none. INVALID_ARGUMENT for others.
+  static Config FromBits(double bits);
+  // Whether FromPreset takes it.
+  static bool HasPreset(const std::string& name);
   // With the options at their defaults that do not describe a tensor.
   Config OfTensor() const;
 

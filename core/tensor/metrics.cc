@@ -34,8 +34,10 @@ Metrics Metrics::None() {
 
 void ErrorSums::Add(const Context& context, uint64_t begin, uint64_t end,
                     const Side& a, const Side& b) {
-  std::vector<ErrorPartial> partials(
-      std::min<uint64_t>(kWaveChunks, DivCeil(end - begin, kChunk)));
+  const uint64_t most =
+      std::min<uint64_t>(kWaveChunks, DivCeil(end - begin, kChunk));
+  std::vector<ErrorPartial> partials(most);
+  std::vector<Weighted> weighted(weights_ ? most : 0);
   for (uint64_t wave = begin; wave < end; wave += kWaveChunks * kChunk) {
     const uint64_t wave_end = std::min(end, wave + kWaveChunks * kChunk);
     ForEachChunk(context, wave, wave_end,
@@ -44,11 +46,54 @@ void ErrorSums::Add(const Context& context, uint64_t begin, uint64_t end,
                    a(at, n, values_a);
                    b(at, n, values_b);
                    partials[chunk] = CompareChunk(values_a, values_b, n);
+                   if (weights_ == nullptr) return;
+                   weighted[chunk] = WeightedChunk(values_a, values_b, at, n);
                  });
     const uint64_t chunks = DivCeil(wave_end - wave, kChunk);
     for (uint64_t c = 0; c < chunks; ++c) total_.Merge(partials[c]);
+    for (uint64_t c = 0; c < (weights_ ? chunks : 0); ++c) {
+      weighted_.error += weighted[c].error;
+      weighted_.value += weighted[c].value;
+    }
   }
   count_ += end - begin;
+}
+
+ErrorSums::Weighted ErrorSums::WeightedChunk(const float* a, const float* b,
+                                             uint64_t at, size_t count) const {
+  // Lanes, so that a compiler may take vectors without changing the order.
+  constexpr size_t kSums = 8;
+  double error[kSums] = {}, value[kSums] = {};
+  size_t column = static_cast<size_t>(at % columns_);
+  for (size_t begin = 0; begin < count;) {
+    const size_t n =
+        std::min(count - begin, static_cast<size_t>(columns_) - column);
+    const float* const weights = weights_ + column;
+    const float* const values = a + begin;
+    const float* const others = b + begin;
+    size_t i = 0;
+    for (; i + kSums <= n; i += kSums) {
+      for (size_t lane = 0; lane < kSums; ++lane) {
+        const double w = weights[i + lane], x = values[i + lane];
+        const double e = x - others[i + lane];
+        error[lane] += w * (e * e);
+        value[lane] += w * (x * x);
+      }
+    }
+    for (size_t lane = 0; i < n; ++i, ++lane) {
+      const double w = weights[i], x = values[i], e = x - others[i];
+      error[lane] += w * (e * e);
+      value[lane] += w * (x * x);
+    }
+    begin += n;
+    column = 0;
+  }
+  Weighted sums;
+  for (size_t lane = 0; lane < kSums; ++lane) {
+    sums.error += error[lane];
+    sums.value += value[lane];
+  }
+  return sums;
 }
 
 bool ErrorSums::finite() const {

@@ -34,6 +34,12 @@ class ErrorSums {
   // kLanes more; called from several threads.
   using Side = std::function<void(uint64_t begin, size_t count, float* out)>;
 
+  // Also sums squares of errors and of a's elements times weights of their
+  // columns, which must outlive this.
+  void SetWeights(const float* weights, uint64_t columns) {
+    weights_ = weights;
+    columns_ = columns;
+  }
   // Elements [begin, end) of both.
   void Add(const Context& context, uint64_t begin, uint64_t end, const Side& a,
            const Side& b);
@@ -42,8 +48,23 @@ class ErrorSums {
   bool finite() const;
   // NO_DATA where nothing was added.
   Metrics Result() const;
+  // Sum of squares of errors, and of a's elements; weighted where weights are
+  // set.
+  double error_energy() const {
+    return weights_ ? weighted_.error : total_.sum_sq_error;
+  }
+  double energy() const { return weights_ ? weighted_.value : total_.sum_aa; }
 
  private:
+  struct Weighted {
+    double error = 0.0, value = 0.0;
+  };
+  Weighted WeightedChunk(const float* a, const float* b, uint64_t at,
+                         size_t count) const;
+
+  const float* weights_ = nullptr;
+  uint64_t columns_ = 1;
+  Weighted weighted_;
   ErrorPartial total_;
   uint64_t count_ = 0;
 };
@@ -60,6 +81,7 @@ class MetricsSink : public SliceSink {
   void Take(const QuantizedSlice& slice) override;
   // NO_DATA where there was no slice.
   Metrics Result() const { return sums_.Result(); }
+  ErrorSums& sums() { return sums_; }
 
  private:
   const Context& context_;

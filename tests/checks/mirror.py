@@ -24,6 +24,8 @@ ELSEWHERE = [
     ("tensor/quantize_test.cc", "Part::k", "tensor/parts", "what tensors are made of"),
     ("tensor/quantize_test.cc", "QuantizedTensor", "tensor/tensor", "likewise"),
     ("model/convert_test.cc", "QuantizeFile", "model/tensor_entry", "what conversions write"),
+    ("model/analyze_test.cc", "Sensitivity", "model/sensitivity", "what analyzing measures"),
+    ("model/allocate_test.cc", "KeepsTies", "model/ties", "what allocations keep together"),
     ("capi/file_test.cc", "hold_outputs", "io/held_outputs", "outputs of every kind, together"),
     ("conformance/calibration_test.cc", "Observe", "calibration/batch",
      "sums and histograms of every target, axis and type"),

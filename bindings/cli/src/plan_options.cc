@@ -32,8 +32,10 @@ Rule TensorRule(const std::string& text) {
 int64_t DecidingRule(const bnq_plan* plan, const bnq_file* file,
                      uint64_t index) {
   int64_t rule = -1;
-  Check(bnq_plan_match(plan, bnq_file_name(file, index),
-                       bnq_file_shape(file, index, nullptr), &rule, nullptr));
+  uint64_t shape[BNQ_MAX_RANK];
+  const int32_t rank = bnq_file_shape(file, index, shape);
+  Check(bnq_plan_match(plan, bnq_file_name(file, index), shape, rank, &rule,
+                       nullptr));
   return rule;
 }
 

@@ -709,8 +709,9 @@ BNQ_API bnq_status bnq_config_to_text(const bnq_config* config, char* text,
 /* The reverse, from option=value items (as bnq_options_set_text) between
  * commas; blanks around them do not count. The first item may be a name that
  * bnq_config_from_preset takes, to which the others are then applied:
- * "nf4_double_quant,group_size=128", "int8,granularity=channel". NOT_FOUND,
- * INVALID_ARGUMENT. Since 0.1. */
+ * "nf4_double_quant,group_size=128", "int8,granularity=channel"; or bits=NUMBER
+ * for what is usual for codes of 1, 1.58, 2, 3, 4, 5, 6, 8, 16 or 32 bits (32:
+ * none). NOT_FOUND, INVALID_ARGUMENT. Since 0.1. */
 BNQ_API bnq_status bnq_config_from_text(const char* text,
                                         bnq_config** out_config);
 
@@ -1221,7 +1222,8 @@ BNQ_API void bnq_plan_destroy(bnq_plan* plan);
  * rank is min_rank (0..8, or BNQ_MIN_RANK_*) or more. In the glob * is any characters (of
  * UTF-8), ? any one, [a-z] one of a set and [!a-z] or [^a-z] one not of it
  * (where \ is itself), \ elsewhere quotes the next, a [ without ] is itself;
- * the whole name must match. config is copied; NULL, or a config of format
+ * the whole name must match, and a glob without any of these also matches the
+ * name with ".weight" behind it. config is copied; NULL, or a config of format
  * NONE, leaves matching tensors unquantized. Since 0.1. */
 BNQ_API bnq_status bnq_plan_add(bnq_plan* plan, const char* glob,
                                 int32_t min_rank, const bnq_config* config);
@@ -1242,13 +1244,140 @@ BNQ_API bnq_status bnq_plan_set_importance(bnq_plan* plan, const char* name,
 BNQ_API bnq_status bnq_plan_load_importance(bnq_context* context,
                                             bnq_plan* plan, const char* path);
 
-/* The index of the rule that decides about a tensor of this name and rank (in
+/* The index of the rule that decides about a tensor of this name and shape (in
  * the order they were added), or -1 where none does; and a copy of its config,
- * NULL where it leaves the tensor unquantized. rank is 0 to BNQ_MAX_RANK.
+ * NULL where it leaves the tensor unquantized. rank is 0 to BNQ_MAX_RANK; shape
+ * has rank entries, or is NULL: rules that ask for a size are then passed over.
  * Outputs may be NULL. Since 0.1. */
 BNQ_API bnq_status bnq_plan_match(const bnq_plan* plan, const char* name,
-                                  int32_t rank, int64_t* out_rule,
-                                  bnq_config** out_config);
+                                  const uint64_t* shape, int32_t rank,
+                                  int64_t* out_rule, bnq_config** out_config);
+
+/* What a tensor does in its model, as far as its name tells, by one table of
+ * words (core/model/layer_kind.cc). Only ever appended to. */
+enum {
+  BNQ_LAYER_OTHER = 0,
+  BNQ_LAYER_EMBEDDING = 1,
+  BNQ_LAYER_ATTENTION = 2,
+  BNQ_LAYER_FFN = 3,
+  BNQ_LAYER_NORM = 4,
+  BNQ_LAYER_HEAD = 5,
+  BNQ_LAYER_ROUTER = 6,
+  /* convolutions and matrices of Mamba and its like */
+  BNQ_LAYER_STATE_SPACE = 7,
+  BNQ_LAYER_VISION = 8,
+  BNQ_NUM_LAYERS = 9
+};
+/* The kind of the tensor of this name, with the words of a plan (may be NULL)
+ * before the table's; BNQ_LAYER_OTHER for NULL. Since 0.1. */
+BNQ_API int32_t bnq_layer_kind(const bnq_plan* plan, const char* name);
+/* "other", "embedding", ...; NULL for another number. Since 0.1. */
+BNQ_API const char* bnq_layer_kind_name(int32_t kind);
+
+/* Adds a rule that leaves what models are hurt by most, for the bytes it saves:
+ * embeddings, heads, norms, routers, state spaces' small matrices, and vision
+ * towers. Since 0.1. */
+BNQ_API bnq_status bnq_plan_add_model_defaults(bnq_plan* plan);
+/* Adds rules for attention, for FFN and for all other tensors of rank 2 and
+ * more. attention may be NULL: base one step up (bnq_config_step_up); ffn, too:
+ * base. Since 0.1. */
+BNQ_API bnq_status bnq_plan_add_adaptive(bnq_plan* plan, const bnq_config* base,
+                                         const bnq_config* attention,
+                                         const bnq_config* ffn);
+/* The next config of the ladder nf4 (and whatever has less than 8 bits a
+ * weight), int8_outliers, int8_per_channel, none. Since 0.1. */
+BNQ_API bnq_status bnq_config_step_up(const bnq_config* config,
+                                      bnq_config** out_config);
+
+/* Configs and plans that somebody has given names. For one thread at a time
+ * while it is changed. */
+typedef struct bnq_recipes bnq_recipes;
+
+/* A plan as text, which people write and edit. Each line is one of these; what
+ * follows a # at the start of a line or behind a blank is a comment:
+ *
+ *   PATTERN [CONDITION ...] -> CONFIG
+ *   PATTERN [CONDITION ...] -> none
+ *   PATTERN [CONDITION ...] -> bits>=NUMBER
+ *   kind KIND = WORD ...
+ *   tie WORD ...
+ *   tie_below WORD ...
+ *   tie_all PATTERN ...
+ *
+ * A rule's PATTERN is a glob of the whole name; one that is no glob ("lm_head")
+ * stands for the name with ".weight", too. A pattern or word with blanks, " or #
+ * is written in "", where \" and \\ stand for " and \. CONDITIONs, of which all
+ * must hold: rank>=N, rank<=N (without: rank>=2 where the pattern is a glob, 1
+ * where it is a name), size>=N, size<=N (elements), kind=KIND,KIND,... (other,
+ * embedding, attention, ...). CONFIG is a config's text, or a name among the
+ * recipes; none leaves the tensor as it is. The first rule that matches
+ * decides. Rules of bits>=NUMBER decide about no config: they are the least bits
+ * a weight that a budget may give a tensor (bnq_allocate).
+ *
+ * `kind` adds words that tell a kind of layer: parts of a name in a row, joined
+ * by _ ("q_proj" is in "layers.0.q_proj" and in "QProj"; a part's number does
+ * not matter: "fc" is in "fc1"); with = before it a component of its own, with ^
+ * the name's first one.
+ *
+ * `tie` makes tensors of one config in an allocation of those whose names differ
+ * in one component only, which matches one of the words (q_proj k_proj v_proj);
+ * `tie_below` of those whose names are the same up to a component that matches
+ * (experts); `tie_all` of all whose names match.
+ *
+ * The text of a plan, which gives the same plan again but for its importance.
+ * Text as in bnq_config_to_text. Since 0.1. */
+BNQ_API bnq_status bnq_plan_to_text(const bnq_plan* plan, char* text,
+                                    uint64_t size, uint64_t* out_size);
+/* Puts what a text says behind what the plan has. recipes may be NULL. Errors
+ * name the line; the plan is then as it was. INVALID_ARGUMENT, NOT_FOUND, and
+ * those of bnq_config_from_text. Since 0.1. */
+BNQ_API bnq_status bnq_plan_add_text(bnq_plan* plan, const bnq_recipes* recipes,
+                                     const char* text);
+/* The same of a file, of at most 16 MiB; and the text into a file, as
+ * bnq_write_file. Since 0.1. */
+BNQ_API bnq_status bnq_plan_load(bnq_context* context, bnq_plan* plan,
+                                 const bnq_recipes* recipes, const char* path);
+BNQ_API bnq_status bnq_plan_save(bnq_context* context, const bnq_plan* plan,
+                                 const char* path, int32_t flags);
+
+BNQ_API bnq_status bnq_recipes_create(bnq_recipes** out_recipes);
+BNQ_API void bnq_recipes_destroy(bnq_recipes* recipes);
+/* Adds a copy, in place of what has the name: letters, digits and _ . -; a
+ * config's may not be that of a preset or format (EXISTS). Since 0.1. */
+BNQ_API bnq_status bnq_recipes_add_config(bnq_recipes* recipes,
+                                          const char* name,
+                                          const bnq_config* config);
+BNQ_API bnq_status bnq_recipes_add_plan(bnq_recipes* recipes, const char* name,
+                                        const bnq_plan* plan);
+/* Adds what a text says: lines of a plan in sections that begin with
+ * [plan NAME], and "NAME = CONFIG" in sections that begin with [configs]; what
+ * stands before the first section is the plan "". Names that stand further up
+ * may be used. Errors as bnq_plan_add_text. Since 0.1. */
+BNQ_API bnq_status bnq_recipes_add_text(bnq_recipes* recipes, const char* text);
+BNQ_API bnq_status bnq_recipes_to_text(const bnq_recipes* recipes, char* text,
+                                       uint64_t size, uint64_t* out_size);
+/* As bnq_plan_load and bnq_plan_save. Since 0.1. */
+BNQ_API bnq_status bnq_recipes_load(bnq_context* context, bnq_recipes* recipes,
+                                    const char* path);
+BNQ_API bnq_status bnq_recipes_save(bnq_context* context,
+                                    const bnq_recipes* recipes,
+                                    const char* path, int32_t flags);
+/* The config of a text (bnq_config_from_text), whose first item may be one of
+ * these names. Since 0.1. */
+BNQ_API bnq_status bnq_recipes_config(const bnq_recipes* recipes,
+                                      const char* text,
+                                      bnq_config** out_config);
+/* A copy of the plan of this name. NOT_FOUND. Since 0.1. */
+BNQ_API bnq_status bnq_recipes_plan(const bnq_recipes* recipes,
+                                    const char* name, bnq_plan** out_plan);
+/* The names, sorted; NULL for an index that is not there, 0 for NULL. Since
+ * 0.1. */
+BNQ_API uint64_t bnq_recipes_config_count(const bnq_recipes* recipes);
+BNQ_API const char* bnq_recipes_config_name(const bnq_recipes* recipes,
+                                            uint64_t index);
+BNQ_API uint64_t bnq_recipes_plan_count(const bnq_recipes* recipes);
+BNQ_API const char* bnq_recipes_plan_name(const bnq_recipes* recipes,
+                                          uint64_t index);
 
 /* One row for each tensor of a conversion or comparison, sorted by name.
  * Immutable, may be shared. */
@@ -2546,6 +2675,244 @@ BNQ_API bnq_status bnq_layer_tensor(const bnq_layer* layer, uint64_t index,
  * tensor. Since 0.1. */
 BNQ_API bnq_status bnq_layer_array(const bnq_layer* layer, uint64_t index,
                                    bnq_array* out_array);
+
+/* ------------------------------------------------------------------------ */
+/* 16. Sensitivity, budgets, estimates                                       */
+
+/* Which config should each tensor have, so that a model fits a budget and loses
+ * least?
+ *
+ *   bnq_sensitivity* sensitivity;
+ *   bnq_sensitivity_create(&sensitivity);
+ *   bnq_analyze_file(context, NULL, NULL, 0, "model.safetensors", NULL, NULL,
+ *                    NULL, sensitivity);
+ *   bnq_allocation* allocation;
+ *   bnq_allocate(sensitivity, NULL, BNQ_BUDGET_BITS, 4.5, 0, &allocation);
+ *   bnq_plan* plan;
+ *   bnq_allocation_plan(allocation, &plan);  -> bnq_quantize_file
+ *
+ * The loss of a tensor under a config is its number of elements (or the weight
+ * that was set) times its relative error: the sum of its squared errors over
+ * the sum of its squares, each weighted by the importance of columns where the
+ * plan has some. Such losses about add up while errors are small, and are about
+ * proportional to what the model's own loss grows by (Malinovskii et al.,
+ * HIGGS, 2024). Or it is what the caller measured
+ * (bnq_sensitivity_set_metric): a perplexity's growth, an accuracy's fall.
+ * Losses below 0 count as 0.
+ *
+ * What a tensor takes is exact: what it adds to a .bnq file that is not
+ * compressed, data, alignment and its part of the index. (A file ends up to 63
+ * bytes before that, where its last part does.) */
+
+/* What was measured of a model; one JSON, used for all budgets. For one thread
+ * at a time while it is changed. */
+typedef struct bnq_sensitivity bnq_sensitivity;
+/* Which config each tensor gets. Immutable, may be shared. */
+typedef struct bnq_allocation bnq_allocation;
+
+/* Without tensors. Since 0.1. */
+BNQ_API bnq_status bnq_sensitivity_create(bnq_sensitivity** out_sensitivity);
+BNQ_API void bnq_sensitivity_destroy(bnq_sensitivity* sensitivity);
+
+/* The candidates that are taken where none are given: their number, and a copy
+ * of each. Since 0.1. */
+BNQ_API uint32_t bnq_candidate_count(void);
+BNQ_API bnq_status bnq_candidate_at(uint32_t index, bnq_config** out_config);
+
+/* Measures the tensors of the model file at `input` (safetensors or its index)
+ * under each candidate (NULL with 0: the ones above; a config of format NONE is
+ * the tensor as it is), one tensor in memory at a time; the context's threads
+ * share the work, which reads memory once for each candidate. plan (may be
+ * NULL) says of which: tensors that a rule gives a config are measured under
+ * that alone, those that a rule leaves are not; those that no rule is for, of
+ * rank 2 and more and F64, F32, F16 or BF16, under all candidates. A candidate
+ * that a tensor cannot have is left out. What the sensitivity has already is
+ * not measured again, so a run can be gone on with: with save_path (NULL:
+ * nowhere) what there is is saved there every few seconds, and at the end,
+ * whatever it is. INVALID_ARGUMENT where it is of another model: of other
+ * shapes, content (by samples of it) or importance. NON_FINITE and all others
+ * of bnq_quantize_file. What has been measured until a failure stays. Since
+ * 0.1. */
+BNQ_API bnq_status bnq_analyze_file(bnq_context* context, const bnq_plan* plan,
+                                    const bnq_config* const* candidates,
+                                    uint64_t candidate_count,
+                                    const char* input, const char* save_path,
+                                    bnq_progress_fn progress, void* opaque,
+                                    bnq_sensitivity* sensitivity);
+
+/* Adds what another one measured of the same model, the same in any order.
+ * INVALID_ARGUMENT where they contradict each other; nothing is added then.
+ * Since 0.1. */
+BNQ_API bnq_status bnq_sensitivity_merge(bnq_sensitivity* sensitivity,
+                                         const bnq_sensitivity* other);
+/* As JSON; text as in bnq_config_to_text. From JSON: CORRUPT_FILE, UNSUPPORTED
+ * for that of a library whose encoders give other bytes. From and into a file,
+ * of at most 256 MiB, as bnq_plan_load and bnq_plan_save. Since 0.1. */
+BNQ_API bnq_status bnq_sensitivity_to_json(const bnq_sensitivity* sensitivity,
+                                           char* text, uint64_t size,
+                                           uint64_t* out_size);
+BNQ_API bnq_status bnq_sensitivity_from_json(const char* text,
+                                             bnq_sensitivity** out_sensitivity);
+BNQ_API bnq_status bnq_sensitivity_load(bnq_context* context, const char* path,
+                                        bnq_sensitivity** out_sensitivity);
+BNQ_API bnq_status bnq_sensitivity_save(bnq_context* context,
+                                        const bnq_sensitivity* sensitivity,
+                                        const char* path, int32_t flags);
+
+/* The caller's own loss of a tensor under a config that was measured
+ * (NOT_FOUND), finite; and what a relative error counts in place of the
+ * tensor's elements, 0 or more (0: its elements). Since 0.1. */
+BNQ_API bnq_status bnq_sensitivity_set_metric(bnq_sensitivity* sensitivity,
+                                              const char* tensor,
+                                              const bnq_config* config,
+                                              double metric);
+BNQ_API bnq_status bnq_sensitivity_set_weight(bnq_sensitivity* sensitivity,
+                                              const char* tensor,
+                                              double weight);
+/* Measures the model's loss with one tensor under one config, and puts it into
+ * *out_metric; another result than 0 cancels. */
+typedef int32_t (*bnq_sensitivity_fn)(void* opaque, const char* tensor,
+                                 const bnq_config* config, double* out_metric);
+/* Asks for the metric of every tensor and config that has none yet, in order.
+ * CANCELLED, INVALID_ARGUMENT; what was measured until then stays. Since 0.1. */
+BNQ_API bnq_status bnq_sensitivity_measure(bnq_sensitivity* sensitivity,
+                                           bnq_sensitivity_fn metric, void* opaque);
+
+/* Positions in the caller's double array. Only ever appended to. */
+enum {
+  BNQ_SENSITIVITY_BYTES = 0,
+  /* a weight */
+  BNQ_SENSITIVITY_BITS = 1,
+  BNQ_SENSITIVITY_RELATIVE_ERROR = 2,
+  BNQ_SENSITIVITY_MAX_ERROR = 3,
+  BNQ_SENSITIVITY_COSINE = 4,
+  BNQ_SENSITIVITY_LOSS = 5,
+  BNQ_NUM_SENSITIVITY_VALUES = 6
+};
+/* Tensors, sorted by name, and their configs, sorted by text: numbers of them,
+ * a tensor's name (NULL), a copy of a config, and the first value_count values
+ * of a tensor under one. Since 0.1. */
+BNQ_API uint64_t bnq_sensitivity_count(const bnq_sensitivity* sensitivity);
+BNQ_API const char* bnq_sensitivity_name(const bnq_sensitivity* sensitivity,
+                                         uint64_t index);
+BNQ_API uint64_t bnq_sensitivity_config_count(
+    const bnq_sensitivity* sensitivity, uint64_t index);
+BNQ_API bnq_status bnq_sensitivity_config(const bnq_sensitivity* sensitivity,
+                                          uint64_t index, uint64_t config,
+                                          bnq_config** out_config);
+BNQ_API bnq_status bnq_sensitivity_values(const bnq_sensitivity* sensitivity,
+                                          uint64_t index, uint64_t config,
+                                          double* values, uint32_t value_count);
+
+/* What a budget is of. */
+enum {
+  /* bytes of the .bnq file */
+  BNQ_BUDGET_BYTES = 1,
+  /* bits of the file for each element of all tensors */
+  BNQ_BUDGET_BITS = 2,
+  /* bytes of the tensors in the input over bytes of the file */
+  BNQ_BUDGET_RATIO = 3
+};
+/* Without them, tensors that runtimes make one of have one config: q, k and v;
+ * gate and up; an embedding and a head of one content; and so have all experts
+ * of a layer. A plan's own ties hold with them, too. */
+enum {
+  BNQ_ALLOCATE_FUSED_APART = 1,
+  BNQ_ALLOCATE_EXPERTS_APART = 2
+};
+/* The configs of least loss that fit the budget: proven to be the best there
+ * are, where the proof fits 64 MiB (multiple-choice knapsack; the bound and the
+ * gap say how far from the best it can be otherwise). The same on every machine.
+ * plan (may be NULL): rules that give a config pin it, rules of none leave a
+ * tensor as it is, rules of bits>= are floors, and its ties hold. flags:
+ * BNQ_ALLOCATE_*. INVALID_ARGUMENT where nothing fits (which names the least
+ * budget and what takes most), where a tensor was not measured under what it is
+ * pinned to, and where tied tensors have no config in common. Since 0.1. */
+BNQ_API bnq_status bnq_allocate(const bnq_sensitivity* sensitivity,
+                                const bnq_plan* plan, int32_t budget_kind,
+                                double budget, int32_t flags,
+                                bnq_allocation** out_allocation);
+BNQ_API void bnq_allocation_destroy(bnq_allocation* allocation);
+/* The plan: a rule for each tensor by its name, with the importance of the plan
+ * that was given. Since 0.1. */
+BNQ_API bnq_status bnq_allocation_plan(const bnq_allocation* allocation,
+                                       bnq_plan** out_plan);
+
+/* Positions in the caller's double array. Only ever appended to. */
+enum {
+  BNQ_ALLOCATION_BUDGET_BYTES = 0,
+  /* of the file, up to 63 more than it has; of what has no choice; of the
+   * smallest and the largest that the candidates allow */
+  BNQ_ALLOCATION_BYTES = 1,
+  BNQ_ALLOCATION_FIXED_BYTES = 2,
+  BNQ_ALLOCATION_MIN_BYTES = 3,
+  BNQ_ALLOCATION_MAX_BYTES = 4,
+  BNQ_ALLOCATION_ELEMENTS = 5,
+  /* a weight, of all tensors; and bytes of the input over those of the file */
+  BNQ_ALLOCATION_BITS = 6,
+  BNQ_ALLOCATION_RATIO = 7,
+  BNQ_ALLOCATION_LOSS = 8,
+  /* no choice has less; and (loss - bound) / loss, 0 where it is proven */
+  BNQ_ALLOCATION_BOUND = 9,
+  BNQ_ALLOCATION_GAP = 10,
+  /* what a byte more would take off the loss, about */
+  BNQ_ALLOCATION_LAMBDA = 11,
+  BNQ_ALLOCATION_PROVEN = 12,
+  BNQ_NUM_ALLOCATION_VALUES = 13
+};
+/* The first value_count of them. Since 0.1. */
+BNQ_API bnq_status bnq_allocation_values(const bnq_allocation* allocation,
+                                         double* values, uint32_t value_count);
+/* The same of a tensor. */
+enum {
+  BNQ_ALLOCATION_ROW_BYTES = 0,
+  BNQ_ALLOCATION_ROW_ELEMENTS = 1,
+  BNQ_ALLOCATION_ROW_BITS = 2,
+  BNQ_ALLOCATION_ROW_RELATIVE_ERROR = 3,
+  BNQ_ALLOCATION_ROW_MAX_ERROR = 4,
+  BNQ_ALLOCATION_ROW_COSINE = 5,
+  BNQ_ALLOCATION_ROW_LOSS = 6,
+  /* of the loss of all */
+  BNQ_ALLOCATION_ROW_SHARE = 7,
+  /* BNQ_LAYER_* */
+  BNQ_ALLOCATION_ROW_KIND = 8,
+  /* 1: by a rule of the plan; 1: its relative error is above 0.15, where losses
+   * no longer just add up */
+  BNQ_ALLOCATION_ROW_PINNED = 9,
+  BNQ_ALLOCATION_ROW_COARSE = 10,
+  /* the row whose config it shares, or its own index */
+  BNQ_ALLOCATION_ROW_TIED_TO = 11,
+  /* what the next better config would take more, and lose less, for all tensors
+   * of a tie, in the row that they are tied to */
+  BNQ_ALLOCATION_ROW_UPGRADE_BYTES = 12,
+  BNQ_ALLOCATION_ROW_UPGRADE_LOSS = 13,
+  BNQ_NUM_ALLOCATION_ROW_VALUES = 14
+};
+/* Tensors that were analyzed, sorted by name: their number, a name, the text of
+ * its config ("none": as it is) and of the next better one (""), NULL for an
+ * index that is not there. Since 0.1. */
+BNQ_API uint64_t bnq_allocation_count(const bnq_allocation* allocation);
+BNQ_API const char* bnq_allocation_name(const bnq_allocation* allocation,
+                                        uint64_t index);
+BNQ_API const char* bnq_allocation_config(const bnq_allocation* allocation,
+                                          uint64_t index);
+BNQ_API const char* bnq_allocation_upgrade(const bnq_allocation* allocation,
+                                           uint64_t index);
+BNQ_API bnq_status bnq_allocation_row(const bnq_allocation* allocation,
+                                      uint64_t index, double* values,
+                                      uint32_t value_count);
+
+/* What bnq_quantize_file would write without compression, from the model's
+ * headers alone: the bytes of the file (of all shards and their index, whose
+ * names are those of model.bnq) into *out_file_bytes, to the byte, and its
+ * report, without metrics. Outlier columns, which only the data tell, are not
+ * counted, and a note says so. Either output may be NULL. Errors as
+ * bnq_quantize_file's. Since 0.1. */
+BNQ_API bnq_status bnq_estimate_file(bnq_context* context, const bnq_plan* plan,
+                                     const char* input,
+                                     uint64_t max_shard_bytes,
+                                     uint64_t* out_file_bytes,
+                                     bnq_report** out_report);
 
 #ifdef __cplusplus
 }

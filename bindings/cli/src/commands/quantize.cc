@@ -39,7 +39,7 @@ void AddConfigs(const bnq_plan* plan, std::vector<Row>& rows) {
   for (Row& row : rows) {
     if (!row.quantized()) continue;
     bnq_config* created = nullptr;
-    Check(bnq_plan_match(plan, row.name.c_str(),
+    Check(bnq_plan_match(plan, row.name.c_str(), row.shape.data(),
                          static_cast<int32_t>(row.shape.size()), nullptr,
                          &created));
     const Config config(created);

@@ -75,11 +75,11 @@ public sealed class Plan : IDisposable
     /// <param name="name">The tensor's name.</param>
     /// <param name="rank">Its number of dimensions.</param>
     /// <exception cref="ArgumentOutOfRangeException">The rank is negative.</exception>
-    public PlanMatch? Match(string name, int rank)
+    public unsafe PlanMatch? Match(string name, int rank)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(rank);
         Native.Check(NativeMethods.bnq_plan_match(
-            Handle, Native.Argument(name), rank, out long rule, out ConfigHandle config));
+            Handle, Native.Argument(name), null, rank, out long rule, out ConfigHandle config));
         return rule < 0 ? null : new PlanMatch(checked((int)rule), config.IsInvalid ? null : new Config(config));
     }
 

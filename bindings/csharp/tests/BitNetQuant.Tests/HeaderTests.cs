@@ -33,6 +33,8 @@ public sealed class HeaderTests
         ["bnq_context"] = typeof(ContextHandle), ["bnq_config"] = typeof(ConfigHandle),
         ["bnq_tensor"] = typeof(TensorHandle), ["bnq_file"] = typeof(FileHandle),
         ["bnq_writer"] = typeof(WriterHandle), ["bnq_plan"] = typeof(PlanHandle),
+        ["bnq_recipes"] = typeof(RecipesHandle), ["bnq_sensitivity"] = typeof(SensitivityHandle),
+        ["bnq_allocation"] = typeof(AllocationHandle),
         ["bnq_report"] = typeof(ReportHandle), ["bnq_calibrator"] = typeof(CalibratorHandle),
         ["bnq_batches"] = typeof(BatchesHandle),
         ["bnq_calibration"] = typeof(CalibrationHandle), ["bnq_optimizer"] = typeof(OptimizerHandle),

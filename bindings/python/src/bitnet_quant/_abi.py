@@ -121,7 +121,19 @@ class bnq_plan(ctypes.Structure):
     pass
 
 
+class bnq_recipes(ctypes.Structure):
+    pass
+
+
 class bnq_report(ctypes.Structure):
+    pass
+
+
+class bnq_sensitivity(ctypes.Structure):
+    pass
+
+
+class bnq_allocation(ctypes.Structure):
     pass
 
 
@@ -205,6 +217,7 @@ bnq_task_fn = CFUNCTYPE(None, address, u64, u32)
 bnq_log_fn = CFUNCTYPE(None, address, i32, text)
 bnq_progress_fn = CFUNCTYPE(i32, address, u64, u64, text)
 bnq_interrupt_fn = CFUNCTYPE(i32, address)
+bnq_sensitivity_fn = CFUNCTYPE(i32, address, text, POINTER(bnq_config), POINTER(f64))
 bnq_metric_fn = CFUNCTYPE(i32, address, POINTER(f32), POINTER(f32), u64, POINTER(f64))
 _alloc_fn = CFUNCTYPE(address, address, u64)
 _free_fn = CFUNCTYPE(None, address, address)
@@ -221,6 +234,9 @@ class bnq_runner(ctypes.Structure):
 
 _context, _config, _tensor = POINTER(bnq_context), POINTER(bnq_config), POINTER(bnq_tensor)
 _file, _writer, _plan = POINTER(bnq_file), POINTER(bnq_writer), POINTER(bnq_plan)
+_recipes = POINTER(bnq_recipes)
+_sensitivity, _allocation = POINTER(bnq_sensitivity), POINTER(bnq_allocation)
+_configs = POINTER(_config)
 _report, _array = POINTER(bnq_report), POINTER(bnq_array)
 _matrix = POINTER(bnq_matrix)
 _calibrator, _calibration = POINTER(bnq_calibrator), POINTER(bnq_calibration)
@@ -383,7 +399,30 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_plan_add": (status, [_plan, text, i32, _config]),
     "bnq_plan_set_importance": (status, [_plan, text, POINTER(ctypes.c_float), u64]),
     "bnq_plan_load_importance": (status, [_context, _plan, text]),
-    "bnq_plan_match": (status, [_plan, text, i32, _i64p, POINTER(_config)]),
+    "bnq_plan_match": (status, [_plan, text, _u64p, i32, _i64p, POINTER(_config)]),
+    "bnq_layer_kind": (i32, [_plan, text]),
+    "bnq_layer_kind_name": (text, [i32]),
+    "bnq_plan_add_model_defaults": (status, [_plan]),
+    "bnq_plan_add_adaptive": (status, [_plan, _config, _config, _config]),
+    "bnq_config_step_up": (status, [_config, POINTER(_config)]),
+    "bnq_plan_to_text": (status, [_plan, text, u64, _u64p]),
+    "bnq_plan_add_text": (status, [_plan, _recipes, text]),
+    "bnq_plan_load": (status, [_context, _plan, _recipes, text]),
+    "bnq_plan_save": (status, [_context, _plan, text, i32]),
+    "bnq_recipes_create": (status, [POINTER(_recipes)]),
+    "bnq_recipes_destroy": (None, [_recipes]),
+    "bnq_recipes_add_config": (status, [_recipes, text, _config]),
+    "bnq_recipes_add_plan": (status, [_recipes, text, _plan]),
+    "bnq_recipes_add_text": (status, [_recipes, text]),
+    "bnq_recipes_to_text": (status, [_recipes, text, u64, _u64p]),
+    "bnq_recipes_load": (status, [_context, _recipes, text]),
+    "bnq_recipes_save": (status, [_context, _recipes, text, i32]),
+    "bnq_recipes_config": (status, [_recipes, text, POINTER(_config)]),
+    "bnq_recipes_plan": (status, [_recipes, text, POINTER(_plan)]),
+    "bnq_recipes_config_count": (u64, [_recipes]),
+    "bnq_recipes_config_name": (text, [_recipes, u64]),
+    "bnq_recipes_plan_count": (u64, [_recipes]),
+    "bnq_recipes_plan_name": (text, [_recipes, u64]),
     "bnq_quantize_file": (status, [_context, _plan, text, text, i32, u64, bnq_progress_fn,
                                    address, POINTER(_report)]),
     "bnq_dequantize_file": (status, [_context, text, text, i32, i32, i32, u64,
@@ -553,6 +592,36 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_layer_format": (i32, [_layer, u64]),
     "bnq_layer_tensor": (status, [_layer, u64, POINTER(_tensor)]),
     "bnq_layer_array": (status, [_layer, u64, _array]),
+    # Sensitivity, budgets, estimates
+    "bnq_sensitivity_create": (status, [POINTER(_sensitivity)]),
+    "bnq_sensitivity_destroy": (None, [_sensitivity]),
+    "bnq_candidate_count": (u32, []),
+    "bnq_candidate_at": (status, [u32, POINTER(_config)]),
+    "bnq_analyze_file": (status, [_context, _plan, POINTER(_config), u64, text, text,
+                                  bnq_progress_fn, address, _sensitivity]),
+    "bnq_sensitivity_merge": (status, [_sensitivity, _sensitivity]),
+    "bnq_sensitivity_to_json": (status, [_sensitivity, text, u64, _u64p]),
+    "bnq_sensitivity_from_json": (status, [text, POINTER(_sensitivity)]),
+    "bnq_sensitivity_load": (status, [_context, text, POINTER(_sensitivity)]),
+    "bnq_sensitivity_save": (status, [_context, _sensitivity, text, i32]),
+    "bnq_sensitivity_set_metric": (status, [_sensitivity, text, _config, f64]),
+    "bnq_sensitivity_set_weight": (status, [_sensitivity, text, f64]),
+    "bnq_sensitivity_measure": (status, [_sensitivity, bnq_sensitivity_fn, address]),
+    "bnq_sensitivity_count": (u64, [_sensitivity]),
+    "bnq_sensitivity_name": (text, [_sensitivity, u64]),
+    "bnq_sensitivity_config_count": (u64, [_sensitivity, u64]),
+    "bnq_sensitivity_config": (status, [_sensitivity, u64, u64, POINTER(_config)]),
+    "bnq_sensitivity_values": (status, [_sensitivity, u64, u64, _f64p, u32]),
+    "bnq_allocate": (status, [_sensitivity, _plan, i32, f64, i32, POINTER(_allocation)]),
+    "bnq_allocation_destroy": (None, [_allocation]),
+    "bnq_allocation_plan": (status, [_allocation, POINTER(_plan)]),
+    "bnq_allocation_values": (status, [_allocation, _f64p, u32]),
+    "bnq_allocation_count": (u64, [_allocation]),
+    "bnq_allocation_name": (text, [_allocation, u64]),
+    "bnq_allocation_config": (text, [_allocation, u64]),
+    "bnq_allocation_upgrade": (text, [_allocation, u64]),
+    "bnq_allocation_row": (status, [_allocation, u64, _f64p, u32]),
+    "bnq_estimate_file": (status, [_context, _plan, text, u64, _u64p, POINTER(_report)]),
 }
 
 

@@ -83,8 +83,9 @@ class Plan:
     def match(self, name: str, rank: int) -> PlanMatch:
         """What becomes of a tensor of that name and rank."""
         rule, config = ctypes.c_int64(), ctypes.POINTER(_abi.bnq_config)()
-        library().bnq_plan_match(self._handle, encode(name, "name"), integer(rank, "rank", 32),
-                                 ctypes.byref(rule), ctypes.byref(config))
+        library().bnq_plan_match(self._handle, encode(name, "name"), None,
+                                 integer(rank, "rank", 32), ctypes.byref(rule),
+                                 ctypes.byref(config))
         return PlanMatch(
             None if rule.value < 0 else rule.value,
             Config._own(Handle(config, library().bnq_config_destroy)) if config else None)

@@ -318,6 +318,26 @@ pub const BNQ_MAX_RANK: usize = 8;
 pub const BNQ_MIN_RANK_ALL: i32 = -1;
 /// The rank that suits a plan's rule for tensors that are named.
 pub const BNQ_MIN_RANK_NAMED: i32 = -2;
+/// No other kind.
+pub const BNQ_LAYER_OTHER: i32 = 0;
+/// Embeddings.
+pub const BNQ_LAYER_EMBEDDING: i32 = 1;
+/// Attention.
+pub const BNQ_LAYER_ATTENTION: i32 = 2;
+/// Feed-forward networks, experts.
+pub const BNQ_LAYER_FFN: i32 = 3;
+/// Norms.
+pub const BNQ_LAYER_NORM: i32 = 4;
+/// The output head.
+pub const BNQ_LAYER_HEAD: i32 = 5;
+/// Routers of experts.
+pub const BNQ_LAYER_ROUTER: i32 = 6;
+/// State spaces: convolutions and small matrices.
+pub const BNQ_LAYER_STATE_SPACE: i32 = 7;
+/// Vision towers.
+pub const BNQ_LAYER_VISION: i32 = 8;
+/// Number of kinds of layers.
+pub const BNQ_NUM_LAYERS: i32 = 9;
 /// The tensor borrows the buffers instead of copying them.
 pub const BNQ_TENSOR_BORROW: i32 = 1;
 
@@ -612,3 +632,88 @@ pub const BNQ_OUTPUT_UINT8: i32 = 2;
 pub const BNQ_LAYOUT_NCHW: i32 = 0;
 /// Images are rows, columns, channels.
 pub const BNQ_LAYOUT_NHWC: i32 = 1;
+
+// 16. Sensitivity, budgets, estimates -----------------------------------------
+
+/// Sensitivity bytes.
+pub const BNQ_SENSITIVITY_BYTES: i32 = 0;
+/// Sensitivity bits.
+pub const BNQ_SENSITIVITY_BITS: i32 = 1;
+/// Sensitivity relative error.
+pub const BNQ_SENSITIVITY_RELATIVE_ERROR: i32 = 2;
+/// Sensitivity max error.
+pub const BNQ_SENSITIVITY_MAX_ERROR: i32 = 3;
+/// Sensitivity cosine.
+pub const BNQ_SENSITIVITY_COSINE: i32 = 4;
+/// Sensitivity loss.
+pub const BNQ_SENSITIVITY_LOSS: i32 = 5;
+/// Num sensitivity values.
+pub const BNQ_NUM_SENSITIVITY_VALUES: usize = 6;
+/// Budget bytes.
+pub const BNQ_BUDGET_BYTES: i32 = 1;
+/// Budget bits.
+pub const BNQ_BUDGET_BITS: i32 = 2;
+/// Budget ratio.
+pub const BNQ_BUDGET_RATIO: i32 = 3;
+/// Allocate fused apart.
+pub const BNQ_ALLOCATE_FUSED_APART: i32 = 1;
+/// Allocate experts apart.
+pub const BNQ_ALLOCATE_EXPERTS_APART: i32 = 2;
+/// Allocation budget bytes.
+pub const BNQ_ALLOCATION_BUDGET_BYTES: i32 = 0;
+/// Allocation bytes.
+pub const BNQ_ALLOCATION_BYTES: i32 = 1;
+/// Allocation fixed bytes.
+pub const BNQ_ALLOCATION_FIXED_BYTES: i32 = 2;
+/// Allocation min bytes.
+pub const BNQ_ALLOCATION_MIN_BYTES: i32 = 3;
+/// Allocation max bytes.
+pub const BNQ_ALLOCATION_MAX_BYTES: i32 = 4;
+/// Allocation elements.
+pub const BNQ_ALLOCATION_ELEMENTS: i32 = 5;
+/// Allocation bits.
+pub const BNQ_ALLOCATION_BITS: i32 = 6;
+/// Allocation ratio.
+pub const BNQ_ALLOCATION_RATIO: i32 = 7;
+/// Allocation loss.
+pub const BNQ_ALLOCATION_LOSS: i32 = 8;
+/// Allocation bound.
+pub const BNQ_ALLOCATION_BOUND: i32 = 9;
+/// Allocation gap.
+pub const BNQ_ALLOCATION_GAP: i32 = 10;
+/// Allocation lambda.
+pub const BNQ_ALLOCATION_LAMBDA: i32 = 11;
+/// Allocation proven.
+pub const BNQ_ALLOCATION_PROVEN: i32 = 12;
+/// Num allocation values.
+pub const BNQ_NUM_ALLOCATION_VALUES: usize = 13;
+/// Allocation row bytes.
+pub const BNQ_ALLOCATION_ROW_BYTES: i32 = 0;
+/// Allocation row elements.
+pub const BNQ_ALLOCATION_ROW_ELEMENTS: i32 = 1;
+/// Allocation row bits.
+pub const BNQ_ALLOCATION_ROW_BITS: i32 = 2;
+/// Allocation row relative error.
+pub const BNQ_ALLOCATION_ROW_RELATIVE_ERROR: i32 = 3;
+/// Allocation row max error.
+pub const BNQ_ALLOCATION_ROW_MAX_ERROR: i32 = 4;
+/// Allocation row cosine.
+pub const BNQ_ALLOCATION_ROW_COSINE: i32 = 5;
+/// Allocation row loss.
+pub const BNQ_ALLOCATION_ROW_LOSS: i32 = 6;
+/// Allocation row share.
+pub const BNQ_ALLOCATION_ROW_SHARE: i32 = 7;
+/// Allocation row kind.
+pub const BNQ_ALLOCATION_ROW_KIND: i32 = 8;
+/// Allocation row pinned.
+pub const BNQ_ALLOCATION_ROW_PINNED: i32 = 9;
+/// Allocation row coarse.
+pub const BNQ_ALLOCATION_ROW_COARSE: i32 = 10;
+/// Allocation row tied to.
+pub const BNQ_ALLOCATION_ROW_TIED_TO: i32 = 11;
+/// Allocation row upgrade bytes.
+pub const BNQ_ALLOCATION_ROW_UPGRADE_BYTES: i32 = 12;
+/// Allocation row upgrade loss.
+pub const BNQ_ALLOCATION_ROW_UPGRADE_LOSS: i32 = 13;
+/// Num allocation row values.
+pub const BNQ_NUM_ALLOCATION_ROW_VALUES: usize = 14;

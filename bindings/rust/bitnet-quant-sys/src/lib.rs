@@ -16,14 +16,18 @@
 use std::marker::{PhantomData, PhantomPinned};
 use std::os::raw::{c_char, c_void};
 
+mod analysis;
 mod cache;
 mod calibration;
 mod ids;
 mod operators;
+mod plans;
+pub use analysis::*;
 pub use cache::*;
 pub use calibration::*;
 pub use ids::*;
 pub use operators::*;
+pub use plans::*;
 
 /// [`BNQ_OK`] or one of `BNQ_ERROR_*`.
 pub type bnq_status = i32;
@@ -56,6 +60,12 @@ opaque! {
     bnq_writer
     /// Which tensor of a model gets which config.
     bnq_plan
+    /// Configs and plans with names.
+    bnq_recipes
+    /// What each tensor of a model loses under each of several configs.
+    bnq_sensitivity
+    /// Which config each tensor gets under a budget; immutable.
+    bnq_allocation
     /// One row for each tensor of a conversion or comparison; immutable.
     bnq_report
     /// Watches batches of values, and finds the range in which to quantize them.
@@ -125,6 +135,15 @@ pub struct bnq_runner {
 /// library.
 pub type bnq_log_fn =
     Option<unsafe extern "C" fn(opaque: *mut c_void, level: i32, message: *const c_char)>;
+/// The loss of a model with one tensor under one config; non-zero cancels.
+pub type bnq_sensitivity_fn = Option<
+    unsafe extern "C" fn(
+        opaque: *mut c_void,
+        tensor: *const c_char,
+        config: *const bnq_config,
+        out_metric: *mut f64,
+    ) -> i32,
+>;
 /// Asked on the calling thread whether an operation is to stop: non-zero.
 pub type bnq_interrupt_fn = Option<unsafe extern "C" fn(opaque: *mut c_void) -> i32>;
 /// Receives the state of a long operation, on the calling thread; non-zero
@@ -627,8 +646,8 @@ extern "C" {
     /// Index of the rule that decides about a tensor, or -1, and a copy of its config or
     /// NULL; outputs may be NULL.
     pub fn bnq_plan_match(
-        plan: *const bnq_plan, name: *const c_char, rank: i32, out_rule: *mut i64,
-        out_config: *mut *mut bnq_config,
+        plan: *const bnq_plan, name: *const c_char, shape: *const u64, rank: i32,
+        out_rule: *mut i64, out_config: *mut *mut bnq_config,
     ) -> bnq_status;
     /// Quantizes a model file into a `.bnq` file.
     pub fn bnq_quantize_file(

@@ -114,7 +114,7 @@ impl Plan {
         let mut rule = -1;
         // SAFETY: a live plan, a C string, and places for both.
         let config = Handle::create_optional(|out| unsafe {
-            sys::bnq_plan_match(self.raw(), name.as_ptr(), rank, &mut rule, out)
+            sys::bnq_plan_match(self.raw(), name.as_ptr(), ptr::null(), rank, &mut rule, out)
         })?;
         let config = config.map(Config::from_handle);
         Ok(usize::try_from(rule)

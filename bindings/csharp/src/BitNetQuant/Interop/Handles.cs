@@ -154,6 +154,48 @@ internal sealed class ReportHandle : SafeHandleZeroOrMinusOneIsInvalid
     }
 }
 
+internal sealed class RecipesHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    /// <summary>NULL, where there may be none.</summary>
+    internal static readonly RecipesHandle None = new();
+
+    public RecipesHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_recipes_destroy(handle);
+        return true;
+    }
+}
+
+internal sealed class SensitivityHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    /// <summary>NULL, where there may be none.</summary>
+    internal static readonly SensitivityHandle None = new();
+
+    public SensitivityHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_sensitivity_destroy(handle);
+        return true;
+    }
+}
+
+internal sealed class AllocationHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    /// <summary>NULL, where there may be none.</summary>
+    internal static readonly AllocationHandle None = new();
+
+    public AllocationHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_allocation_destroy(handle);
+        return true;
+    }
+}
+
 internal sealed class CalibratorHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
     /// <summary>NULL: the default options, for a set's prototype.</summary>

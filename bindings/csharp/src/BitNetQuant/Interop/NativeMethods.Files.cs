@@ -137,7 +137,7 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_plan_match(
-        PlanHandle plan, string name, int rank, out long rule, out ConfigHandle config);
+        PlanHandle plan, string name, ulong* shape, int rank, out long rule, out ConfigHandle config);
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_quantize_file(
