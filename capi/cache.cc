@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "core/base/fp_environment.h"
+#include "core/base/glob.h"
 #include "core/cache/key.h"
 #include "core/io/text.h"
-#include "core/model/plan.h"
 #include "core/tensor/search.h"
 
 using namespace bnq;
