@@ -389,6 +389,86 @@ TEST(Allocation, EachOfALinearLayerFailsOnce) {
   }
 }
 
+// Convolutions of both ways, of channels first: by patches, and channel by
+// channel.
+struct Images {
+  ~Images() {
+    for (bnq_convolution* c : convolutions) bnq_convolution_destroy(c);
+    for (bnq_tensor* weight : weights) bnq_tensor_destroy(weight);
+    bnq_operator_destroy(options);
+    bnq_config_destroy(config);
+    bnq_context_destroy(context);
+  }
+  bnq_context* context = nullptr;
+  bnq_config* config = nullptr;
+  bnq_operator* options = nullptr;
+  bnq_tensor* weights[2] = {};
+  bnq_convolution* convolutions[2] = {};
+};
+
+bnq_status RunImages(Images* c) {
+  float values[2 * 2 * 9], x[2 * 2 * 25], y[2 * 2 * 9];
+  for (int i = 0; i < 36; ++i) values[i] = std::sin(static_cast<float>(i));
+  for (int i = 0; i < 100; ++i) x[i] = std::cos(static_cast<float>(i));
+  const uint64_t two = 2;
+  const bnq_array bias = {values, &two, BNQ_DTYPE_F32, 1};
+  bnq_matrix in = {}, out = {};
+  in.data = x;
+  in.rows = out.rows = 2;
+  in.columns = 50;
+  out.data = y;
+  out.columns = 18;
+  in.dtype = out.dtype = BNQ_DTYPE_F32;
+  const bnq_allocator allocator = {HookAlloc, HookFree, nullptr};
+#define TRY(call)                        \
+  do {                                   \
+    const bnq_status status = (call);    \
+    if (status != BNQ_OK) return status; \
+  } while (0)
+  TRY(bnq_context_create(&allocator, &c->context));
+  TRY(bnq_context_set_threads(c->context, 2));
+  TRY(bnq_config_from_text("int8,granularity=channel", &c->config));
+  TRY(bnq_operator_create(&c->options));
+  bnq_options* const settings = bnq_operator_settings(c->options);
+  TRY(bnq_options_set_text(settings, "input", "int8_asymmetric"));
+  for (int i = 0; i < 2; ++i) {
+    const uint64_t inputs = i == 0 ? 2 : 1, shape[4] = {2, inputs, 3, 3};
+    const bnq_array array = {values, shape, BNQ_DTYPE_F32, 4};
+    TRY(bnq_options_set_int(settings, BNQ_OPERATOR_GROUPS, i + 1));
+    TRY(bnq_tensor_quantize(c->context, c->config, &array, &c->weights[i]));
+    TRY(bnq_convolution_create(c->context, c->options, c->weights[i], &bias,
+                               &c->convolutions[i]));
+    TRY(bnq_convolution_run(c->convolutions[i], c->context, &in, 5, 5, &out,
+                            nullptr, 0));
+  }
+#undef TRY
+  return BNQ_OK;
+}
+
+TEST(Allocation, EachOfAConvolutionFailsOnce) {
+  for (long fail = 0;; ++fail) {
+    bnq_status status;
+    {
+      Images images;
+      g_countdown = fail;
+      g_armed = true;
+      status = RunImages(&images);
+      g_armed = false;
+    }
+    ASSERT_EQ(g_live.load(), 0) << "leaked at allocation " << fail;
+    if (g_countdown >= 0) {  // none was left to fail
+      ASSERT_EQ(status, BNQ_OK) << bnq_last_error();
+      EXPECT_GT(fail, 20);
+      break;
+    }
+    // The pool does without threads that cannot be started.
+    if (status != BNQ_OK) {
+      ASSERT_EQ(status, BNQ_ERROR_OUT_OF_MEMORY)
+          << "allocation " << fail << ": " << bnq_last_error();
+    }
+  }
+}
+
 // A cache on disk: an entry is made, found in memory and in the folder, listed.
 struct Cached {
   ~Cached() {

@@ -11,7 +11,9 @@
 #include "core/kernels/dot.h"
 #include "core/parallel/runner.h"
 #include "core/tensor/quantize.h"
+#include "tests/support/guarded.h"
 #include "tests/support/linear_reference.h"
+#include "tests/support/targets.h"
 
 namespace bnq {
 namespace {
@@ -49,6 +51,20 @@ constexpr Case kCases[] = {
     {1, 2, 3, 3, 4, 2, 3, 3, 3, 3, 5, 4, 3, 2, 2, 2},
     {0, 3, 4, 5, 7, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1},
     {3, 4, 1, 20, 6, 1, 1, 5, 1, 2, 0, 2, 0, 2, 1, 2},
+    // Several tiles, whose last row of pixels is cut; all of one row.
+    {1, 8, 17, 31, 16, 1, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 64, 7, 49, 9, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1},
+    // Outputs that are cut, since tiles are few.
+    {1, 5, 3, 3, 300, 1, 2, 2, 1, 1, 0, 0, 0, 0, 1, 1},
+    // Steps and weights apart, of which some are padding.
+    {1, 3, 9, 13, 5, 1, 3, 4, 2, 3, 3, 5, 2, 4, 2, 2},
+    // Channels of their own, with one output and more.
+    {2, 40, 6, 9, 40, 40, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 20, 7, 6, 60, 20, 3, 2, 2, 1, 0, 1, 2, 0, 1, 2},
+    {1, 17, 5, 33, 17, 17, 4, 4, 3, 2, 4, 3, 5, 2, 1, 3},
+    {1, 16, 1, 300, 16, 16, 1, 5, 1, 1, 0, 4, 0, 0, 1, 1},
+    {2, 19, 4, 4, 19, 19, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1},
+    {1, 2, 5, 5, 8, 2, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1},
 };
 
 OperatorOptions OptionsOf(const Case& c, const char* input,
@@ -72,18 +88,61 @@ OperatorOptions OptionsOf(const Case& c, const char* input,
   return options;
 }
 
+// Images as they are given: floats, or codes with scales and zero points.
+struct Images {
+  std::vector<float> floats;
+  std::vector<uint8_t> bytes;
+  std::vector<float> scales;
+  std::vector<int32_t> zeros;
+  DType dtype = DType::kF32;
+
+  const uint8_t* data() const {
+    return dtype == DType::kF32 ? reinterpret_cast<const uint8_t*>(&floats[0])
+                                : bytes.data();
+  }
+  size_t element() const { return dtype == DType::kF32 ? 4 : 1; }
+};
+
+Images ImagesOf(const Case& c, const std::string& mode) {
+  Images x;
+  x.floats = Normal(c.items * c.channels * c.height * c.width + 1, 2);
+  if (mode != "i8" && mode != "u8") return x;
+  x.dtype = mode == "i8" ? DType::kI8 : DType::kU8;
+  for (const float v : x.floats) {
+    x.bytes.push_back(static_cast<uint8_t>(static_cast<int>(v * 60.0f)));
+  }
+  // Of no images, too, they are there.
+  for (uint64_t i = 0; i <= c.items; ++i) {
+    x.scales.push_back(0.25f + static_cast<float>(i));
+    x.zeros.push_back(mode == "i8" ? 5 - static_cast<int32_t>(i) : 200);
+  }
+  return x;
+}
+
 // An image's codes, or its floats.
-RowOfInputs ImageOf(const std::vector<float>& x, const std::string& mode) {
+RowOfInputs ImageOf(const Images& x, uint64_t item, uint64_t size,
+                    const std::string& mode) {
   RowOfInputs image;
-  image.floats = x;
-  if (mode == "float" || x.empty()) return image;
+  image.floats.assign(x.floats.begin() + item * size,
+                      x.floats.begin() + (item + 1) * size);
+  if (mode == "float" || size == 0) return image;
+  if (x.dtype != DType::kF32) {
+    const int32_t offset = x.dtype == DType::kU8 ? 128 : 0;
+    for (uint64_t i = 0; i < size; ++i) {
+      image.codes.push_back(
+          static_cast<int8_t>(x.bytes[item * size + i] ^ offset));
+    }
+    image.scale = x.scales[item];
+    image.zero = x.zeros[item] - offset;
+    return image;
+  }
   const auto tensor =
       Quantize(Context(),
                Config::FromText(std::string("int8,granularity=token,scheme=") +
                                 (mode == "int8" ? "symmetric" : "asymmetric")),
-               ViewOf(x, {x.size()}));
-  image.codes.resize(x.size());
-  UnpackCodes(Context(), *tensor, 0, x.size(), image.codes.data());
+               ViewOf(image.floats, {size}));
+  image.codes.resize(size);
+  UnpackCodes(Context(), *tensor, 0, size, image.codes.data());
   tensor->scales().Read(0, 1, &image.scale);
   if (mode != "int8") image.zero = tensor->zero_points()[0];
   return image;
@@ -91,8 +150,7 @@ RowOfInputs ImageOf(const std::vector<float>& x, const std::string& mode) {
 
 // By the definition: output by output, weight by weight.
 std::vector<float> Expected(const Case& c, const QuantizedTensor& weight,
-                            const std::vector<float>& x,
-                            const std::vector<float>& bias,
+                            const Images& x, const std::vector<float>& bias,
                             const std::string& mode, bool nhwc, uint64_t oh,
                             uint64_t ow) {
   const LinearReference reference(Context(), weight);
@@ -100,8 +158,7 @@ std::vector<float> Expected(const Case& c, const QuantizedTensor& weight,
   const uint64_t channels = c.channels / c.groups;
   std::vector<float> y(c.items * c.outputs * oh * ow);
   for (uint64_t item = 0; item < c.items; ++item) {
-    const RowOfInputs image =
-        ImageOf({x.begin() + item * size, x.begin() + (item + 1) * size}, mode);
+    const RowOfInputs image = ImageOf(x, item, size, mode);
     for (uint64_t oy = 0; oy < oh; ++oy) {
       for (uint64_t ox = 0; ox < ow; ++ox) {
         for (uint64_t n = 0; n < c.outputs; ++n) {
@@ -158,53 +215,72 @@ void Compare(const Case& c, const char* config, const char* mode, bool nhwc) {
       Quantize(Context(), Config::FromText(config),
                nhwc ? ViewOf(w, {c.outputs, c.kernel_h, c.kernel_w, channels})
                     : ViewOf(w, {c.outputs, channels, c.kernel_h, c.kernel_w}));
-  std::vector<float> x = Normal(c.items * c.channels * c.height * c.width, 2);
+  const Images x = ImagesOf(c, mode);
   Bias bias;
   bias.floats = Normal(c.outputs, 3);
+  const bool codes = x.dtype != DType::kF32;
   const Convolution convolution(
-      Context(), OptionsOf(c, mode, nhwc ? "nhwc" : "nchw"), weight, bias);
+      Context(), OptionsOf(c, codes ? "float" : mode, nhwc ? "nhwc" : "nchw"),
+      weight, bias);
   const uint64_t oh = convolution.vertical().Outputs(c.height);
   const uint64_t ow = convolution.horizontal().Outputs(c.width);
   const std::vector<float> expected =
       Expected(c, *weight, x, bias.floats, mode, nhwc, oh, ow);
-  std::vector<float> y(expected.size() + 1, 5.0f);
   Matrix input, output;
-  input.data = reinterpret_cast<uint8_t*>(x.data());
   input.rows = output.rows = c.items;
   input.columns = c.channels * c.height * c.width;
-  input.stride = 4 * input.columns;
-  output.data = reinterpret_cast<uint8_t*>(y.data());
+  input.dtype = x.dtype;
+  input.stride = x.element() * input.columns;
+  // Each ends where memory does.
+  const bnq_test::Guarded given(x.data(), input.bytes(), x.element());
+  input.data = given.data();
+  if (codes) {
+    input.scales = const_cast<float*>(x.scales.data());
+    input.zero_points = const_cast<int32_t*>(x.zeros.data());
+  }
   output.columns = c.outputs * oh * ow;
   output.stride = 4 * output.columns;
+  const bnq_test::Guarded made(4 * expected.size(), 4);
+  output.data = made.data();
+  const float* const y = reinterpret_cast<const float*>(made.data());
   const Convolution::Size size = {c.items, c.height, c.width};
   convolution.Check(size, input, output);
+  const size_t bytes = convolution.WorkspaceBytes(size);
+  const bnq_test::Guarded workspace(bytes, 64);
+  const auto run = [&](const Context& context, const std::string& by) {
+    std::memset(made.data(), 0x45, 4 * expected.size());
+    std::memset(workspace.data(), 0xA5, bytes);
+    convolution.Run(context, size, input, output, workspace.data());
+    for (size_t k = 0; k < expected.size(); ++k) {
+      ASSERT_EQ(y[k], expected[k])
+          << config << ", " << mode << ", case " << &c - kCases
+          << (nhwc ? ", nhwc" : ", nchw") << ", output " << k << ", " << by;
+    }
+  };
   Context threads;
   threads.runner = MakePool(3);
-  for (const Context& context : {Context(), threads}) {
-    for (size_t i = 0; DotKernelsAt(i) != nullptr; ++i) {
-      ForceDotKernels(DotKernelsAt(i));
-      std::fill(y.begin(), y.end(), 5.0f);
-      Buffer workspace = context.Allocate(convolution.WorkspaceBytes(size));
-      std::memset(workspace.data(), 0xA5, workspace.size());
-      convolution.Run(context, size, input, output, workspace.data());
-      for (size_t k = 0; k < expected.size(); ++k) {
-        ASSERT_EQ(y[k], expected[k])
-            << config << ", " << mode << ", case " << &c - kCases << ", output "
-            << k << ", " << DotKernelsAt(i)->name;
-      }
-      ASSERT_EQ(y.back(), 5.0f);
-    }
+  run(threads, "threads");
+  for (size_t i = 0; DotKernelsAt(i) != nullptr; ++i) {
+    ForceDotKernels(DotKernelsAt(i));
+    run(Context(), DotKernelsAt(i)->name);
   }
   ForceDotKernels(nullptr);
+  bnq_test::ForEachTarget([&] { run(Context(), "a target"); });
 }
 
 TEST(Convolution, IsItsDefinition) {
   for (const Case& c : kCases) {
     for (bool nhwc : {false, true}) {
-      for (const char* mode : {"int8", "int8_asymmetric", "float"}) {
+      for (const char* mode :
+           {"int8", "int8_asymmetric", "float", "i8", "u8"}) {
         Compare(c, "int8,granularity=channel", mode, nhwc);
         Compare(c, "int4,granularity=group,group_size=32", mode, nhwc);
         Compare(c, "ternary,granularity=channel", mode, nhwc);
+        if (c.channels != c.groups) continue;
+        // What goes channel by channel, and what does not.
+        Compare(c, "int4,granularity=channel,scheme=asymmetric", mode, nhwc);
+        Compare(c, "int8,granularity=channel,scheme=offset", mode, nhwc);
+        Compare(c, "int3,granularity=tensor", mode, nhwc);
       }
       Compare(c, "nf4,granularity=channel", "int8", nhwc);
     }

@@ -132,3 +132,12 @@ def cases():
     yield case("static_to_int8", int4, [4, 3, 2, 2], [1, 3, 4, 4],
                {"input": "static", "input_scale": "0.0125", "input_zero_point": "-7",
                 "output": "int8", "output_scale": "0.05"}, output="I8", seed=11)
+    yield case("depthwise_to_uint8", int8, [12, 1, 3, 3], [2, 6, 5, 4],
+               {**around, "groups": "6", "stride_width": "2", "output": "uint8",
+                "output_scale": "0.15", "output_zero_point": "120"},
+               dtype="U8", codes=([0.02, 0.03], [131, 7]), bias=list(range(-60, 60, 10)),
+               output="U8", seed=12)
+    yield case("depthwise_nhwc_to_int8", {**INT4, **channel(0)}, [18, 3, 2, 1], [1, 4, 5, 18],
+               {**pads(1, 1, 0, 2), "groups": "18", "layout": "nhwc", "dilation_width": "2",
+                "output": "int8", "output_scale": "0.1", "function": "relu"},
+               dtype="I8", codes=([0.05], [-9]), output="I8", seed=13)
