@@ -210,6 +210,25 @@ classify() {
   same_outputs "${tables[@]}"
 }
 
+# The edges of pictures, in every language there is: the same text.
+edges() {
+  local images=$root/tests/models/digits_test.safetensors outputs=() output
+  into() {
+    outputs+=("$examples/edges-$1.txt")
+    "${@:2}" "$images" >"${outputs[-1]}" || return
+  }
+  into c "$build/tests/bnq_edges" || return
+  into python "$python" bindings/python/examples/edges.py || return
+  if command -v cargo >/dev/null; then
+    into rust run_cargo run --quiet --example edges -- || return
+  fi
+  if command -v dotnet >/dev/null; then
+    into csharp dotnet run --project bindings/csharp/examples/Edges -- || return
+  fi
+  cat "${outputs[0]}"
+  for output in "${outputs[@]}"; do cmp "${outputs[0]}" "$output" || return; done
+}
+
 # The library's clients: one program at a time, most of them on one core.
 clients() {
   local example name
@@ -242,6 +261,7 @@ clients() {
     skip csharp "C#: there is no .NET SDK"
   fi
   phase classify command log classify
+  phase edges command log edges
 }
 
 # Beside each other: neither keeps two cores busy all the time. Each in a process group
