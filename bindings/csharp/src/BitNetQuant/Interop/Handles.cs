@@ -293,11 +293,11 @@ internal sealed class OperatorHandle : SafeHandleZeroOrMinusOneIsInvalid
 }
 
 /// <summary>An operator with weights.</summary>
-internal abstract class LayerHandle : SafeHandleZeroOrMinusOneIsInvalid
+internal abstract class WeightedHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
     private TensorHandle? _weight;
 
-    protected LayerHandle() : base(ownsHandle: true) { }
+    protected WeightedHandle() : base(ownsHandle: true) { }
 
     /// <summary>Keeps what the tensor borrows, even if it is disposed, until the operator is destroyed.</summary>
     internal void Borrow(TensorHandle weight)
@@ -317,12 +317,12 @@ internal abstract class LayerHandle : SafeHandleZeroOrMinusOneIsInvalid
     private protected abstract void Destroy(nint layer);
 }
 
-internal sealed class LinearHandle : LayerHandle
+internal sealed class LinearHandle : WeightedHandle
 {
     private protected override void Destroy(nint layer) => NativeMethods.bnq_linear_destroy(layer);
 }
 
-internal sealed class ConvolutionHandle : LayerHandle
+internal sealed class ConvolutionHandle : WeightedHandle
 {
     private protected override void Destroy(nint layer) => NativeMethods.bnq_convolution_destroy(layer);
 }
