@@ -14,10 +14,10 @@
 enum { kSide = 8, kPixels = kSide * kSide, kDirections = 4, kShown = 3 };
 
 static const float kFilters[kDirections * 9] = {
-    1,  1, 1, 0,  0, 0,  -1, -1, -1, /* up */
-    1,  1, 0, 1,  0, -1, 0,  -1, -1, /* up left */
-    1,  0, -1, 1, 0, -1, 1,  0,  -1, /* left */
-    0,  -1, -1, 1, 0, -1, 1, 1,  0,  /* down left */
+    1, 1,  1,  0, 0, 0,  -1, -1, -1, /* up */
+    1, 1,  0,  1, 0, -1, 0,  -1, -1, /* up left */
+    1, 0,  -1, 1, 0, -1, 1,  0,  -1, /* left */
+    0, -1, -1, 1, 0, -1, 1,  1,  0,  /* down left */
 };
 
 static void check(bnq_status status, const char* what) {

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/base/glob.h"
 #include "core/cache/key.h"
 #include "core/model/plan.h"
 #include "tests/cache/cache_test_util.h"
