@@ -168,7 +168,7 @@ bnq_status bnq_cache_put(bnq_context* context, bnq_cache* cache,
   return Guard([&] {
     Cache& core = CoreOf(cache);
     core.Put(ContextOf(context), &Required(name, "name"),
-             Required(tensor, "tensor").core);
+             *Required(tensor, "tensor").core);
   });
 }
 

@@ -258,10 +258,13 @@ CachedTensor Cache::Get(const Context& context, const std::string& name) {
 }
 
 void Cache::Put(const Context& context, const std::string& name,
-                CachedTensor tensor) {
+                const QuantizedTensor& tensor) {
   CheckNewName(name);
-  const std::string key = TensorKey(context, *tensor);
-  Store(context, key, tensor);
+  const std::string key = TensorKey(context, tensor);
+  // It may lie in memory that is not the library's.
+  Store(context, key,
+        TensorOfParts(context, tensor.config(), tensor.shape(), tensor.parts(),
+                      /*borrow=*/false));
   SetAlias(context, AliasOf(name), key, name);
 }
 

@@ -88,9 +88,9 @@ class Cache {
   // nullptr where there is none.
   CachedTensor Find(const Context& context, const std::string& key);
   CachedTensor Get(const Context& context, const std::string& name);
-  // Under a name, in place of what has it.
+  // A copy under a name, in place of what has that.
   void Put(const Context& context, const std::string& name,
-           CachedTensor tensor);
+           const QuantizedTensor& tensor);
 
   // Since it was made, and as it is now. `disk`: whether to count what is on
   // disk, which else is 0.

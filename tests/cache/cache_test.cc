@@ -106,7 +106,7 @@ TEST_F(CacheTests, ANameStandsForWhatWasPutThereLast) {
   const std::vector<std::string> names = {
       "a/b", "a_b", "A/b", "../a/b", "a\nb", std::string(5000, 'x'), "\u00e9"};
   for (uint32_t i = 0; i < names.size(); ++i) {
-    cache->Put(context_, names[i], CachedTensor(Expected(i)));
+    cache->Put(context_, names[i], *Expected(i));
   }
   const auto other = NewCache();
   for (uint32_t i = 0; i < names.size(); ++i) {
@@ -117,8 +117,8 @@ TEST_F(CacheTests, ANameStandsForWhatWasPutThereLast) {
     return Stat(cache.get(), CacheStat::kDiskEntries);
   };
   EXPECT_EQ(entries(), 7);
-  cache->Put(context_, "a/b", CachedTensor(Expected(1)));
-  cache->Put(context_, "a/b", CachedTensor(Expected(1)));
+  cache->Put(context_, "a/b", *Expected(1));
+  cache->Put(context_, "a/b", *Expected(1));
   EXPECT_EQ(entries(), 7);
   EXPECT_TRUE(SameTensor(*other->Get(context_, "a/b"), *Expected(1)));
   const auto matching = [](const char* glob) {
@@ -166,6 +166,20 @@ TEST_F(CacheTests, AnIdentitySparesReadingTheArray) {
   // An entry that has gone is made again.
   NewCache()->Trim(context_, 0);
   EXPECT_FALSE(ask("file 1"));
+}
+
+// The caller's memory may be gone.
+TEST_F(CacheTests, KeepsACopyOfWhatIsPut) {
+  Cache cache("");
+  auto tensor = Expected(1);
+  std::vector<uint8_t> codes(
+      tensor->codes(), tensor->codes() + tensor->part(Part::kCodes).bytes);
+  Parts parts = tensor->parts();
+  parts[Part::kCodes].data = codes.data();
+  cache.Put(context_, "a",
+            *TensorOfParts(context_, config_, tensor->shape(), parts, true));
+  std::fill(codes.begin(), codes.end(), 0);
+  EXPECT_TRUE(SameTensor(*cache.Get(context_, "a"), *tensor));
 }
 
 TEST_F(CacheTests, WhatCannotBeQuantizedIsAnErrorEveryTime) {

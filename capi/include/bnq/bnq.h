@@ -2472,8 +2472,8 @@ BNQ_API bnq_status bnq_cache_find(bnq_context* context, bnq_cache* cache,
 /* The entry of a name: any UTF-8, not empty. NOT_FOUND. Since 0.1. */
 BNQ_API bnq_status bnq_cache_get(bnq_context* context, bnq_cache* cache,
                                  const char* name, bnq_tensor** out_tensor);
-/* Stores a tensor, however it was made, under a name; in place of what has that
- * name. The cache shares the tensor, which may be destroyed. Since 0.1. */
+/* Stores a copy of a tensor, however it was made, under a name; in place of what
+ * has that name. Since 0.1. */
 BNQ_API bnq_status bnq_cache_put(bnq_context* context, bnq_cache* cache,
                                  const char* name, const bnq_tensor* tensor);
 

@@ -174,7 +174,7 @@ class Cache(Optioned):
 
     def put(self, name: str, tensor: QuantizedTensor, *,
             context: Optional[contexts.Context] = None) -> None:
-        """Stores a tensor, however it was made, in place of what has that name."""
+        """Stores a copy of a tensor, however it was made, in place of what has that name."""
         if not isinstance(tensor, QuantizedTensor):
             raise TypeError(f"tensor must be a QuantizedTensor, got {type(tensor).__name__}")
         library().bnq_cache_put(contexts.handle(context), self._handle, encode(name, "name"),

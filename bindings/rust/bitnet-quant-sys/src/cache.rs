@@ -19,51 +19,51 @@ pub const BNQ_CACHE_COMPRESS: i32 = 5;
 /// float: what is left when entries are removed.
 pub const BNQ_CACHE_KEEP_PERCENT: i32 = 6;
 /// Found in memory.
-pub const BNQ_CACHE_STAT_MEMORY_HITS: i32 = 0;
+pub const BNQ_CACHE_STAT_MEMORY_HITS: usize = 0;
 /// Found in the folder.
-pub const BNQ_CACHE_STAT_DISK_HITS: i32 = 1;
+pub const BNQ_CACHE_STAT_DISK_HITS: usize = 1;
 /// Not found.
-pub const BNQ_CACHE_STAT_MISSES: i32 = 2;
+pub const BNQ_CACHE_STAT_MISSES: usize = 2;
 /// Entries written.
-pub const BNQ_CACHE_STAT_STORES: i32 = 3;
+pub const BNQ_CACHE_STAT_STORES: usize = 3;
 /// Entries that were not written.
-pub const BNQ_CACHE_STAT_NOT_STORED: i32 = 4;
+pub const BNQ_CACHE_STAT_NOT_STORED: usize = 4;
 /// Entries removed to keep the limit.
-pub const BNQ_CACHE_STAT_EVICTIONS: i32 = 5;
+pub const BNQ_CACHE_STAT_EVICTIONS: usize = 5;
 /// Damaged entries.
-pub const BNQ_CACHE_STAT_DAMAGED: i32 = 6;
+pub const BNQ_CACHE_STAT_DAMAGED: usize = 6;
 /// Times that the folder could not be read or written.
-pub const BNQ_CACHE_STAT_FAILURES: i32 = 7;
+pub const BNQ_CACHE_STAT_FAILURES: usize = 7;
 /// Bytes of tensors that were hits.
-pub const BNQ_CACHE_STAT_BYTES_SERVED: i32 = 8;
+pub const BNQ_CACHE_STAT_BYTES_SERVED: usize = 8;
 /// Seconds spent in loading from the folder.
-pub const BNQ_CACHE_STAT_LOAD_SECONDS: i32 = 9;
+pub const BNQ_CACHE_STAT_LOAD_SECONDS: usize = 9;
 /// Tensors in memory.
-pub const BNQ_CACHE_STAT_MEMORY_ENTRIES: i32 = 10;
+pub const BNQ_CACHE_STAT_MEMORY_ENTRIES: usize = 10;
 /// Bytes of these.
-pub const BNQ_CACHE_STAT_MEMORY_BYTES: i32 = 11;
+pub const BNQ_CACHE_STAT_MEMORY_BYTES: usize = 11;
 /// Entries in the folder.
-pub const BNQ_CACHE_STAT_DISK_ENTRIES: i32 = 12;
+pub const BNQ_CACHE_STAT_DISK_ENTRIES: usize = 12;
 /// Bytes of their files.
-pub const BNQ_CACHE_STAT_DISK_BYTES: i32 = 13;
+pub const BNQ_CACHE_STAT_DISK_BYTES: usize = 13;
 /// Number of statistics listed here.
 pub const BNQ_NUM_CACHE_STATS: usize = 14;
 /// Layers loaded.
-pub const BNQ_LAYERS_STAT_LOADS: i32 = 0;
+pub const BNQ_LAYERS_STAT_LOADS: usize = 0;
 /// Those of them that were loaded ahead.
-pub const BNQ_LAYERS_STAT_PREFETCHED: i32 = 1;
+pub const BNQ_LAYERS_STAT_PREFETCHED: usize = 1;
 /// Seconds that callers spent in loading.
-pub const BNQ_LAYERS_STAT_WAIT_SECONDS: i32 = 2;
+pub const BNQ_LAYERS_STAT_WAIT_SECONDS: usize = 2;
 /// Tensors quantized.
-pub const BNQ_LAYERS_STAT_QUANTIZED: i32 = 3;
+pub const BNQ_LAYERS_STAT_QUANTIZED: usize = 3;
 /// Tensors restored from the cache.
-pub const BNQ_LAYERS_STAT_RESTORED: i32 = 4;
+pub const BNQ_LAYERS_STAT_RESTORED: usize = 4;
 /// Bytes of arrays that were read.
-pub const BNQ_LAYERS_STAT_BYTES_READ: i32 = 5;
+pub const BNQ_LAYERS_STAT_BYTES_READ: usize = 5;
 /// Bytes of the largest layer as loaded.
-pub const BNQ_LAYERS_STAT_LARGEST_BYTES: i32 = 6;
+pub const BNQ_LAYERS_STAT_LARGEST_BYTES: usize = 6;
 /// The most that layers took up at a time.
-pub const BNQ_LAYERS_STAT_PEAK_BYTES: i32 = 7;
+pub const BNQ_LAYERS_STAT_PEAK_BYTES: usize = 7;
 /// Number of statistics listed here.
 pub const BNQ_NUM_LAYERS_STATS: usize = 8;
 

@@ -42,6 +42,10 @@ native! {
     bnq_operator: bnq_operator_destroy;
     bnq_linear: bnq_linear_destroy;
     bnq_convolution: bnq_convolution_destroy;
+    bnq_cache: bnq_cache_destroy;
+    bnq_cache_list: bnq_cache_list_destroy;
+    bnq_layers: bnq_layers_close;
+    bnq_layer: bnq_layer_destroy;
 }
 
 /// An owned native object. Neither `Send` nor `Sync`: the types made of it say

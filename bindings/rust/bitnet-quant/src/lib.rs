@@ -5,6 +5,7 @@
 mod activation;
 mod array;
 mod batch;
+mod cache;
 mod calibration;
 mod callback;
 mod choice;
@@ -16,6 +17,7 @@ mod cstr;
 mod error;
 mod ffi;
 mod file;
+mod layers;
 mod library;
 mod linear;
 mod matrix;
@@ -37,6 +39,7 @@ pub use activation::{
 };
 pub use array::{ArrayView, Element, Output, Overflow};
 pub use batch::{dequantize_batch, dequantize_batch_into, quantize_batch, quantize_batch_into};
+pub use cache::{cache_options, Cache, CacheBuilder, CacheEntry, CacheOption, CacheStatistics};
 pub use calibration::{
     calibration_options, AdaptiveActivationQuantizer, Calibration, CalibrationDataset,
     CalibrationMethod, CalibrationOption, Calibrator, CalibratorBuilder, CalibratorRef, Histogram,
@@ -52,6 +55,7 @@ pub use convert::{compare_files, dequantize_file, quantize_file, Report, Row};
 pub use convolution::Convolution;
 pub use error::{Error, Result};
 pub use file::{Entry, File, FileKind};
+pub use layers::{Layer, LayerStatistics, Layers};
 pub use library::{check_library, targets, version, Target, Version};
 pub use linear::{embedding, Linear, Workspace};
 pub use matrix::{MatrixView, MatrixViewMut};
