@@ -1,12 +1,11 @@
 #include "core/model/layer_groups.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <map>
 #include <string_view>
 #include <utility>
 
-#include "core/base/names.h"
+#include "core/model/layer_kind.h"
 
 namespace bnq {
 namespace {
@@ -50,19 +49,10 @@ bool HasNumber(const std::string& layer) {
   return DigitsOf(layer, 0, layer.size()) < layer.size();
 }
 
-// What tells a layer's place: a word of names, or with = before it a whole
-// component.
-bool HasAny(const std::string& layer,
-            std::initializer_list<std::string_view> words) {
+bool HasComponent(const std::string& layer, std::string_view word) {
   size_t begin = 0;
   for (const size_t end : EndsOf(layer)) {
-    const std::string component = AsciiLower(layer.substr(begin, end - begin));
-    for (std::string_view word : words) {
-      const bool whole = word[0] == '=';
-      if (whole) word.remove_prefix(1);
-      const size_t at = component.find(word);
-      if (at != std::string::npos && (!whole || component == word)) return true;
-    }
+    if (layer.compare(begin, end - begin, word) == 0) return true;
     begin = end + 1;
   }
   return false;
@@ -70,21 +60,19 @@ bool HasAny(const std::string& layer,
 
 // The part of the model, and the place in it.
 std::pair<int, int> RankOf(const std::string& layer) {
-  const std::string first = layer.substr(0, EndsOf(layer)[0]);
-  if (HasAny(layer, {"lm_head"}) ||
-      HasAny(first, {"=output", "=head", "=classifier", "=score", "=cls",
-                     "=embed_out"})) {
-    return {3, 0};
-  }
-  const int part = HasAny(layer, {"vision", "visual"}) ? 0
-                   : HasAny(layer, {"=decoder"})       ? 2
-                                                       : 1;
-  const int place =
-      HasNumber(layer)                                              ? 1
-      : HasAny(layer, {"embed", "embd", "=wte", "=wpe", "=shared"}) ? 0
-      : HasAny(layer, {"norm", "ln_"})                              ? 2
-                                                                    : 1;
-  return {part, place};
+  const LayerKind kind = LayerKindOf(layer);
+  if (kind == LayerKind::kHead) return {3, 0};
+  const int part = kind == LayerKind::kVision       ? 0
+                   : HasComponent(layer, "decoder") ? 2
+                                                    : 1;
+  if (HasNumber(layer)) return {part, 1};
+  // Also what belongs to embeddings, as their norm does.
+  const std::vector<size_t> ends = EndsOf(layer);
+  const bool embeds =
+      kind == LayerKind::kEmbedding ||
+      (ends.size() > 1 && LayerKindOf(layer.substr(0, ends[ends.size() - 2])) ==
+                              LayerKind::kEmbedding);
+  return {part, embeds ? 0 : kind == LayerKind::kNorm ? 2 : 1};
 }
 
 // Of which the bytes are in the order of layers: part and place, and the name

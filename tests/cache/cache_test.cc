@@ -16,7 +16,6 @@
 
 #include "core/base/glob.h"
 #include "core/cache/key.h"
-#include "core/model/plan.h"
 #include "tests/cache/cache_test_util.h"
 
 namespace bnq {

@@ -294,6 +294,18 @@ TEST_F(LayersTest, OfShardsWithImportance) {
   }
 }
 
+// As conversions: a rule may ask for a tensor's size.
+TEST_F(LayersTest, ArePlannedByAllThatTensorsAre) {
+  PlanRule large;
+  large.when.min_elements = 3000;
+  large.config = config_;
+  Plan plan;
+  plan.Add(large);
+  Layers layers(context_, path_, plan, nullptr, 0);
+  EXPECT_EQ(layers.Load(context_, 0, nullptr)->tensors()[0].tensor, nullptr);
+  EXPECT_NE(layers.Load(context_, 1, nullptr)->tensors()[0].tensor, nullptr);
+}
+
 TEST_F(LayersTest, ErrorsNameTheTensorAndOthersGoOn) {
   model_.at("layers.2.a.weight").bytes[3] = 0x7F;
   model_.at("layers.2.a.weight").bytes[2] = 0xC0;
