@@ -93,6 +93,17 @@ public static unsafe class Library
     /// <summary>The options of an <see cref="OperatorOptions"/>.</summary>
     public static ImmutableArray<OptionInfo> OperatorOptions => OptionTable.Read(NativeMethods.BNQ_OPTIONS_OPERATOR);
 
+    /// <summary>The options of a <see cref="Cache"/>.</summary>
+    public static ImmutableArray<OptionInfo> CacheOptions => OptionTable.Read(NativeMethods.BNQ_OPTIONS_CACHE);
+
+    /// <summary>The names of <see cref="CacheStatistics"/>.</summary>
+    public static ImmutableArray<string> CacheStatisticNames =>
+        Names(NativeMethods.bnq_cache_stat_count(), &NativeMethods.bnq_cache_stat_name);
+
+    /// <summary>The names of <see cref="LayerStatistics"/>.</summary>
+    public static ImmutableArray<string> LayerStatisticNames =>
+        Names(NativeMethods.bnq_layers_stat_count(), &NativeMethods.bnq_layers_stat_name);
+
     /// <summary>The names of the <see cref="Statistics"/> of what a <see cref="Calibrator"/> has observed.</summary>
     public static ImmutableArray<string> StatisticNames =>
         Names(NativeMethods.bnq_statistic_count(), &NativeMethods.bnq_statistic_name);

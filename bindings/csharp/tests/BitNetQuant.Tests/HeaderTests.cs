@@ -40,6 +40,8 @@ public sealed class HeaderTests
         ["bnq_calibration"] = typeof(CalibrationHandle), ["bnq_optimizer"] = typeof(OptimizerHandle),
         ["bnq_operator"] = typeof(OperatorHandle), ["bnq_linear"] = typeof(LinearHandle),
         ["bnq_convolution"] = typeof(ConvolutionHandle),
+        ["bnq_cache"] = typeof(CacheHandle), ["bnq_cache_list"] = typeof(CacheListHandle),
+        ["bnq_layers"] = typeof(LayersHandle), ["bnq_layer"] = typeof(LayerHandle),
         ["bnq_options"] = typeof(OptionsHandle),
     };
 

@@ -134,6 +134,9 @@ internal sealed class WriterHandle : SafeHandleZeroOrMinusOneIsInvalid
 
 internal sealed class PlanHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
+    /// <summary>NULL: no tensor.</summary>
+    internal static readonly PlanHandle None = new();
+
     public PlanHandle() : base(ownsHandle: true) { }
 
     protected override bool ReleaseHandle()
@@ -329,6 +332,9 @@ internal sealed class ConvolutionHandle : WeightedHandle
 
 internal sealed class CacheHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
+    /// <summary>NULL: nothing is kept.</summary>
+    internal static readonly CacheHandle None = new();
+
     public CacheHandle() : base(ownsHandle: true) { }
 
     protected override bool ReleaseHandle()
