@@ -314,30 +314,6 @@ pub const BNQ_OPTION_FLOAT: i32 = 1;
 
 /// The greatest rank.
 pub const BNQ_MAX_RANK: usize = 8;
-/// The rank that suits a plan's rule for all tensors.
-pub const BNQ_MIN_RANK_ALL: i32 = -1;
-/// The rank that suits a plan's rule for tensors that are named.
-pub const BNQ_MIN_RANK_NAMED: i32 = -2;
-/// No other kind.
-pub const BNQ_LAYER_OTHER: i32 = 0;
-/// Embeddings.
-pub const BNQ_LAYER_EMBEDDING: i32 = 1;
-/// Attention.
-pub const BNQ_LAYER_ATTENTION: i32 = 2;
-/// Feed-forward networks, experts.
-pub const BNQ_LAYER_FFN: i32 = 3;
-/// Norms.
-pub const BNQ_LAYER_NORM: i32 = 4;
-/// The output head.
-pub const BNQ_LAYER_HEAD: i32 = 5;
-/// Routers of experts.
-pub const BNQ_LAYER_ROUTER: i32 = 6;
-/// State spaces: convolutions and small matrices.
-pub const BNQ_LAYER_STATE_SPACE: i32 = 7;
-/// Vision towers.
-pub const BNQ_LAYER_VISION: i32 = 8;
-/// Number of kinds of layers.
-pub const BNQ_NUM_LAYERS: i32 = 9;
 /// The tensor borrows the buffers instead of copying them.
 pub const BNQ_TENSOR_BORROW: i32 = 1;
 
@@ -364,6 +340,33 @@ pub const BNQ_WRITE_DRY_RUN: i32 = 4;
 /// (`bnq_write_file`) Where the output is a symbolic link, take its place instead of that of
 /// the file it leads to.
 pub const BNQ_WRITE_REPLACE_LINK: i32 = 8;
+
+// 9. Plans, conversion, comparison --------------------------------------------
+
+/// The rank that suits a plan's rule for all tensors.
+pub const BNQ_MIN_RANK_ALL: i32 = -1;
+/// The rank that suits a plan's rule for tensors that are named.
+pub const BNQ_MIN_RANK_NAMED: i32 = -2;
+/// No other kind.
+pub const BNQ_LAYER_OTHER: i32 = 0;
+/// Embeddings.
+pub const BNQ_LAYER_EMBEDDING: i32 = 1;
+/// Attention.
+pub const BNQ_LAYER_ATTENTION: i32 = 2;
+/// Feed-forward networks, experts.
+pub const BNQ_LAYER_FFN: i32 = 3;
+/// Norms.
+pub const BNQ_LAYER_NORM: i32 = 4;
+/// The output head.
+pub const BNQ_LAYER_HEAD: i32 = 5;
+/// Routers of experts.
+pub const BNQ_LAYER_ROUTER: i32 = 6;
+/// State spaces: convolutions and small matrices.
+pub const BNQ_LAYER_STATE_SPACE: i32 = 7;
+/// Vision towers.
+pub const BNQ_LAYER_VISION: i32 = 8;
+/// Number of kinds of layers.
+pub const BNQ_NUM_LAYERS: i32 = 9;
 
 // 10. Calibration ------------------------------------------------------------
 
@@ -635,85 +638,85 @@ pub const BNQ_LAYOUT_NHWC: i32 = 1;
 
 // 16. Sensitivity, budgets, estimates -----------------------------------------
 
-/// Sensitivity bytes.
-pub const BNQ_SENSITIVITY_BYTES: i32 = 0;
-/// Sensitivity bits.
-pub const BNQ_SENSITIVITY_BITS: i32 = 1;
-/// Sensitivity relative error.
-pub const BNQ_SENSITIVITY_RELATIVE_ERROR: i32 = 2;
-/// Sensitivity max error.
-pub const BNQ_SENSITIVITY_MAX_ERROR: i32 = 3;
-/// Sensitivity cosine.
-pub const BNQ_SENSITIVITY_COSINE: i32 = 4;
-/// Sensitivity loss.
-pub const BNQ_SENSITIVITY_LOSS: i32 = 5;
-/// Num sensitivity values.
+/// Bytes that the tensor takes in a `.bnq` file.
+pub const BNQ_SENSITIVITY_BYTES: usize = 0;
+/// The same in bits a weight.
+pub const BNQ_SENSITIVITY_BITS: usize = 1;
+/// The sum of squared errors over the sum of squares.
+pub const BNQ_SENSITIVITY_RELATIVE_ERROR: usize = 2;
+/// The greatest absolute error.
+pub const BNQ_SENSITIVITY_MAX_ERROR: usize = 3;
+/// The cosine between values and restored ones.
+pub const BNQ_SENSITIVITY_COSINE: usize = 4;
+/// What counts in a budget: the metric that was set, or elements times relative error.
+pub const BNQ_SENSITIVITY_LOSS: usize = 5;
+/// Number of values of a tensor under a config.
 pub const BNQ_NUM_SENSITIVITY_VALUES: usize = 6;
-/// Budget bytes.
+/// A budget in bytes of the `.bnq` file.
 pub const BNQ_BUDGET_BYTES: i32 = 1;
-/// Budget bits.
+/// A budget in bits of the file for each element of all tensors.
 pub const BNQ_BUDGET_BITS: i32 = 2;
-/// Budget ratio.
+/// A budget in bytes of the input over bytes of the file.
 pub const BNQ_BUDGET_RATIO: i32 = 3;
-/// Allocate fused apart.
+/// q, k and v, gate and up, embedding and head may have different configs.
 pub const BNQ_ALLOCATE_FUSED_APART: i32 = 1;
-/// Allocate experts apart.
+/// Experts of a layer may have different configs.
 pub const BNQ_ALLOCATE_EXPERTS_APART: i32 = 2;
-/// Allocation budget bytes.
-pub const BNQ_ALLOCATION_BUDGET_BYTES: i32 = 0;
-/// Allocation bytes.
-pub const BNQ_ALLOCATION_BYTES: i32 = 1;
-/// Allocation fixed bytes.
-pub const BNQ_ALLOCATION_FIXED_BYTES: i32 = 2;
-/// Allocation min bytes.
-pub const BNQ_ALLOCATION_MIN_BYTES: i32 = 3;
-/// Allocation max bytes.
-pub const BNQ_ALLOCATION_MAX_BYTES: i32 = 4;
-/// Allocation elements.
-pub const BNQ_ALLOCATION_ELEMENTS: i32 = 5;
-/// Allocation bits.
-pub const BNQ_ALLOCATION_BITS: i32 = 6;
-/// Allocation ratio.
-pub const BNQ_ALLOCATION_RATIO: i32 = 7;
-/// Allocation loss.
-pub const BNQ_ALLOCATION_LOSS: i32 = 8;
-/// Allocation bound.
-pub const BNQ_ALLOCATION_BOUND: i32 = 9;
-/// Allocation gap.
-pub const BNQ_ALLOCATION_GAP: i32 = 10;
-/// Allocation lambda.
-pub const BNQ_ALLOCATION_LAMBDA: i32 = 11;
-/// Allocation proven.
-pub const BNQ_ALLOCATION_PROVEN: i32 = 12;
-/// Num allocation values.
+/// The budget in bytes.
+pub const BNQ_ALLOCATION_BUDGET_BYTES: usize = 0;
+/// Bytes of the file, up to 63 more than it has.
+pub const BNQ_ALLOCATION_BYTES: usize = 1;
+/// Of what has no choice.
+pub const BNQ_ALLOCATION_FIXED_BYTES: usize = 2;
+/// Of the smallest file that the candidates allow.
+pub const BNQ_ALLOCATION_MIN_BYTES: usize = 3;
+/// Of the largest file that the candidates allow.
+pub const BNQ_ALLOCATION_MAX_BYTES: usize = 4;
+/// Elements of all tensors.
+pub const BNQ_ALLOCATION_ELEMENTS: usize = 5;
+/// Bits a weight, of all tensors.
+pub const BNQ_ALLOCATION_BITS: usize = 6;
+/// Bytes of the input over those of the file.
+pub const BNQ_ALLOCATION_RATIO: usize = 7;
+/// The loss of all tensors.
+pub const BNQ_ALLOCATION_LOSS: usize = 8;
+/// No choice has less loss.
+pub const BNQ_ALLOCATION_BOUND: usize = 9;
+/// (loss - bound) / loss; 0 where it is proven.
+pub const BNQ_ALLOCATION_GAP: usize = 10;
+/// What a byte more would take off the loss, about.
+pub const BNQ_ALLOCATION_LAMBDA: usize = 11;
+/// 1 where no choice is better, else 0.
+pub const BNQ_ALLOCATION_PROVEN: usize = 12;
+/// Number of values of an allocation.
 pub const BNQ_NUM_ALLOCATION_VALUES: usize = 13;
-/// Allocation row bytes.
-pub const BNQ_ALLOCATION_ROW_BYTES: i32 = 0;
-/// Allocation row elements.
-pub const BNQ_ALLOCATION_ROW_ELEMENTS: i32 = 1;
-/// Allocation row bits.
-pub const BNQ_ALLOCATION_ROW_BITS: i32 = 2;
-/// Allocation row relative error.
-pub const BNQ_ALLOCATION_ROW_RELATIVE_ERROR: i32 = 3;
-/// Allocation row max error.
-pub const BNQ_ALLOCATION_ROW_MAX_ERROR: i32 = 4;
-/// Allocation row cosine.
-pub const BNQ_ALLOCATION_ROW_COSINE: i32 = 5;
-/// Allocation row loss.
-pub const BNQ_ALLOCATION_ROW_LOSS: i32 = 6;
-/// Allocation row share.
-pub const BNQ_ALLOCATION_ROW_SHARE: i32 = 7;
-/// Allocation row kind.
-pub const BNQ_ALLOCATION_ROW_KIND: i32 = 8;
-/// Allocation row pinned.
-pub const BNQ_ALLOCATION_ROW_PINNED: i32 = 9;
-/// Allocation row coarse.
-pub const BNQ_ALLOCATION_ROW_COARSE: i32 = 10;
-/// Allocation row tied to.
-pub const BNQ_ALLOCATION_ROW_TIED_TO: i32 = 11;
-/// Allocation row upgrade bytes.
-pub const BNQ_ALLOCATION_ROW_UPGRADE_BYTES: i32 = 12;
-/// Allocation row upgrade loss.
-pub const BNQ_ALLOCATION_ROW_UPGRADE_LOSS: i32 = 13;
-/// Num allocation row values.
+/// Bytes that a tensor takes in the file.
+pub const BNQ_ALLOCATION_ROW_BYTES: usize = 0;
+/// Its elements.
+pub const BNQ_ALLOCATION_ROW_ELEMENTS: usize = 1;
+/// Its bits a weight.
+pub const BNQ_ALLOCATION_ROW_BITS: usize = 2;
+/// Its relative error.
+pub const BNQ_ALLOCATION_ROW_RELATIVE_ERROR: usize = 3;
+/// Its greatest absolute error.
+pub const BNQ_ALLOCATION_ROW_MAX_ERROR: usize = 4;
+/// The cosine between its values and restored ones.
+pub const BNQ_ALLOCATION_ROW_COSINE: usize = 5;
+/// Its loss.
+pub const BNQ_ALLOCATION_ROW_LOSS: usize = 6;
+/// Its share of the loss of all.
+pub const BNQ_ALLOCATION_ROW_SHARE: usize = 7;
+/// Its kind of layer (`BNQ_LAYER_*`).
+pub const BNQ_ALLOCATION_ROW_KIND: usize = 8;
+/// 1 where a rule of the plan decides, else 0.
+pub const BNQ_ALLOCATION_ROW_PINNED: usize = 9;
+/// 1 where its relative error is above 0.15, else 0.
+pub const BNQ_ALLOCATION_ROW_COARSE: usize = 10;
+/// The row whose config it shares, or its own index.
+pub const BNQ_ALLOCATION_ROW_TIED_TO: usize = 11;
+/// What the next better config takes more.
+pub const BNQ_ALLOCATION_ROW_UPGRADE_BYTES: usize = 12;
+/// What it loses less.
+pub const BNQ_ALLOCATION_ROW_UPGRADE_LOSS: usize = 13;
+/// Number of values of a row.
 pub const BNQ_NUM_ALLOCATION_ROW_VALUES: usize = 14;

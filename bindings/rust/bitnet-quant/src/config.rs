@@ -12,7 +12,6 @@ use crate::registry::Format;
 use bitnet_quant_sys as sys;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::os::raw::c_char;
 use std::ptr;
 use std::str::FromStr;
 
@@ -95,7 +94,7 @@ impl Config {
     /// did you mean 99.9?"; empty where there is nothing to say.
     pub fn advice(&self) -> Result<String> {
         // SAFETY: a live config, whose options live as long.
-        text_of(|text, size, out_size| unsafe {
+        ffi::text_of(|text, size, out_size| unsafe {
             sys::bnq_options_advice(sys::bnq_config_options(self.raw()), text, size, out_size)
         })
     }
@@ -122,9 +121,17 @@ impl Config {
         Ok(bits)
     }
 
+    /// The next config of the ladder nf4 (and whatever has less than 8 bits a weight),
+    /// int8_outliers, int8_per_channel, none.
+    pub fn step_up(&self) -> Result<Config> {
+        // SAFETY: a live config and a place for the handle.
+        Handle::create(|out| unsafe { sys::bnq_config_step_up(self.raw(), out) })
+            .map(Config::from_handle)
+    }
+
     fn to_text(&self) -> Result<String> {
         // SAFETY: a live config.
-        text_of(|text, size, out_size| unsafe {
+        ffi::text_of(|text, size, out_size| unsafe {
             sys::bnq_config_to_text(self.raw(), text, size, out_size)
         })
     }
@@ -466,19 +473,6 @@ impl ConfigBuilder {
     pub fn build(self) -> Result<Config> {
         self.config
     }
-}
-
-/// The text that a function of the library writes into a buffer, of the size that it
-/// says where there is none.
-fn text_of(mut write: impl FnMut(*mut c_char, u64, *mut u64) -> sys::bnq_status) -> Result<String> {
-    let mut size = 0;
-    check(write(ptr::null_mut(), 0, &mut size))?;
-    let mut text = vec![0 as c_char; length(size)];
-    check(write(text.as_mut_ptr(), size, ptr::null_mut()))?;
-    // SAFETY: a C string was written into it.
-    Ok(unsafe { ffi::text(text.as_ptr()) }
-        .unwrap_or("")
-        .to_string())
 }
 
 /// A config with a name.

@@ -7,6 +7,7 @@ use crate::library::check_library;
 use bitnet_quant_sys as sys;
 use std::ffi::CString;
 use std::mem::{align_of, ManuallyDrop};
+use std::os::raw::c_char;
 use std::path::Path;
 use std::ptr::{self, NonNull};
 
@@ -35,6 +36,9 @@ native! {
     bnq_file: bnq_file_close;
     bnq_writer: bnq_writer_destroy;
     bnq_plan: bnq_plan_destroy;
+    bnq_recipes: bnq_recipes_destroy;
+    bnq_sensitivity: bnq_sensitivity_destroy;
+    bnq_allocation: bnq_allocation_destroy;
     bnq_report: bnq_report_destroy;
     bnq_calibrator: bnq_calibrator_destroy;
     bnq_calibration: bnq_calibration_destroy;
@@ -134,6 +138,19 @@ pub(crate) fn c_path(parameter: &str, path: &Path) -> Result<CString> {
             parameter, path
         ))
     })
+}
+
+/// The text that a function of the library writes into a buffer, of the size that it
+/// says where there is none.
+pub(crate) fn text_of(
+    mut write: impl FnMut(*mut c_char, u64, *mut u64) -> sys::bnq_status,
+) -> Result<String> {
+    let mut size = 0;
+    check(write(ptr::null_mut(), 0, &mut size))?;
+    let mut bytes = vec![0 as c_char; length(size)];
+    check(write(bytes.as_mut_ptr(), size, ptr::null_mut()))?;
+    // SAFETY: a C string was written into it.
+    Ok(unsafe { text(bytes.as_ptr()) }.unwrap_or("").to_string())
 }
 
 /// A slice of the library; empty for NULL or a count of 0.

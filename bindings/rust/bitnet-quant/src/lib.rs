@@ -17,18 +17,22 @@ mod cstr;
 mod error;
 mod ffi;
 mod file;
+mod layer_kind;
 mod layers;
 mod library;
 mod linear;
 mod matrix;
 mod metrics;
+mod mixed_precision;
 mod operator;
 mod optimization;
 mod option;
 mod plan;
 mod post_training;
 mod quantize;
+mod recipes;
 mod registry;
+mod sensitivity;
 mod tensor;
 mod validation;
 mod writer;
@@ -55,11 +59,13 @@ pub use convert::{compare_files, dequantize_file, quantize_file, Report, Row};
 pub use convolution::Convolution;
 pub use error::{Error, Result};
 pub use file::{Entry, File, FileKind};
+pub use layer_kind::LayerKind;
 pub use layers::{Layer, LayerStatistics, Layers};
 pub use library::{check_library, targets, version, Target, Version};
 pub use linear::{embedding, Linear, Workspace};
 pub use matrix::{MatrixView, MatrixViewMut};
 pub use metrics::{compare, Metrics, QuantizationMetrics};
+pub use mixed_precision::MixedPrecision;
 pub use operator::{
     operator_options, ImageLayout, InputMode, Operator, OperatorBuilder, OperatorOption, OutputType,
 };
@@ -74,7 +80,13 @@ pub use post_training::{
     quantize_tensor_percentile, PostTrainingQuantization,
 };
 pub use quantize::{pack, quantize_into, QuantizedOutput, QuantizedSizes};
+pub use recipes::Recipes;
 pub use registry::{formats, DType, Format};
+pub use sensitivity::{
+    default_candidates, estimate_file, AllocateOptions, Allocation, AllocationRow,
+    AllocationTotals, AnalyzeOptions, Budget, CandidateSensitivity, Estimate, Sensitivity,
+    TensorSensitivity, Upgrade,
+};
 pub use tensor::{dynamic_map, Outliers, Part, PartData, QuantizedTensor};
 pub use validation::{compare_histogram, ErrorHistogram};
 pub use writer::{WriteOptions, Writer};

@@ -2,12 +2,16 @@
 
 use crate::config::Config;
 use crate::context::Context;
-use crate::error::{check, Result};
-use crate::ffi::{self, Handle};
+use crate::error::{check, Error, Result};
+use crate::ffi::{self, Handle, Shape};
+use crate::layer_kind::LayerKind;
+use crate::recipes::Recipes;
+use crate::writer::WriteOptions;
 use bitnet_quant_sys as sys;
 use std::fmt;
 use std::path::Path;
 use std::ptr;
+use std::str::FromStr;
 
 /// What a [`Plan`] does with a tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +33,25 @@ pub struct PlanMatch {
 /// let int8 = Config::builder().format(Format::INT8).build()?;
 /// let mut plan = Plan::new()?;
 /// plan.skip("*.norm.*", 0)?.add("lm_head.*", 2, &int8)?.add("*", 2, &Config::new()?)?;
+/// # Ok::<(), bitnet_quant::Error>(())
+/// ```
+///
+/// A plan has a text form that people edit, whose rules can also ask for a kind of layer and
+/// for a size; section 9 of `bnq.h` has all of it:
+///
+/// ```
+/// use bitnet_quant::Plan;
+///
+/// let plan: Plan = "
+///     lm_head -> none                          # a name, with or without .weight
+///     * kind=attention size>=65536 -> int8_per_channel
+///     * -> nf4_double_quant
+/// "
+/// .parse()?;
+/// let found = plan.find_shape("layers.0.attn.q_proj.weight", &[512, 512])?.unwrap();
+/// assert_eq!(found.rule, 1);
+/// assert_eq!(found.config, Some("int8_per_channel".parse()?));
+/// assert_eq!(plan.to_string().parse::<Plan>()?.to_string(), plan.to_string());
 /// # Ok::<(), bitnet_quant::Error>(())
 /// ```
 pub struct Plan {
@@ -56,22 +79,95 @@ impl Plan {
     /// says, which is copied. With a config of [`Format::NONE`](crate::Format::NONE)
     /// they are carried through, as with [`skip`](Plan::skip).
     pub fn add(&mut self, glob: &str, min_rank: usize, config: &Config) -> Result<&mut Plan> {
-        self.rule(glob, min_rank, config.raw())
+        self.add_of_rank(glob, ffi::narrow("min_rank", min_rank)?, Some(config))
     }
 
     /// Adds a rule that carries the tensors it matches through unchanged.
     pub fn skip(&mut self, glob: &str, min_rank: usize) -> Result<&mut Plan> {
-        self.rule(glob, min_rank, ptr::null())
+        self.add_of_rank(glob, ffi::narrow("min_rank", min_rank)?, None)
     }
 
-    fn rule(
-        &mut self, glob: &str, min_rank: usize, config: *const sys::bnq_config,
+    /// Adds a rule for tensors of this rank and more, which may be a `BNQ_MIN_RANK_*`.
+    pub(crate) fn add_of_rank(
+        &mut self, glob: &str, min_rank: i32, config: Option<&Config>,
     ) -> Result<&mut Plan> {
         let glob = ffi::c_string("glob", glob)?;
-        let min_rank = ffi::narrow("min_rank", min_rank)?;
+        let config = config.map_or(ptr::null(), Config::raw);
         // SAFETY: a live plan, borrowed mutably; a C string; a live config or NULL.
         check(unsafe { sys::bnq_plan_add(self.handle.as_ptr(), glob.as_ptr(), min_rank, config) })?;
         Ok(self)
+    }
+
+    /// Adds a rule that leaves what models are hurt by most, for the bytes it saves:
+    /// embeddings, heads, norms, routers, state spaces' small matrices, and vision towers.
+    pub fn add_model_defaults(&mut self) -> Result<&mut Plan> {
+        // SAFETY: a live plan, borrowed mutably.
+        check(unsafe { sys::bnq_plan_add_model_defaults(self.handle.as_ptr()) })?;
+        Ok(self)
+    }
+
+    /// Adds rules for attention, for feed-forward networks and for all other tensors of rank
+    /// 2 and more. Without a config of their own, attention is of `base` one step up
+    /// ([`Config::step_up`]), and feed-forward networks of `base`.
+    pub fn add_adaptive(
+        &mut self, base: &Config, attention: Option<&Config>, ffn: Option<&Config>,
+    ) -> Result<&mut Plan> {
+        let raw = |config: Option<&Config>| config.map_or(ptr::null(), Config::raw);
+        // SAFETY: a live plan, borrowed mutably; live configs or NULL.
+        check(unsafe {
+            sys::bnq_plan_add_adaptive(self.handle.as_ptr(), base.raw(), raw(attention), raw(ffn))
+        })?;
+        Ok(self)
+    }
+
+    /// Puts what a text says behind what the plan has. Names of configs may be among the
+    /// recipes.
+    ///
+    /// # Errors
+    /// They name the line; the plan is then as it was.
+    /// [`InvalidArgument`](Error::InvalidArgument), [`NotFound`](Error::NotFound), and those
+    /// of a config's text.
+    pub fn add_text(&mut self, text: &str, recipes: Option<&Recipes>) -> Result<&mut Plan> {
+        let text = ffi::c_string("text", text)?;
+        // SAFETY: a live plan, borrowed mutably; live recipes or NULL; a C string.
+        check(unsafe {
+            sys::bnq_plan_add_text(self.handle.as_ptr(), Recipes::raw_of(recipes), text.as_ptr())
+        })?;
+        Ok(self)
+    }
+
+    /// The same of a file, of at most 16 MiB.
+    pub fn add_file(
+        &mut self, context: &Context, path: impl AsRef<Path>, recipes: Option<&Recipes>,
+    ) -> Result<&mut Plan> {
+        let path = ffi::c_path("path", path.as_ref())?;
+        let recipes = Recipes::raw_of(recipes);
+        // SAFETY: live handles, the plan borrowed mutably; live recipes or NULL; a C string.
+        check(unsafe {
+            sys::bnq_plan_load(context.raw(), self.handle.as_ptr(), recipes, path.as_ptr())
+        })?;
+        Ok(self)
+    }
+
+    /// The plan of a file of text.
+    pub fn load(
+        context: &Context, path: impl AsRef<Path>, recipes: Option<&Recipes>,
+    ) -> Result<Plan> {
+        let mut plan = Plan::new()?;
+        plan.add_file(context, path, recipes)?;
+        Ok(plan)
+    }
+
+    /// Writes the text into a file; of the options only whether an existing one is replaced
+    /// counts.
+    pub fn save(
+        &self, context: &Context, path: impl AsRef<Path>, options: WriteOptions,
+    ) -> Result<()> {
+        let path = ffi::c_path("path", path.as_ref())?;
+        // SAFETY: live handles and a C string.
+        check(unsafe {
+            sys::bnq_plan_save(context.raw(), self.raw(), path.as_ptr(), options.flags())
+        })
     }
 
     /// The importance of the columns of the tensor of this name, or of the name with
@@ -106,15 +202,25 @@ impl Plan {
         Ok(self)
     }
 
-    /// The rule that decides about a tensor of this name and rank; `None` where none
-    /// does, so that the tensor is carried through.
+    /// The rule that decides about a tensor of this name and shape; `None` where none does,
+    /// so that the tensor is carried through.
+    pub fn find_shape(&self, name: &str, shape: &[usize]) -> Result<Option<PlanMatch>> {
+        let shape = Shape::new(shape)?;
+        self.find_raw(name, shape.as_ptr(), shape.rank())
+    }
+
+    /// The same of a tensor of which only the rank is known: rules that ask for a size are
+    /// passed over.
     pub fn find(&self, name: &str, rank: usize) -> Result<Option<PlanMatch>> {
+        self.find_raw(name, ptr::null(), ffi::narrow("rank", rank)?)
+    }
+
+    fn find_raw(&self, name: &str, shape: *const u64, rank: i32) -> Result<Option<PlanMatch>> {
         let name = ffi::c_string("name", name)?;
-        let rank = ffi::narrow("rank", rank)?;
         let mut rule = -1;
-        // SAFETY: a live plan, a C string, and places for both.
+        // SAFETY: a live plan, a C string, NULL or as many dimensions, and places for both.
         let config = Handle::create_optional(|out| unsafe {
-            sys::bnq_plan_match(self.raw(), name.as_ptr(), ptr::null(), rank, &mut rule, out)
+            sys::bnq_plan_match(self.raw(), name.as_ptr(), shape, rank, &mut rule, out)
         })?;
         let config = config.map(Config::from_handle);
         Ok(usize::try_from(rule)
@@ -122,13 +228,53 @@ impl Plan {
             .map(|rule| PlanMatch { rule, config }))
     }
 
+    /// What the tensor of this name does in its model, with the plan's own words before those
+    /// of the library ([`LayerKind::of`]).
+    pub fn layer_kind(&self, name: &str) -> Result<LayerKind> {
+        LayerKind::told_by(self.raw(), name)
+    }
+
+    fn to_text(&self) -> Result<String> {
+        // SAFETY: a live plan.
+        ffi::text_of(|text, size, out_size| unsafe {
+            sys::bnq_plan_to_text(self.raw(), text, size, out_size)
+        })
+    }
+
+    pub(crate) fn from_handle(handle: Handle<sys::bnq_plan>) -> Plan {
+        Plan { handle }
+    }
+
+    /// NULL for none.
+    pub(crate) fn raw_of(plan: Option<&Plan>) -> *const sys::bnq_plan {
+        plan.map_or(ptr::null(), Plan::raw)
+    }
+
     pub(crate) fn raw(&self) -> *const sys::bnq_plan {
         self.handle.as_ptr()
     }
 }
 
+impl FromStr for Plan {
+    type Err = Error;
+
+    /// From the text form, as [`Plan::add_text`] without recipes.
+    fn from_str(text: &str) -> Result<Plan> {
+        let mut plan = Plan::new()?;
+        plan.add_text(text, None)?;
+        Ok(plan)
+    }
+}
+
+impl fmt::Display for Plan {
+    /// The text form, a line for each rule: the same plan again but for its importance.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.to_text().map_err(|_| fmt::Error)?)
+    }
+}
+
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plan").finish_non_exhaustive()
+        write!(f, "Plan({:?})", self.to_text().map_err(|_| fmt::Error)?)
     }
 }
