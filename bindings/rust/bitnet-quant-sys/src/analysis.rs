@@ -39,8 +39,7 @@ extern "C" {
     ) -> bnq_status;
     /// From a file of JSON, of at most 256 MiB.
     pub fn bnq_sensitivity_load(
-        context: *mut bnq_context, path: *const c_char,
-        out_sensitivity: *mut *mut bnq_sensitivity,
+        context: *mut bnq_context, path: *const c_char, out_sensitivity: *mut *mut bnq_sensitivity,
     ) -> bnq_status;
     /// Into a file of JSON.
     pub fn bnq_sensitivity_save(
@@ -76,15 +75,16 @@ extern "C" {
         sensitivity: *const bnq_sensitivity, index: u64, config: u64, values: *mut f64,
         value_count: u32,
     ) -> bnq_status;
-    /// The configs of least loss that fit the budget (BNQ_BUDGET_*); plan may be NULL: its rules pin
-    /// configs, are floors, and its ties hold. flags: BNQ_ALLOCATE_*.
+    /// The configs of least loss that fit the budget (BNQ_BUDGET_*); plan may be NULL: its rules
+    /// pin configs, are floors, and its ties hold. flags: BNQ_ALLOCATE_*.
     pub fn bnq_allocate(
         sensitivity: *const bnq_sensitivity, plan: *const bnq_plan, budget_kind: i32, budget: f64,
         flags: i32, out_allocation: *mut *mut bnq_allocation,
     ) -> bnq_status;
     /// Frees it; NULL is fine.
     pub fn bnq_allocation_destroy(allocation: *mut bnq_allocation);
-    /// The plan: a rule for each tensor by its name, with the importance of the plan that was given.
+    /// The plan: a rule for each tensor by its name, with the importance of the plan that was
+    /// given.
     pub fn bnq_allocation_plan(
         allocation: *const bnq_allocation, out_plan: *mut *mut bnq_plan,
     ) -> bnq_status;

@@ -5,14 +5,13 @@ use crate::choice::{
     SymmetricRange,
 };
 use crate::error::{check, Error, Result};
-use crate::ffi::{self, length, Handle};
+use crate::ffi::{self, Handle};
 use crate::library::expect_library;
 use crate::option::{self, ConfigOption, OptionValue};
 use crate::registry::Format;
 use bitnet_quant_sys as sys;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ptr;
 use std::str::FromStr;
 
 /// What to quantize into: a set of options, unchangeable once built.

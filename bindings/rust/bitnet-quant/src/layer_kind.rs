@@ -54,7 +54,9 @@ impl LayerKind {
         check_library()?;
         let name = ffi::c_string("name", name)?;
         // SAFETY: a live plan or NULL, and a C string.
-        Ok(LayerKind(unsafe { sys::bnq_layer_kind(plan, name.as_ptr()) }))
+        Ok(LayerKind(unsafe {
+            sys::bnq_layer_kind(plan, name.as_ptr())
+        }))
     }
 
     pub(crate) fn from_id(id: i32) -> LayerKind {

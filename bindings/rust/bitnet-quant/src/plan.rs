@@ -131,7 +131,11 @@ impl Plan {
         let text = ffi::c_string("text", text)?;
         // SAFETY: a live plan, borrowed mutably; live recipes or NULL; a C string.
         check(unsafe {
-            sys::bnq_plan_add_text(self.handle.as_ptr(), Recipes::raw_of(recipes), text.as_ptr())
+            sys::bnq_plan_add_text(
+                self.handle.as_ptr(),
+                Recipes::raw_of(recipes),
+                text.as_ptr(),
+            )
         })?;
         Ok(self)
     }

@@ -5,13 +5,15 @@
 mod common;
 
 use bitnet_quant::{
-    AdaptiveActivationQuantizer, ArrayView, Calibration, CalibrationDataset, CalibrationMethod,
-    CalibrationOption, Calibrator, CalibratorBuilder, CalibratorRef, Config, ConfigBuilder,
-    Context, Convolution, DType, Entry, Error, ErrorHistogram, Figures, File, Format, Histogram,
-    Linear, MatrixView, Metrics, Operator, OperatorBuilder, OptimizationOption, Optimized,
-    Optimizer, OptimizerBuilder, Outliers, Output, Plan, PlanMatch, PostTrainingQuantization,
-    Progress, QuantParams, QuantizedOutput, QuantizedTensor, Report, Row, Statistics, ValueRange,
-    Workspace, WriteOptions, Writer,
+    AdaptiveActivationQuantizer, AllocateOptions, Allocation, AllocationRow, AnalyzeOptions,
+    ArrayView, Budget, Calibration, CalibrationDataset, CalibrationMethod, CalibrationOption,
+    Calibrator, CalibratorBuilder, CalibratorRef, Config, ConfigBuilder, Context, Convolution,
+    DType, Entry, Error, ErrorHistogram, Estimate, Figures, File, Format, Histogram, LayerKind,
+    Linear, MatrixView, Metrics, MixedPrecision, Operator, OperatorBuilder, OptimizationOption,
+    Optimized, Optimizer, OptimizerBuilder, Outliers, Output, Plan, PlanMatch,
+    PostTrainingQuantization, Progress, QuantParams, QuantizedOutput, QuantizedTensor, Recipes,
+    Report, Row, Sensitivity, Statistics, TensorSensitivity, ValueRange, Workspace, WriteOptions,
+    Writer,
 };
 use std::ops::ControlFlow;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -39,6 +41,8 @@ fn send_and_sync() {
         QuantParams, ValueRange, AdaptiveActivationQuantizer, PostTrainingQuantization,
         ErrorHistogram, Optimizer, OptimizerBuilder, OptimizationOption, Optimized, Figures,
         Operator, OperatorBuilder, Linear, Convolution, Workspace, MatrixView<'static>,
+        Recipes, LayerKind, MixedPrecision, Sensitivity, TensorSensitivity, Allocation,
+        AllocationRow, AnalyzeOptions<'static>, AllocateOptions<'static>, Budget, Estimate,
     }
 }
 

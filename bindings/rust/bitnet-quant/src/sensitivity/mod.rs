@@ -5,7 +5,9 @@ mod analysis;
 mod estimate;
 mod measure;
 
-pub use allocation::{AllocateOptions, Allocation, AllocationRow, AllocationTotals, Budget, Upgrade};
+pub use allocation::{
+    AllocateOptions, Allocation, AllocationRow, AllocationTotals, Budget, Upgrade,
+};
 pub use analysis::{
     default_candidates, AnalyzeOptions, CandidateSensitivity, Sensitivity, TensorSensitivity,
 };
