@@ -3,7 +3,6 @@ using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Linq;
-using System.Text;
 using BitNetQuant.Interop;
 
 namespace BitNetQuant;
@@ -86,22 +85,17 @@ public sealed partial class Config : IEquatable<Config>
     /// The text form, which <see cref="Parse"/> reads: the format first, then every option that is not at its
     /// default, such as "format=int4,group_size=64".
     /// </summary>
-    public override unsafe string ToString()
+    public override unsafe string ToString() => Handle.IsClosed
+        ? nameof(Config)
+        : Native.Text((byte* text, ulong size, out ulong needed) =>
+            NativeMethods.bnq_config_to_text(Handle, text, size, out needed));
+
+    /// <summary>The next config of the ladder nf4 (and whatever has less than 8 bits a weight), int8_outliers,
+    /// int8_per_channel, none.</summary>
+    public Config StepUp()
     {
-        if (Handle.IsClosed)
-        {
-            return nameof(Config);
-        }
-
-        ulong size;
-        Native.Check(NativeMethods.bnq_config_to_text(Handle, null, 0, &size));
-        var text = new byte[size];
-        fixed (byte* pointer = text)
-        {
-            Native.Check(NativeMethods.bnq_config_to_text(Handle, pointer, size, null));
-        }
-
-        return Encoding.UTF8.GetString(text.AsSpan(0, text.Length - 1)); // without the NUL
+        Native.Check(NativeMethods.bnq_config_step_up(Handle, out ConfigHandle handle));
+        return new Config(handle);
     }
 
     /// <summary>

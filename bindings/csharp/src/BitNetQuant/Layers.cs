@@ -43,7 +43,7 @@ public sealed unsafe class Layers : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(lookAhead);
         Native.Check(NativeMethods.bnq_layers_open(
-            ContextHandle.Of(context), Native.Argument(model), plan?.Handle ?? PlanHandle.None,
+            ContextHandle.Of(context), Native.Argument(model), PlanHandle.Of(plan),
             cache?.Handle ?? CacheHandle.None, (uint)lookAhead, out LayersHandle handle));
         _handle = handle;
         _context = context;

@@ -55,6 +55,38 @@ public static unsafe class Library
     /// <summary>The name of the target in use: the best one that this CPU supports.</summary>
     public static string ActiveTarget => Native.Text(NativeMethods.bnq_target_active());
 
+    /// <summary>The names of kinds of layers, as plans spell them, by <see cref="LayerKind"/>.</summary>
+    public static ImmutableArray<string> LayerKindNames
+    {
+        get
+        {
+            var result = ImmutableArray.CreateBuilder<string>();
+            for (int i = 0; Native.TextOrNull(NativeMethods.bnq_layer_kind_name(i)) is string name; i++)
+            {
+                result.Add(name);
+            }
+
+            return result.ToImmutable();
+        }
+    }
+
+    /// <summary>The configs that <see cref="Sensitivity.Analyze"/> tries where it is given none; copies, which are the
+    /// caller's to dispose.</summary>
+    public static ImmutableArray<Config> DefaultCandidates
+    {
+        get
+        {
+            var result = ImmutableArray.CreateBuilder<Config>();
+            for (uint i = 0; i < NativeMethods.bnq_candidate_count(); i++)
+            {
+                Native.Check(NativeMethods.bnq_candidate_at(i, out ConfigHandle handle));
+                result.Add(new Config(handle));
+            }
+
+            return result.ToImmutable();
+        }
+    }
+
     /// <summary>The formats that the library can quantize into.</summary>
     public static ImmutableArray<FormatInfo> Formats
     {

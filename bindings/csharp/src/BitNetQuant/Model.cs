@@ -92,6 +92,27 @@ public static unsafe class Model
         return Finish(watch, status, report);
     }
 
+    /// <summary>What <see cref="Quantize"/> would write without compression, from the model's headers alone. Outlier
+    /// columns, which only the data tell, are not counted, and a note of the report says so.</summary>
+    /// <param name="input">The path of the model.</param>
+    /// <param name="plan">Which tensors get which config.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <param name="maxShardBytes">As in <see cref="Quantize"/>.</param>
+    /// <exception cref="NotFoundException">There is no such input.</exception>
+    /// <exception cref="CorruptFileException">The input is truncated or damaged.</exception>
+    public static ModelEstimate Estimate(
+        string input, Plan plan, Context? context = null, ulong maxShardBytes = 0)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        Native.Check(NativeMethods.bnq_estimate_file(
+            ContextHandle.Of(context), plan.Handle, Native.Argument(input), maxShardBytes, out ulong bytes,
+            out ReportHandle report));
+        using (report)
+        {
+            return new ModelEstimate(checked((long)bytes), new Report(report));
+        }
+    }
+
     /// <summary>Dequantizes a .bnq file into a safetensors file.</summary>
     /// <param name="input">The path of the .bnq file.</param>
     /// <param name="output">The path of the safetensors file.</param>
@@ -158,3 +179,8 @@ public static unsafe class Model
         }
     }
 }
+
+/// <summary>What a model would take.</summary>
+/// <param name="FileBytes">Bytes of the file, or of all shards and their index, to the byte.</param>
+/// <param name="Report">A row for each tensor, without metrics.</param>
+public sealed record ModelEstimate(long FileBytes, Report Report);

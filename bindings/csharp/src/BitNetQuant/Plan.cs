@@ -10,7 +10,7 @@ namespace BitNetQuant;
 /// </summary>
 /// <remarks>May be used by several threads at once only while none of them changes it.</remarks>
 /// <example><code>using var plan = new Plan().Skip("*.embedding.*").Add("*", config, minRank: 2);</code></example>
-public sealed class Plan : IDisposable
+public sealed partial class Plan : IDisposable
 {
     /// <summary>A plan without rules.</summary>
     public Plan()
@@ -18,6 +18,8 @@ public sealed class Plan : IDisposable
         Native.Check(NativeMethods.bnq_plan_create(out PlanHandle handle));
         Handle = handle;
     }
+
+    internal Plan(PlanHandle handle) => Handle = handle;
 
     internal PlanHandle Handle { get; }
 
@@ -73,18 +75,37 @@ public sealed class Plan : IDisposable
 
     /// <summary>The rule that decides about a tensor, or null where none does.</summary>
     /// <param name="name">The tensor's name.</param>
+    /// <param name="shape">Its dimensions.</param>
+    public unsafe PlanMatch? Match(string name, ReadOnlySpan<long> shape)
+    {
+        ulong[] dimensions = Native.Shape(shape);
+        ulong none; // what an empty array points to is NULL
+        fixed (ulong* pointer = dimensions)
+        {
+            return Match(name, pointer is null ? &none : pointer, dimensions.Length);
+        }
+    }
+
+    /// <summary>The same of a tensor of which only the rank is known: rules that ask for a size are passed
+    /// over.</summary>
+    /// <param name="name">The tensor's name.</param>
     /// <param name="rank">Its number of dimensions.</param>
     /// <exception cref="ArgumentOutOfRangeException">The rank is negative.</exception>
     public unsafe PlanMatch? Match(string name, int rank)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(rank);
-        Native.Check(NativeMethods.bnq_plan_match(
-            Handle, Native.Argument(name), null, rank, out long rule, out ConfigHandle config));
-        return rule < 0 ? null : new PlanMatch(checked((int)rule), config.IsInvalid ? null : new Config(config));
+        return Match(name, null, rank);
     }
 
     /// <summary>Frees the plan.</summary>
     public void Dispose() => Handle.Dispose();
+
+    private unsafe PlanMatch? Match(string name, ulong* shape, int rank)
+    {
+        Native.Check(NativeMethods.bnq_plan_match(
+            Handle, Native.Argument(name), shape, rank, out long rule, out ConfigHandle config));
+        return rule < 0 ? null : new PlanMatch(checked((int)rule), config.IsInvalid ? null : new Config(config));
+    }
 
     private Plan Add(string glob, ConfigHandle config, int minRank)
     {

@@ -166,8 +166,8 @@ public sealed class HeaderTests
             bool frees = function.EndsWith("_destroy", StringComparison.Ordinal)
                 || function.EndsWith("_close", StringComparison.Ordinal);
 
-            // What a function returns is borrowed: a handle would free it.
-            bool bare = frees || returned;
+            // What a function returns, and what a callback is given, is borrowed: a handle would free it.
+            bool bare = frees || returned || Callbacks.ContainsKey(function);
             // Lists of handles, and the place of one that is optional.
             bool list = Regex.IsMatch(native, @"\* *const *\*") || type == typeof(nint).MakePointerType();
             return list ? type == typeof(nint).MakePointerType()

@@ -53,6 +53,13 @@ internal sealed class ConfigHandle : SafeHandleZeroOrMinusOneIsInvalid
 
     public ConfigHandle() : base(ownsHandle: true) { }
 
+    private ConfigHandle(nint config) : base(ownsHandle: false) => SetHandle(config);
+
+    /// <summary>A config of the library's, which must outlive this.</summary>
+    internal static ConfigHandle Borrow(nint config) => new(config);
+
+    internal static ConfigHandle Of(Config? config) => config?.Handle ?? None;
+
     protected override bool ReleaseHandle()
     {
         NativeMethods.bnq_config_destroy(handle);
@@ -134,10 +141,12 @@ internal sealed class WriterHandle : SafeHandleZeroOrMinusOneIsInvalid
 
 internal sealed class PlanHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
-    /// <summary>NULL: no tensor.</summary>
-    internal static readonly PlanHandle None = new();
+    private static readonly PlanHandle None = new();
 
     public PlanHandle() : base(ownsHandle: true) { }
+
+    /// <summary>NULL for none.</summary>
+    internal static PlanHandle Of(Plan? plan) => plan?.Handle ?? None;
 
     protected override bool ReleaseHandle()
     {
@@ -159,10 +168,12 @@ internal sealed class ReportHandle : SafeHandleZeroOrMinusOneIsInvalid
 
 internal sealed class RecipesHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
-    /// <summary>NULL, where there may be none.</summary>
-    internal static readonly RecipesHandle None = new();
+    private static readonly RecipesHandle None = new();
 
     public RecipesHandle() : base(ownsHandle: true) { }
+
+    /// <summary>NULL for none.</summary>
+    internal static RecipesHandle Of(Recipes? recipes) => recipes?.Handle ?? None;
 
     protected override bool ReleaseHandle()
     {
@@ -173,9 +184,6 @@ internal sealed class RecipesHandle : SafeHandleZeroOrMinusOneIsInvalid
 
 internal sealed class SensitivityHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
-    /// <summary>NULL, where there may be none.</summary>
-    internal static readonly SensitivityHandle None = new();
-
     public SensitivityHandle() : base(ownsHandle: true) { }
 
     protected override bool ReleaseHandle()
@@ -187,9 +195,6 @@ internal sealed class SensitivityHandle : SafeHandleZeroOrMinusOneIsInvalid
 
 internal sealed class AllocationHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
-    /// <summary>NULL, where there may be none.</summary>
-    internal static readonly AllocationHandle None = new();
-
     public AllocationHandle() : base(ownsHandle: true) { }
 
     protected override bool ReleaseHandle()

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace BitNetQuant.Interop;
 
@@ -38,6 +39,22 @@ internal static unsafe class Native
 
     /// <summary>A string of the library; null for NULL.</summary>
     internal static string? TextOrNull(byte* utf8) => Marshal.PtrToStringUTF8((nint)utf8);
+
+    /// <summary>A function that writes text into a buffer of that size, and says which size it needs.</summary>
+    internal delegate int TextWriter(byte* text, ulong size, out ulong needed);
+
+    /// <summary>The text that a function writes, with its NUL, which asks for the size before.</summary>
+    internal static string Text(TextWriter write)
+    {
+        Check(write(null, 0, out ulong size));
+        var text = new byte[Length(size, "The text")];
+        fixed (byte* pointer = text)
+        {
+            Check(write(pointer, size, out _));
+        }
+
+        return Encoding.UTF8.GetString(text, 0, text.Length - 1);
+    }
 
     /// <summary>Refuses null, and the NUL character, at which C would cut the string off.</summary>
     internal static string Argument(string value, [CallerArgumentExpression(nameof(value))] string? name = null)

@@ -66,8 +66,8 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_analyze_file(
-        ContextHandle context, PlanHandle plan, nint* candidates, ulong candidateCount, string input, string
-        savePath, ProgressFn progress, void* opaque, SensitivityHandle sensitivity);
+        ContextHandle context, PlanHandle plan, nint* candidates, ulong candidateCount, string input,
+        string? savePath, ProgressFn progress, void* opaque, SensitivityHandle sensitivity);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_sensitivity_merge(SensitivityHandle sensitivity, SensitivityHandle other);
@@ -118,8 +118,8 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_allocate(
-        SensitivityHandle sensitivity, PlanHandle plan, int budgetKind, double budget, int flags, out
-        AllocationHandle allocation);
+        SensitivityHandle sensitivity, PlanHandle plan, int budgetKind, double budget, int flags,
+        out AllocationHandle allocation);
 
     [LibraryImport(LibraryName)]
     internal static partial void bnq_allocation_destroy(nint allocation);
@@ -148,6 +148,6 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_estimate_file(
-        ContextHandle context, PlanHandle plan, string input, ulong maxShardBytes, out ulong fileBytes, out
-        ReportHandle report);
+        ContextHandle context, PlanHandle plan, string input, ulong maxShardBytes, out ulong fileBytes,
+        out ReportHandle report);
 }

@@ -101,10 +101,10 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_options_get_text(
-        OptionsHandle options, string option, byte* text, ulong size, ulong* outSize);
+        OptionsHandle options, string option, byte* text, ulong size, out ulong needed);
 
     [LibraryImport(LibraryName)]
-    internal static partial int bnq_options_advice(OptionsHandle options, byte* text, ulong size, ulong* outSize);
+    internal static partial int bnq_options_advice(OptionsHandle options, byte* text, ulong size, out ulong needed);
 
     [LibraryImport(LibraryName)]
     internal static partial uint bnq_option_kind_count();
@@ -165,7 +165,7 @@ internal static unsafe partial class NativeMethods
     internal static partial int bnq_config_bits_per_weight(ConfigHandle config, out double bits);
 
     [LibraryImport(LibraryName)]
-    internal static partial int bnq_config_to_text(ConfigHandle config, byte* text, ulong size, ulong* outSize);
+    internal static partial int bnq_config_to_text(ConfigHandle config, byte* text, ulong size, out ulong needed);
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_config_from_text(string text, out ConfigHandle config);

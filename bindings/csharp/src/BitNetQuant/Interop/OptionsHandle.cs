@@ -1,6 +1,5 @@
 using System;
 using System.Runtime.InteropServices;
-using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace BitNetQuant.Interop;
@@ -48,15 +47,8 @@ internal sealed class OptionsHandle : SafeHandleZeroOrMinusOneIsInvalid
         using (this)
         {
             Native.Argument(option);
-            ulong size;
-            Native.Check(NativeMethods.bnq_options_get_text(this, option, null, 0, &size));
-            var text = new byte[size];
-            fixed (byte* pointer = text)
-            {
-                Native.Check(NativeMethods.bnq_options_get_text(this, option, pointer, size, null));
-            }
-
-            return Encoding.UTF8.GetString(text, 0, text.Length - 1);
+            return Native.Text((byte* text, ulong size, out ulong needed) =>
+                NativeMethods.bnq_options_get_text(this, option, text, size, out needed));
         }
     }
 
@@ -65,15 +57,8 @@ internal sealed class OptionsHandle : SafeHandleZeroOrMinusOneIsInvalid
     {
         using (this)
         {
-            ulong size;
-            Native.Check(NativeMethods.bnq_options_advice(this, null, 0, &size));
-            var text = new byte[size];
-            fixed (byte* pointer = text)
-            {
-                Native.Check(NativeMethods.bnq_options_advice(this, pointer, size, null));
-            }
-
-            return Encoding.UTF8.GetString(text, 0, text.Length - 1);
+            return Native.Text((byte* text, ulong size, out ulong needed) =>
+                NativeMethods.bnq_options_advice(this, text, size, out needed));
         }
     }
 
