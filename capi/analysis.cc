@@ -194,6 +194,19 @@ bnq_status bnq_sensitivity_set_metric(bnq_sensitivity* sensitivity,
   });
 }
 
+bnq_status bnq_sensitivity_load_metrics(bnq_context* context,
+                                        bnq_sensitivity* sensitivity,
+                                        const char* path) {
+  return Guard([&] {
+    const std::string file = &Required(path, "path");
+    Sensitivity& core = Required(sensitivity, "sensitivity").core;
+    const std::string text =
+        ReadTextFile(ContextOf(context), file, kMaxJsonBytes);
+    Within([&] { return "file " + Quoted(file); },
+           [&] { core.SetMetrics(text); });
+  });
+}
+
 bnq_status bnq_sensitivity_set_weight(bnq_sensitivity* sensitivity,
                                       const char* tensor, double weight) {
   return Guard([&] {

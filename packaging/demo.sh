@@ -31,6 +31,15 @@ for preset in $presets; do
 done
 
 echo
+echo "== A config for each layer: what each loses under six candidates, and the plan of least"
+echo "   loss for 4.5 bits a weight"
+run analyze "$model" -o "$out/sensitivity.json" --force --quiet
+run analyze "$out/sensitivity.json" --target-bits 4.5 --save-plan "$out/plan.txt" --force
+run quantize "$model" -o "$out/mixed.bnq" --plan "$out/plan.txt" --force
+run dequantize "$out/mixed.bnq" -o "$out/mixed.safetensors" --force --quiet
+presets="$presets mixed"
+
+echo
 echo "== Bytes of the files"
 for preset in $presets; do set -- "$@" "$out/$preset.bnq"; done
 wc -c "$model" "$@" | grep -v total

@@ -221,6 +221,22 @@ void Sensitivity::SetMetric(const std::string& name, const Config& config,
   cell.has_metric = true;
 }
 
+void Sensitivity::SetMetrics(const std::string& json) {
+  const Json metrics = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  constexpr const char* kShape =
+      "metrics must be {\"TENSOR\": {\"CONFIG\": NUMBER}}";
+  if (metrics.is_discarded() || !metrics.is_object()) FailCorrupt(kShape);
+  Sensitivity result = *this;
+  for (const auto& [name, configs] : metrics.items()) {
+    if (!configs.is_object()) FailCorrupt(kShape);
+    for (const auto& [config, number] : configs.items()) {
+      if (!number.is_number()) FailCorrupt(kShape);
+      result.SetMetric(name, Config::FromText(config), number.get<double>());
+    }
+  }
+  *this = std::move(result);
+}
+
 void Sensitivity::SetWeight(const std::string& name, double weight) {
   Known(name);
   if (!std::isfinite(weight) || weight < 0.0) {

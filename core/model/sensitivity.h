@@ -72,6 +72,9 @@ class Sensitivity {
   // The measure of the caller's own for a cell that is there (NOT_FOUND),
   // finite (INVALID_ARGUMENT); below 0 counts as 0.
   void SetMetric(const std::string& name, const Config& config, double metric);
+  // The same from JSON: {"tensor": {"config": number}}. CORRUPT_FILE for what
+  // is no such; nothing is set where one of them cannot be.
+  void SetMetrics(const std::string& json);
   // What the tensor's relative error counts in place of its elements: finite,
   // 0 or more. NOT_FOUND.
   void SetWeight(const std::string& name, double weight);

@@ -17,6 +17,8 @@ void AddDiff(CLI::App& app);
 void AddPresets(CLI::App& app);
 void AddInfo(CLI::App& app);
 void AddCache(CLI::App& app);
+void AddAnalyze(CLI::App& app);
+void AddEstimate(CLI::App& app);
 
 // "bnq 0.1.0 (libbnq 0.1.0, ABI 1)"
 std::string VersionLine();

@@ -18,24 +18,33 @@ void CheckTogether(const bnq_config* config, const std::string& where) {
   CheckUsage(bnq_config_check(config), where);
 }
 
-Config Parsed(const std::string& text, const std::string& where) {
+Config Parsed(const std::string& text, const std::string& where,
+              const bnq_recipes* recipes) {
   bnq_config* created = nullptr;
-  CheckUsage(bnq_config_from_text(text.c_str(), &created), where);
+  CheckUsage(recipes ? bnq_recipes_config(recipes, text.c_str(), &created)
+                     : bnq_config_from_text(text.c_str(), &created),
+             where);
   return Config(created);
 }
 
 // What the single options are applied to.
-Config StartingConfig(const ConfigOptions& options) {
+Config StartingConfig(const ConfigOptions& options,
+                      const bnq_recipes* recipes) {
   if (options.preset) {
     bnq_config* created = nullptr;
-    CheckUsage(bnq_config_from_preset(options.preset->c_str(), &created),
-               "--preset");
+    // Where it is no recipe's, the library says what presets there are.
+    if (recipes == nullptr ||
+        bnq_recipes_config(recipes, options.preset->c_str(), &created) !=
+            BNQ_OK) {
+      CheckUsage(bnq_config_from_preset(options.preset->c_str(), &created),
+                 "--preset");
+    }
     Config preset(created);
     if (!options.config) return preset;
     return Parsed(*options.preset + "," + *options.config,
-                  "--config after --preset " + *options.preset);
+                  "--config after --preset " + *options.preset, recipes);
   }
-  if (options.config) return Parsed(*options.config, "--config");
+  if (options.config) return Parsed(*options.config, "--config", recipes);
   bnq_config* created = nullptr;
   Check(bnq_config_create(&created));
   return Config(created);
@@ -43,8 +52,35 @@ Config StartingConfig(const ConfigOptions& options) {
 
 }  // namespace
 
-Config ConfigFromText(const std::string& text, const std::string& where) {
-  Config config = Parsed(text, where);
+void AddRecipesOption(CLI::App& command, std::string& path) {
+  command
+      .add_option("--recipes", path,
+                  "A file that names configs, which then may stand where a "
+                  "preset may")
+      ->option_text("FILE");
+}
+
+Recipes LoadRecipes(const std::string& path) {
+  if (path.empty()) return nullptr;
+  bnq_recipes* created = nullptr;
+  Check(bnq_recipes_create(&created));
+  Recipes recipes(created);
+  Check(bnq_recipes_load(nullptr, created, path.c_str()));
+  return recipes;
+}
+
+bool IsConfigGiven(const ConfigOptions& options) {
+  if (options.preset || options.config || !options.assignments.empty()) {
+    return true;
+  }
+  return std::any_of(
+      options.named.begin(), options.named.end(),
+      [](const NamedOption& named) { return named.option->count() != 0; });
+}
+
+Config ConfigFromText(const std::string& text, const std::string& where,
+                      const bnq_recipes* recipes) {
+  Config config = Parsed(text, where, recipes);
   CheckTogether(config.get(), where);
   return config;
 }
@@ -69,6 +105,7 @@ void AddConfigOptions(CLI::App& command, ConfigOptions& options) {
                   "Set several library options, as NAME=VALUE,NAME=VALUE,...; "
                   "the first item may be a preset")
       ->option_text("TEXT");
+  AddRecipesOption(command, options.recipes);
   command
       .add_option("--option", options.assignments,
                   "Set a library option by the name `bnq info` lists it under "
@@ -84,8 +121,8 @@ void AddConfigOptions(CLI::App& command, ConfigOptions& options) {
       options.named);
 }
 
-Config MakeConfig(const ConfigOptions& options) {
-  Config config = StartingConfig(options);
+Config MakeConfig(const ConfigOptions& options, const bnq_recipes* recipes) {
+  Config config = StartingConfig(options, recipes);
   for (const NamedOption& named : options.named) {
     if (named.option->count() == 0) continue;
     CheckUsage(bnq_options_set_text(bnq_config_settings(config.get()),

@@ -16,6 +16,7 @@ namespace bnq::cli {
 
 struct ConfigOptions {
   std::optional<std::string> preset, config;
+  std::string recipes;
   NamedOptions named;
   // NAME=VALUE
   std::vector<std::string> assignments;
@@ -29,11 +30,19 @@ void AddConfigOptions(CLI::App& command, ConfigOptions& options);
 // The preset, to which --config is applied, then the named options, then the
 // assignments in their order. Fails with kUsage for values that are wrong alone
 // or together.
-Config MakeConfig(const ConfigOptions& options);
+Config MakeConfig(const ConfigOptions& options, const bnq_recipes* recipes);
+
+// Whether any of the options above is given.
+bool IsConfigGiven(const ConfigOptions& options);
+
+// --recipes, which names configs and plans: NULL for "".
+void AddRecipesOption(CLI::App& command, std::string& path);
+Recipes LoadRecipes(const std::string& path);
 
 // The config that a text of bnq_config_from_text stands for. Fails with kUsage,
 // as MakeConfig does; `where` names the option that the text is from.
-Config ConfigFromText(const std::string& text, const std::string& where);
+Config ConfigFromText(const std::string& text, const std::string& where,
+                      const bnq_recipes* recipes = nullptr);
 
 // As bnq_config_to_text.
 std::string ConfigText(const bnq_config* config);

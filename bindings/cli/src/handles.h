@@ -23,6 +23,7 @@ using Context = Handle<bnq_context, bnq_context_destroy>;
 using Config = Handle<bnq_config, bnq_config_destroy>;
 using Tensor = Handle<bnq_tensor, bnq_tensor_destroy>;
 using Plan = Handle<bnq_plan, bnq_plan_destroy>;
+using Recipes = Handle<bnq_recipes, bnq_recipes_destroy>;
 using File = Handle<bnq_file, bnq_file_close>;
 using Calibrator = Handle<bnq_calibrator, bnq_calibrator_destroy>;
 using Calibration = Handle<bnq_calibration, bnq_calibration_destroy>;

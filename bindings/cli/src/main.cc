@@ -39,6 +39,8 @@ int Run(int argc, char** argv) {
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
   AddQuantize(app);
+  AddAnalyze(app);
+  AddEstimate(app);
   AddCalibrate(app);
   AddDequantize(app);
   AddInspect(app);

@@ -9,6 +9,8 @@ namespace {
 constexpr char kInclude[] = "--include";
 constexpr char kExclude[] = "--exclude";
 constexpr char kTensor[] = "--tensor";
+constexpr char kPlan[] = "--plan";
+constexpr char kModelDefaults[] = "--model-defaults";
 
 Config Clone(const bnq_config* config) {
   bnq_config* created = nullptr;
@@ -18,7 +20,7 @@ Config Clone(const bnq_config* config) {
 
 // Config texts are full of equals signs and names hardly have any, so the first
 // one ends the glob.
-Rule TensorRule(const std::string& text) {
+Rule TensorRule(const std::string& text, const bnq_recipes* recipes) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos) {
     throw Failure(kUsage, std::string(kTensor) +
@@ -26,7 +28,7 @@ Rule TensorRule(const std::string& text) {
   }
   const std::string where = std::string(kTensor) + " '" + text + "'";
   return {kTensor, text.substr(0, equals), BNQ_MIN_RANK_NAMED,
-          ConfigFromText(text.substr(equals + 1), where)};
+          ConfigFromText(text.substr(equals + 1), where, recipes)};
 }
 
 int64_t DecidingRule(const bnq_plan* plan, const bnq_file* file,
@@ -41,34 +43,57 @@ int64_t DecidingRule(const bnq_plan* plan, const bnq_file* file,
 
 }  // namespace
 
-void AddPlanOptions(CLI::App& command, PlanOptions& options) {
+void AddFreePlanOptions(CLI::App& command, PlanOptions& options) {
   const auto add = [&command](const char* name, std::vector<std::string>& to,
                               const char* help, const char* value) {
     command.add_option(name, to, help)
         ->option_text(value)
         ->allow_extra_args(false);
   };
-  add(kInclude, options.include,
-      "Quantize only matching tensors of rank 1 and up (repeatable; default: "
-      "all of rank 2 and up)",
-      "GLOB");
   add(kExclude, options.exclude,
       "Leave matching tensors as they are (repeatable)", "GLOB");
   add(kTensor, options.tensor,
       "Quantize matching tensors of rank 1 and up as a preset or config text "
       "says (repeatable; the first that matches decides)",
       "GLOB=CONFIG");
+  command
+      .add_option(kPlan, options.plan,
+                  "A file of rules, which decide about the tensors that no "
+                  "other option is for")
+      ->option_text("FILE");
+  command.add_flag(kModelDefaults, options.model_defaults,
+                   "Leave embeddings, head, norms, routers and vision towers "
+                   "as they are");
 }
 
-std::vector<Rule> RulesOf(const PlanOptions& options,
-                          const bnq_config* config) {
+void AddPlanOptions(CLI::App& command, PlanOptions& options) {
+  command
+      .add_option(kInclude, options.include,
+                  "Quantize only matching tensors of rank 1 and up "
+                  "(repeatable; default: all of rank 2 and up)")
+      ->option_text("GLOB")
+      ->allow_extra_args(false);
+  AddFreePlanOptions(command, options);
+}
+
+std::vector<Rule> RulesOf(const PlanOptions& options, const bnq_config* config,
+                          const bnq_recipes* recipes) {
+  if (!options.plan.empty() && !options.include.empty()) {
+    throw Failure(kUsage, "--plan and --include exclude each other");
+  }
   std::vector<Rule> rules;
   for (const std::string& glob : options.exclude) {
     rules.push_back({kExclude, glob, 0, nullptr});
   }
   for (const std::string& text : options.tensor) {
-    rules.push_back(TensorRule(text));
+    rules.push_back(TensorRule(text, recipes));
   }
+  if (options.model_defaults) rules.push_back({kModelDefaults, "", 0, nullptr});
+  if (!options.plan.empty()) {
+    rules.push_back({kPlan, options.plan, 0, nullptr});
+    return rules;
+  }
+  if (config == nullptr) return rules;
   for (const std::string& glob : options.include) {
     rules.push_back({kInclude, glob, BNQ_MIN_RANK_NAMED, Clone(config)});
   }
@@ -78,14 +103,20 @@ std::vector<Rule> RulesOf(const PlanOptions& options,
   return rules;
 }
 
-Plan MakePlan(const std::vector<Rule>& rules) {
+Plan MakePlan(const std::vector<Rule>& rules, const bnq_recipes* recipes) {
   bnq_plan* created = nullptr;
   Check(bnq_plan_create(&created));
   Plan plan(created);
   for (const Rule& rule : rules) {
-    CheckUsage(bnq_plan_add(created, rule.glob.c_str(), rule.min_rank,
-                            rule.config.get()),
-               rule.option);
+    if (rule.option == kModelDefaults) {
+      Check(bnq_plan_add_model_defaults(created));
+    } else if (rule.option == kPlan) {
+      Check(bnq_plan_load(nullptr, created, recipes, rule.glob.c_str()));
+    } else {
+      CheckUsage(bnq_plan_add(created, rule.glob.c_str(), rule.min_rank,
+                              rule.config.get()),
+                 rule.option);
+    }
   }
   return plan;
 }
@@ -107,11 +138,16 @@ void CheckRules(const std::vector<Rule>& rules, const bnq_plan* plan,
   std::vector<bool> decides(rules.size(), false);
   for (uint64_t i = 0; i < count; ++i) {
     const int64_t rule = DecidingRule(plan, opened, i);
-    if (rule >= 0) decides[static_cast<std::size_t>(rule)] = true;
+    // Those behind the last one are more of --plan's.
+    const auto at = static_cast<std::size_t>(rule);
+    if (rule >= 0 && at < decides.size()) decides[at] = true;
   }
   for (std::size_t r = 0; r < rules.size(); ++r) {
     const Rule& rule = rules[r];
-    if (decides[r] || rule.option.empty()) continue;
+    if (decides[r] || rule.option.empty() || rule.option == kPlan ||
+        rule.option == kModelDefaults) {
+      continue;
+    }
     bnq_plan* created = nullptr;
     Check(bnq_plan_create(&created));
     const Plan alone(created);

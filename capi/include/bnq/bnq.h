@@ -2760,12 +2760,18 @@ BNQ_API bnq_status bnq_sensitivity_save(bnq_context* context,
                                         const char* path, int32_t flags);
 
 /* The caller's own loss of a tensor under a config that was measured
- * (NOT_FOUND), finite; and what a relative error counts in place of the
- * tensor's elements, 0 or more (0: its elements). Since 0.1. */
+ * (NOT_FOUND), finite. Since 0.1. */
 BNQ_API bnq_status bnq_sensitivity_set_metric(bnq_sensitivity* sensitivity,
                                               const char* tensor,
                                               const bnq_config* config,
                                               double metric);
+/* The same of a JSON file, {"TENSOR": {"CONFIG": NUMBER}}: all of them, or none.
+ * CORRUPT_FILE. Since 0.1. */
+BNQ_API bnq_status bnq_sensitivity_load_metrics(bnq_context* context,
+                                                bnq_sensitivity* sensitivity,
+                                                const char* path);
+/* What a relative error counts in place of the tensor's elements, 0 or more (0:
+ * its elements). Since 0.1. */
 BNQ_API bnq_status bnq_sensitivity_set_weight(bnq_sensitivity* sensitivity,
                                               const char* tensor,
                                               double weight);

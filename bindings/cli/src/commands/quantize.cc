@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "../budget_options.h"
 #include "../calibration_options.h"
 #include "../commands.h"
 #include "../config_options.h"
@@ -25,7 +26,8 @@ struct Options {
   ConfigOptions config;
   PlanOptions plan;
   bool compress = false;
-  std::string calibration, method, activations, importance;
+  std::string calibration, method, activations, importance, sensitivity;
+  BudgetOptions budget;
 };
 
 Config DefaultActivations() {
@@ -145,16 +147,59 @@ bnq_report* QuantizeWithCalibration(const Options& options,
   return created;
 }
 
+void CheckBudgetOptions(const Options& options, bool budget) {
+  if (budget &&
+      (IsConfigGiven(options.config) || !options.plan.include.empty())) {
+    throw Failure(kUsage,
+                  "a budget chooses configs among --candidates: --preset, "
+                  "--config, options of configs and --include are not for it");
+  }
+  if (!options.plan.plan.empty() && IsConfigGiven(options.config)) {
+    throw Failure(kUsage,
+                  "--plan says what tensors get: --preset, --config and "
+                  "options of configs are not for it");
+  }
+  if (!budget &&
+      (!options.sensitivity.empty() || !options.budget.candidates.empty())) {
+    throw Failure(kUsage,
+                  "--sensitivity and --candidates are for a budget, as "
+                  "--target-bits");
+  }
+}
+
+// The configs of least loss for the budget, of what was measured earlier or is
+// measured now.
+Allocation AllocationOf(const Options& options, const bnq_plan* plan,
+                        Session& session) {
+  Sensitivity sensitivity = NewSensitivity();
+  if (options.sensitivity.empty()) {
+    session.BeginPart(0, 2);
+    Analyze(options.budget, plan, options.conversion.input, "", session,
+            sensitivity.get());
+    session.BeginPart(1, 2);
+  } else {
+    bnq_sensitivity* created = nullptr;
+    Check(bnq_sensitivity_load(session.context(), options.sensitivity.c_str(),
+                               &created));
+    sensitivity.reset(created);
+  }
+  return Allocate(options.budget, plan, sensitivity.get());
+}
+
 void Quantize(const Options& options) {
   const char* output = OutputPath(options.conversion);
   CheckCalibrationOptions(options);
-  const Config config = MakeConfig(options.config);
+  const bool budget = HasBudget(options.budget);
+  CheckBudgetOptions(options, budget);
+  const Recipes recipes = LoadRecipes(options.config.recipes);
+  const Config config = MakeConfig(options.config, recipes.get());
   const Config activations =
       options.activations.empty()
           ? DefaultActivations()
           : ConfigFromText(options.activations, kActivations);
-  const std::vector<Rule> rules = RulesOf(options.plan, config.get());
-  const Plan plan = MakePlan(rules);
+  const std::vector<Rule> rules =
+      RulesOf(options.plan, budget ? nullptr : config.get(), recipes.get());
+  Plan plan = MakePlan(rules, recipes.get());
   const ConversionOptions& conversion = options.conversion;
   Session session(conversion.session);
   CheckRules(rules, plan.get(), conversion.input, session);
@@ -162,6 +207,11 @@ void Quantize(const Options& options) {
   if (!options.importance.empty()) {
     Check(bnq_plan_load_importance(session.context(), plan.get(),
                                    options.importance.c_str()));
+  }
+  Allocation allocation;
+  if (budget) {
+    allocation = AllocationOf(options, plan.get(), session);
+    plan = PlanOf(allocation.get());
   }
   const int32_t flags =
       WriteFlags(conversion) | (options.compress ? BNQ_WRITE_COMPRESS : 0);
@@ -184,6 +234,9 @@ void Quantize(const Options& options) {
   AddConfigs(plan.get(), rows);
   AddNotes(session.context(), calibration.get(), rows);
   PrintConversion(conversion, rows, PrintTable);
+  if (budget && !conversion.json && !conversion.session.quiet) {
+    PrintBudget(allocation.get());
+  }
   session.Finish();
 }
 
@@ -198,6 +251,12 @@ void AddQuantize(CLI::App& app) {
                        "sharded one, or a .npy file",
                        "The .bnq file to write");
   AddPlanOptions(*command, options->plan);
+  AddBudgetOptions(*command, options->budget);
+  command
+      ->add_option("--sensitivity", options->sensitivity,
+                   "What `bnq analyze` has measured of this model, for a "
+                   "budget; without it, it is measured first")
+      ->option_text("FILE");
   command->add_flag("--compress", options->compress,
                     "Compress the output (DEFLATE)");
   command
@@ -229,7 +288,9 @@ void AddQuantize(CLI::App& app) {
       "--granularity channel\n"
       "  bnq quantize model.safetensors --dry-run --preset int4_per_group_128\n"
       "  bnq quantize model.safetensors -o model.bnq --preset nf4 \\\n"
-      "      --exclude '*embed*' --tensor 'lm_head*=int8_per_channel'\n\n");
+      "      --exclude '*embed*' --tensor 'lm_head*=int8_per_channel'\n"
+      "  bnq quantize model.safetensors -o model.bnq --target-bits 4.5\n"
+      "  bnq quantize model.safetensors -o model.bnq --plan plan.txt\n\n");
   command->callback([options] { Quantize(*options); });
 }
 

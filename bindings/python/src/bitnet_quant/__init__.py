@@ -45,15 +45,20 @@ from .post_training import (AdaptiveActivationQuantizer, PostTrainingQuantizatio
                             post_training_quantize_file, quantize_calibrated, quantize_static,
                             quantize_tensor_auto, quantize_tensor_percentile)
 from .progress import Progress
+from .recipes import Recipes
 from .registry import (Format, Option, Preset, Target, cache_options, calibration_options,
                        figures, formats, metrics, operator_options, optimization_options, options,
                        presets, statistics, targets, version)
+from .sensitivity import (AllocatedTensor, Allocation, Measurement, Sensitivity, SizeEstimate,
+                          analyze_file, candidates, estimate_file, layer_kind)
 from .tensor import (QuantizedTensor, Sizes, dynamic_map, pack, quantize, quantize_into,
                      quantized_sizes)
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AllocatedTensor", "Allocation", "Measurement", "Recipes", "Sensitivity", "SizeEstimate",
+    "analyze_file", "candidates", "estimate_file", "layer_kind",
     "ActivationFunction", "activate", "activation_functions", "layer_norm", "rms_norm",
     "softmax", "AdaptiveActivationQuantizer", "Batch", "BitNetQuantError", "Cache", "CacheEntry",
     "CacheStatistics", "CachedTensor", "Calibration", "CalibrationDataset", "CalibrationMethod",

@@ -25,6 +25,26 @@ ABI_VERSION = 1
 MAX_RANK = 8
 MIN_RANK_ALL = -1
 MIN_RANK_NAMED = -2
+BUDGET_BYTES = 1
+BUDGET_BITS = 2
+BUDGET_RATIO = 3
+ALLOCATE_FUSED_APART = 1
+ALLOCATE_EXPERTS_APART = 2
+ALLOCATION_BUDGET_BYTES = 0
+ALLOCATION_BYTES = 1
+ALLOCATION_FIXED_BYTES = 2
+ALLOCATION_MIN_BYTES = 3
+ALLOCATION_MAX_BYTES = 4
+ALLOCATION_BITS = 6
+ALLOCATION_RATIO = 7
+ALLOCATION_LOSS = 8
+ALLOCATION_BOUND = 9
+ALLOCATION_GAP = 10
+ALLOCATION_LAMBDA = 11
+ALLOCATION_PROVEN = 12
+NUM_ALLOCATION_VALUES = 13
+NUM_ALLOCATION_ROW_VALUES = 14
+NUM_SENSITIVITY_VALUES = 6
 
 # Statuses
 OK = 0
@@ -605,6 +625,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_sensitivity_load": (status, [_context, text, POINTER(_sensitivity)]),
     "bnq_sensitivity_save": (status, [_context, _sensitivity, text, i32]),
     "bnq_sensitivity_set_metric": (status, [_sensitivity, text, _config, f64]),
+    "bnq_sensitivity_load_metrics": (status, [_context, _sensitivity, text]),
     "bnq_sensitivity_set_weight": (status, [_sensitivity, text, f64]),
     "bnq_sensitivity_measure": (status, [_sensitivity, bnq_sensitivity_fn, address]),
     "bnq_sensitivity_count": (u64, [_sensitivity]),

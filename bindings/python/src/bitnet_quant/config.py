@@ -85,6 +85,12 @@ class Config(Optioned):
         library().bnq_config_bits_per_weight(self._handle, ctypes.byref(bits))
         return bits.value
 
+    def step_up(self) -> Config:
+        """The next of the ladder nf4 (and whatever has less than 8 bits a weight),
+        int8_outliers, int8_per_channel, none."""
+        return Config._own(create(_abi.bnq_config, library().bnq_config_step_up, self._handle,
+                                  destroy="bnq_config_destroy"))
+
     def replace(self, **options: OptionValue) -> Config:
         """This config with some options changed."""
         clone = self._own(create(_abi.bnq_config, library().bnq_config_clone, self._handle,

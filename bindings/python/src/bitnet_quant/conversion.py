@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Mapping, NamedTuple, Optional, Sequence, Union, overload
+from typing import (TYPE_CHECKING, Any, Mapping, NamedTuple, Optional, Sequence, Union,
+                    overload)
 
 import numpy as np
 
@@ -10,14 +11,17 @@ from . import _abi, registry
 from . import context as contexts
 from ._arrays import DTypeLike, dtype_id, importance_weights, pointer
 from ._handles import (Handle, StrPath, create, decode, encode, encode_path, integer,
-                       read_shape)
+                       read_shape, unsigned)
 from ._loader import library
-from ._options import OptionValue
+from ._options import OptionValue, read_text
 from .comparison import Metrics, read_metrics
 from .config import Config, ConfigLike, as_config
 from .files import shard_bytes, write_flags
 from .tensor import overflow_id
 from .progress import Progress, reporting
+
+if TYPE_CHECKING:
+    from .recipes import Recipes
 
 
 class PlanMatch(NamedTuple):
@@ -40,28 +44,109 @@ class Plan:
         plan.add("*.attn.*", "int8_per_channel", min_rank=2)
         plan.add("*.weight", Config(format="int4", group_size=64), min_rank=2)
 
-    It can be pickled, and copied.
+    It can be pickled, and copied. As text, which people write and edit, a line is a rule:
+
+        plan = Plan.from_text('''
+            lm_head -> none
+            * kind=norm,embedding -> none
+            model.layers.?.* kind=attention rank>=2 -> int8_per_channel
+            * -> int4_per_group_128,scale_rule=mse
+        ''')
+
+    bnq.h (bnq_plan_to_text) has all that a line can say.
     """
 
-    __slots__ = ("_handle", "_importance", "_loaded", "_rules", "__weakref__")
+    __slots__ = ("_handle", "_importance", "_loaded", "__weakref__")
 
     def __init__(self) -> None:
         self._handle = create(_abi.bnq_plan, library().bnq_plan_create,
                               destroy="bnq_plan_destroy")
-        self._rules: list[tuple[str, Optional[Config], int]] = []
         self._importance: dict[str, np.ndarray[Any, Any]] = {}
         self._loaded = False
+
+    @classmethod
+    def _own(cls, handle: Handle, loaded: bool) -> Plan:
+        """loaded: it may have importance that nobody here knows."""
+        plan = cls.__new__(cls)
+        plan._handle = handle
+        plan._importance = {}
+        plan._loaded = loaded
+        return plan
+
+    @property
+    def _has_importance(self) -> bool:
+        return self._loaded or bool(self._importance)
+
+    @classmethod
+    def from_text(cls, text: str, recipes: Optional[Recipes] = None) -> Plan:
+        """The plan of a text; `recipes` has names for configs. Errors name the line."""
+        plan = cls()
+        plan.add_text(text, recipes)
+        return plan
+
+    @classmethod
+    def load(cls, path: StrPath, recipes: Optional[Recipes] = None, *,
+             context: Optional[contexts.Context] = None) -> Plan:
+        """The plan of a text file."""
+        plan = cls()
+        library().bnq_plan_load(contexts.handle(context), plan._handle,
+                                None if recipes is None else recipes._handle,
+                                encode_path(path, "path"))
+        return plan
+
+    def save(self, path: StrPath, *, overwrite: bool = False,
+             context: Optional[contexts.Context] = None) -> None:
+        """Its text into a file, whole or not at all; without its importance."""
+        library().bnq_plan_save(contexts.handle(context), self._handle,
+                                encode_path(path, "path"), write_flags(overwrite))
+
+    def __str__(self) -> str:
+        """Its text, without its importance."""
+        return read_text(library().bnq_plan_to_text, self._handle)
+
+    def add_text(self, text: str, recipes: Optional[Recipes] = None) -> None:
+        """Puts what a text says behind what there is."""
+        library().bnq_plan_add_text(self._handle, None if recipes is None else recipes._handle,
+                                    encode(text, "text"))
 
     def add(self, glob: str, config: Optional[ConfigLike], *, min_rank: int = 0) -> None:
         """Adds a rule behind the others, for tensors of rank `min_rank` (0 to 8) or
         more whose whole name matches `glob`: * is any characters, ? any one, [a-z]
-        and [!a-z] sets, and \\ quotes the next. `config` is a Config or its text;
-        None, or the format "none", leaves them unquantized."""
+        and [!a-z] sets, and \\ quotes the next; a glob without any of these also stands
+        for the name with ".weight". `config` is a Config or its text; None, or the format
+        "none", leaves them unquantized."""
         given = None if config is None else as_config(config, {})
-        rank = integer(min_rank, "min_rank", 32)
-        library().bnq_plan_add(self._handle, encode(glob, "glob"), rank,
+        library().bnq_plan_add(self._handle, encode(glob, "glob"),
+                               integer(min_rank, "min_rank", 32),
                                None if given is None else given._handle)
-        self._rules.append((glob, given, rank))
+
+    def layer(self, name: str, config: Optional[ConfigLike] = None, *,
+              bits: Optional[float] = None) -> Plan:
+        """Adds a rule for the layer `name`, of one config or of what is usual for codes of
+        so many bits (1, 1.58, 2, 3, 4, 5, 6, 8, 16, 32); returns the plan:
+
+            Plan().layer("conv1", bits=8).layer("fc*", bits=1.58).layer("*", bits=4)
+        """
+        if (config is None) == (bits is None):
+            raise TypeError("one of config and bits is needed")
+        self.add(name, config if bits is None else f"bits={bits:.12g}",
+                 min_rank=_abi.MIN_RANK_ALL)
+        return self
+
+    def add_model_defaults(self) -> None:
+        """Adds a rule that leaves embeddings, heads, norms, routers, state spaces' small
+        matrices and vision towers as they are."""
+        library().bnq_plan_add_model_defaults(self._handle)
+
+    def add_adaptive(self, base: ConfigLike, attention: Optional[ConfigLike] = None,
+                     ffn: Optional[ConfigLike] = None) -> None:
+        """Adds rules for attention, FFN and all other tensors of rank 2 and more; without
+        configs of their own, attention has the next of the ladder nf4, int8_outliers,
+        int8_per_channel, none, and FFN has `base`."""
+        given = [None if config is None else as_config(config, {})
+                 for config in (base, attention, ffn)]
+        library().bnq_plan_add_adaptive(
+            self._handle, *(None if config is None else config._handle for config in given))
 
     def set_importance(self, name: str, importance: np.ndarray[Any, Any]) -> None:
         """The importance of the columns of the tensor `name`, or of `name` + ".weight", as
@@ -80,29 +165,31 @@ class Plan:
                                            encode_path(path, "path"))
         self._loaded = True
 
-    def match(self, name: str, rank: int) -> PlanMatch:
-        """What becomes of a tensor of that name and rank."""
+    def match(self, name: str, shape: Union[int, Sequence[int]]) -> PlanMatch:
+        """What becomes of a tensor of that name and shape; or of that rank, where rules that
+        ask for a size are passed over."""
         rule, config = ctypes.c_int64(), ctypes.POINTER(_abi.bnq_config)()
-        library().bnq_plan_match(self._handle, encode(name, "name"), None,
-                                 integer(rank, "rank", 32), ctypes.byref(rule),
-                                 ctypes.byref(config))
+        if isinstance(shape, Sequence):
+            rank, dimensions = len(shape), (ctypes.c_uint64 * len(shape))(
+                *(unsigned(dimension, "shape", 64) for dimension in shape))
+        else:
+            rank, dimensions = integer(shape, "rank", 32), None
+        library().bnq_plan_match(self._handle, encode(name, "name"), dimensions, rank,
+                                 ctypes.byref(rule), ctypes.byref(config))
         return PlanMatch(
             None if rule.value < 0 else rule.value,
             Config._own(Handle(config, library().bnq_config_destroy)) if config else None)
 
-
     def __reduce__(self) -> tuple[Any, ...]:
         if self._loaded:
-            raise TypeError("a Plan whose importance was loaded from a file cannot be pickled; "
-                            "set_importance keeps the weights")
-        return _plan_of, (self._rules, self._importance)
+            raise TypeError("a Plan whose importance was loaded from a file, or that the library "
+                            "made, cannot be pickled; set_importance keeps the weights, "
+                            "Plan.from_text(str(plan)) the rest")
+        return _plan_of, (str(self), self._importance)
 
 
-def _plan_of(rules: Sequence[tuple[str, Optional[Config], int]],
-             importance: Mapping[str, np.ndarray[Any, Any]]) -> Plan:
-    plan = Plan()
-    for glob, config, min_rank in rules:
-        plan.add(glob, config, min_rank=min_rank)
+def _plan_of(text: str, importance: Mapping[str, np.ndarray[Any, Any]]) -> Plan:
+    plan = Plan.from_text(text)
     for name, weights in importance.items():
         plan.set_importance(name, weights)
     return plan
@@ -175,7 +262,7 @@ class Report(Sequence[ReportRow]):
                 "bytes)")
 
 
-def _read_report(handle: Handle) -> Report:
+def read_report(handle: Handle) -> Report:
     lib = library()
 
     def row(index: int) -> ReportRow:
@@ -197,7 +284,7 @@ def _read_report(handle: Handle) -> Report:
 
 def run_conversion(function: str, progress: Optional[Progress], *arguments: Any) -> Report:
     reports = []
-    reporting(progress, lambda callback: reports.append(_read_report(create(
+    reporting(progress, lambda callback: reports.append(read_report(create(
         _abi.bnq_report, getattr(library(), function), *arguments, callback, None,
         destroy="bnq_report_destroy"))))
     return reports[0]

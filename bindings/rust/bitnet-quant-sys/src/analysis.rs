@@ -51,6 +51,10 @@ extern "C" {
         sensitivity: *mut bnq_sensitivity, tensor: *const c_char, config: *const bnq_config,
         metric: f64,
     ) -> bnq_status;
+    /// The same of a JSON file, `{"TENSOR": {"CONFIG": NUMBER}}`: all of them, or none.
+    pub fn bnq_sensitivity_load_metrics(
+        context: *mut bnq_context, sensitivity: *mut bnq_sensitivity, path: *const c_char,
+    ) -> bnq_status;
     /// What a tensor's relative error counts in place of its elements, 0 or more (0: its elements).
     pub fn bnq_sensitivity_set_weight(
         sensitivity: *mut bnq_sensitivity, tensor: *const c_char, weight: f64,

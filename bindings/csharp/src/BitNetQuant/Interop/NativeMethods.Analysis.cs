@@ -92,6 +92,10 @@ internal static unsafe partial class NativeMethods
         SensitivityHandle sensitivity, string tensor, ConfigHandle config, double metric);
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int bnq_sensitivity_load_metrics(
+        ContextHandle context, SensitivityHandle sensitivity, string path);
+
+    [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_sensitivity_set_weight(
         SensitivityHandle sensitivity, string tensor, double weight);
 
