@@ -65,7 +65,7 @@ Recipes LoadRecipes(const std::string& path) {
   bnq_recipes* created = nullptr;
   Check(bnq_recipes_create(&created));
   Recipes recipes(created);
-  Check(bnq_recipes_load(nullptr, created, path.c_str()));
+  CheckContent(bnq_recipes_load(nullptr, created, path.c_str()), path);
   return recipes;
 }
 

@@ -1,5 +1,8 @@
 #include "failure.h"
 
+#include <filesystem>
+#include <system_error>
+
 namespace bnq::cli {
 namespace {
 
@@ -61,6 +64,15 @@ void CheckUsage(bnq_status status, const std::string& where) {
       status == BNQ_ERROR_OUT_OF_MEMORY || status == BNQ_ERROR_INTERNAL;
   throw Failure(machine ? kOtherFailure : kUsage,
                 where + ": " + LastError(status));
+}
+
+void CheckContent(bnq_status status, const std::string& path) {
+  std::error_code error;
+  if (status == BNQ_OK || status == BNQ_ERROR_IO ||
+      !std::filesystem::is_regular_file(path, error)) {
+    return Check(status);
+  }
+  throw Failure(kBadInput, bnq_last_error());
 }
 
 }  // namespace bnq::cli

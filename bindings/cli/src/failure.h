@@ -40,6 +40,10 @@ void Check(bnq_status status);
 // library objects to is then wrong usage. `where` names the option.
 void CheckUsage(bnq_status status, const std::string& where);
 
+// The same for a text file that was read: what the library objects to in it is
+// bad input, whatever it is called there.
+void CheckContent(bnq_status status, const std::string& path);
+
 }  // namespace bnq::cli
 
 #endif  // BNQ_CLI_FAILURE_H_

@@ -111,7 +111,8 @@ Plan MakePlan(const std::vector<Rule>& rules, const bnq_recipes* recipes) {
     if (rule.option == kModelDefaults) {
       Check(bnq_plan_add_model_defaults(created));
     } else if (rule.option == kPlan) {
-      Check(bnq_plan_load(nullptr, created, recipes, rule.glob.c_str()));
+      CheckContent(bnq_plan_load(nullptr, created, recipes, rule.glob.c_str()),
+                   rule.glob);
     } else {
       CheckUsage(bnq_plan_add(created, rule.glob.c_str(), rule.min_rank,
                               rule.config.get()),

@@ -13,10 +13,10 @@ def test_a_budget_is_met(model, tmp_path):
     out, plan = tmp_path / "out.bnq", tmp_path / "plan.txt"
     saved = tmp_path / "s.json"
     run("analyze", model, "-o", saved, *CANDIDATES)
-    value = run_json("analyze", saved, "--target-bits", "4.5", "--save-plan", plan)
+    value = run_json("analyze", saved, "--target-bits", "6", "--save-plan", plan)
     budget = value["budget"]
     assert budget["proven"] and budget["gap"] == 0
-    assert budget["bits_per_weight"] <= 4.5
+    assert budget["bits_per_weight"] <= 6
     assert budget["min_bytes"] <= budget["bytes"] <= budget["budget_bytes"]
     assert sum(row["share"] for row in value["allocation"]) == pytest.approx(1)
     # The plan, the budget itself and what was measured give one file.
@@ -24,7 +24,7 @@ def test_a_budget_is_met(model, tmp_path):
     assert 0 <= budget["bytes"] - out.stat().st_size < 64
     for options in (["--sensitivity", saved], CANDIDATES):
         again = tmp_path / "again.bnq"
-        text = run("quantize", model, "-o", again, "--force", "--target-bits", "4.5",
+        text = run("quantize", model, "-o", again, "--force", "--target-bits", "6",
                    *options).stdout
         assert again.read_bytes() == out.read_bytes()
         assert "(proven)" in text
@@ -69,12 +69,16 @@ def test_metrics_of_your_own(model, tmp_path):
     saved, metrics = tmp_path / "s.json", tmp_path / "metrics.json"
     run("analyze", model, "-o", saved, "--candidates", "ternary", "--candidates",
         "int8_per_channel")
-    names = {row["name"] for row in run_json("analyze", saved)["sensitivity"]}
+    sizes = {}
+    for row in run_json("analyze", saved)["sensitivity"]:
+        sizes.setdefault(row["name"], []).append(row["bytes"])
+    least = run_json("analyze", saved, "--target-bits", "16")["budget"]["min_bytes"]
     for favourite in ("fc.weight", "conv.weight"):
         metrics.write_text(json.dumps({
-            name: {"ternary": float(name == favourite), "int8_per_channel": 0} for name in names}))
+            name: {"ternary": float(name == favourite), "int8_per_channel": 0} for name in sizes}))
         # What the favourite takes in eight bits, and no more.
-        rows = run_json("analyze", saved, "--metrics", metrics, "--target-bits", "9")
+        room = least + max(sizes[favourite]) - min(sizes[favourite])
+        rows = run_json("analyze", saved, "--metrics", metrics, "--target-size", str(room))
         assert {row["loss"] for row in rows["allocation"]} == {0}
     metrics.write_text("[]")
     assert "metrics must be" in run("analyze", saved, "--metrics", metrics,

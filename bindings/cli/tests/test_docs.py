@@ -78,7 +78,8 @@ def test_completion_in_bash(tmp_path):
     def complete(*words):
         return complete_in_bash("bnq", *words, directory=tmp_path)
 
-    assert complete("") == ["quantize", "calibrate", "dequantize", "inspect", "verify", "diff",
+    assert complete("") == ["quantize", "analyze", "estimate", "calibrate", "dequantize",
+                            "inspect", "verify", "diff",
                             "presets", "info", "cache", "-h", "--help", "--version"]
     assert complete("ver") == ["verify"]
     assert complete("quantize", "mod") == ["model.safetensors"]

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <numeric>
 #include <system_error>
 
 #include "../budget_options.h"
@@ -77,6 +78,19 @@ std::vector<double> ValuesAt(const bnq_sensitivity* sensitivity, uint64_t index,
   return values;
 }
 
+// The configs of a tensor, the smallest first.
+std::vector<uint64_t> BySize(const bnq_sensitivity* sensitivity,
+                             uint64_t index) {
+  std::vector<uint64_t> order(bnq_sensitivity_config_count(sensitivity, index));
+  std::iota(order.begin(), order.end(), uint64_t{0});
+  const auto bytes = [&](uint64_t config) {
+    return ValuesAt(sensitivity, index, config)[BNQ_SENSITIVITY_BYTES];
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](uint64_t a, uint64_t b) { return bytes(a) < bytes(b); });
+  return order;
+}
+
 // Each tensor's error under each candidate, where no budget is given.
 void PrintErrors(const bnq_sensitivity* sensitivity) {
   Table table({{"name", Table::kLeft},
@@ -86,8 +100,7 @@ void PrintErrors(const bnq_sensitivity* sensitivity) {
                {"max error", Table::kRight},
                {"loss", Table::kRight}});
   for (uint64_t i = 0; i < bnq_sensitivity_count(sensitivity); ++i) {
-    const uint64_t count = bnq_sensitivity_config_count(sensitivity, i);
-    for (uint64_t c = 0; c < count; ++c) {
+    for (const uint64_t c : BySize(sensitivity, i)) {
       const std::vector<double> values = ValuesAt(sensitivity, i, c);
       table.Add(
           {Printable(bnq_sensitivity_name(sensitivity, i)),
