@@ -115,7 +115,9 @@ std::string RealPath(const std::string& path) {
 
 FolderLock::FolderLock(const std::string& path) {
   fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-  if (fd_ < 0 || flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
+  if (fd_ < 0 || flock(fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+    return;
+  }
   close(fd_);
   fd_ = -1;
 }

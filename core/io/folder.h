@@ -49,7 +49,8 @@ class FolderLock {
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
 
-  // False: somebody else holds it, or the file system has no locks.
+  // False: somebody else holds it, or there is no such folder. True where the
+  // file system has no locks.
   bool held() const { return fd_ >= 0; }
 
  private:
