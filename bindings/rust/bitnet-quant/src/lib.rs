@@ -30,7 +30,6 @@ mod option;
 mod plan;
 mod post_training;
 mod quantize;
-mod recipes;
 mod registry;
 mod sensitivity;
 mod tensor;
@@ -74,13 +73,12 @@ pub use optimization::{
     OptimizationScope, Optimized, Optimizer, OptimizerBuilder,
 };
 pub use option::{options, ConfigOption, OptionBounds, OptionValue};
-pub use plan::{Plan, PlanMatch};
+pub use plan::{Plan, PlanMatch, Recipes};
 pub use post_training::{
     post_training_quantization, post_training_quantize_file, quantize_tensor_auto,
     quantize_tensor_percentile, PostTrainingQuantization,
 };
 pub use quantize::{pack, quantize_into, QuantizedOutput, QuantizedSizes};
-pub use recipes::Recipes;
 pub use registry::{formats, DType, Format};
 pub use sensitivity::{
     default_candidates, estimate_file, AllocateOptions, Allocation, AllocationRow,
