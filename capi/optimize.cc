@@ -40,6 +40,7 @@ BNQ_SAME(kDamping, DAMPING);
 BNQ_SAME(kBlock, BLOCK);
 BNQ_SAME(kActOrder, ACT_ORDER);
 BNQ_SAME(kRatios, RATIOS);
+BNQ_SAME(kAttachInputScales, ATTACH_INPUT_SCALES);
 #undef BNQ_SAME
 #define BNQ_SAME(value, id) \
   static_assert(static_cast<int>(value) == BNQ_##id, #id)
@@ -162,7 +163,8 @@ bnq_status bnq_optimize(bnq_context* context, const bnq_optimizer* optimizer,
     }
     const uint64_t columns = request.source.shape.columns();
     if (input_scales != nullptr || input_scale_count != 0 ||
-        o.core.method() == OptimizeMethod::kAwq) {
+        (o.core.method() == OptimizeMethod::kAwq &&
+         !o.core.attach_input_scales())) {
       CheckCount(input_scale_count, columns, "input_scale_count");
       if (columns != 0) Required(input_scales, "input_scales");
     }

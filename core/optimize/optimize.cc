@@ -119,6 +119,20 @@ OptimizeResult OnLayer(const Subject& subject) {
   return result;
 }
 
+// The tensor with the scales of its inputs as a part.
+void AttachInputScales(const Context& context, OptimizeResult* result) {
+  const QuantizedTensor& tensor = *result->tensor;
+  const std::vector<float>& scales = result->input_scales;
+  Parts parts = tensor.parts();
+  PartData& part = parts[Part::kInputScales];
+  part.data = reinterpret_cast<const uint8_t*>(scales.data());
+  part.bytes = scales.size() * sizeof(float);
+  part.count = scales.size();
+  part.dtype = DType::kF32;
+  result->tensor =
+      TensorOfParts(context, tensor.config(), tensor.shape(), parts, false);
+}
+
 }  // namespace
 
 const char* FigureName(int index) {
@@ -136,6 +150,9 @@ OptimizeResult Optimize(const Context& context,
                           : request.activations != nullptr
                               ? OnLayer(subject)
                               : OnSegments(subject);
+  if (request.options.attach_input_scales() && !result.input_scales.empty()) {
+    AttachInputScales(context, &result);
+  }
   subject.Report(1, 1);
   return result;
 }

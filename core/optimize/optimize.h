@@ -51,7 +51,8 @@ struct OptimizeRequest {
 struct OptimizeResult {
   std::unique_ptr<QuantizedTensor> tensor;
   // One for each column of the source: what the inputs must be divided by.
-  // Empty where that is 1 for all.
+  // Empty where that is 1 for all. Also a part of the tensor where the options
+  // say so.
   std::vector<float> input_scales;
   double figures[kNumFigures] = {};
 };

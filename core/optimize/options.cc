@@ -53,6 +53,9 @@ constexpr OptionInfo kOptions[kNumOptimizeOptions] = {
           "Whether gptq takes columns by descending diagonal"),
     Integer(Option::kRatios, "ratios", 1, 1000, 20,
             "How many exponents awq tries"),
+    OnOff(Option::kAttachInputScales, "attach_input_scales", false,
+          "Whether the tensor has awq's input scales as its part, so that "
+          "layers divide by them"),
 };
 
 static_assert(AreNumbered(kOptions), "options");

@@ -27,8 +27,9 @@ enum class OptimizeOption : int32_t {
   kBlock,
   kActOrder,
   kRatios,
+  kAttachInputScales,
 };
-constexpr int kNumOptimizeOptions = 17;
+constexpr int kNumOptimizeOptions = 18;
 
 enum class OptimizeMethod : int32_t { kGrid, kGradient, kHqq, kGptq, kAwq };
 enum class ObjectiveKind : int32_t { kMse, kKl, kCosine, kCustom };
@@ -43,6 +44,9 @@ class OptimizeOptions : public OptionValues<OptimizeOptions, OptimizeOption,
     return As<OptimizeMethod>(OptimizeOption::kMethod);
   }
   const char* method_name() const { return ValueName(OptimizeOption::kMethod); }
+  bool attach_input_scales() const {
+    return As<bool>(OptimizeOption::kAttachInputScales);
+  }
   ObjectiveKind objective() const {
     return As<ObjectiveKind>(OptimizeOption::kObjective);
   }

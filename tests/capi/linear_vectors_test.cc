@@ -31,7 +31,24 @@ class LayerVectors : public VectorsTest {
                              static_cast<int32_t>(shape.size())};
     bnq_tensor* tensor = nullptr;
     ASSERT_EQ(bnq_tensor_quantize(context_, config, &array, &tensor), BNQ_OK);
-    const Owned<bnq_tensor> weight(tensor);
+    Owned<bnq_tensor> weight(tensor);
+    if (c.contains("input_scales")) {
+      const Owned<bnq_tensor> plain = std::move(weight);
+      const std::vector<float> scales = Numbers(c.at("input_scales"));
+      bnq_part parts[BNQ_NUM_PARTS];
+      for (int32_t id = 1; id <= BNQ_NUM_PARTS; ++id) {
+        ASSERT_EQ(bnq_tensor_part(plain.get(), id, &parts[id - 1]), BNQ_OK);
+      }
+      bnq_part& part = parts[BNQ_PART_INPUT_SCALES - 1];
+      part.data = scales.data();
+      part.bytes = scales.size() * sizeof(float);
+      part.dtype = BNQ_DTYPE_F32;
+      ASSERT_EQ(bnq_tensor_create(context_, config, array.rank, shape.data(),
+                                  parts, BNQ_NUM_PARTS, 0, &tensor),
+                BNQ_OK)
+          << bnq_last_error();
+      weight.reset(tensor);
+    }
     create(context_, options, tensor, BiasOf(c));
     if (shape.size() != 2 || !c.contains("integers")) return;
     int32_t integers = -1;

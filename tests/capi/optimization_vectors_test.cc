@@ -76,6 +76,11 @@ class OptimizationVectors : public VectorsTest {
     ASSERT_EQ(bnq_tensor_read_offsets(tensor, offsets.data(), offsets.size()),
               BNQ_OK);
     EXPECT_EQ(BitsOf(offsets), Bits(c.at("offsets")));
+    bnq_part part;
+    ASSERT_EQ(bnq_tensor_part(tensor, BNQ_PART_INPUT_SCALES, &part), BNQ_OK);
+    const float* const attached = static_cast<const float*>(part.data);
+    EXPECT_EQ(BitsOf({attached, attached + part.count}),
+              Bits(c.at("attached")));
     bnq_part zeros;
     ASSERT_EQ(bnq_tensor_part(tensor, BNQ_PART_ZERO_POINTS, &zeros), BNQ_OK);
     const auto* const begin = static_cast<const int8_t*>(zeros.data);

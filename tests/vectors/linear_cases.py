@@ -35,9 +35,10 @@ def stored(y, dtype):
 
 
 def case(name, config, shape, options, rows, *, dtype="F32", bias=None, output="F32", seed=1,
-         codes=None, source="the definition"):
+         codes=None, divisors=None, source="the definition"):
     """shape: of the weight. codes: lists of scales and of zero points, of inputs that are
-    codes; None in place of either leaves it to the options."""
+    codes; None in place of either leaves it to the options. divisors: of the columns of x,
+    the weight's input scales."""
     weight = [v / 2 for v in coarse(int(np.prod(shape)), seed)]
     if "outlier_threshold" in config:
         weight[3], weight[-5] = 9.0, -12.0
@@ -62,6 +63,9 @@ def case(name, config, shape, options, rows, *, dtype="F32", bias=None, output="
             x[2 * columns:3 * columns] = [0.0] * columns
         entry["input"] = listed(x)
         inputs = np.array(x, F32).reshape(rows, columns)
+        if divisors is not None:
+            entry["input_scales"] = listed(np.array(divisors, F32))
+            inputs = inputs / np.array(divisors, F32)
     if bias is not None:
         entry["bias_dtype"] = "I32" if isinstance(bias[0], int) else "F32"
         entry["bias"] = bias if isinstance(bias[0], int) else listed(np.array(bias, F32))
@@ -124,6 +128,16 @@ def of_inputs():
                codes=(None, None), seed=440)
 
 
+def of_input_scales():
+    divisors = [F32(0.7 + 0.3 * (k % 5)) for k in range(37)]
+    configs = {"groups": {**INT4, **group(16)}, "rows": {**INT8, **CHANNEL},
+               "table": {**NF4, **CHANNEL}}
+    for n, (name, config) in enumerate(configs.items()):
+        for m, mode in enumerate(("int8", "float")):
+            yield case(f"input_scales_{name}_{mode}", config, [4, 37], INPUTS[mode], (2, 9)[m],
+                       dtype=("F32", "BF16")[n % 2], divisors=divisors, seed=600 + 2 * n + m)
+
+
 def of_outputs():
     codes = {"output": "int8", "output_scale": "0.05", "output_zero_point": "-11"}
     bytes_ = {"output": "uint8", "output_scale": "0.031", "output_zero_point": "120"}
@@ -152,7 +166,7 @@ def of_outputs():
 
 
 def cases():
-    found = [*of_formats(), *of_schemes(), *of_inputs(), *of_outputs()]
+    found = [*of_formats(), *of_schemes(), *of_inputs(), *of_input_scales(), *of_outputs()]
     names = [entry["name"] for entry in found]
     assert len(set(names)) == len(names)
     return found

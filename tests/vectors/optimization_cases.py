@@ -337,7 +337,9 @@ def case(name, config, method, options, shape, x, activations=None, importance=N
         "activations": None if activations is None else
         {"shape": list(activations[0]), "input": listed(activations[1])},
         "codes": made["codes"], "scales": made["scales"], "zero_points": made["zero_points"],
-        "offsets": made.get("offsets", []), "input_scales": scales, "figures": figures,
+        "offsets": made.get("offsets", []), "input_scales": scales,
+        "attached": scales if options.get("attach_input_scales") == "1" else [],
+        "figures": figures,
         **({} if importance is None else {"importance": listed(importance)})})
 
 
@@ -389,4 +391,6 @@ def cases():
          ((12, 8), large.ravel()))
     case("awq_nf4", {**NF4, **group(4)}, "awq", {"ratios": "4"}, (3, 8), weights,
          ((12, 8), large.ravel()))
+    case("awq_attached", {**INT4, **channel(0)}, "awq",
+         {"ratios": "5", "attach_input_scales": "1"}, (3, 8), weights, ((12, 8), large.ravel()))
     return CASES

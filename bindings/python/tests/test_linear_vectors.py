@@ -10,6 +10,9 @@ OUTPUTS = {"F32": np.uint32, "F16": np.uint16, "BF16": np.uint16, "I8": np.int8,
 def layer(case, context=None):
     weight = bq.quantize(floats(case["weight"]).reshape(case["weight_shape"]),
                          bq.Config.from_dict(case["config"]))
+    if "input_scales" in case:
+        parts = {**weight.parts, "input_scales": floats(case["input_scales"])}
+        weight = bq.QuantizedTensor.from_parts(parts, shape=weight.shape, config=weight.config)
     bias = None
     if "bias" in case:
         bias = np.array(case["bias"], np.int32 if case["bias_dtype"] == "I32" else np.float32)

@@ -418,6 +418,8 @@ def test_optimization(case, context):
     scales = found.input_scales
     assert ([] if scales is None else scales.view(np.uint32).tolist()
             ) == bits(case["input_scales"]).tolist()
+    attached = found.tensor.parts.get("input_scales", np.empty(0, np.float32))
+    assert attached.view(np.uint32).tolist() == bits(case["attached"]).tolist()
     for name, expected in case["figures"].items():
         assert getattr(found.figures, name) == pytest.approx(expected, rel=1e-9), name
 

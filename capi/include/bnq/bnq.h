@@ -873,8 +873,9 @@ enum {
   /* F32: one number above 0 for each column of a row, or none: what a layer's
    * inputs are divided by, since the weights were multiplied by it before they
    * were quantized (AWQ, bnq_optimize's input_scales; SmoothQuant). bnq_linear
-   * does so; the tensor's own values are those of the multiplied weights. Never
-   * made by quantizing: given to bnq_tensor_create. */
+   * does so; the tensor's own values are those of the multiplied weights. Given
+   * to bnq_tensor_create, or made by bnq_optimize where its option
+   * attach_input_scales asks for it. */
   BNQ_PART_INPUT_SCALES = 9,
   BNQ_NUM_PARTS = 9
 };
@@ -1775,7 +1776,11 @@ enum {
   BNQ_OPTIMIZATION_ACT_ORDER = 16,
   /* awq. int: how many exponents r = 0, 1/n, .. are tried, 1..1000, default 20.
    */
-  BNQ_OPTIMIZATION_RATIOS = 17
+  BNQ_OPTIMIZATION_RATIOS = 17,
+  /* awq. int: 1 makes the input scales a part of the tensor
+   * (BNQ_PART_INPUT_SCALES), so that files keep them and bnq_linear divides by
+   * them; 0 (default): bnq_optimize hands them out alone. */
+  BNQ_OPTIMIZATION_ATTACH_INPUT_SCALES = 18
 };
 
 enum {
@@ -1876,7 +1881,8 @@ BNQ_API const char* bnq_figure_name(uint32_t index);
  * layer y = x W^T whose weights W the source is; NULL for methods that need
  * none. The tensor is one like any other. input_scales[input_scale_count], K of
  * them, receives what the inputs must be divided by: 1 throughout but for awq,
- * which needs it; else it may be NULL with 0. figures[figure_count] receives
+ * which needs it, unless it attaches them; else it may be NULL with 0. Where all
+ * are 1 none are attached. figures[figure_count] receives
  * the first figures (NaN for an empty source); NULL with 0 for none. progress
  * may be NULL. Methods with activations hold the weights as float32 and the
  * activations as float64, and gptq and a gradient K x K float64; others the

@@ -192,6 +192,16 @@ public sealed partial class Optimizer : IDisposable
         set => SetInteger(NativeMethods.BNQ_OPTIMIZATION_RATIOS, value);
     }
 
+    /// <summary>
+    /// For <see cref="OptimizationMethod.Awq"/>: whether the input scales are also a part of the tensor, which
+    /// <see cref="QuantizedLinear"/> divides by; default false.
+    /// </summary>
+    public bool AttachInputScales
+    {
+        get => GetInteger(NativeMethods.BNQ_OPTIMIZATION_ATTACH_INPUT_SCALES) != 0;
+        set => SetInteger(NativeMethods.BNQ_OPTIMIZATION_ATTACH_INPUT_SCALES, value ? 1 : 0);
+    }
+
     /// <summary>Sets an option by its name and a value's name or number.</summary>
     /// <param name="option">A name of <see cref="Library.OptimizationOptions"/>, such as "method".</param>
     /// <param name="value">Such as "hqq", "0.7" or "on"; numbers in the invariant culture.</param>

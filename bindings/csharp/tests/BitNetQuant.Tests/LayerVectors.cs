@@ -17,7 +17,13 @@ internal static class LayerVectors
         using Config config = ConfigOf(test);
         using OperatorOptions options = OperatorOptions.FromDictionary(Options(test.GetProperty("options")));
         long[] shape = test.GetProperty("weight_shape").EnumerateArray().Select(item => item.GetInt64()).ToArray();
-        using QuantizedTensor weight = QuantizedTensor.Quantize(Floats(test.GetProperty("weight")), shape, config);
+        using QuantizedTensor plain = QuantizedTensor.Quantize(Floats(test.GetProperty("weight")), shape, config);
+        using QuantizedTensor? scaled = test.TryGetProperty("input_scales", out JsonElement scales)
+            ? QuantizedTensor.FromData(
+                plain.Codes.Span, plain.ScaleData.Span, [], [], null, default, shape, config,
+                inputScales: Floats(scales))
+            : null;
+        QuantizedTensor weight = scaled ?? plain;
         SourceArray? bias = null;
         if (test.TryGetProperty("bias", out JsonElement values))
         {

@@ -40,6 +40,7 @@ public sealed class OptimizationVectorTests
         Assert.Equal(Bits(FloatBits(test.GetProperty("scales"))), Bits(found.Tensor.Scales.ToArray()));
         Assert.Equal(ZeroPoints(test), found.Tensor.ZeroPoints.ToArray());
         Assert.Equal(Bits(FloatBits(test.GetProperty("input_scales"))), Bits(found.InputScales.ToArray()));
+        Assert.Equal(Bits(FloatBits(test.GetProperty("attached"))), Bits(found.Tensor.InputScales.ToArray()));
         Dictionary<string, double> figures = found.ToDictionary();
         foreach (JsonProperty figure in test.GetProperty("figures").EnumerateObject())
         {

@@ -39,6 +39,7 @@ public sealed class OptimizerTests
         Assert.Equal((10.0, 0.7, 1.01), (optimizer.Beta, optimizer.Norm, optimizer.Kappa));
         Assert.Equal(
             (0.01, 128, false, 20), (optimizer.Damping, optimizer.Block, optimizer.ActOrder, optimizer.Ratios));
+        Assert.False(optimizer.AttachInputScales);
     }
 
     [Fact]
@@ -49,7 +50,7 @@ public sealed class OptimizerTests
             Method = OptimizationMethod.Hqq, Objective = OptimizationObjective.Cosine,
             Scope = OptimizationScope.Tensor, Steps = 10, MinRatio = 0.5, Refinements = 3, ZeroPointSteps = 1,
             Bins = 64, Iterations = 7, LearningRate = 0.25, Beta = 2, Norm = 0.5, Kappa = 1.5, Damping = 0.125,
-            Block = 16, ActOrder = true, Ratios = 5,
+            Block = 16, ActOrder = true, Ratios = 5, AttachInputScales = true,
         };
 
         Dictionary<string, string> options = optimizer.ToDictionary();
@@ -61,6 +62,7 @@ public sealed class OptimizerTests
                 ["min_ratio"] = "0.5", ["refinements"] = "3", ["zero_point_steps"] = "1", ["bins"] = "64",
                 ["iterations"] = "7", ["learning_rate"] = "0.25", ["beta"] = "2", ["norm"] = "0.5", ["kappa"] = "1.5",
                 ["damping"] = "0.125", ["block"] = "16", ["act_order"] = "on", ["ratios"] = "5",
+                ["attach_input_scales"] = "on",
             },
             options);
         using Optimizer named = Optimizer.FromDictionary(options);
@@ -72,7 +74,9 @@ public sealed class OptimizerTests
         Assert.Equal(
             (64, 7, 0.25, 2.0, 0.5, 1.5),
             (named.Bins, named.Iterations, named.LearningRate, named.Beta, named.Norm, named.Kappa));
-        Assert.Equal((0.125, 16, true, 5), (named.Damping, named.Block, named.ActOrder, named.Ratios));
+        Assert.Equal(
+            (0.125, 16, true, 5, true),
+            (named.Damping, named.Block, named.ActOrder, named.Ratios, named.AttachInputScales));
         using Optimizer clone = named.Clone();
         named.Steps = 11;
         Assert.Equal(options, clone.ToDictionary());

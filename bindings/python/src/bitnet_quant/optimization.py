@@ -73,7 +73,8 @@ class Optimization(NamedTuple):
     tensor: QuantizedTensor
     #: What the layer's inputs must be divided by, float32, one for each column of the
     #: weights: y = (x / input_scales) W^T. Other than 1 only for awq; None where no
-    #: activations were given.
+    #: activations were given. With the option attach_input_scales they are also a part
+    #: of the tensor, which QuantLinear divides by.
     input_scales: Optional[np.ndarray[Any, Any]]
     figures: Figures
 

@@ -505,6 +505,8 @@ pub const BNQ_OPTIMIZATION_BLOCK: i32 = 15;
 pub const BNQ_OPTIMIZATION_ACT_ORDER: i32 = 16;
 /// int: how many exponents awq tries.
 pub const BNQ_OPTIMIZATION_RATIOS: i32 = 17;
+/// int: 1 for awq's input scales to be a part of the tensor, else 0.
+pub const BNQ_OPTIMIZATION_ATTACH_INPUT_SCALES: i32 = 18;
 
 /// Narrower ranges, one after another.
 pub const BNQ_OPTIMIZE_GRID: i32 = 0;

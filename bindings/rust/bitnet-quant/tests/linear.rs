@@ -5,7 +5,7 @@ mod common;
 use bitnet_quant::{
     embedding, operator_options, Activation, ArrayView, Config, Context, Convolution, DType, Error,
     InputMode, Linear, MatrixView, MatrixViewMut, Operator, OperatorOption, OptionValue,
-    OutputType, QuantizedTensor, Result, Workspace,
+    OutputType, Part, PartData, QuantizedTensor, Result, Workspace,
 };
 use common::cases;
 use common::json::{config, floats, integers, list, shape, text};
@@ -15,7 +15,18 @@ fn weight(context: &Context, case: &Value) -> QuantizedTensor {
     let config = config(&case["config"]).unwrap();
     let (values, dimensions) = (floats(&case["weight"]), shape(&case["weight_shape"]));
     let array = ArrayView::new(&values, &dimensions).unwrap();
-    QuantizedTensor::quantize(context, &config, &array).unwrap()
+    let weight = QuantizedTensor::quantize(context, &config, &array).unwrap();
+    let Some(scales) = case.get("input_scales") else {
+        return weight;
+    };
+    let bytes: Vec<u8> = floats(scales)
+        .iter()
+        .flat_map(|scale| scale.to_ne_bytes())
+        .collect();
+    let mut parts: Vec<PartData<'_>> = Part::ALL.iter().map(|&part| weight.part(part)).collect();
+    let part = parts.iter_mut().find(|part| part.part == Part::InputScales);
+    part.unwrap().bytes = &bytes;
+    QuantizedTensor::from_parts(context, &config, &dimensions, &parts).unwrap()
 }
 
 fn operator(case: &Value) -> Operator {

@@ -101,6 +101,7 @@ fn options_and_their_bounds() {
         OptimizationOption::BLOCK,
         OptimizationOption::ACT_ORDER,
         OptimizationOption::RATIOS,
+        OptimizationOption::ATTACH_INPUT_SCALES,
     ] {
         assert!(options.contains(&option), "{:?}", option);
     }
@@ -154,6 +155,7 @@ fn every_setter_sets_its_option() {
         .block(17)
         .act_order(true)
         .ratios(13)
+        .attach_input_scales(true)
         .build()
         .unwrap();
     let copy = optimizer.to_builder().steps(8).build().unwrap();
@@ -179,6 +181,7 @@ fn every_setter_sets_its_option() {
         ("block", OptionValue::Int(17)),
         ("act_order", OptionValue::Int(1)),
         ("ratios", OptionValue::Int(13)),
+        ("attach_input_scales", OptionValue::Int(1)),
     ] {
         let option: OptimizationOption = name.parse().unwrap();
         assert_eq!(optimizer.clone().get(option).unwrap(), value, "{}", name);

@@ -2,7 +2,7 @@
 
 mod common;
 
-use bitnet_quant::{no_progress, ArrayView, Context, Optimizer};
+use bitnet_quant::{no_progress, ArrayView, Context, Optimizer, Part};
 use common::cases;
 use common::json::{bits, config, float_bits, floats, integers, number, shape, text};
 use serde_json::Value;
@@ -41,6 +41,16 @@ fn check(case: &Value, context: &Context) {
     assert_eq!(found.tensor.zero_points(), zero_points, "{}", name);
     let expected = float_bits(&case["input_scales"]);
     assert_eq!(bits(&found.input_scales), expected, "{}", name);
+    let attached = found.tensor.part(Part::InputScales).bytes;
+    let words = attached
+        .chunks(4)
+        .map(|word| u32::from_ne_bytes(word.try_into().unwrap()));
+    assert_eq!(
+        words.collect::<Vec<u32>>(),
+        float_bits(&case["attached"]),
+        "{}",
+        name
+    );
     let figures = case["figures"].as_object().expect("figures");
     let mut seen = 0;
     for (figure, value) in found.figures.named() {

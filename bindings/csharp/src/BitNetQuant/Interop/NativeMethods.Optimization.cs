@@ -28,6 +28,7 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_OPTIMIZATION_BLOCK = 15;
     internal const int BNQ_OPTIMIZATION_ACT_ORDER = 16;
     internal const int BNQ_OPTIMIZATION_RATIOS = 17;
+    internal const int BNQ_OPTIMIZATION_ATTACH_INPUT_SCALES = 18;
     internal const int BNQ_OPTIMIZE_GRID = 0;
     internal const int BNQ_OPTIMIZE_GRADIENT = 1;
     internal const int BNQ_OPTIMIZE_HQQ = 2;

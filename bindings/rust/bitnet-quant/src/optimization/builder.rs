@@ -130,6 +130,12 @@ impl OptimizerBuilder {
         self.int(OptimizationOption::RATIOS, count.into())
     }
 
+    /// Whether awq's input scales are also a part of the tensor, which
+    /// [`Linear`](crate::Linear) divides by; not by default.
+    pub fn attach_input_scales(self, on: bool) -> OptimizerBuilder {
+        self.int(OptimizationOption::ATTACH_INPUT_SCALES, on.into())
+    }
+
     /// Any option of the library by its name, and its value by name or number:
     /// `("method", "hqq")`, `("steps", 64)`. See
     /// [`optimization_options`](crate::optimization_options) for what there is.

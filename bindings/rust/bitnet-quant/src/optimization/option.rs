@@ -42,6 +42,8 @@ option_type! {
         ACT_ORDER = BNQ_OPTIMIZATION_ACT_ORDER;
         /// How many exponents awq tries.
         RATIOS = BNQ_OPTIMIZATION_RATIOS;
+        /// 1 for awq's input scales to be a part of the tensor, 0 for them to come apart.
+        ATTACH_INPUT_SCALES = BNQ_OPTIMIZATION_ATTACH_INPUT_SCALES;
     }
     /// The options of an optimizer that the library has.
     fn optimization_options() of BNQ_OPTIONS_OPTIMIZER;
