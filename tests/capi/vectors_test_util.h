@@ -27,6 +27,10 @@ struct Destroy {
   void operator()(bnq_operator* o) const { bnq_operator_destroy(o); }
   void operator()(bnq_linear* l) const { bnq_linear_destroy(l); }
   void operator()(bnq_convolution* c) const { bnq_convolution_destroy(c); }
+  void operator()(bnq_plan* p) const { bnq_plan_destroy(p); }
+  void operator()(bnq_recipes* r) const { bnq_recipes_destroy(r); }
+  void operator()(bnq_sensitivity* s) const { bnq_sensitivity_destroy(s); }
+  void operator()(bnq_allocation* a) const { bnq_allocation_destroy(a); }
 };
 template <class T>
 using Owned = std::unique_ptr<T, Destroy>;

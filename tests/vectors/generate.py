@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes quantize.json, metrics.json, errors.json, config.json, calibration.json,
-post_training.json, optimization.json, activations.json,
-linear.json and convolution.json.
+post_training.json, optimization.json, activations.json, linear.json,
+convolution.json, plans.json and allocation.json.
 
 They go beside this file. The expected values are derived from the definitions
 (definitions.py, calibration_definitions.py), with numpy, and never with libbnq:
@@ -19,6 +19,7 @@ import pathlib
 import sys
 
 import activation_cases
+import allocation_cases
 import calibration_cases
 import codebook_cases
 import common
@@ -32,6 +33,7 @@ import metric_cases
 import optimization_cases
 import parameter_cases
 import philox
+import plan_cases
 import post_training_cases
 import refusals
 import small_float_cases
@@ -86,6 +88,11 @@ def main():
     write(target / "convolution.json",
           "Quantized weights, images, and what a convolution makes of them.",
           convolution_cases.cases())
+    write(target / "plans.json",
+          "Plans as text, and what they decide of tensors.", plan_cases.cases())
+    write(target / "allocation.json",
+          "Sensitivities of models, budgets, and the choices of least loss.",
+          allocation_cases.cases())
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ BAD = "invalid argument"
 UNSUPPORTED = "unsupported"
 NON_FINITE = "non-finite value"
 NOT_FOUND = "not found"
+EXISTS = "already exists"
 
 SIX = [1, -1, 2, -2, 3, -3]
 
@@ -237,7 +238,14 @@ PRESETS = {
     "bf16": "format=bf16",
     "aggressive": "format=ternary,group_size=256,scale_rule=mse,scale_dtype=f16,packing=base3",
 }
+# The preset or format that is usual for codes of so many bits.
+BITS = {"1": "binary_per_group_128", "1.58": "ternary_per_group_128", "2": "int2_per_group_64",
+        "3": "int3_per_group_64", "4": "int4_per_group_128", "5": "int5_per_group_32",
+        "6": "int6_per_group_32", "8": "int8_per_channel", "16": "f16"}
 TEXTS = {  # name: (text, what it becomes)
+    **{f"bits_{bits}": (f"bits={bits}", PRESETS[preset]) for bits, preset in BITS.items()},
+    "bits_of_none": ("bits=32", "format=none"),
+    "bits_with_options": (" bits = 4.0 , group_size=32", "format=int4,group_size=32"),
     "one_option": ("format=int8", "format=int8"),
     "two_options": ("format=int4,group_size=64", "format=int4,group_size=64"),
     "the_format_comes_first": ("group_size=64,format=int4", "format=int4,group_size=64"),
@@ -284,6 +292,8 @@ NO_TEXTS = {  # name: (text, status, message)
     "out_of_bounds": ("nf4,group_size=0", BAD, "group_size"),
     "percentile_out_of_bounds": ("percentile=101", BAD, "percentile"),
     "no_value": ("format=int8,group_size=", BAD, "group_size"),
+    "bits_that_no_config_has": ("bits=7", BAD, "1.58"),
+    "bits_no_number": ("bits=four", BAD, "four"),
 }
 
 
