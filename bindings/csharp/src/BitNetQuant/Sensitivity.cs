@@ -146,6 +146,16 @@ public sealed unsafe class Sensitivity : IDisposable
             Handle, Native.Argument(tensor), config.Handle, metric));
     }
 
+    /// <summary>The same of a JSON file, <c>{"TENSOR": {"CONFIG": NUMBER}}</c>: all of them, or none.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="context">Where memory comes from; null for the default.</param>
+    /// <exception cref="NotFoundException">There is no such file, or a tensor was not measured under a
+    /// config.</exception>
+    /// <exception cref="CorruptFileException">It is no such JSON.</exception>
+    public void LoadMetrics(string path, Context? context = null) =>
+        Native.Check(NativeMethods.bnq_sensitivity_load_metrics(
+            ContextHandle.Of(context), Handle, Native.Argument(path)));
+
     /// <summary>What a tensor's relative error counts in place of the number of its elements.</summary>
     /// <param name="tensor">Its name.</param>
     /// <param name="weight">0 or more; 0 for that number.</param>

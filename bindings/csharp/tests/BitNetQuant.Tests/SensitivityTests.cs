@@ -119,6 +119,13 @@ public sealed class SensitivityTests : IDisposable
         Assert.Equal(5, count);
         sensitivity.SetMetric(Second, _candidates[1], 0);
         Assert.Throws<NotFoundException>(() => sensitivity.SetMetric("fc3.weight", _candidates[1], 0));
+        File.WriteAllText(_directory["m.json"], """{"fc1.weight": {"ternary": 5}}""");
+        sensitivity.LoadMetrics(_directory["m.json"]);
+        using Plan plan = Plan.Parse("fc1 -> ternary");
+        using Allocation pinned = sensitivity.Allocate(Budget.BitsPerWeight(32), plan);
+        Assert.Equal(5, pinned.Totals.Loss);
+        File.WriteAllText(_directory["m.json"], "[]");
+        Assert.Throws<CorruptFileException>(() => sensitivity.LoadMetrics(_directory["m.json"]));
         using Allocation found = sensitivity.Allocate(Budget.BitsPerWeight(32));
         Assert.Equal("int4_per_group_32", found.Rows[1].Config); // only this one loses nothing
     }

@@ -189,6 +189,17 @@ fn a_metric_of_ones_own_decides() {
         .unwrap();
     let unknown = sensitivity.set_metric("fc3.weight", &model.candidates[1], 0.0);
     assert!(matches!(unknown, Err(Error::NotFound(_))));
+    let path = model.dir.path("metrics.json");
+    fs::write(&path, r#"{"fc1.weight": {"ternary": 5}}"#).unwrap();
+    sensitivity.load_metrics(&model.context, &path).unwrap();
+    let loss = sensitivity.allocate(
+        Budget::Bits(32.0),
+        AllocateOptions::new().plan(&"fc1 -> ternary".parse().unwrap()),
+    );
+    assert_eq!(loss.unwrap().totals().unwrap().loss, 5.0);
+    fs::write(&path, "[]").unwrap();
+    let bad = sensitivity.load_metrics(&model.context, &path);
+    assert!(matches!(bad, Err(Error::CorruptFile(_))), "{:?}", bad);
     let rows = sensitivity
         .allocate(Budget::Bits(32.0), AllocateOptions::new())
         .unwrap()

@@ -255,6 +255,16 @@ impl Sensitivity {
         })
     }
 
+    /// The same of a JSON file, `{"TENSOR": {"CONFIG": NUMBER}}`: all of them, or none.
+    /// [`CorruptFile`](Error::CorruptFile) for another one.
+    pub fn load_metrics(&mut self, context: &Context, path: impl AsRef<Path>) -> Result<()> {
+        let path = ffi::c_path("path", path.as_ref())?;
+        // SAFETY: live handles, this borrowed mutably, and a C string.
+        check(unsafe {
+            sys::bnq_sensitivity_load_metrics(context.raw(), self.handle.as_ptr(), path.as_ptr())
+        })
+    }
+
     /// What a tensor's relative error counts in place of the number of its elements, 0 or
     /// more; 0 for that number.
     pub fn set_weight(&mut self, tensor: &str, weight: f64) -> Result<()> {
