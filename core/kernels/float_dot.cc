@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "hwy/cache_control.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels/float_dot.cc"
 #include "hwy/foreach_target.h"
@@ -98,6 +100,11 @@ HWY_EXPORT(FloatDotsOfTarget);
 
 void AddFloatDots(const FloatDotArgs& args) {
   HWY_DYNAMIC_DISPATCH(FloatDotsOfTarget)(args);
+}
+
+void PrefetchBytes(const uint8_t* data, size_t bytes) {
+  constexpr size_t kLine = 64;
+  for (size_t at = 0; at < bytes; at += kLine) hwy::Prefetch(data + at);
 }
 
 float SumOfFloatLanes(const float* lanes) {

@@ -23,6 +23,8 @@ struct FloatDotArgs {
   size_t lanes_stride = 0;
 };
 void AddFloatDots(const FloatDotArgs& args);
+// Asks for bytes that are read soon, which may be nobody's.
+void PrefetchBytes(const uint8_t* data, size_t bytes);
 // Lanes 0 + 8, 1 + 9, .. and so on by halves.
 float SumOfFloatLanes(const float* lanes);
 

@@ -485,6 +485,21 @@ void LinearRun::FinishGroupsOf(const Block& block,
 
 // ---- floats ----------------------------------------------------------------
 
+// The codes that come after those of a row from column `at` on: of the same
+// row, or of the one that is some rows further.
+void LinearRun::PrefetchNext(uint64_t n, uint64_t at, uint64_t columns,
+                             uint64_t rows) const {
+  const uint64_t all = linear_.inputs();
+  const Packing packing = linear_.weight_->packing();
+  const uint64_t next =
+      at + columns < all ? n * all + at + columns : (n + rows) * all;
+  const uint64_t bytes = linear_.weight_->part(Part::kCodes).bytes;
+  const uint64_t byte = std::min(ByteOf(packing, next), bytes);
+  const uint64_t count = ByteOf(packing, std::min(columns, all));
+  PrefetchBytes(linear_.weight_->codes() + byte,
+                static_cast<size_t>(std::min(count, bytes - byte)));
+}
+
 void LinearRun::RunFloats(const Block& block) const {
   const uint64_t columns = linear_.inputs();
   // Few inputs wait for weights, which come faster in longer pieces.
@@ -509,6 +524,7 @@ void LinearRun::RunFloats(const Block& block) const {
       const uint64_t count = std::min(most_columns, columns - at);
       for (size_t r = 0; r < rows; ++r) {
         float* const row = w + r * args.w_stride;
+        if (few) PrefetchNext(n + r, at, most_columns, most_rows);
         linear_.values_.Decode((n + r) * columns + at, count, DType::kF32,
                                false, reinterpret_cast<uint8_t*>(row));
         std::fill_n(row + count, kFloatLanes, 0.0f);

@@ -34,6 +34,8 @@ class LinearRun {
     uint64_t n, n_end, m, m_end;
   };
   void RunFloats(const Block& block) const;
+  void PrefetchNext(uint64_t n, uint64_t at, uint64_t columns,
+                    uint64_t rows) const;
   void FinishFloats(const Block& block, const float* lanes) const;
   void RunWhole(const Block& block) const;
   void RunPanels(const Block& block) const;
