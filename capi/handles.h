@@ -36,6 +36,20 @@ bnq_status WithReport(bnq_report** out_report, F f) {
   });
 }
 
+// BNQ_WRITE_* of a conversion: those that all take, and `also`.
+inline ConversionOptions ConversionOptionsOf(const bnq_context* context,
+                                             int32_t flags, int32_t also,
+                                             uint64_t max_shard_bytes) {
+  ConversionOptions options =
+      OptionsOf(context, flags,
+                BNQ_WRITE_OVERWRITE | BNQ_WRITE_DRY_RUN | BNQ_WRITE_RESUME |
+                    BNQ_WRITE_RESTART | also);
+  options.max_shard_bytes = max_shard_bytes;
+  options.resume = (flags & BNQ_WRITE_RESUME) != 0;
+  options.restart = (flags & BNQ_WRITE_RESTART) != 0;
+  return options;
+}
+
 // Optional where nothing is written.
 inline std::string OutputPath(const char* output, const WriteOptions& options) {
   if (output == nullptr && options.dry_run) return "";

@@ -19,10 +19,8 @@ bnq_status bnq_quantize_file(bnq_context* context, const bnq_plan* plan,
                              bnq_progress_fn progress, void* opaque,
                              bnq_report** out_report) {
   return WithReport(out_report, [&] {
-    WriteOptions options =
-        OptionsOf(context, flags,
-                  BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS | BNQ_WRITE_DRY_RUN);
-    options.max_shard_bytes = max_shard_bytes;
+    const ConversionOptions options = ConversionOptionsOf(
+        context, flags, BNQ_WRITE_COMPRESS, max_shard_bytes);
     return QuantizeFile(ContextOf(context), Required(plan, "plan").core,
                         &Required(input, "input"), OutputPath(output, options),
                         options, ProgressOf(progress, opaque));
@@ -36,9 +34,8 @@ bnq_status bnq_dequantize_file(bnq_context* context, const char* input,
                                bnq_progress_fn progress, void* opaque,
                                bnq_report** out_report) {
   return WithReport(out_report, [&] {
-    WriteOptions options =
-        OptionsOf(context, flags, BNQ_WRITE_OVERWRITE | BNQ_WRITE_DRY_RUN);
-    options.max_shard_bytes = max_shard_bytes;
+    const ConversionOptions options =
+        ConversionOptionsOf(context, flags, 0, max_shard_bytes);
     return DequantizeFile(ContextOf(context), &Required(input, "input"),
                           OutputPath(output, options), TargetDType(dtype),
                           OverflowOf(overflow), options,

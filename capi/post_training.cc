@@ -351,10 +351,8 @@ bnq_status bnq_post_training_quantize_file(
     uint64_t max_shard_bytes, bnq_progress_fn progress, void* opaque,
     bnq_report** out_report) {
   return WithReport(out_report, [&] {
-    WriteOptions options =
-        OptionsOf(context, flags,
-                  BNQ_WRITE_OVERWRITE | BNQ_WRITE_COMPRESS | BNQ_WRITE_DRY_RUN);
-    options.max_shard_bytes = max_shard_bytes;
+    const ConversionOptions options = ConversionOptionsOf(
+        context, flags, BNQ_WRITE_COMPRESS, max_shard_bytes);
     return PostTrainingQuantizeFile(
         ContextOf(context), Required(plan, "plan").core, SetOf(calibration),
         activation_config ? activation_config->core

@@ -11,14 +11,11 @@
 
 #include "core/base/context.h"
 #include "core/base/shape.h"
+#include "core/scheme/codec_revision.h"
 #include "core/scheme/config.h"
 #include "core/tensor/tensor.h"
 
 namespace bnq {
-
-// One more wherever the same array and config give other bytes than before
-// (tests/cache/key_test.cc notices).
-constexpr int kCodecRevision = 1;
 
 // A digest of any number of bytes: the SHA-256 of those of its pieces of 1 MiB,
 // each by itself, so that threads can share the work.

@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/io/held_outputs.h"
+#include "core/io/partial_output.h"
 #include "core/io/temporary_file.h"
 
 namespace bnq {
@@ -41,23 +42,32 @@ std::string ReadLink(const std::string& path) {
 
 }  // namespace
 
+std::string FollowLinks(const std::string& path) {
+  std::string target = path;
+  struct stat status;
+  for (int links = 0;; ++links) {
+    if (lstat(target.c_str(), &status) != 0) {
+      if (errno == ENOENT) return target;
+      FailSystem(path, errno);
+    }
+    if (!S_ISLNK(status.st_mode)) return target;
+    if (links == kMaxLinks) FailSystem(path, ELOOP);
+    const std::string next = ReadLink(target);
+    target = next[0] == '/' ? next : DirectoryOf(target) + next;
+  }
+}
+
 AtomicFile::AtomicFile(const std::string& path, const WriteOptions& options)
-    : path_(path), target_(path), options_(options) {
+    : path_(path), options_(options) {
   if (path.empty()) {
     if (options.dry_run) return;
     Fail(Status::kInvalidArgument, "output path is empty");
   }
   // rename() replaces a link instead of what it leads to.
+  target_ = options.replace_link ? path : FollowLinks(path);
   struct stat status;
-  bool exists = false;
-  for (int links = 0;; ++links) {
-    exists = lstat(target_.c_str(), &status) == 0;
-    if (!exists && errno != ENOENT) FailSystem(path, errno);
-    if (!exists || !S_ISLNK(status.st_mode) || options.replace_link) break;
-    if (links == kMaxLinks) FailSystem(path, ELOOP);
-    const std::string next = ReadLink(target_);
-    target_ = next[0] == '/' ? next : DirectoryOf(target_) + next;
-  }
+  const bool exists = lstat(target_.c_str(), &status) == 0;
+  if (!exists && errno != ENOENT) FailSystem(path, errno);
   const bool link = exists && S_ISLNK(status.st_mode);
   if (exists && !link && !S_ISREG(status.st_mode)) {
     Fail(Status::kIo, "output ", Quoted(path), " is ",
@@ -78,7 +88,9 @@ AtomicFile::AtomicFile(const std::string& path, const WriteOptions& options)
          Quoted(directory), ": ", std::strerror(errno));
   }
   if (options.dry_run) return;
-  file_ = std::make_unique<TemporaryFile>(directory, path, mode, exactly);
+  file_ = options.partial != nullptr
+              ? options.partial->OpenFile(path, mode, exactly)
+              : std::make_shared<TemporaryFile>(directory, path, mode, exactly);
 }
 
 AtomicFile::~AtomicFile() = default;
@@ -88,17 +100,16 @@ void AtomicFile::DoWriteAt(uint64_t offset, const void* data, uint64_t bytes,
   if (file_) file_->WriteAt(offset, data, bytes);
 }
 
+uint64_t AtomicFile::KeptBytes() const { return file_ ? file_->size() : 0; }
+
 void AtomicFile::Commit() {
   if (options_.dry_run) return;
+  if (options_.partial != nullptr) file_->Truncate(size());
   file_->Close();
-  if (options_.held != nullptr) {
-    options_.held->Add(std::move(file_), target_, options_.overwrite);
-    return;
-  }
-  file_->Place(target_, options_.overwrite);
-  // The file is in its place by now, so a file system that cannot sync its
-  // directory is no error.
-  SyncDirectory(DirectoryOf(target_));
+  HeldOutputs own;
+  HeldOutputs& outputs = options_.held != nullptr ? *options_.held : own;
+  outputs.Add(std::move(file_), target_, options_.overwrite, options_.partial);
+  own.Place();
 }
 
 }  // namespace bnq

@@ -11,6 +11,7 @@
 namespace bnq {
 
 class HeldOutputs;    // held_outputs.h
+class PartialOutput;  // partial_output.h
 class TemporaryFile;  // temporary_file.h
 
 struct WriteOptions {
@@ -25,8 +26,15 @@ struct WriteOptions {
   // A symbolic link is replaced, not followed.
   bool replace_link = false;
   // Where a complete output waits to be put in its place; null: it does not.
-  std::shared_ptr<HeldOutputs> held;
+  std::shared_ptr<HeldOutputs> held = nullptr;
+  // Where the output is until it is complete, so that another process can go on
+  // with it; null: in temporary files, which go with this one.
+  std::shared_ptr<PartialOutput> partial = nullptr;
 };
+
+// What a path leads to, which may be nothing: without symbolic links, as far as
+// its last name goes. IO where they cannot be followed.
+std::string FollowLinks(const std::string& path);
 
 // Writes to a temporary file in the directory of `path`, which takes its place
 // in Commit. Until then an existing file stays as it is; without Commit
@@ -53,10 +61,12 @@ class AtomicFile final : public ByteOutput {
  private:
   void DoWriteAt(uint64_t offset, const void* data, uint64_t bytes,
                  uint64_t end) override;
+  uint64_t KeptBytes() const override;
+
   std::string path_;    // as the caller wrote it
   std::string target_;  // without symbolic links
   WriteOptions options_;
-  std::unique_ptr<TemporaryFile> file_;  // nullptr in a dry run
+  std::shared_ptr<TemporaryFile> file_;  // nullptr in a dry run
 };
 
 }  // namespace bnq

@@ -30,9 +30,11 @@ class AtomicFileSet {
   size_t size() const { return files_.size(); }
 
   // Puts the files in their places, or among the held outputs, in the order of
-  // Add: names[i] within the directory. All have been committed. EXISTS or IO:
-  // none of them is there, and what was there before is there again.
-  void Commit(const std::vector<std::string>& names);
+  // Add: names[i] within the directory. All have been committed. `remove`, if
+  // it is not empty, is then there no more. EXISTS or IO: none of them is
+  // there, and what was there before is there again.
+  void Commit(const std::vector<std::string>& names,
+              const std::string& remove = "");
 
  private:
   class File;

@@ -116,11 +116,10 @@ std::vector<Extent> ExtentsOf(const std::vector<BnqEntry>& entries) {
 
 class IndexParser {
  public:
-  IndexParser(const MappedFile& file, uint64_t index_offset,
-              uint64_t index_bytes)
-      : label_(file.label()),
-        data_end_(index_offset),
-        cursor_(file.label(), file.data() + index_offset, index_bytes) {}
+  // Of the data, which lie before data_end.
+  IndexParser(const std::string& label, const uint8_t* index, uint64_t bytes,
+              uint64_t data_end)
+      : label_(label), data_end_(data_end), cursor_(label, index, bytes) {}
 
   Metadata ParseMetadata() {
     Metadata metadata;
@@ -159,7 +158,6 @@ class IndexParser {
     return entries;
   }
 
- private:
   BnqEntry ParseEntry() {
     BnqEntry entry;
     cursor_.SetTensor("");
@@ -190,6 +188,7 @@ class IndexParser {
     return entry;
   }
 
+ private:
   Shape ParseShape() {
     const uint32_t rank = cursor_.Get<uint32_t>("rank");
     if (rank > static_cast<uint32_t>(kMaxRank)) {
@@ -387,9 +386,15 @@ BnqReader::BnqReader(std::shared_ptr<const MappedFile> file)
       Crc32(0, p + index_offset_, static_cast<size_t>(index_bytes))) {
     Fail(Status::kCorruptFile, label, ": index does not match its checksum");
   }
-  IndexParser parser(*file_, index_offset_, index_bytes);
+  IndexParser parser(file_->label(), p + index_offset_, index_bytes,
+                     index_offset_);
   metadata_ = parser.ParseMetadata();
   entries_ = parser.ParseEntries(count);
+}
+
+BnqEntry ParseBnqEntry(const std::string& label, const uint8_t* data,
+                       uint64_t bytes, uint64_t data_end) {
+  return IndexParser(label, data, bytes, data_end).ParseEntry();
 }
 
 const BnqEntry* BnqReader::Find(const std::string& name) const {

@@ -55,6 +55,11 @@ class BnqReader {
   uint64_t index_offset_ = 0;
 };
 
+// A tensor's record of an index by itself, whose data lie before data_end.
+// CORRUPT_FILE, naming `label`.
+BnqEntry ParseBnqEntry(const std::string& label, const uint8_t* data,
+                       uint64_t bytes, uint64_t data_end);
+
 // The raw bytes of a section from its start to its end, checked against their
 // checksums chunk by chunk. Needs memory for one chunk, where it is
 // compressed. The reader must outlive it. For one thread.

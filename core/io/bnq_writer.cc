@@ -6,6 +6,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
+#include "core/io/bnq_reader.h"
 #include "core/io/deflate.h"
 #include "core/io/endian.h"
 
@@ -251,6 +252,30 @@ uint64_t BnqWriter::SkipEntry() {
     stream.written = stream.section.raw_bytes;
   }
   return EndEntry();
+}
+
+// Its record of the index, and where the next one goes.
+std::string BnqWriter::EntryState() const {
+  std::string state;
+  AppendLE<uint64_t>(end_, &state);
+  AppendEntry(entries_.back(), &state);
+  return state;
+}
+
+void BnqWriter::RestoreEntry(const std::string& name,
+                             const std::string& state) {
+  const auto* data = reinterpret_cast<const uint8_t*>(state.data());
+  const uint64_t end = state.size() < 8 ? 0 : LoadLE<uint64_t>(data);
+  BnqEntry entry = ParseBnqEntry("a journal", data + 8,
+                                 state.size() < 8 ? 0 : state.size() - 8, end);
+  if (open_ || end < end_ || entry.name != name ||
+      !names_.insert(name).second) {
+    Fail(Status::kCorruptFile, "tensor ", Quoted(name),
+         " is not the one that was written before");
+  }
+  output_->Keep(end);
+  entries_.push_back(std::move(entry));
+  end_ = end;
 }
 
 void BnqWriter::Finish() {

@@ -54,6 +54,9 @@ class BnqWriter final : public ContainerWriter {
   uint64_t EndEntry() override;
   uint64_t SkipEntry() override;
 
+  std::string EntryState() const override;
+  void RestoreEntry(const std::string& name, const std::string& state) override;
+
   // Writes the index and commits the output.
   void Finish() override;
   // Of the whole file; final after Finish, also in a dry run.

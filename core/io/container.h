@@ -117,6 +117,13 @@ class ContainerWriter {
   // bytes as those of a file that is not compressed. Returns them. UNSUPPORTED
   // where the container cannot.
   virtual uint64_t SkipEntry();
+  // Behind EndEntry: what RestoreEntry needs to know of the tensor.
+  virtual std::string EntryState() const = 0;
+  // In place of BeginEntry to EndEntry, where another writer of the same
+  // tensors has written this one to the same output (partial_output.h).
+  // CORRUPT_FILE where that cannot be.
+  virtual void RestoreEntry(const std::string& name,
+                            const std::string& state) = 0;
   // Writes what is left, and commits the output.
   virtual void Finish() = 0;
 };

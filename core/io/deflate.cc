@@ -58,6 +58,8 @@ uint32_t Crc32(uint32_t crc, const void* data, size_t bytes) {
       crc32_z(crc, static_cast<const Bytef*>(data), bytes));
 }
 
+const char* ZlibVersion() { return zlibVersion(); }
+
 Deflater::Deflater(const Allocator& allocator) : allocator_(allocator) {
   matching_ = NewDeflate(&allocator_, Z_DEFAULT_STRATEGY);
   try {

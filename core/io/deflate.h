@@ -16,6 +16,9 @@ namespace bnq {
 // Of the bytes that crc belongs to and these after them; start with 0.
 uint32_t Crc32(uint32_t crc, const void* data, size_t bytes);
 
+// Another version may compress into other bytes.
+const char* ZlibVersion();
+
 // Both keep their state between chunks, through allocator. For one thread.
 class Deflater {
  public:

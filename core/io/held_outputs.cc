@@ -1,19 +1,45 @@
 #include "core/io/held_outputs.h"
 
+#include <map>
 #include <set>
 #include <utility>
 
+#include "core/io/partial_output.h"
+
 namespace bnq {
 
-void HeldOutputs::Add(std::shared_ptr<TemporaryFile> file,
-                      const std::string& target, bool replace) {
+void HeldOutputs::Add(std::shared_ptr<Temporary> file,
+                      const std::string& target, bool replace,
+                      std::shared_ptr<PartialOutput> partial) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  items_.push_back({std::move(file), target, replace, ""});
+  items_.push_back({std::move(file), target, replace, std::move(partial), ""});
+}
+
+void HeldOutputs::AddRemoval(const std::string& target,
+                             std::shared_ptr<PartialOutput> partial) {
+  Add(nullptr, target, /*replace=*/true, std::move(partial));
+}
+
+// What will be moved where, before anything is.
+void HeldOutputs::Announce(const std::vector<Item>& items) {
+  std::map<PartialOutput*, std::vector<PartialOutput::Move>> moves;
+  for (const Item& item : items) {
+    if (item.partial == nullptr) continue;
+    moves[item.partial.get()].push_back(
+        {item.file == nullptr ? "" : item.file->name(), item.target});
+  }
+  for (const auto& [partial, list] : moves) partial->BeginPlacing(list);
 }
 
 void HeldOutputs::PlaceOne(Item* item, bool alone) {
   // One alone needs no undoing.
-  if (item->replace && !alone) item->backup = BackUp(item->target);
+  const bool by_itself =
+      alone && item->file != nullptr && item->file->replaces();
+  if (item->replace && !by_itself) item->backup = BackUp(item->target);
+  if (item->file == nullptr) {
+    RemoveFile(item->target);
+    return;
+  }
   try {
     item->file->Place(item->target, item->replace);
   } catch (...) {
@@ -24,11 +50,8 @@ void HeldOutputs::PlaceOne(Item* item, bool alone) {
 }
 
 void HeldOutputs::Undo(const Item& item) {
-  if (item.backup.empty()) {
-    RemoveFile(item.target);
-  } else {
-    Restore(item.backup, item.target);
-  }
+  if (item.file != nullptr) item.file->PutBack(item.target);
+  if (!item.backup.empty()) Restore(item.backup, item.target);
 }
 
 void HeldOutputs::Place() {
@@ -37,6 +60,7 @@ void HeldOutputs::Place() {
     const std::lock_guard<std::mutex> lock(mutex_);
     items.swap(items_);
   }
+  Announce(items);
   size_t placed = 0;
   try {
     for (; placed < items.size(); ++placed) {
@@ -48,13 +72,16 @@ void HeldOutputs::Place() {
     throw;
   }
   std::set<std::string> directories;
+  std::set<PartialOutput*> partial;
   for (const Item& item : items) {
-    if (!item.backup.empty()) RemoveFile(item.backup);
+    if (!item.backup.empty()) RemoveTree(item.backup);
     directories.insert(DirectoryOf(item.target));
+    if (item.partial != nullptr) partial.insert(item.partial.get());
   }
   // The files are in their places by now, so a file system that cannot sync its
   // directories is no error.
   for (const std::string& directory : directories) SyncDirectory(directory);
+  for (PartialOutput* done : partial) done->Placed();
 }
 
 }  // namespace bnq

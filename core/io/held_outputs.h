@@ -11,6 +11,8 @@
 
 namespace bnq {
 
+class PartialOutput;  // partial_output.h
+
 // For any thread. A process that is killed within Place can leave some of them
 // in their places: in the order in which they were added.
 class HeldOutputs {
@@ -19,21 +21,27 @@ class HeldOutputs {
   HeldOutputs(const HeldOutputs&) = delete;
   HeldOutputs& operator=(const HeldOutputs&) = delete;
 
-  // A file that is closed, and where it belongs: replace what is there, or let
-  // Place fail. Files that have not been placed go with this object.
-  void Add(std::shared_ptr<TemporaryFile> file, const std::string& target,
-           bool replace);
+  // A file that is closed, or a directory whose files have been added; and
+  // where it belongs: replace what is there, or let Place fail. What has not
+  // been placed goes with this object. `partial` hears of it.
+  void Add(std::shared_ptr<Temporary> file, const std::string& target,
+           bool replace, std::shared_ptr<PartialOutput> partial = nullptr);
+  // Something that nothing replaces and that is to be there no more.
+  void AddRemoval(const std::string& target,
+                  std::shared_ptr<PartialOutput> partial = nullptr);
   // All of them, which are then held no more. EXISTS or IO: none of them is
   // there, and what was there before is there again.
   void Place();
 
  private:
   struct Item {
-    std::shared_ptr<TemporaryFile> file;
+    std::shared_ptr<Temporary> file;  // nullptr: a removal
     std::string target;
     bool replace;
+    std::shared_ptr<PartialOutput> partial;
     std::string backup;  // of what was there; "" where nothing was
   };
+  static void Announce(const std::vector<Item>& items);
   static void PlaceOne(Item* item, bool alone);
   static void Undo(const Item& item);
 

@@ -33,6 +33,15 @@ FileId IdOf(const struct stat& status) {
           static_cast<uint64_t>(status.st_ino)};
 }
 
+int64_t ModifiedNs(const struct stat& status) {
+#if defined(__APPLE__)
+  const struct timespec& at = status.st_mtimespec;
+#else
+  const struct timespec& at = status.st_mtim;
+#endif
+  return int64_t{at.tv_sec} * 1000000000 + at.tv_nsec;
+}
+
 [[noreturn]] void FailSystem(const std::string& label, const char* what,
                              int error) {
   const bool missing = error == ENOENT || error == ENOTDIR;
@@ -102,6 +111,7 @@ std::shared_ptr<const MappedFile> MappedFile::Open(const Context& context,
   }
   file->has_id_ = true;
   file->id_ = IdOf(status);
+  file->modified_ns_ = ModifiedNs(status);
   file->size_ = size;
   if (size == 0) return file;
   void* p = context.map_files ? mmap(nullptr, static_cast<size_t>(size),

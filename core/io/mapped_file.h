@@ -51,6 +51,8 @@ class MappedFile {
   // False for borrowed memory, which has no identity.
   bool has_id() const { return has_id_; }
   const FileId& id() const { return id_; }
+  // When it was last written to, in ns since 1970; 0 of borrowed memory.
+  int64_t modified_ns() const { return modified_ns_; }
 
   // A hint that this range will not be read again soon: whole pages in it no
   // longer count as resident. Reading them again is right, only slower.
@@ -66,6 +68,7 @@ class MappedFile {
   bool has_id_ = false;
   bool mapped_ = false;
   FileId id_;
+  int64_t modified_ns_ = 0;
   Buffer buffer_;  // where it was read instead of mapped
 };
 

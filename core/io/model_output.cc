@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
-#include "core/io/temporary_file.h"
+#include "core/io/endian.h"
 
 namespace bnq {
 namespace {
@@ -135,8 +135,8 @@ void ModelOutput::OpenShard() {
   shard_bytes_ = 0;
 }
 
-void ModelOutput::BeginEntry(BnqEntry entry) {
-  const uint64_t bytes = entry.raw_bytes();
+// In which shard the next tensor goes.
+void ModelOutput::PlaceEntry(const std::string& name, uint64_t bytes) {
   const bool next =
       row_.order == nullptr
           ? BeginsShard(bytes)
@@ -144,8 +144,30 @@ void ModelOutput::BeginEntry(BnqEntry entry) {
   if (writer_ == nullptr || next) OpenShard();
   shard_bytes_ += bytes;
   total_bytes_ += bytes;
-  tensors_.emplace_back(entry.name, shards_ - 1);
+  entry_bytes_ = bytes;
+  tensors_.emplace_back(name, shards_ - 1);
+}
+
+void ModelOutput::BeginEntry(BnqEntry entry) {
+  PlaceEntry(entry.name, entry.raw_bytes());
   writer_->BeginEntry(std::move(entry));
+}
+
+std::string ModelOutput::EntryState() const {
+  std::string state;
+  AppendLE<uint64_t>(entry_bytes_, &state);
+  return state + writer_->EntryState();
+}
+
+void ModelOutput::RestoreEntry(const std::string& name,
+                               const std::string& state) {
+  if (state.size() < 8) {
+    Fail(Status::kCorruptFile, "tensor ", Quoted(name), ": its state has ",
+         state.size(), " bytes, must have 8 or more");
+  }
+  PlaceEntry(name,
+             LoadLE<uint64_t>(reinterpret_cast<const uint8_t*>(state.data())));
+  writer_->RestoreEntry(name, state.substr(8));
 }
 
 void ModelOutput::Append(size_t section, const void* data, uint64_t bytes) {
@@ -189,11 +211,9 @@ void ModelOutput::FinishShards() {
     names.push_back(name + ".index.json");
   }
   if (path_.empty()) return;
-  files_->Commit(names);
   // The whole file that the shards replace would be read in their place.
-  if (shards_ > 1 && options_.overwrite && !options_.dry_run) {
-    RemoveFile(path_);
-  }
+  const bool replaces = shards_ > 1 && options_.overwrite;
+  files_->Commit(names, replaces ? path_ : "");
 }
 
 uint64_t ModelOutput::file_bytes() const {

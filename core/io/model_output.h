@@ -44,6 +44,8 @@ class ModelOutput final : public ContainerWriter {
   void Append(size_t section, const void* data, uint64_t bytes) override;
   uint64_t EndEntry() override { return writer_->EndEntry(); }
   uint64_t SkipEntry() override { return writer_->SkipEntry(); }
+  std::string EntryState() const override;
+  void RestoreEntry(const std::string& name, const std::string& state) override;
   void Finish() override;
   // After Finish, also of a dry run: of all files, with the index.
   uint64_t file_bytes() const;
@@ -51,6 +53,7 @@ class ModelOutput final : public ContainerWriter {
  private:
   void Plan();
   bool BeginsShard(uint64_t bytes) const;
+  void PlaceEntry(const std::string& name, uint64_t bytes);
   void OpenShard();
   void FinishShards();
   std::string IndexText(const std::vector<std::string>& names) const;
@@ -68,7 +71,7 @@ class ModelOutput final : public ContainerWriter {
   std::unique_ptr<ContainerWriter> writer_;  // of the current shard
   std::vector<std::shared_ptr<ByteOutput>> outputs_;  // all of them
   size_t shards_ = 0;
-  uint64_t shard_bytes_ = 0, total_bytes_ = 0;
+  uint64_t shard_bytes_ = 0, total_bytes_ = 0, entry_bytes_ = 0;
   // Of every tensor that has begun, and the number of its shard.
   std::vector<std::pair<std::string, size_t>> tensors_;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/base/checked.h"
+#include "core/base/error.h"
 
 namespace bnq {
 
@@ -13,6 +14,15 @@ void ByteOutput::WriteAt(uint64_t offset, const void* data, uint64_t bytes) {
   const uint64_t end = CheckedAdd(offset, bytes, "the output's size");
   DoWriteAt(offset, data, bytes, end);
   size_ = std::max(size_, end);
+}
+
+void ByteOutput::Keep(uint64_t bytes) {
+  const uint64_t kept = KeptBytes();
+  if (kept < bytes) {
+    Fail(Status::kCorruptFile, "an unfinished output has ", kept,
+         " bytes, but its journal tells of ", bytes, "; begin anew");
+  }
+  size_ = std::max(size_, bytes);
 }
 
 void MemoryOutput::DoWriteAt(uint64_t offset, const void* data, uint64_t bytes,

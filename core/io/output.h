@@ -22,6 +22,9 @@ class ByteOutput {
   void WriteAt(uint64_t offset, const void* data, uint64_t bytes);
   // What has been written.
   uint64_t size() const { return size_; }
+  // The first bytes, of an output that was begun before: they are there.
+  // CORRUPT_FILE where they are not.
+  void Keep(uint64_t bytes);
 
   // All has been written: puts the output in its place.
   virtual void Commit() = 0;
@@ -30,6 +33,7 @@ class ByteOutput {
   // Of one byte or more, ending at `end`.
   virtual void DoWriteAt(uint64_t offset, const void* data, uint64_t bytes,
                          uint64_t end) = 0;
+  virtual uint64_t KeptBytes() const { return 0; }
 
   uint64_t size_ = 0;
 };

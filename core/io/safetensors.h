@@ -93,6 +93,9 @@ class SafetensorsWriter {
   // The next bytes of entries()[index]. INVALID_ARGUMENT where it is not this
   // tensor's turn, or these are more than its bytes.
   void Append(size_t index, const void* data, uint64_t bytes);
+  // The bytes of entries()[index], whose turn it is, are there already
+  // (ByteOutput::Keep).
+  void Skip(size_t index);
   // Commits the output. INVALID_ARGUMENT where bytes are missing.
   void Finish();
 

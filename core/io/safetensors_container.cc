@@ -35,19 +35,28 @@ class Writer final : public ContainerWriter {
       Fail(Status::kUnsupported, "tensor ", Quoted(entry.name),
            " is quantized, and a safetensors file holds plain arrays only");
     }
-    const auto& entries = safetensors_.entries();
-    if (next_ == entries.size() || entries[next_].name != entry.name) {
-      Fail(Status::kInvalidArgument, "tensor ", Quoted(entry.name),
-           " is not next");
-    }
+    CheckNext(entry.name);
   }
   void Append(size_t /*section*/, const void* data, uint64_t bytes) override {
     safetensors_.Append(next_, data, bytes);
   }
   uint64_t EndEntry() override { return safetensors_.entries()[next_++].bytes; }
+  // The header tells all.
+  std::string EntryState() const override { return ""; }
+  void RestoreEntry(const std::string& name, const std::string&) override {
+    CheckNext(name);
+    safetensors_.Skip(next_++);
+  }
   void Finish() override { safetensors_.Finish(); }
 
  private:
+  void CheckNext(const std::string& name) const {
+    const auto& entries = safetensors_.entries();
+    if (next_ == entries.size() || entries[next_].name != name) {
+      Fail(Status::kInvalidArgument, "tensor ", Quoted(name), " is not next");
+    }
+  }
+
   SafetensorsWriter safetensors_;
   size_t next_ = 0;
 };

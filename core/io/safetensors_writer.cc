@@ -159,8 +159,15 @@ void SafetensorsWriter::Append(size_t index, const void* data, uint64_t bytes) {
          entry.shape.ToString(), " needs ", entry.bytes, " bytes, given ",
          bytes, " after ", written_);
   }
-  output_->Append(data, bytes);
+  output_->WriteAt(entry.offset + written_, data, bytes);
   written_ += bytes;
+}
+
+void SafetensorsWriter::Skip(size_t index) {
+  Append(index, nullptr, 0);  // checks
+  const SafetensorsEntry& entry = layout_.entries[index];
+  output_->Keep(entry.offset + entry.bytes);
+  written_ = entry.bytes;
 }
 
 void SafetensorsWriter::Finish() {

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <random>
 #include <utility>
 
@@ -104,37 +105,127 @@ void Restore(const std::string& backup, const std::string& path) {
 
 void RemoveFile(const std::string& path) { unlink(path.c_str()); }
 
-void TemporaryFile::FailSystem(int error) const {
+void RemoveTree(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+}
+
+bool IsEmptyDirectory(const std::string& path) {
+  struct stat status;
+  std::error_code error;
+  return lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+         std::filesystem::is_empty(path, error) && !error;
+}
+
+void Temporary::FailSystem(int error) const {
   Fail(error == EEXIST ? Status::kExists : Status::kIo, "cannot write ",
        Quoted(output_), ": ", std::strerror(error));
+}
+
+Temporary::~Temporary() {
+  if (!kept_ && !placed_ && !name_.empty() && process_.IsHere())
+    RemoveTree(name_);
+}
+
+std::shared_ptr<Temporary> Temporary::Kept(const std::string& name,
+                                           const std::string& output) {
+  struct stat status;
+  if (lstat(name.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+    return TemporaryDirectory::Kept(name, output);
+  }
+  const auto file = TemporaryFile::Kept(name, output, 0666, false);
+  file->Close();
+  return file;
+}
+
+TemporaryDirectory::TemporaryDirectory(const std::string& directory,
+                                       const std::string& output)
+    : Temporary(output) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    std::string name = directory + RandomName();
+    if (mkdir(name.c_str(), 0777) == 0) {
+      name_.swap(name);
+      return;
+    }
+    if (errno != EEXIST) break;
+  }
+  FailSystem(errno);
+}
+
+std::shared_ptr<TemporaryDirectory> TemporaryDirectory::Kept(
+    const std::string& name, const std::string& output) {
+  std::shared_ptr<TemporaryDirectory> made(new TemporaryDirectory(output));
+  made->kept_ = true;
+  if (mkdir(name.c_str(), 0777) != 0 && errno != EEXIST) {
+    made->FailSystem(errno);
+  }
+  made->name_ = name;
+  return made;
+}
+
+// False where there is a file already, which may not be.
+bool TemporaryFile::Open(const std::string& name, int flags, unsigned mode,
+                         bool exactly) {
+  do {
+    fd_ = open(name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW,
+               static_cast<mode_t>(mode));
+  } while (fd_ < 0 && errno == EINTR);
+  if (fd_ < 0) {
+    if (errno == EEXIST) return false;
+    Fail(Status::kIo, "cannot write ", Quoted(output_),
+         ": cannot create a file in its directory: ", std::strerror(errno));
+  }
+  name_ = name;
+  // What the umask took away. Some file systems have no permissions.
+  if (exactly) {
+    static_cast<void>(fchmod(fd_, static_cast<mode_t>(mode)) == 0);
+  }
+  return true;
 }
 
 TemporaryFile::TemporaryFile(const std::string& directory,
                              const std::string& output, unsigned mode,
                              bool exactly)
-    : output_(output) {
+    : Temporary(output) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    std::string name = directory + RandomName();
-    fd_ =
-        open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-             static_cast<mode_t>(mode));
-    if (fd_ >= 0) {
-      name_.swap(name);
-      // What the umask took away. Some file systems have no permissions.
-      if (exactly) {
-        static_cast<void>(fchmod(fd_, static_cast<mode_t>(mode)) == 0);
-      }
+    if (Open(directory + RandomName(), O_WRONLY | O_CREAT | O_EXCL, mode,
+             exactly)) {
       return;
     }
-    if (errno != EEXIST && errno != EINTR) break;
   }
-  Fail(Status::kIo, "cannot write ", Quoted(output_),
-       ": cannot create a file in its directory: ", std::strerror(errno));
+  FailSystem(EEXIST);
+}
+
+std::shared_ptr<TemporaryFile> TemporaryFile::Kept(const std::string& name,
+                                                   const std::string& output,
+                                                   unsigned mode,
+                                                   bool exactly) {
+  std::shared_ptr<TemporaryFile> file(new TemporaryFile(output));
+  file->kept_ = true;
+  file->Open(name, O_WRONLY | O_CREAT, mode, exactly);
+  return file;
 }
 
 TemporaryFile::~TemporaryFile() {
   if (fd_ >= 0) close(fd_);
-  if (!name_.empty() && process_.IsHere()) unlink(name_.c_str());
+}
+
+uint64_t TemporaryFile::size() const {
+  struct stat status;
+  if (fstat(fd_, &status) != 0) FailSystem(errno);
+  return static_cast<uint64_t>(status.st_size);
+}
+
+void TemporaryFile::Truncate(uint64_t bytes) {
+  while (ftruncate(fd_, static_cast<off_t>(bytes)) != 0) {
+    if (errno != EINTR) FailSystem(errno);
+  }
+}
+
+void TemporaryFile::Sync() {
+  while (fd_ >= 0 && fsync(fd_) != 0) {
+    if (errno != EINTR) FailSystem(errno);
+  }
 }
 
 void TemporaryFile::WriteAt(uint64_t offset, const void* data, uint64_t bytes) {
@@ -155,40 +246,46 @@ void TemporaryFile::WriteAt(uint64_t offset, const void* data, uint64_t bytes) {
 
 void TemporaryFile::Close() {
   if (fd_ < 0) Fail(Status::kInternal, "a temporary file is closed twice");
-  while (fsync(fd_) != 0) {
-    if (errno != EINTR) FailSystem(errno);
-  }
+  Sync();
   // Some network file systems report a full disk only here. The descriptor is
   // gone even if close() fails.
   if (close(std::exchange(fd_, -1)) != 0 && errno != EINTR) FailSystem(errno);
 }
 
-void TemporaryFile::Link(const std::string& target) {
+void Temporary::Link(const std::string& target) {
   // Unlike rename(), link() never replaces anything.
   if (link(name_.c_str(), target.c_str()) == 0) {
     unlink(name_.c_str());
     return;
   }
   const int error = errno;
-  if (error == EEXIST) {
+  if (error == EEXIST && !IsEmptyDirectory(target)) {
     Fail(Status::kExists, "output ", Quoted(output_),
          " appeared while it was being written");
   }
-  // Without hard links: looking first leaves a moment in which another process
-  // could create the file.
-  if (!MeansNoLinks(error)) FailSystem(error);
+  // Directories, and file systems without hard links: looking first leaves a
+  // moment in which another process could create the file. (rename never
+  // replaces a directory with anything in it.)
+  if (error != EEXIST && !MeansNoLinks(error)) FailSystem(error);
   struct stat status;
-  if (lstat(target.c_str(), &status) == 0) FailSystem(EEXIST);
+  if (lstat(target.c_str(), &status) == 0 && !IsEmptyDirectory(target)) {
+    FailSystem(EEXIST);
+  }
   if (rename(name_.c_str(), target.c_str()) != 0) FailSystem(errno);
 }
 
-void TemporaryFile::Place(const std::string& target, bool replace) {
+void Temporary::Place(const std::string& target, bool replace) {
   if (!replace) {
     Link(target);
   } else if (rename(name_.c_str(), target.c_str()) != 0) {
     FailSystem(errno);
   }
-  name_.clear();
+  placed_ = true;
+}
+
+void Temporary::PutBack(const std::string& target) {
+  static_cast<void>(rename(target.c_str(), name_.c_str()) == 0);
+  placed_ = false;
 }
 
 }  // namespace bnq

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
-#include <map>
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/base/tick.h"
-#include "core/io/model_output.h"
+#include "core/io/deflate.h"
 #include "core/io/naming.h"
 #include "core/model/tensor_entry.h"
 #include "core/tensor/dequantize.h"
@@ -203,11 +201,92 @@ void DequantizeEntry(const Context& context,
   file->Release(entry);
 }
 
+const Config* ConfigFor(const Plan& plan, const ModelEntry& entry) {
+  return plan.Match(entry.name, entry.shape).config;
+}
+
+bool IsQuantized(const Config* config, const ModelEntry& entry) {
+  return config != nullptr && IsSource(static_cast<DType>(entry.dtype));
+}
+
+std::string CrcText(const void* data, size_t bytes) {
+  return Hex(Crc32(0, data, bytes), 8);
+}
+
+Fingerprint QuantizeFingerprint(const Plan& plan, const ModelFile& file,
+                                const ConversionOptions& options,
+                                const std::vector<ExtraArray>& extra,
+                                uint64_t slice_elements) {
+  Fingerprint fingerprint("quantize", file, options);
+  // With compression the parts' chunks take turns, slice by slice.
+  fingerprint.Add(Message("slice_elements=", slice_elements));
+  for (const ModelEntry& entry : file.entries()) {
+    const Config* config = ConfigFor(plan, entry);
+    std::string what = "itself";
+    if (IsQuantized(config, entry)) {
+      what = config->ToText();
+      std::vector<float> weights;
+      InTensor(entry.name,
+               [&] { weights = ImportanceFor(plan, *config, entry); });
+      if (!weights.empty()) {
+        what += " importance_crc32=" +
+                CrcText(weights.data(), weights.size() * sizeof(float));
+      }
+    }
+    fingerprint.AddTensor(entry, what);
+  }
+  for (const ExtraArray& array : extra) {
+    fingerprint.Add(Message("added ", Quoted(array.name), " crc32=",
+                            CrcText(array.bytes.data(), array.bytes.size())));
+  }
+  return fingerprint;
+}
+
+// One tensor of the input, as the plan says.
+void ConvertEntry(const Context& context, const Plan& plan,
+                  const ModelFile& file, const ModelEntry& entry,
+                  uint64_t slice_elements, ModelOutput* writer, Meter* meter,
+                  ReportRow* row) {
+  const Config* config = ConfigFor(plan, entry);
+  if (IsQuantized(config, entry)) {
+    QuantizeEntry(context, plan, *config, file, entry, slice_elements, writer,
+                  meter, row);
+    return;
+  }
+  if (config != nullptr) row->note = "not floating-point";
+  writer->BeginEntry(
+      PlainEntry(entry.name, entry.dtype, entry.shape, entry.raw_bytes));
+  CopyPlain(context, file, entry, meter, writer);
+  row->bytes_after = writer->EndEntry();
+}
+
+ReportRow AddExtra(const ExtraArray& array, Conversion* conversion) {
+  ReportRow row;
+  row.name = array.name;
+  row.shape = array.shape;
+  row.dtype = static_cast<int32_t>(array.dtype);
+  row.note = "added";
+  if (conversion->Restore(&row)) return row;
+  ModelOutput& writer = conversion->writer();
+  writer.BeginEntry(
+      PlainEntry(array.name, row.dtype, array.shape, array.bytes.size()));
+  writer.Append(0, array.bytes.data(), array.bytes.size());
+  row.bytes_after = writer.EndEntry();
+  conversion->Record(row);
+  return row;
+}
+
+void SortByName(Report* report) {
+  std::sort(
+      report->begin(), report->end(),
+      [](const ReportRow& a, const ReportRow& b) { return a.name < b.name; });
+}
+
 }  // namespace
 
 Report QuantizeFile(const Context& caller, const Plan& plan,
                     const std::string& input, const std::string& output,
-                    const WriteOptions& options, const Progress& progress,
+                    const ConversionOptions& options, const Progress& progress,
                     const std::vector<ExtraArray>& extra,
                     uint64_t slice_elements) {
   TickingProgress ticking(caller, progress);
@@ -224,51 +303,37 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
   }
   RefuseSameFile(*file, output);
   CheckImportanceIsUsed(plan, *file);
-  ModelOutput writer(context, output, FileKind::kBnq, options, file->metadata(),
-                     {});
+  Conversion conversion(
+      context, output, FileKind::kBnq, options, file->metadata(), {},
+      QuantizeFingerprint(plan, *file, options, extra, slice_elements));
   Meter meter(&ticking, TotalBytes(*file));
   Report report;
   for (const ModelEntry& entry : file->entries()) {
     meter.Begin(entry.name);
     ReportRow row = RowOf(entry);
-    const Config* config = plan.Match(entry.name, entry.shape).config;
-    InTensor(entry.name, [&] {
-      if (config != nullptr && IsSource(static_cast<DType>(entry.dtype))) {
-        QuantizeEntry(context, plan, *config, *file, entry, slice_elements,
-                      &writer, &meter, &row);
-        return;
-      }
-      if (config != nullptr) row.note = "not floating-point";
-      writer.BeginEntry(
-          PlainEntry(entry.name, entry.dtype, entry.shape, entry.raw_bytes));
-      CopyPlain(context, *file, entry, &meter, &writer);
-      row.bytes_after = writer.EndEntry();
-    });
+    if (conversion.Restore(&row)) {
+      meter.Add(entry.raw_bytes);
+    } else {
+      InTensor(entry.name, [&] {
+        ConvertEntry(context, plan, *file, entry, slice_elements,
+                     &conversion.writer(), &meter, &row);
+      });
+      conversion.Record(row);
+    }
     report.push_back(std::move(row));
   }
   for (const ExtraArray& array : extra) {
-    ReportRow row;
-    row.name = array.name;
-    row.shape = array.shape;
-    row.dtype = static_cast<int32_t>(array.dtype);
-    row.note = "added";
-    writer.BeginEntry(
-        PlainEntry(array.name, row.dtype, array.shape, array.bytes.size()));
-    writer.Append(0, array.bytes.data(), array.bytes.size());
-    row.bytes_after = writer.EndEntry();
-    report.push_back(std::move(row));
+    report.push_back(AddExtra(array, &conversion));
   }
-  std::sort(
-      report.begin(), report.end(),
-      [](const ReportRow& a, const ReportRow& b) { return a.name < b.name; });
-  writer.Finish();
+  SortByName(&report);
+  conversion.Finish();
   return report;
 }
 
 Report DequantizeFile(const Context& caller, const std::string& input,
                       const std::string& output, DType dtype, Overflow overflow,
-                      const WriteOptions& options, const Progress& progress,
-                      uint64_t slice_elements) {
+                      const ConversionOptions& options,
+                      const Progress& progress, uint64_t slice_elements) {
   TickingProgress ticking(caller, progress);
   const Context& context = ticking.context();
   const auto file = ModelFile::Open(context, input);
@@ -277,24 +342,33 @@ Report DequantizeFile(const Context& caller, const std::string& input,
          " is not a .bnq file");
   }
   RefuseSameFile(*file, output);
+  Fingerprint fingerprint("dequantize", *file, options);
   std::vector<NewArray> tensors;
   for (const ModelEntry& entry : file->entries()) {
     NewArray tensor;
     tensor.name = entry.name;
     tensor.dtype = entry.format != 0 ? dtype : static_cast<DType>(entry.dtype);
     tensor.shape = entry.shape;
+    fingerprint.AddTensor(
+        entry, Message(Info(tensor.dtype).name, " overflow=", overflow));
     tensors.push_back(std::move(tensor));
   }
-  ModelOutput writer(context, output, FileKind::kSafetensors, options,
-                     file->metadata(), tensors);
+  Conversion conversion(context, output, FileKind::kSafetensors, options,
+                        file->metadata(), tensors, fingerprint);
   Meter meter(&ticking, TotalBytes(*file));
   Buffer values;
-  std::map<std::string, ReportRow> rows;
-  for (const size_t i : writer.order()) {
+  Report report;
+  for (const size_t i : conversion.order()) {
     const NewArray& out = tensors[i];
     const ModelEntry& entry = file->entries()[i];
     meter.Begin(entry.name);
     ReportRow row = RowOf(entry);
+    if (conversion.Restore(&row)) {
+      meter.Add(entry.raw_bytes);
+      report.push_back(std::move(row));
+      continue;
+    }
+    ModelOutput& writer = conversion.writer();
     row.format = 0;
     row.dtype = static_cast<int32_t>(out.dtype);
     uint64_t bytes = 0;
@@ -308,11 +382,11 @@ Report DequantizeFile(const Context& caller, const std::string& input,
                       &values, &writer, &meter);
     }
     row.bytes_after = writer.EndEntry();
-    rows[entry.name] = std::move(row);
+    conversion.Record(row);
+    report.push_back(std::move(row));
   }
-  writer.Finish();
-  Report report;
-  for (auto& item : rows) report.push_back(std::move(item.second));
+  conversion.Finish();
+  SortByName(&report);
   return report;
 }
 

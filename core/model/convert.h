@@ -14,12 +14,12 @@
 
 #include "core/base/context.h"
 #include "core/base/shape.h"
-#include "core/io/atomic_file.h"
 #include "core/io/model_file.h"
 #include "core/kernels/overflow.h"
+#include "core/model/conversion.h"
 #include "core/model/plan.h"
+#include "core/model/report.h"
 #include "core/model/tensor_entry.h"
-#include "core/tensor/metrics.h"
 #include "core/tensor/tensor.h"
 
 namespace bnq {
@@ -28,18 +28,6 @@ namespace bnq {
 // of float32. Any other number gives the same; of files that are compared, a
 // multiple of kChunk.
 constexpr uint64_t kSliceElements = uint64_t{4} << 20;
-
-struct ReportRow {
-  std::string name;
-  Shape shape;
-  int32_t format = 0;  // in the output; 0: a plain array
-  int32_t dtype = 0;   // of a plain array, else 0
-  uint64_t bytes_before = 0;
-  uint64_t bytes_after = 0;
-  Metrics metrics = Metrics::None();
-  std::string note;
-};
-using Report = std::vector<ReportRow>;  // sorted by name
 
 // A plain array that a conversion adds to the model's.
 struct ExtraArray {
@@ -53,12 +41,13 @@ struct ExtraArray {
 // a tensor names it.
 Report QuantizeFile(const Context& context, const Plan& plan,
                     const std::string& input, const std::string& output,
-                    const WriteOptions& options, const Progress& progress,
+                    const ConversionOptions& options, const Progress& progress,
                     const std::vector<ExtraArray>& extra = {},
                     uint64_t slice_elements = kSliceElements);
 Report DequantizeFile(const Context& context, const std::string& input,
                       const std::string& output, DType dtype, Overflow overflow,
-                      const WriteOptions& options, const Progress& progress,
+                      const ConversionOptions& options,
+                      const Progress& progress,
                       uint64_t slice_elements = kSliceElements);
 Report CompareFiles(const Context& context, const std::string& original,
                     const std::string& other, const Progress& progress,

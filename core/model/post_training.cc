@@ -74,7 +74,7 @@ Report PostTrainingQuantizeFile(const Context& caller, const Plan& plan,
                                 const Config& activations,
                                 const std::string& input,
                                 const std::string& output,
-                                const WriteOptions& options,
+                                const ConversionOptions& options,
                                 const Progress& progress) {
   TickingProgress ticking(caller, progress);
   const Context& context = ticking.context();

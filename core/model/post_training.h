@@ -39,7 +39,7 @@ Report PostTrainingQuantizeFile(const Context& context, const Plan& plan,
                                 const Config& activations,
                                 const std::string& input,
                                 const std::string& output,
-                                const WriteOptions& options,
+                                const ConversionOptions& options,
                                 const Progress& progress);
 
 }  // namespace bnq

@@ -36,6 +36,11 @@ void AddConversionOptions(CLI::App& command, ConversionOptions& options,
                    "Do everything but write the output");
   command.add_flag("--force", options.force,
                    "Replace an existing output; never the input");
+  command.add_flag("--resume", options.resume,
+                   "Keep what is finished in OUT.part until all is, and go on "
+                   "with what an interrupted run left there");
+  command.add_flag("--restart", options.restart,
+                   "As --resume, but forget what is in OUT.part");
   command
       .add_option("--max-shard-size", options.max_shard_bytes,
                   "Split the output into files of at most so many bytes of "
@@ -60,6 +65,8 @@ const char* OutputPath(const ConversionOptions& options) {
 
 int32_t WriteFlags(const ConversionOptions& options) {
   return (options.force ? BNQ_WRITE_OVERWRITE : 0) |
+         (options.resume ? BNQ_WRITE_RESUME : 0) |
+         (options.restart ? BNQ_WRITE_RESTART : 0) |
          (IsDryRun(options) ? BNQ_WRITE_DRY_RUN : 0);
 }
 

@@ -16,12 +16,13 @@ namespace bnq::cli {
 struct ConversionOptions {
   std::string input, output;
   bool dry_run = false, json = false, force = false;
+  bool resume = false, restart = false;
   uint64_t max_shard_bytes = 0;
   SessionOptions session;
 };
 
-// Adds IN, --output, --dry-run, --force, --max-shard-size, --json and those of
-// the session.
+// Adds IN, --output, --dry-run, --force, --resume, --restart, --max-shard-size,
+// --json and those of the session.
 void AddConversionOptions(CLI::App& command, ConversionOptions& options,
                           const std::string& input_help,
                           const std::string& output_help);
@@ -33,7 +34,7 @@ bool IsDryRun(const ConversionOptions& options);
 // where one is needed.
 const char* OutputPath(const ConversionOptions& options);
 
-// --force and IsDryRun as BNQ_WRITE_*.
+// --force, --resume, --restart and IsDryRun as BNQ_WRITE_*.
 int32_t WriteFlags(const ConversionOptions& options);
 
 // The table by `print_table` and a line that says what was written; or one

@@ -1150,7 +1150,12 @@ enum {
   /* (bnq_write_file) Where the output is a symbolic link, take its place
    * instead of that of the file it leads to: for names that others may foresee.
    * It exists even if it leads nowhere. */
-  BNQ_WRITE_REPLACE_LINK = 8
+  BNQ_WRITE_REPLACE_LINK = 8,
+  /* (Conversions) Go on with an output that was interrupted, and leave one that
+   * can be gone on with: see bnq_quantize_file. */
+  BNQ_WRITE_RESUME = 16,
+  /* (Conversions) As RESUME, but begin anew. */
+  BNQ_WRITE_RESTART = 32
 };
 /* kind: BNQ_FILE_SAFETENSORS or BNQ_FILE_BNQ. flags: OVERWRITE, COMPRESS.
  * EXISTS, IO.
@@ -1393,7 +1398,17 @@ typedef struct bnq_report bnq_report;
  * call fails or is cancelled, an existing output is left as it was, and
  * nothing is left behind. EXISTS where the output exists (unless OVERWRITE) or
  * is also the input, NON_FINITE (names tensor and index), and all others.
- * Since 0.1. */
+ *
+ * RESUME keeps what is finished, and a journal of it, in a directory of the
+ * output's name with ".part" behind it, which this user alone may read, until
+ * the output is in its place. Whatever ends the process or the call, another
+ * call with RESUME goes on there: the output and the report are the same, byte
+ * for byte, as if nothing had happened; what is lost is the tensor that was
+ * being written and at most the work of a quarter of a second. EXISTS, naming
+ * what differs, where the directory is of other input files (size, time of
+ * change, tensors), another plan, importance or option, or of a library that
+ * gives other bytes; and where another process is at it. RESTART forgets what
+ * is there. Since 0.1. */
 BNQ_API bnq_status bnq_quantize_file(bnq_context* context, const bnq_plan* plan,
                                      const char* input, const char* output,
                                      int32_t flags, uint64_t max_shard_bytes,

@@ -377,6 +377,15 @@ public enum WriteOptions
 
     /// <summary>Does everything but write; for conversions only.</summary>
     DryRun = NativeMethods.BNQ_WRITE_DRY_RUN,
+
+    /// <summary>Keeps what is finished in a directory of the output's name with ".part" behind it until all is, and
+    /// goes on with what an interrupted call or a killed process left there: output and report are as if nothing had
+    /// happened. What was of another input or plan is an <see cref="AlreadyExistsException"/>. For conversions
+    /// only.</summary>
+    Resume = NativeMethods.BNQ_WRITE_RESUME,
+
+    /// <summary>As <see cref="Resume"/>, but what is there is forgotten.</summary>
+    Restart = NativeMethods.BNQ_WRITE_RESTART,
 }
 
 /// <summary>How much a context logs.</summary>

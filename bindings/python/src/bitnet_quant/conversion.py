@@ -297,8 +297,8 @@ def optional_path(path: Optional[StrPath]) -> Optional[bytes]:
 def quantize_file(input: StrPath, output: Optional[StrPath],
                   plan: Union[Plan, ConfigLike, None] = None, *, overwrite: bool = False,
                   compress: bool = False, dry_run: bool = False,
-                  max_shard_size: Optional[int] = None,
-                  progress: Optional[Progress] = None,
+                  max_shard_size: Optional[int] = None, resume: bool = False,
+                  restart: bool = False, progress: Optional[Progress] = None,
                   context: Optional[contexts.Context] = None, **options: OptionValue) -> Report:
     """Quantizes a model (safetensors, or the index of a sharded one) into a .bnq
     file, slice by slice: memory does not grow with the model.
@@ -309,30 +309,38 @@ def quantize_file(input: StrPath, output: Optional[StrPath],
     compress: DEFLATE the output's data.
     dry_run: do everything but write; `output` may then be None.
     max_shard_size: the most bytes of tensors in one file, as Writer's.
+    resume: keep what is finished in a directory of the output's name with ".part"
+        behind it until all is, and go on with what an interrupted call (or a killed
+        process) left there: output and report are as if nothing had happened.
+        ExistsError, saying what differs, where that was of another input or plan.
+    restart: the same, but forget what is there.
     progress: called with bytes done, bytes in all and a tensor's name. If it
         raises, the operation stops and the exception comes out of here unchanged;
         returning False raises CancelledError.
 
-    If it fails, an existing output is as it was and nothing is left behind.
+    If it fails, an existing output is as it was and, but for `resume`, nothing is
+    left behind.
     NonFiniteError names tensor and index.
     """
     return run_conversion("bnq_quantize_file", progress, contexts.handle(context),
                           as_plan(plan, options)._handle, encode_path(input, "input"),
-                          optional_path(output), write_flags(overwrite, compress, dry_run),
+                          optional_path(output), write_flags(overwrite, compress, dry_run,
+                                                             resume, restart),
                           shard_bytes(max_shard_size))
 
 
 def dequantize_file(input: StrPath, output: Optional[StrPath], dtype: DTypeLike = "F32", *,
                     overflow: str = "error", overwrite: bool = False, dry_run: bool = False,
-                    max_shard_size: Optional[int] = None,
-                    progress: Optional[Progress] = None,
+                    max_shard_size: Optional[int] = None, resume: bool = False,
+                    restart: bool = False, progress: Optional[Progress] = None,
                     context: Optional[contexts.Context] = None) -> Report:
     """Dequantizes a .bnq file into a safetensors file: quantized tensors become
     float32, float16 or bfloat16, others stay as they are. overflow is that of
     QuantizedTensor.dequantize, the rest as in quantize_file."""
     return run_conversion("bnq_dequantize_file", progress, contexts.handle(context),
                           encode_path(input, "input"), optional_path(output), dtype_id(dtype),
-                          overflow_id(overflow), write_flags(overwrite, dry_run=dry_run),
+                          overflow_id(overflow),
+                          write_flags(overwrite, False, dry_run, resume, restart),
                           shard_bytes(max_shard_size))
 
 

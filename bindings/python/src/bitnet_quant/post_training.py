@@ -159,6 +159,7 @@ def post_training_quantize_file(input: StrPath, output: Optional[StrPath],
                                 overwrite: bool = False, compress: bool = False,
                                 dry_run: bool = False,
                                 max_shard_size: Optional[int] = None,
+                                resume: bool = False, restart: bool = False,
                                 progress: Optional[Progress] = None,
                                 context: Optional[contexts.Context] = None,
                                 **options: OptionValue) -> Report:
@@ -174,7 +175,7 @@ def post_training_quantize_file(input: StrPath, output: Optional[StrPath],
         "bnq_post_training_quantize_file", progress, contexts.handle(context),
         as_plan(plan, options)._handle, as_calibration(calibration)._handle,
         as_activations(activation_config, {})._handle, encode_path(input, "input"),
-        optional_path(output), write_flags(overwrite, compress, dry_run),
+        optional_path(output), write_flags(overwrite, compress, dry_run, resume, restart),
         shard_bytes(max_shard_size))
 
 

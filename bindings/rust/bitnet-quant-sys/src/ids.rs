@@ -340,6 +340,11 @@ pub const BNQ_WRITE_DRY_RUN: i32 = 4;
 /// (`bnq_write_file`) Where the output is a symbolic link, take its place instead of that of
 /// the file it leads to.
 pub const BNQ_WRITE_REPLACE_LINK: i32 = 8;
+/// (Conversions) Go on with an output that was interrupted, and leave one that can be gone on
+/// with.
+pub const BNQ_WRITE_RESUME: i32 = 16;
+/// (Conversions) As [`BNQ_WRITE_RESUME`], but begin anew.
+pub const BNQ_WRITE_RESTART: i32 = 32;
 
 // 9. Plans, conversion, comparison --------------------------------------------
 

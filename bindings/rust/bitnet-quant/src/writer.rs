@@ -41,6 +41,19 @@ impl WriteOptions {
         self.with(sys::BNQ_WRITE_DRY_RUN, on)
     }
 
+    /// Whether what is finished is kept, in a directory of the output's name with `.part`
+    /// behind it, until all is, and what an interrupted call or a killed process left there is
+    /// gone on with: output and report are as if nothing had happened. What was of another input
+    /// or plan is [`Exists`](crate::Error::Exists). For conversions only.
+    pub fn resume(self, on: bool) -> WriteOptions {
+        self.with(sys::BNQ_WRITE_RESUME, on)
+    }
+
+    /// The same as [`resume`](WriteOptions::resume), but what is there is forgotten.
+    pub fn restart(self, on: bool) -> WriteOptions {
+        self.with(sys::BNQ_WRITE_RESTART, on)
+    }
+
     /// What becomes of dequantized values that the output's data type does not hold; of
     /// [`dequantize_file`](crate::dequantize_file) only.
     pub fn on_overflow(self, overflow: Overflow) -> WriteOptions {

@@ -20,6 +20,8 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_WRITE_COMPRESS = 2;
     internal const int BNQ_WRITE_DRY_RUN = 4;
     internal const int BNQ_WRITE_REPLACE_LINK = 8;
+    internal const int BNQ_WRITE_RESUME = 16;
+    internal const int BNQ_WRITE_RESTART = 32;
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_file_open(

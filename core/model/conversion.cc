@@ -1,0 +1,159 @@
+#include "core/model/conversion.h"
+
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/io/deflate.h"
+#include "core/io/endian.h"
+#include "core/io/held_outputs.h"
+#include "core/scheme/codec_revision.h"
+
+namespace bnq {
+namespace {
+
+void AppendText(const std::string& text, std::string* out) {
+  AppendLE(static_cast<uint32_t>(text.size()), out);
+  *out += text;
+}
+
+// Takes texts and numbers from a record, which is whole and this library's own:
+// its crc32 and the fingerprint say so.
+class RecordReader {
+ public:
+  explicit RecordReader(const std::string& record) : record_(record) {}
+
+  template <class UInt>
+  UInt Number() {
+    const std::string bytes = Bytes(sizeof(UInt));
+    return LoadLE<UInt>(reinterpret_cast<const uint8_t*>(bytes.data()));
+  }
+  std::string Text() { return Bytes(Number<uint32_t>()); }
+
+ private:
+  std::string Bytes(size_t bytes) {
+    if (bytes > record_.size() - at_) {
+      Fail(Status::kCorruptFile,
+           "a record of the unfinished output's journal is too short");
+    }
+    at_ += bytes;
+    return record_.substr(at_ - bytes, bytes);
+  }
+
+  const std::string& record_;
+  size_t at_ = 0;
+};
+
+std::string RowRecord(const ReportRow& row) {
+  std::string record;
+  AppendLE(static_cast<uint32_t>(row.format), &record);
+  AppendLE(static_cast<uint32_t>(row.dtype), &record);
+  AppendLE<uint64_t>(row.bytes_after, &record);
+  for (const double value : row.metrics.values) {
+    uint64_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    AppendLE(bits, &record);
+  }
+  AppendText(row.note, &record);
+  return record;
+}
+
+void ReadRow(const std::string& record, ReportRow* row) {
+  RecordReader reader(record);
+  row->format = static_cast<int32_t>(reader.Number<uint32_t>());
+  row->dtype = static_cast<int32_t>(reader.Number<uint32_t>());
+  row->bytes_after = reader.Number<uint64_t>();
+  for (double& value : row->metrics.values) {
+    const uint64_t bits = reader.Number<uint64_t>();
+    std::memcpy(&value, &bits, sizeof bits);
+  }
+  row->note = reader.Text();
+}
+
+std::string NameOf(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+}  // namespace
+
+Fingerprint::Fingerprint(const char* operation, const ModelFile& file,
+                         const ConversionOptions& options) {
+  Add(Message(operation, " codec_revision=", kCodecRevision,
+              " metrics=", kNumMetrics));
+  Add(Message("max_shard_bytes=", options.max_shard_bytes));
+  Add(Message("compress=", options.compress ? ZlibVersion() : "no"));
+  for (const MappedFile* part : file.files()) {
+    Add(Message("file ", Quoted(NameOf(part->path())), " bytes=", part->size(),
+                " modified_ns=", part->modified_ns()));
+  }
+  for (const auto& [key, value] : file.metadata()) {
+    Add(Message("metadata ", Quoted(key),
+                " crc32=", Hex(Crc32(0, value.data(), value.size()), 8)));
+  }
+}
+
+void Fingerprint::AddTensor(const ModelEntry& entry, const std::string& what) {
+  Add(Message("tensor ", Quoted(entry.name), " dtype=", entry.dtype,
+              " format=", entry.format, " shape=", entry.shape.ToString(),
+              " bytes=", entry.raw_bytes, " becomes ", what));
+}
+
+Conversion::Conversion(const Context& context, const std::string& output,
+                       FileKind kind, const ConversionOptions& options,
+                       const Metadata& metadata, std::vector<NewArray> arrays,
+                       const Fingerprint& fingerprint)
+    : options_(options) {
+  if ((options.resume || options.restart) && !options.dry_run) {
+    // Shards are put beside the path, a single file beside what it leads to.
+    options_.partial = std::make_shared<PartialOutput>(
+        options.max_shard_bytes != 0 ? output : FollowLinks(output),
+        fingerprint.text(), options.restart);
+    for (const std::string& record : options_.partial->records()) {
+      RecordReader reader(record);
+      const std::string name = reader.Text();
+      Finished& finished = finished_[name];
+      finished.row = reader.Text();
+      finished.state = reader.Text();
+    }
+    if (options_.partial->complete()) {
+      order_.resize(arrays.size());
+      std::iota(order_.begin(), order_.end(), size_t{0});
+      return;
+    }
+  }
+  writer_ = std::make_unique<ModelOutput>(context, output, kind, options_,
+                                          metadata, std::move(arrays));
+  order_ = writer_->order();
+}
+
+bool Conversion::Restore(ReportRow* row) {
+  const auto found = finished_.find(row->name);
+  if (found == finished_.end()) return false;
+  if (writer_) writer_->RestoreEntry(row->name, found->second.state);
+  ReadRow(found->second.row, row);
+  return true;
+}
+
+void Conversion::Record(const ReportRow& row) {
+  if (options_.partial == nullptr) return;
+  std::string record;
+  AppendText(row.name, &record);
+  AppendText(RowRecord(row), &record);
+  AppendText(writer_->EntryState(), &record);
+  options_.partial->Record(std::move(record));
+}
+
+void Conversion::Finish() {
+  if (writer_) {
+    writer_->Finish();
+    return;
+  }
+  HeldOutputs own;
+  PartialOutput::Complete(options_.partial,
+                          options_.held != nullptr ? options_.held.get() : &own,
+                          options_.overwrite);
+  own.Place();
+}
+
+}  // namespace bnq

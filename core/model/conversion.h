@@ -1,0 +1,82 @@
+// What conversions of a model file have in common: where the output goes, and
+// going on with one that was interrupted.
+#ifndef BNQ_CORE_MODEL_CONVERSION_H_
+#define BNQ_CORE_MODEL_CONVERSION_H_
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/context.h"
+#include "core/io/model_file.h"
+#include "core/io/model_output.h"
+#include "core/io/partial_output.h"
+#include "core/model/report.h"
+
+namespace bnq {
+
+struct ConversionOptions : WriteOptions {
+  ConversionOptions() = default;
+  ConversionOptions(const WriteOptions& options) : WriteOptions(options) {}
+
+  // Keep what is finished in partial_output.h's directory, and go on with what
+  // is there; a dry run keeps nothing.
+  bool resume = false;
+  // resume, but begin anew.
+  bool restart = false;
+};
+
+// What must be the same for a conversion to be gone on with: lines of text.
+class Fingerprint {
+ public:
+  // operation: "quantize", ...
+  Fingerprint(const char* operation, const ModelFile& file,
+              const ConversionOptions& options);
+  void Add(const std::string& line) { text_ += line + '\n'; }
+  // What becomes of a tensor.
+  void AddTensor(const ModelEntry& entry, const std::string& what);
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+// For one thread. Tensors are written in the order that order() says, each
+// either restored or written and then recorded:
+//
+//   if (!conversion.Restore(&row)) {
+//     write it to conversion.writer();
+//     conversion.Record(row);
+//   }
+class Conversion {
+ public:
+  // As ModelOutput; and PartialOutput's errors.
+  Conversion(const Context& context, const std::string& output, FileKind kind,
+             const ConversionOptions& options, const Metadata& metadata,
+             std::vector<NewArray> arrays, const Fingerprint& fingerprint);
+
+  // ModelOutput::order.
+  const std::vector<size_t>& order() const { return order_; }
+  // The tensor `row->name`, if it was written before this process: the rest of
+  // the row, but for its shape and bytes_before, which are the input's.
+  bool Restore(ReportRow* row);
+  ModelOutput& writer() { return *writer_; }
+  void Record(const ReportRow& row);
+  void Finish();
+
+ private:
+  struct Finished {
+    std::string row, state;
+  };
+
+  WriteOptions options_;
+  std::vector<size_t> order_;
+  std::map<std::string, Finished> finished_;
+  std::unique_ptr<ModelOutput> writer_;  // nullptr: everything is written
+};
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_MODEL_CONVERSION_H_

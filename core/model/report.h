@@ -1,0 +1,28 @@
+// What became of each tensor of a model file.
+#ifndef BNQ_CORE_MODEL_REPORT_H_
+#define BNQ_CORE_MODEL_REPORT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/shape.h"
+#include "core/tensor/metrics.h"
+
+namespace bnq {
+
+struct ReportRow {
+  std::string name;
+  Shape shape;
+  int32_t format = 0;  // in the output; 0: a plain array
+  int32_t dtype = 0;   // of a plain array, else 0
+  uint64_t bytes_before = 0;
+  uint64_t bytes_after = 0;
+  Metrics metrics = Metrics::None();
+  std::string note;
+};
+using Report = std::vector<ReportRow>;  // sorted by name
+
+}  // namespace bnq
+
+#endif  // BNQ_CORE_MODEL_REPORT_H_
