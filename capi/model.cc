@@ -59,6 +59,15 @@ uint64_t bnq_report_count(const bnq_report* report) {
   return report ? report->core.size() : 0;
 }
 
+const char* bnq_report_output(const bnq_report* report) {
+  return report ? report->core.output.c_str() : nullptr;
+}
+
+double bnq_report_dense_share(const bnq_report* report) {
+  const FpEnvironment environment;
+  return report ? report->core.dense_share() : 0.0;
+}
+
 const char* bnq_report_name(const bnq_report* report, uint64_t index) {
   const ReportRow* row = RowAt(report, index);
   return row ? row->name.c_str() : nullptr;

@@ -157,6 +157,9 @@ const Container* FindContainer(FileKind kind);
 // recognized as something else, and CORRUPT_FILE.
 const Container& ContainerOf(const MappedFile& file);
 
+// Of an index, behind the name of the model.
+constexpr char kIndexEnding[] = ".index.json";
+
 // The rows, each in its own file.
 extern const Container kBnqContainer;
 extern const Container kIndexContainer;  // of shards of any kind

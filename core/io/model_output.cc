@@ -62,7 +62,7 @@ ModelOutput::ModelOutput(const Context& context, const std::string& path,
     WriteOptions check = options;
     check.dry_run = true;
     AtomicFile(path, check);
-    if (!path.empty()) AtomicFile(path + ".index.json", check);
+    if (!path.empty()) AtomicFile(path + kIndexEnding, check);
     if (!IsCleanText(NameOf(path))) {
       Fail(Status::kInvalidArgument, "output ", Quoted(path),
            " must be UTF-8 to be split: its index names the files");
@@ -192,6 +192,10 @@ std::string ModelOutput::IndexText(
   return index.dump(2) + "\n";
 }
 
+std::string ModelOutput::written() const {
+  return shards_ > 1 ? path_ + kIndexEnding : path_;
+}
+
 void ModelOutput::FinishShards() {
   // A dry run without a name counts as one of model.bnq.
   const std::string name =
@@ -208,7 +212,7 @@ void ModelOutput::FinishShards() {
     outputs_.push_back(index);
     index->Append(text.data(), text.size());
     index->Commit();
-    names.push_back(name + ".index.json");
+    names.push_back(name + kIndexEnding);
   }
   if (path_.empty()) return;
   // The whole file that the shards replace would be read in their place.

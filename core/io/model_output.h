@@ -36,6 +36,8 @@ class ModelOutput final : public ContainerWriter {
               FileKind kind, const WriteOptions& options,
               const Metadata& metadata, std::vector<NewArray> arrays);
 
+  // After Finish: the path, or that of the index.
+  std::string written() const;
   // The order in which the arrays are to be written: their indices.
   const std::vector<size_t>& order() const { return order_; }
 

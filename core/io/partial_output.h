@@ -60,10 +60,12 @@ class PartialOutput {
   // Something more is finished: recorded when its data is safe.
   void Record(std::string record);
 
-  // HeldOutputs: something in the directory ("" for nothing) takes a place.
+  // What takes which place, once that is known.
   struct Move {
     std::string from, to;
   };
+  const std::vector<Move>& moves() const { return moves_; }
+  // HeldOutputs: something in the directory ("" for nothing) takes a place.
   void BeginPlacing(const std::vector<Move>& moves);
   // All have, so that the directory goes.
   void Placed();

@@ -1,5 +1,6 @@
 #include "core/model/conversion.h"
 
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 #include <utility>
@@ -12,6 +13,14 @@
 
 namespace bnq {
 namespace {
+
+// Of the weights of a folder, without its ending.
+constexpr char kFolderModel[] = "model";
+
+bool EndsWith(const std::string& text, const std::string& ending) {
+  return text.size() >= ending.size() &&
+         text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
+}
 
 void AppendText(const std::string& text, std::string* out) {
   AppendLE(static_cast<uint32_t>(text.size()), out);
@@ -99,30 +108,51 @@ void Fingerprint::AddTensor(const ModelEntry& entry, const std::string& what) {
               " bytes=", entry.raw_bytes, " becomes ", what));
 }
 
-Conversion::Conversion(const Context& context, const std::string& output,
+void Conversion::OpenPartial(const std::string& target,
+                             const std::string& fingerprint, bool restart) {
+  options_.partial =
+      std::make_shared<PartialOutput>(target, fingerprint, restart);
+  for (const std::string& record : options_.partial->records()) {
+    RecordReader reader(record);
+    const std::string name = reader.Text();
+    Finished& finished = finished_[name];
+    finished.row = reader.Text();
+    finished.state = reader.Text();
+  }
+}
+
+Conversion::Conversion(const Context& context, const ModelFile& model,
+                       const std::string& input, const std::string& output,
                        FileKind kind, const ConversionOptions& options,
                        const Metadata& metadata, std::vector<NewArray> arrays,
                        const Fingerprint& fingerprint)
-    : options_(options) {
+    : model_(model), output_(output), options_(options) {
+  const bool is_folder = FolderOutput::IsMeant(input, output);
   if ((options.resume || options.restart) && !options.dry_run) {
     // Shards are put beside the path, a single file beside what it leads to.
-    options_.partial = std::make_shared<PartialOutput>(
-        options.max_shard_bytes != 0 ? output : FollowLinks(output),
-        fingerprint.text(), options.restart);
-    for (const std::string& record : options_.partial->records()) {
-      RecordReader reader(record);
-      const std::string name = reader.Text();
-      Finished& finished = finished_[name];
-      finished.row = reader.Text();
-      finished.state = reader.Text();
-    }
-    if (options_.partial->complete()) {
-      order_.resize(arrays.size());
-      std::iota(order_.begin(), order_.end(), size_t{0});
-      return;
-    }
+    const std::string target = is_folder ? FolderOutput::Target(output)
+                               : options.max_shard_bytes != 0
+                                   ? output
+                                   : FollowLinks(output);
+    OpenPartial(target, fingerprint.text(), options.restart);
   }
-  writer_ = std::make_unique<ModelOutput>(context, output, kind, options_,
+  if (is_folder) {
+    folder_ = std::make_unique<FolderOutput>(context, input, output, options_);
+  }
+  if (options_.held == nullptr) {
+    options_.held = own_ = std::make_shared<HeldOutputs>();
+  }
+  if (options_.partial != nullptr && options_.partial->complete()) {
+    order_.resize(arrays.size());
+    std::iota(order_.begin(), order_.end(), size_t{0});
+    return;
+  }
+  const Container& row = WritableContainer(kind);
+  const std::string path =
+      !is_folder        ? output
+      : options.dry_run ? ""
+                        : folder_->path() + '/' + kFolderModel + row.ending;
+  writer_ = std::make_unique<ModelOutput>(context, path, kind, options_,
                                           metadata, std::move(arrays));
   order_ = writer_->order();
 }
@@ -144,16 +174,31 @@ void Conversion::Record(const ReportRow& row) {
   options_.partial->Record(std::move(record));
 }
 
-void Conversion::Finish() {
+std::string Conversion::Written() const {
+  if (folder_) return output_;
+  if (writer_) return writer_->written();
+  for (const PartialOutput::Move& move : options_.partial->moves()) {
+    if (EndsWith(move.to, kIndexEnding)) return output_ + kIndexEnding;
+  }
+  return output_;
+}
+
+void Conversion::Finish(Report* report) {
   if (writer_) {
     writer_->Finish();
-    return;
+    if (folder_) {
+      folder_->CopySideFiles(model_);
+      folder_->Place(options_.held.get());
+    }
+  } else {
+    PartialOutput::Complete(options_.partial, options_.held.get(),
+                            options_.overwrite);
   }
-  HeldOutputs own;
-  PartialOutput::Complete(options_.partial,
-                          options_.held != nullptr ? options_.held.get() : &own,
-                          options_.overwrite);
-  own.Place();
+  if (own_) own_->Place();
+  std::sort(
+      report->begin(), report->end(),
+      [](const ReportRow& a, const ReportRow& b) { return a.name < b.name; });
+  report->output = Written();
 }
 
 }  // namespace bnq

@@ -13,6 +13,7 @@
 #include "core/io/model_file.h"
 #include "core/io/model_output.h"
 #include "core/io/partial_output.h"
+#include "core/model/model_folder.h"
 #include "core/model/report.h"
 
 namespace bnq {
@@ -52,8 +53,11 @@ class Fingerprint {
 //   }
 class Conversion {
  public:
-  // As ModelOutput; and PartialOutput's errors.
-  Conversion(const Context& context, const std::string& output, FileKind kind,
+  // Of `model`, which `input` names, into a file or files, or into a folder
+  // (FolderOutput::IsMeant). As ModelOutput; and the errors of PartialOutput
+  // and FolderOutput.
+  Conversion(const Context& context, const ModelFile& model,
+             const std::string& input, const std::string& output, FileKind kind,
              const ConversionOptions& options, const Metadata& metadata,
              std::vector<NewArray> arrays, const Fingerprint& fingerprint);
 
@@ -64,14 +68,24 @@ class Conversion {
   bool Restore(ReportRow* row);
   ModelOutput& writer() { return *writer_; }
   void Record(const ReportRow& row);
-  void Finish();
+  // Sorts the report, and says in it what was written.
+  void Finish(Report* report);
 
  private:
   struct Finished {
     std::string row, state;
   };
 
+  void OpenPartial(const std::string& target, const std::string& fingerprint,
+                   bool restart);
+
+  std::string Written() const;
+
+  const ModelFile& model_;
+  const std::string output_;
   WriteOptions options_;
+  std::shared_ptr<HeldOutputs> own_;      // nullptr: the caller's
+  std::unique_ptr<FolderOutput> folder_;  // nullptr: files
   std::vector<size_t> order_;
   std::map<std::string, Finished> finished_;
   std::unique_ptr<ModelOutput> writer_;  // nullptr: everything is written

@@ -276,12 +276,6 @@ ReportRow AddExtra(const ExtraArray& array, Conversion* conversion) {
   return row;
 }
 
-void SortByName(Report* report) {
-  std::sort(
-      report->begin(), report->end(),
-      [](const ReportRow& a, const ReportRow& b) { return a.name < b.name; });
-}
-
 }  // namespace
 
 Report QuantizeFile(const Context& caller, const Plan& plan,
@@ -304,8 +298,8 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
   RefuseSameFile(*file, output);
   CheckImportanceIsUsed(plan, *file);
   Conversion conversion(
-      context, output, FileKind::kBnq, options, file->metadata(), {},
-      QuantizeFingerprint(plan, *file, options, extra, slice_elements));
+      context, *file, input, output, FileKind::kBnq, options, file->metadata(),
+      {}, QuantizeFingerprint(plan, *file, options, extra, slice_elements));
   Meter meter(&ticking, TotalBytes(*file));
   Report report;
   for (const ModelEntry& entry : file->entries()) {
@@ -325,8 +319,7 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
   for (const ExtraArray& array : extra) {
     report.push_back(AddExtra(array, &conversion));
   }
-  SortByName(&report);
-  conversion.Finish();
+  conversion.Finish(&report);
   return report;
 }
 
@@ -353,8 +346,8 @@ Report DequantizeFile(const Context& caller, const std::string& input,
         entry, Message(Info(tensor.dtype).name, " overflow=", overflow));
     tensors.push_back(std::move(tensor));
   }
-  Conversion conversion(context, output, FileKind::kSafetensors, options,
-                        file->metadata(), tensors, fingerprint);
+  Conversion conversion(context, *file, input, output, FileKind::kSafetensors,
+                        options, file->metadata(), tensors, fingerprint);
   Meter meter(&ticking, TotalBytes(*file));
   Buffer values;
   Report report;
@@ -385,8 +378,7 @@ Report DequantizeFile(const Context& caller, const std::string& input,
     conversion.Record(row);
     report.push_back(std::move(row));
   }
-  conversion.Finish();
-  SortByName(&report);
+  conversion.Finish(&report);
   return report;
 }
 

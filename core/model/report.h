@@ -21,7 +21,15 @@ struct ReportRow {
   Metrics metrics = Metrics::None();
   std::string note;
 };
-using Report = std::vector<ReportRow>;  // sorted by name
+struct Report : std::vector<ReportRow> {  // sorted by name
+  // Of a conversion: what was written, and can be opened: a file, the index of
+  // several, or a folder. "" where a dry run has no path.
+  std::string output;
+
+  // Of all floating-point parameters of the output those that are not
+  // quantized, 0 to 1; 0 where there are none. What was added does not count.
+  double dense_share() const;
+};
 
 }  // namespace bnq
 

@@ -1,8 +1,6 @@
 #include "conversion.h"
 
-#include <filesystem>
 #include <iostream>
-#include <system_error>
 
 #include "failure.h"
 #include "json.h"
@@ -10,18 +8,6 @@
 #include "text.h"
 
 namespace bnq::cli {
-namespace {
-
-// The index, where the output was split.
-std::string Written(const ConversionOptions& options) {
-  std::error_code error;
-  const bool split = options.max_shard_bytes != 0 &&
-                     !std::filesystem::exists(options.output, error);
-  return options.output + (split ? ".index.json" : "");
-}
-
-}  // namespace
-
 void AddConversionOptions(CLI::App& command, ConversionOptions& options,
                           const std::string& input_help,
                           const std::string& output_help) {
@@ -70,14 +56,18 @@ int32_t WriteFlags(const ConversionOptions& options) {
          (IsDryRun(options) ? BNQ_WRITE_DRY_RUN : 0);
 }
 
-void PrintConversion(const ConversionOptions& options,
+void PrintConversion(const ConversionOptions& options, const bnq_report* report,
                      const std::vector<Row>& rows,
                      void (*PrintTable)(const std::vector<Row>&)) {
   if (options.json) {
-    Json object = {{"input", options.input},
-                   {"output", options.output.empty() ? Json(nullptr)
-                                                     : Json(options.output)},
-                   {"dry_run", IsDryRun(options)}};
+    Json object = {
+        {"input", options.input},
+        {"output",
+         options.output.empty() ? Json(nullptr) : Json(options.output)},
+        {"written",
+         IsDryRun(options) ? Json(nullptr) : Json(bnq_report_output(report))},
+        {"dry_run", IsDryRun(options)},
+        {"dense_share", bnq_report_dense_share(report)}};
     AddRows(object, rows, JsonRows::kReport);
     PrintJson(object);
   } else if (!options.session.quiet) {
@@ -85,7 +75,7 @@ void PrintConversion(const ConversionOptions& options,
     if (IsDryRun(options)) {
       std::cout << "dry run: nothing was written\n";
     } else {
-      std::cout << "wrote " << Printable(Written(options)) << '\n';
+      std::cout << "wrote " << Printable(bnq_report_output(report)) << '\n';
     }
   }
 }

@@ -39,7 +39,7 @@ int32_t WriteFlags(const ConversionOptions& options);
 
 // The table by `print_table` and a line that says what was written; or one
 // JSON object.
-void PrintConversion(const ConversionOptions& options,
+void PrintConversion(const ConversionOptions& options, const bnq_report* report,
                      const std::vector<Row>& rows,
                      void (*PrintTable)(const std::vector<Row>&));
 

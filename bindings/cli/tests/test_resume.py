@@ -20,7 +20,10 @@ def large(tmp_path_factory):
                for i in range(40)}
     tensors |= {f"layer.{i}.bias": generator.standard_normal(64, dtype=np.float32)
                 for i in range(40)}
-    return write_safetensors(tmp_path_factory.mktemp("large") / "large.safetensors", tensors)
+    folder = tmp_path_factory.mktemp("large")
+    (folder / "config.json").write_text("{}")
+    (folder / "tokenizer.json").write_text("{}")
+    return write_safetensors(folder / "large.safetensors", tensors)
 
 
 def tree(path):
@@ -47,22 +50,26 @@ def kill_and_resume(command, directory, moments, longest, chance):
     return kills
 
 
-@pytest.mark.parametrize("options", [
-    pytest.param([], id="one"),
-    pytest.param(["--compress"], id="compressed"),
-    pytest.param(["--max-shard-size", "100KB"], id="shards"),
-    pytest.param(["--compress", "--max-shard-size", "100KB", "--force"], id="compressed-shards"),
+SHARDS = ["--max-shard-size", "100KB"]
+
+
+@pytest.mark.parametrize("out, options", [
+    pytest.param("out.bnq", [], id="one"),
+    pytest.param("out.bnq", ["--compress"], id="compressed"),
+    pytest.param("out.bnq", SHARDS, id="shards"),
+    pytest.param("out.bnq", ["--compress", *SHARDS, "--force"], id="compressed-shards"),
+    pytest.param("out", SHARDS, id="folder"),
 ])
-def test_killed_at_any_moment(large, tmp_path, options):
-    command = ["quantize", large, "-o", "out.bnq", *QUANTIZE, *options]
+def test_killed_at_any_moment(large, tmp_path, out, options):
+    command = ["quantize", large.parent, "-o", out, *QUANTIZE, *options]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
     killed.mkdir()
     begin = time.monotonic()
     run(*command, cwd=whole)
     longest = time.monotonic() - begin
-    chance = random.Random(f"{options}")
-    kill_and_resume(command, killed, 5, longest, chance)
+    chance = random.Random(f"{out} {options}")
+    kill_and_resume(command, killed, 4, longest, chance)
     assert tree(killed) == tree(whole)
 
 

@@ -1391,7 +1391,12 @@ typedef struct bnq_report bnq_report;
 
 /* Quantizes the model file at `input` (safetensors, its sharded index or .npy)
  * into a .bnq file at `output`, one tensor, or one slice of a large one, at a
- * time: memory does not grow with the model. flags: BNQ_WRITE_*; output may be
+ * time: memory does not grow with the model. A folder with a config.json (as
+ * Hugging Face's) becomes a folder, unless output has the ending of a file
+ * (".bnq"): model.bnq, or its shards, and copies of the files beside the input's
+ * weights, config.json among them, which stays as it is. Other weights are left
+ * out, with a warning. The folder appears when it is complete; OVERWRITE
+ * replaces the folder of a model only. flags: BNQ_WRITE_*; output may be
  * NULL with BNQ_WRITE_DRY_RUN. max_shard_bytes as in bnq_writer_create. report
  * (may be NULL) receives the table with the metrics of each quantized tensor.
  * If the
@@ -1437,6 +1442,13 @@ BNQ_API bnq_status bnq_compare_files(bnq_context* context, const char* original,
 BNQ_API void bnq_report_destroy(bnq_report* report);
 /* Rows; 0 for NULL. Since 0.1. */
 BNQ_API uint64_t bnq_report_count(const bnq_report* report);
+/* Of a conversion: what was written and can be opened: the file, the index of
+ * several, or the folder ("" for a dry run without an output, and comparisons).
+ * Since 0.1. */
+BNQ_API const char* bnq_report_output(const bnq_report* report);
+/* Of all floating-point parameters those that are not quantized, 0 to 1: what
+ * was left as it is is easily overlooked, and may be most of a model. Since 0.1. */
+BNQ_API double bnq_report_dense_share(const bnq_report* report);
 /* The tensor's name; NULL for an index that is not there. Since 0.1. */
 BNQ_API const char* bnq_report_name(const bnq_report* report, uint64_t index);
 /* As bnq_tensor_shape. Since 0.1. */

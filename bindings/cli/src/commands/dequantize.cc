@@ -89,7 +89,7 @@ void Dequantize(const Options& options) {
                             conversion.max_shard_bytes, session.progress(),
                             session.opaque(), &created));
   const Report report(created);
-  PrintConversion(conversion, RowsOf(created), PrintTable);
+  PrintConversion(conversion, created, RowsOf(created), PrintTable);
   session.Finish();
 }
 

@@ -75,6 +75,13 @@ void PrintTable(const std::vector<Row>& rows) {
   table.Print(std::cout);
 }
 
+// What is easily overlooked: experts, say, that no pattern matched.
+void PrintDenseShare(const Options& options, const bnq_report* report) {
+  if (options.conversion.json || options.conversion.session.quiet) return;
+  std::cout << FixedText(100 * bnq_report_dense_share(report), 2)
+            << " % of the parameters are not quantized\n";
+}
+
 // Options that say how --calibration is used, without it.
 void CheckCalibrationOptions(const Options& options) {
   if (!options.calibration.empty()) return;
@@ -233,7 +240,8 @@ void Quantize(const Options& options) {
   std::vector<Row> rows = RowsOf(created);
   AddConfigs(plan.get(), rows);
   AddNotes(session.context(), calibration.get(), rows);
-  PrintConversion(conversion, rows, PrintTable);
+  PrintConversion(conversion, created, rows, PrintTable);
+  PrintDenseShare(options, created);
   if (budget && !conversion.json && !conversion.session.quiet) {
     PrintBudget(allocation.get());
   }

@@ -33,10 +33,19 @@ public sealed class Report
         }
 
         Rows = rows.MoveToImmutable();
+        Output = Native.Text(NativeMethods.bnq_report_output(handle));
+        DenseShare = NativeMethods.bnq_report_dense_share(handle);
     }
 
     /// <summary>The rows, sorted by the UTF-8 bytes of their names.</summary>
     public IReadOnlyList<ReportRow> Rows { get; }
+
+    /// <summary>What a conversion wrote and can be opened: a file, the index of several, or a folder; empty for
+    /// comparisons.</summary>
+    public string Output { get; }
+
+    /// <summary>Of all floating-point parameters those that are not quantized, 0 to 1.</summary>
+    public double DenseShare { get; }
 
     /// <summary>Bytes of all tensors' data in the input, or in the first file.</summary>
     public long BytesBefore => Rows.Sum(row => row.BytesBefore);

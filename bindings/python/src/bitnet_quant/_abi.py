@@ -453,6 +453,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
                                    POINTER(_report)]),
     "bnq_report_destroy": (None, [_report]),
     "bnq_report_count": (u64, [_report]),
+    "bnq_report_output": (text, [_report]),
+    "bnq_report_dense_share": (f64, [_report]),
     "bnq_report_name": (text, [_report, u64]),
     "bnq_report_shape": (i32, [_report, u64, _u64p]),
     "bnq_report_format": (i32, [_report, u64]),

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from typing import (TYPE_CHECKING, Any, Mapping, NamedTuple, Optional, Sequence, Union,
                     overload)
 
@@ -230,10 +231,24 @@ class ReportRow(NamedTuple):
 class Report(Sequence[ReportRow]):
     """One row for each tensor of a conversion or comparison, sorted by name."""
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_dense_share", "_output", "_rows")
 
-    def __init__(self, rows: Sequence[ReportRow]) -> None:
+    def __init__(self, rows: Sequence[ReportRow], output: str = "",
+                 dense_share: float = 0.0) -> None:
         self._rows = tuple(rows)
+        self._output = output
+        self._dense_share = dense_share
+
+    @property
+    def output(self) -> str:
+        """What a conversion wrote and can be opened: a file, the index of several, or a
+        folder; "" for a dry run without an output, and comparisons."""
+        return self._output
+
+    @property
+    def dense_share(self) -> float:
+        """Of all floating-point parameters those that are not quantized, 0 to 1."""
+        return self._dense_share
 
     @property
     def bytes_before(self) -> int:
@@ -252,7 +267,8 @@ class Report(Sequence[ReportRow]):
     def __getitem__(self, index: slice) -> Report: ...
 
     def __getitem__(self, index: Union[int, slice]) -> Union[ReportRow, Report]:
-        return Report(self._rows[index]) if isinstance(index, slice) else self._rows[index]
+        return (Report(self._rows[index], self._output, self._dense_share)
+                if isinstance(index, slice) else self._rows[index])
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -279,7 +295,9 @@ def read_report(handle: Handle) -> Report:
             read_metrics(lib.bnq_report_metrics, handle, index),
             decode(lib.bnq_report_note(handle, index)))
 
-    return Report([row(index) for index in range(lib.bnq_report_count(handle))])
+    return Report([row(index) for index in range(lib.bnq_report_count(handle))],
+                  os.fsdecode(lib.bnq_report_output(handle)),
+                  float(lib.bnq_report_dense_share(handle)))
 
 
 def run_conversion(function: str, progress: Optional[Progress], *arguments: Any) -> Report:
@@ -301,7 +319,9 @@ def quantize_file(input: StrPath, output: Optional[StrPath],
                   restart: bool = False, progress: Optional[Progress] = None,
                   context: Optional[contexts.Context] = None, **options: OptionValue) -> Report:
     """Quantizes a model (safetensors, or the index of a sharded one) into a .bnq
-    file, slice by slice: memory does not grow with the model.
+    file, slice by slice: memory does not grow with the model. A folder with a
+    config.json, as Hugging Face's, becomes a folder (unless `output` ends in ".bnq"):
+    model.bnq and copies of the files beside the weights.
 
     plan: which tensor gets which config; a Config, its text, or options as keywords
         stand for all tensors of rank 2 and more.
@@ -334,7 +354,8 @@ def dequantize_file(input: StrPath, output: Optional[StrPath], dtype: DTypeLike 
                     max_shard_size: Optional[int] = None, resume: bool = False,
                     restart: bool = False, progress: Optional[Progress] = None,
                     context: Optional[contexts.Context] = None) -> Report:
-    """Dequantizes a .bnq file into a safetensors file: quantized tensors become
+    """Dequantizes a .bnq file into a safetensors file, or a folder into a folder:
+    quantized tensors become
     float32, float16 or bfloat16, others stay as they are. overflow is that of
     QuantizedTensor.dequantize, the rest as in quantize_file."""
     return run_conversion("bnq_dequantize_file", progress, contexts.handle(context),

@@ -670,6 +670,11 @@ extern "C" {
     pub fn bnq_report_destroy(report: *mut bnq_report);
     /// Number of rows; 0 for NULL.
     pub fn bnq_report_count(report: *const bnq_report) -> u64;
+    /// Of a conversion: what was written and can be opened: the file, the index of several, or
+    /// the folder.
+    pub fn bnq_report_output(report: *const bnq_report) -> *const c_char;
+    /// Of all floating-point parameters those that are not quantized, 0 to 1.
+    pub fn bnq_report_dense_share(report: *const bnq_report) -> f64;
     /// Name of the row's tensor; NULL for another index.
     pub fn bnq_report_name(report: *const bnq_report, index: u64) -> *const c_char;
     /// Rank (-1 for another index) and dimensions, as in [`bnq_tensor_shape`].

@@ -15,7 +15,8 @@ use std::path::Path;
 
 /// Quantizes the model file at `input` (safetensors or its sharded index) into a
 /// `.bnq` file at `output`, one tensor or slice at a time: memory does not grow
-/// with the model. The report has the metrics of each quantized tensor.
+/// with the model. A folder with a `config.json`, as Hugging Face's, becomes a folder (unless
+/// `output` ends in `.bnq`): `model.bnq` and copies of the files beside the weights. The report has the metrics of each quantized tensor.
 ///
 /// `progress` is called on this thread; breaking off cancels. If it panics, the
 /// conversion is cancelled and the panic goes on from here. Without progress:
@@ -168,6 +169,19 @@ impl Report {
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// What a conversion wrote and can be opened: a file, the index of several, or a folder.
+    /// Empty for a dry run without an output, and for comparisons.
+    pub fn output(&self) -> &Path {
+        // SAFETY: a live report; the text lives as long as it.
+        Path::new(unsafe { ffi::text(sys::bnq_report_output(self.raw())) }.unwrap_or(""))
+    }
+
+    /// Of all floating-point parameters those that are not quantized, 0 to 1.
+    pub fn dense_share(&self) -> f64 {
+        // SAFETY: a live report.
+        unsafe { sys::bnq_report_dense_share(self.raw()) }
     }
 
     /// The rows, sorted by name.

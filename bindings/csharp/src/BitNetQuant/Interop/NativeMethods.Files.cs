@@ -164,6 +164,12 @@ internal static unsafe partial class NativeMethods
     internal static partial ulong bnq_report_count(ReportHandle report);
 
     [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_report_output(ReportHandle report);
+
+    [LibraryImport(LibraryName)]
+    internal static partial double bnq_report_dense_share(ReportHandle report);
+
+    [LibraryImport(LibraryName)]
     internal static partial byte* bnq_report_name(ReportHandle report, ulong index);
 
     [LibraryImport(LibraryName)]

@@ -1,0 +1,154 @@
+"""Folders of models in, folders of models out."""
+
+import json
+import os
+import pathlib
+
+import numpy as np
+import pytest
+from conftest import by_name, read_safetensors, run, run_json, write_safetensors
+
+SIDE = {
+    "config.json": b'{"model_type": "llama", "tie_word_embeddings": false}',
+    "generation_config.json": b"{}",
+    "tokenizer.json": b'{"a": "\xc3\xa9"}',
+    "tokenizer.model": b"\x00\x01",
+    "modeling.py": b"pass\n",
+    "1_Pooling/config.json": b"{}",
+}
+WEIGHTS = ["pytorch_model.bin", "onnx/model.onnx", "old.gguf", "pytorch_model.bin.index.json"]
+
+
+def weights():
+    generator = np.random.default_rng(3)
+    return {
+        "embed.weight": generator.standard_normal((16, 32), dtype=np.float32),
+        "layer.0.weight": generator.standard_normal((32, 32), dtype=np.float32),
+        "layer.0.norm": generator.standard_normal(32, dtype=np.float32),
+        "ids": np.arange(4, dtype=np.int32),
+    }
+
+
+def make_folder(path, tensors):
+    for name, data in SIDE.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    for name in WEIGHTS:
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(b"weights")
+    (path / ".git").mkdir()
+    (path / ".git" / "config.json").write_bytes(b"hidden")
+    (path / "loop").symlink_to(".")
+    write_safetensors(path / "model.safetensors", tensors)
+    return path
+
+
+def tree(path):
+    return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return make_folder(tmp_path / "in", weights())
+
+
+def test_folder(folder, tmp_path):
+    out = tmp_path / "out"
+    result = run("quantize", folder, "-o", f"{out}/", "--preset", "int8_per_channel")
+    assert f"wrote {out}/" in result.stdout
+    # The norm; the integers are no parameters.
+    assert "2.04 % of the parameters are not quantized" in result.stdout
+    assert result.stderr.startswith("bnq: warning: other weights in")
+    assert all(name in result.stderr for name in WEIGHTS)
+    files = tree(out)
+    model = files.pop("model.bnq")
+    assert files == SIDE
+    run("quantize", folder / "model.safetensors", "-o", tmp_path / "alone.bnq", "--preset",
+        "int8_per_channel")
+    assert model == (tmp_path / "alone.bnq").read_bytes()
+    # And back: the same folder, but for what was lost in quantizing.
+    back = run_json("dequantize", out, "-o", tmp_path / "back")
+    assert back["written"] == str(tmp_path / "back")
+    files = tree(tmp_path / "back")
+    assert files.pop("model.safetensors")
+    assert files == SIDE
+    run("dequantize", tmp_path / "alone.bnq", "-o", tmp_path / "alone.safetensors")
+    restored = read_safetensors(tmp_path / "back" / "model.safetensors")
+    expected = read_safetensors(tmp_path / "alone.safetensors")
+    assert restored.keys() == expected.keys()
+    assert sorted(os.listdir(tmp_path)) == ["alone.bnq", "alone.safetensors", "back", "in", "out"]
+
+
+def test_shards_in_and_out(tmp_path):
+    folder = make_folder(tmp_path / "in", {})
+    (folder / "model.safetensors").unlink()
+    tensors = weights()
+    names = [f"model-{i + 1:05}-of-{len(tensors):05}.safetensors" for i in range(len(tensors))]
+    for name, (tensor, values) in zip(names, tensors.items()):
+        write_safetensors(folder / name, {tensor: values})
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": dict(zip(tensors, names))}))
+    report = run("quantize", folder, "-o", tmp_path / "out", "--preset", "nf4",
+                 "--max-shard-size", "700")
+    assert not any(name in report.stderr for name in names)
+    files = set(tree(tmp_path / "out")) - set(SIDE)
+    assert "model.bnq.index.json" in files and "model-00001-of-00002.bnq" in files
+    assert set(by_name(run_json("inspect", tmp_path / "out"))) == set(tensors)
+
+
+def test_a_file_where_its_name_says_so(folder, tmp_path):
+    for name in ("out.bnq", "out.safetensors"):
+        run("quantize", folder, "-o", tmp_path / name, "--preset", "nf4")
+        assert (tmp_path / name).is_file()
+    (folder / "config.json").unlink()
+    run("quantize", folder, "-o", tmp_path / "out", "--preset", "nf4")
+    assert (tmp_path / "out").is_file()
+
+
+def test_what_may_be_replaced(folder, tmp_path):
+    out = tmp_path / "out"
+    command = ["quantize", folder, "--preset", "nf4", "--quiet", "-o"]
+    out.mkdir()
+    run(*command, out)  # an empty one
+    first = tree(out)
+    (out / "more").write_text("gone")
+    assert "overwriting was not asked for" in run(*command, out, code=4).stderr
+    assert (out / "more").exists()
+    run(*command, out, "--force")
+    assert tree(out) == first
+    # Not the home directory, say.
+    (out / "config.json").unlink()
+    assert "not the folder of a model" in run(*command, out, "--force", code=4).stderr
+    assert "config.json" not in tree(out)
+    for other in (folder, folder / "below", tmp_path, f"{folder}/../in/./x"):
+        error = run(*command, other, "--force", code=4).stderr
+        assert "input" in error
+    before = tree(folder)
+    (tmp_path / "link").symlink_to("elsewhere")
+    run(*command, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "elsewhere/model.bnq").exists()
+    assert tree(folder) == before
+    assert sorted(os.listdir(tmp_path)) == ["elsewhere", "in", "link", "out"]
+
+
+def test_failure_leaves_nothing(tmp_path):
+    tensors = weights()
+    tensors["layer.0.weight"][3, 4] = np.nan
+    folder = make_folder(tmp_path / "in", tensors)
+    run("quantize", folder, "-o", tmp_path / "out", "--preset", "nf4", code=3)
+    with open("/dev/full", "wb") as full:
+        run("quantize", folder, "-o", tmp_path / "out", "--exclude", "layer*", code=4, stdout=full)
+    run("quantize", folder, "-o", tmp_path / "none" / "out", "--preset", "nf4", code=4)
+    run("quantize", folder, "-o", tmp_path / "out", "--exclude", "layer*", "--dry-run")
+    assert os.listdir(tmp_path) == ["in"]
+
+
+def test_a_hub_cache(folder, tmp_path):
+    """Its snapshots are links to files elsewhere."""
+    snapshot = tmp_path / "snapshot"
+    snapshot.mkdir()
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        (snapshot / name).symlink_to(pathlib.Path("..") / "in" / name)
+    run("quantize", snapshot, "-o", tmp_path / "out", "--preset", "nf4")
+    assert sorted(tree(tmp_path / "out")) == ["config.json", "model.bnq", "tokenizer.json"]
+    assert not any(path.is_symlink() for path in (tmp_path / "out").iterdir())

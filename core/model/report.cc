@@ -1,0 +1,21 @@
+#include "core/model/report.h"
+
+#include "core/base/dtype.h"
+
+namespace bnq {
+
+double Report::dense_share() const {
+  double all = 0, dense = 0;
+  for (const ReportRow& row : *this) {
+    const DTypeInfo* type = FindDType(row.dtype);
+    const bool quantized = row.format != 0;
+    if (row.bytes_before == 0) continue;
+    if (!quantized && (type == nullptr || !IsSource(type->dtype))) continue;
+    const double elements = static_cast<double>(row.shape.elements());
+    all += elements;
+    if (!quantized) dense += elements;
+  }
+  return all == 0 ? 0 : dense / all;
+}
+
+}  // namespace bnq
