@@ -27,6 +27,7 @@ ELSEWHERE = [
     ("model/analyze_test.cc", "Sensitivity", "model/sensitivity", "what analyzing measures"),
     ("model/allocate_test.cc", "KeepsTies", "model/ties", "what allocations keep together"),
     ("capi/file_test.cc", "hold_outputs", "io/held_outputs", "outputs of every kind, together"),
+    ("model/conversion_test.cc", "Report", "model/report", "the same, also when gone on with"),
     ("conformance/calibration_test.cc", "Observe", "calibration/batch",
      "sums and histograms of every target, axis and type"),
     ("conformance/calibration_test.cc", "Statistics", "calibration/stats", "likewise"),

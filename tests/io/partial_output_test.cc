@@ -17,6 +17,12 @@ class PartialOutputTest : public TempDirTest {
   std::shared_ptr<PartialOutput> Make(bool restart = false) {
     return std::make_shared<PartialOutput>(Path("out"), "a\nb\n", restart);
   }
+  // One that something was begun in.
+  void Leave() {
+    const auto partial = Make();
+    partial->OpenFile("out", 0666, false);
+    partial->Record("r");
+  }
 };
 
 TEST_F(PartialOutputTest, IsThisUsersAlone) {
@@ -53,8 +59,9 @@ TEST_F(PartialOutputTest, RefusesADirectoryOfOtherThings) {
 }
 
 TEST_F(PartialOutputTest, LinksInItAreNotFollowed) {
-  Make();
+  Leave();
   WriteFile(Path("victim"), "old");
+  ASSERT_EQ(unlink(Path("out.part/1").c_str()), 0);
   ASSERT_EQ(symlink("../victim", Path("out.part/1").c_str()), 0);
   EXPECT_TRUE(FailsWith(Status::kIo, "cannot write",
                         [&] { Make()->OpenFile("out", 0666, false); }));
@@ -70,7 +77,7 @@ TEST_F(PartialOutputTest, OneProcessAtATime) {
 }
 
 TEST_F(PartialOutputTest, ShorterThanItsJournalSays) {
-  Make()->Record("r");
+  Leave();
   const auto partial = Make();
   ASSERT_EQ(partial->records(), std::vector<std::string>{"r"});
   const auto file = partial->OpenFile("out", 0666, false);
@@ -83,11 +90,17 @@ TEST_F(PartialOutputTest, ShorterThanItsJournalSays) {
 }
 
 TEST_F(PartialOutputTest, BeginsAnew) {
-  Make()->Record("r");
-  WriteFile(Path("out.part/1"), "old");
+  // Nothing is left where nothing was begun.
+  Make();
+  EXPECT_EQ(List(), std::vector<std::string>());
+  Leave();
   WriteFile(Path("out.part/17"), "old");
-  EXPECT_TRUE(Make(/*restart=*/true)->records().empty());
-  EXPECT_FALSE(std::filesystem::exists(Path("out.part/17")));
+  {
+    const auto anew = Make(/*restart=*/true);
+    EXPECT_TRUE(anew->records().empty());
+    EXPECT_FALSE(std::filesystem::exists(Path("out.part/17")));
+  }
+  Leave();
   // A name of a later version, say, stays, and so does the directory.
   WriteFile(Path("out.part/else"), "");
   Make()->Placed();

@@ -123,7 +123,7 @@ TEST_F(Resume, GivesTheSameFromWhereverItWasStopped) {
       int count = stop;
       EXPECT_TRUE(FailsWith(Status::kCancelled, "stop",
                             [&] { Run(of, options, CancelAt(&count)); }));
-      EXPECT_TRUE(std::filesystem::exists(Path("out.part")));
+      EXPECT_TRUE(stop == 0 || std::filesystem::exists(Path("out.part")));
       ExpectSame(Run(of, options), report);
       EXPECT_EQ(TakeOutput(), output);
     }

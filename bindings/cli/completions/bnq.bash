@@ -22,7 +22,7 @@ _bnq() {
   fi
   for ((i = 1; i < COMP_CWORD; ++i)); do
     case ${COMP_WORDS[i]} in
-    quantize|calibrate|dequantize|inspect|verify|diff|presets|info)
+    quantize|calibrate|dequantize|inspect|verify|diff|presets|info|cache)
       command=${COMP_WORDS[i]}
       break
       ;;
@@ -92,9 +92,13 @@ _bnq() {
     diff:--histogram) return ;;
     diff:--bins) return ;;
     diff:--threads) return ;;
+    cache:--folder) _bnq_files; return ;;
+    cache:--name) return ;;
+    cache:--size) return ;;
+    cache:--threads) return ;;
   esac
   case $command:$cur in
-    :*) _bnq_words "quantize calibrate dequantize inspect verify diff presets info -h --help --version" ;;
+    :*) _bnq_words "quantize calibrate dequantize inspect verify diff presets info cache -h --help --version" ;;
     quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --resume --restart --max-shard-size --json --threads --no-mmap -q --quiet --include --exclude --tensor --compress --importance --calibration --method --activations --preset --config --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold --saturate" ;;
     quantize:*) _bnq_files ;;
     calibrate:-*) _bnq_words "-h --help -o --output --name --merge --svg --dry-run --force --json --threads --no-mmap -q --quiet --method --granularity --axis --scheme --bins --bits --levels --averaging --max-growth --max-shrink --percentile --kl-variant --mse-variant --non-finite --outliers --outlier-percentile --outlier-deviations --moments --histogram" ;;
@@ -109,6 +113,8 @@ _bnq() {
     diff:*) _bnq_files ;;
     presets:-*) _bnq_words "-h --help --json" ;;
     info:-*) _bnq_words "-h --help --json" ;;
+    cache:-*) _bnq_words "-h --help --folder --name --size --json --threads --no-mmap -q --quiet" ;;
+    cache:*) _bnq_words "list stat verify trim clear" ;;
   esac
 }
 

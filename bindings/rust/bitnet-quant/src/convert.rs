@@ -13,10 +13,11 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// Quantizes the model file at `input` (safetensors or its sharded index) into a
-/// `.bnq` file at `output`, one tensor or slice at a time: memory does not grow
-/// with the model. A folder with a `config.json`, as Hugging Face's, becomes a folder (unless
-/// `output` ends in `.bnq`): `model.bnq` and copies of the files beside the weights. The report has the metrics of each quantized tensor.
+/// Quantizes the model file at `input` (safetensors or its sharded index) into a `.bnq` file at
+/// `output`, one tensor or slice at a time: memory does not grow with the model. A folder with
+/// a `config.json`, as Hugging Face's, becomes a folder (unless `output` ends in `.bnq`):
+/// `model.bnq` and copies of the files beside the weights. The report has the metrics of each
+/// quantized tensor.
 ///
 /// `progress` is called on this thread; breaking off cancels. If it panics, the
 /// conversion is cancelled and the panic goes on from here. Without progress:
