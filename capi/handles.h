@@ -46,6 +46,7 @@ inline ConversionOptions ConversionOptionsOf(const bnq_context* context,
                     BNQ_WRITE_RESTART | also);
   options.max_shard_bytes = max_shard_bytes;
   options.resume = (flags & BNQ_WRITE_RESUME) != 0;
+  options.requantize = (flags & BNQ_WRITE_REQUANTIZE) != 0;
   options.restart = (flags & BNQ_WRITE_RESTART) != 0;
   return options;
 }

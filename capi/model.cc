@@ -20,7 +20,8 @@ bnq_status bnq_quantize_file(bnq_context* context, const bnq_plan* plan,
                              bnq_report** out_report) {
   return WithReport(out_report, [&] {
     const ConversionOptions options = ConversionOptionsOf(
-        context, flags, BNQ_WRITE_COMPRESS, max_shard_bytes);
+        context, flags, BNQ_WRITE_COMPRESS | BNQ_WRITE_REQUANTIZE,
+        max_shard_bytes);
     return QuantizeFile(ContextOf(context), Required(plan, "plan").core,
                         &Required(input, "input"), OutputPath(output, options),
                         options, ProgressOf(progress, opaque));

@@ -352,7 +352,8 @@ bnq_status bnq_post_training_quantize_file(
     bnq_report** out_report) {
   return WithReport(out_report, [&] {
     const ConversionOptions options = ConversionOptionsOf(
-        context, flags, BNQ_WRITE_COMPRESS, max_shard_bytes);
+        context, flags, BNQ_WRITE_COMPRESS | BNQ_WRITE_REQUANTIZE,
+        max_shard_bytes);
     return PostTrainingQuantizeFile(
         ContextOf(context), Required(plan, "plan").core, SetOf(calibration),
         activation_config ? activation_config->core

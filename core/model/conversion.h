@@ -27,6 +27,8 @@ struct ConversionOptions : WriteOptions {
   bool resume = false;
   // resume, but begin anew.
   bool restart = false;
+  // Quantize what RefuseQuantized refuses.
+  bool requantize = false;
 };
 
 // What must be the same for a conversion to be gone on with: lines of text.

@@ -8,6 +8,7 @@
 #include "core/base/tick.h"
 #include "core/io/deflate.h"
 #include "core/io/naming.h"
+#include "core/model/quantized_already.h"
 #include "core/model/tensor_entry.h"
 #include "core/tensor/dequantize.h"
 #include "core/tensor/search.h"
@@ -296,6 +297,7 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
          " is a .bnq file, must be safetensors or its index");
   }
   RefuseSameFile(*file, output);
+  if (!options.requantize) RefuseQuantized(context, *file, input);
   CheckImportanceIsUsed(plan, *file);
   Conversion conversion(
       context, *file, input, output, FileKind::kBnq, options, file->metadata(),

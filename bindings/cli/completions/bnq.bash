@@ -32,6 +32,7 @@ _bnq() {
     quantize:-o|quantize:--output) _bnq_files; return ;;
     quantize:--max-shard-size) return ;;
     quantize:--threads) return ;;
+    quantize:--progress) _bnq_words "auto never json"; return ;;
     quantize:--include) return ;;
     quantize:--exclude) return ;;
     quantize:--tensor) return ;;
@@ -63,6 +64,7 @@ _bnq() {
     calibrate:--name) return ;;
     calibrate:--svg) _bnq_files; return ;;
     calibrate:--threads) return ;;
+    calibrate:--progress) _bnq_words "auto never json"; return ;;
     calibrate:--method) _bnq_words "minmax moving_average percentile kl mse adaptive"; return ;;
     calibrate:--granularity) _bnq_words "tensor channel"; return ;;
     calibrate:--axis) return ;;
@@ -85,35 +87,40 @@ _bnq() {
     dequantize:-o|dequantize:--output) _bnq_files; return ;;
     dequantize:--max-shard-size) return ;;
     dequantize:--threads) return ;;
+    dequantize:--progress) _bnq_words "auto never json"; return ;;
     dequantize:--dtype) _bnq_words "f32 f16 bf16"; return ;;
     dequantize:--overflow) _bnq_words "error saturate keep"; return ;;
     inspect:--threads) return ;;
+    inspect:--progress) _bnq_words "auto never json"; return ;;
     verify:--threads) return ;;
+    verify:--progress) _bnq_words "auto never json"; return ;;
     diff:--histogram) return ;;
     diff:--bins) return ;;
     diff:--threads) return ;;
+    diff:--progress) _bnq_words "auto never json"; return ;;
     cache:--folder) _bnq_files; return ;;
     cache:--name) return ;;
     cache:--size) return ;;
     cache:--threads) return ;;
+    cache:--progress) _bnq_words "auto never json"; return ;;
   esac
   case $command:$cur in
     :*) _bnq_words "quantize calibrate dequantize inspect verify diff presets info cache -h --help --version" ;;
-    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --resume --restart --max-shard-size --json --threads --no-mmap -q --quiet --include --exclude --tensor --compress --importance --calibration --method --activations --preset --config --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold --saturate" ;;
+    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --resume --restart --max-shard-size --json --threads --no-mmap --progress -q --quiet --include --exclude --tensor --compress --requantize --importance --calibration --method --activations --preset --config --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold --saturate" ;;
     quantize:*) _bnq_files ;;
-    calibrate:-*) _bnq_words "-h --help -o --output --name --merge --svg --dry-run --force --json --threads --no-mmap -q --quiet --method --granularity --axis --scheme --bins --bits --levels --averaging --max-growth --max-shrink --percentile --kl-variant --mse-variant --non-finite --outliers --outlier-percentile --outlier-deviations --moments --histogram" ;;
+    calibrate:-*) _bnq_words "-h --help -o --output --name --merge --svg --dry-run --force --json --threads --no-mmap --progress -q --quiet --method --granularity --axis --scheme --bins --bits --levels --averaging --max-growth --max-shrink --percentile --kl-variant --mse-variant --non-finite --outliers --outlier-percentile --outlier-deviations --moments --histogram" ;;
     calibrate:*) _bnq_files ;;
-    dequantize:-*) _bnq_words "-h --help -o --output --dry-run --force --resume --restart --max-shard-size --json --threads --no-mmap -q --quiet --dtype --overflow" ;;
+    dequantize:-*) _bnq_words "-h --help -o --output --dry-run --force --resume --restart --max-shard-size --json --threads --no-mmap --progress -q --quiet --dtype --overflow" ;;
     dequantize:*) _bnq_files ;;
-    inspect:-*) _bnq_words "-h --help --json --threads --no-mmap -q --quiet" ;;
+    inspect:-*) _bnq_words "-h --help --json --threads --no-mmap --progress -q --quiet" ;;
     inspect:*) _bnq_files ;;
-    verify:-*) _bnq_words "-h --help --threads --no-mmap -q --quiet" ;;
+    verify:-*) _bnq_words "-h --help --threads --no-mmap --progress -q --quiet" ;;
     verify:*) _bnq_files ;;
-    diff:-*) _bnq_words "-h --help --json --histogram --bins --threads --no-mmap -q --quiet" ;;
+    diff:-*) _bnq_words "-h --help --json --histogram --bins --threads --no-mmap --progress -q --quiet" ;;
     diff:*) _bnq_files ;;
     presets:-*) _bnq_words "-h --help --json" ;;
     info:-*) _bnq_words "-h --help --json" ;;
-    cache:-*) _bnq_words "-h --help --folder --name --size --json --threads --no-mmap -q --quiet" ;;
+    cache:-*) _bnq_words "-h --help --folder --name --size --json --threads --no-mmap --progress -q --quiet" ;;
     cache:*) _bnq_words "list stat verify trim clear" ;;
   esac
 }

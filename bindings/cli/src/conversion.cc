@@ -58,7 +58,8 @@ int32_t WriteFlags(const ConversionOptions& options) {
 
 void PrintConversion(const ConversionOptions& options, const bnq_report* report,
                      const std::vector<Row>& rows,
-                     void (*PrintTable)(const std::vector<Row>&)) {
+                     void (*PrintTable)(const bnq_report*,
+                                        const std::vector<Row>&)) {
   if (options.json) {
     Json object = {
         {"input", options.input},
@@ -71,7 +72,7 @@ void PrintConversion(const ConversionOptions& options, const bnq_report* report,
     AddRows(object, rows, JsonRows::kReport);
     PrintJson(object);
   } else if (!options.session.quiet) {
-    PrintTable(rows);
+    PrintTable(report, rows);
     if (IsDryRun(options)) {
       std::cout << "dry run: nothing was written\n";
     } else {

@@ -41,7 +41,8 @@ int32_t WriteFlags(const ConversionOptions& options);
 // JSON object.
 void PrintConversion(const ConversionOptions& options, const bnq_report* report,
                      const std::vector<Row>& rows,
-                     void (*PrintTable)(const std::vector<Row>&));
+                     void (*PrintTable)(const bnq_report*,
+                                        const std::vector<Row>&));
 
 }  // namespace bnq::cli
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #endif
 
+#include "json.h"
 #include "text.h"
 
 namespace bnq::cli {
@@ -46,9 +47,28 @@ std::size_t StderrColumns() {
   return 80;
 }
 
+// "1:02:03", or "2:03".
+std::string TimeText(double seconds) {
+  const auto whole = static_cast<uint64_t>(std::min(seconds, 1e9) + 0.5);
+  char text[32];
+  if (whole >= 3600) {
+    std::snprintf(text, sizeof text, "%u:%02u:%02u",
+                  static_cast<unsigned>(whole / 3600),
+                  static_cast<unsigned>(whole / 60 % 60),
+                  static_cast<unsigned>(whole % 60));
+  } else {
+    std::snprintf(text, sizeof text, "%u:%02u",
+                  static_cast<unsigned>(whole / 60),
+                  static_cast<unsigned>(whole % 60));
+  }
+  return text;
+}
+
 }  // namespace
 
-Progress::Progress(bool wanted) : shown_(wanted && StderrIsTerminal()) {
+Progress::Progress(Show show)
+    : show_(show == Show::kBar && !StderrIsTerminal() ? Show::kNothing : show),
+      began_(Clock::now()) {
   g_stop = 0;
   for (const int signal : kSignals) {
     // One that is ignored (nohup, a job in the background) stays ignored.
@@ -76,7 +96,8 @@ Progress::~Progress() {
 int32_t Progress::Callback(void* opaque, uint64_t done, uint64_t total,
                            const char* item) {
   auto* self = static_cast<Progress*>(opaque);
-  if (self->shown_) self->Draw(done, total, item);
+  if (self->show_ == Show::kBar) self->Draw(done, total, item);
+  if (self->show_ == Show::kJson) self->WriteJson(done, total, item);
   return g_stop;
 }
 
@@ -98,20 +119,71 @@ void Progress::PrintLine(const std::string& line) {
   std::fprintf(stderr, "%s\n", line.c_str());
 }
 
-void Progress::Draw(uint64_t done, uint64_t total, const char* item) {
-  const auto now = std::chrono::steady_clock::now();
-  const bool due = drawn_width_ == 0 || done >= total ||
-                   now - drawn_at_ >= std::chrono::milliseconds(100);
-  if (!due) return;
-  drawn_at_ = now;
-
-  constexpr std::size_t kBar = 24;
-  // 0 of 0: it is not known yet.
+// 0 of 0: it is not known yet.
+double Progress::Share(uint64_t done, uint64_t total) const {
   const double reported = total == 0
                               ? 0.0
                               : std::min(1.0, static_cast<double>(done) /
                                                   static_cast<double>(total));
-  const double part = (part_ + reported) / parts_;
+  return (part_ + reported) / parts_;
+}
+
+bool Progress::IsDue(bool last) {
+  const auto now = Clock::now();
+  const bool first = shown_at_ == Clock::time_point();
+  if (!first && !last && now - shown_at_ < std::chrono::milliseconds(100)) {
+    return false;
+  }
+  shown_at_ = now;
+  return true;
+}
+
+Progress::Pace Progress::PaceAt(uint64_t done, uint64_t total) {
+  using Seconds = std::chrono::duration<double>;
+  constexpr Seconds kSettled(0.5), kTold(1);
+  const auto now = Clock::now();
+  const double share = Share(done, total);
+  if (pace_from_ == Clock::time_point()) {
+    if (now - began_ < kSettled) return {};
+    pace_from_ = now;
+    pace_share_ = share;
+    pace_done_ = done;
+  }
+  const Seconds elapsed = now - pace_from_;
+  if (elapsed < kTold || share <= pace_share_) return {};
+  Pace pace;
+  pace.seconds_left = elapsed.count() * (1 - share) / (share - pace_share_);
+  if (parts_ == 1) {
+    pace.bytes_per_second =
+        static_cast<double>(done - pace_done_) / elapsed.count();
+  }
+  return pace;
+}
+
+void Progress::WriteJson(uint64_t done, uint64_t total, const char* item) {
+  const Pace pace = PaceAt(done, total);
+  if (!IsDue(total != 0 && done >= total)) return;
+  const Json line = {
+      {"done", done},
+      {"total", total},
+      {"share", Share(done, total)},
+      {"item", item != nullptr ? item : ""},
+      {"bytes_per_second",
+       pace.bytes_per_second > 0 ? Json(pace.bytes_per_second) : Json(nullptr)},
+      {"seconds_left",
+       pace.seconds_left >= 0 ? Json(pace.seconds_left) : Json(nullptr)}};
+  std::fprintf(stderr, "%s\n",
+               Json{{"progress", line}}
+                   .dump(-1, ' ', false, Json::error_handler_t::replace)
+                   .c_str());
+}
+
+void Progress::Draw(uint64_t done, uint64_t total, const char* item) {
+  const Pace pace = PaceAt(done, total);
+  if (!IsDue(drawn_width_ == 0 || done >= total)) return;
+
+  constexpr std::size_t kBar = 24;
+  const double part = Share(done, total);
   const auto filled = static_cast<std::size_t>(part * kBar);
   char percent[8];
   std::snprintf(percent, sizeof percent, "%3d%%", static_cast<int>(part * 100));
@@ -119,6 +191,16 @@ void Progress::Draw(uint64_t done, uint64_t total, const char* item) {
                      std::string(kBar - filled, '.') + "] " + percent + " ";
   // The last column stays free: some terminals wrap once it is written.
   const std::size_t columns = StderrColumns() - 1;
+  std::string pace_text;
+  if (pace.bytes_per_second > 0) {
+    pace_text = BytesText(static_cast<uint64_t>(pace.bytes_per_second)) + "/s ";
+  }
+  if (pace.seconds_left >= 0)
+    pace_text += TimeText(pace.seconds_left) + " left ";
+  constexpr std::size_t kLeastName = 12;
+  if (TextWidth(line) + pace_text.size() + kLeastName <= columns) {
+    line += pace_text;
+  }
   const std::size_t used = TextWidth(line);
   line += Shortened(Printable(item != nullptr ? item : ""),
                     columns > used ? columns - used : 0);

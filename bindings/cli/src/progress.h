@@ -15,8 +15,12 @@ namespace bnq::cli {
 // instead. At most one exists at a time.
 class Progress {
  public:
-  // The bar appears only if `wanted` and standard error is a terminal.
-  explicit Progress(bool wanted);
+  enum class Show {
+    kNothing,
+    kBar,   // if standard error is a terminal
+    kJson,  // an object a line on standard error, whatever that is
+  };
+  explicit Progress(Show show);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -45,13 +49,31 @@ class Progress {
   void Erase();
 
  private:
-  void Draw(uint64_t done, uint64_t total, const char* item);
+  using Clock = std::chrono::steady_clock;
 
-  bool shown_;
+  void Draw(uint64_t done, uint64_t total, const char* item);
+  void WriteJson(uint64_t done, uint64_t total, const char* item);
+  // Of all parts, 0 to 1.
+  double Share(uint64_t done, uint64_t total) const;
+  // Whether it is time to show something again.
+  bool IsDue(bool last);
+  // Seconds that are left, and bytes a second (0 where there are several
+  // parts); negative where it is too early to tell.
+  struct Pace {
+    double seconds_left = -1, bytes_per_second = 0;
+  };
+  Pace PaceAt(uint64_t done, uint64_t total);
+
+  Show show_;
   void (*pipe_handler_)(int) = nullptr;  // before this one
   double part_ = 0, parts_ = 1;
   std::size_t drawn_width_ = 0;
-  std::chrono::steady_clock::time_point drawn_at_{};
+  Clock::time_point shown_at_{};
+  // From where the pace is taken: some time after the beginning, when what was
+  // finished before (--resume) has gone by.
+  Clock::time_point began_{}, pace_from_{};
+  double pace_share_ = 0;
+  uint64_t pace_done_ = 0;
 };
 
 }  // namespace bnq::cli

@@ -14,13 +14,29 @@ void AddSessionOptions(CLI::App& command, SessionOptions& options) {
   command.add_flag("--no-mmap", options.no_mmap,
                    "Read files into memory, not map them: for files that may "
                    "be cut short meanwhile");
+  command
+      .add_option("--progress", options.progress,
+                  "auto: a bar on a terminal; never; json: lines of JSON on "
+                  "standard error, for programs (default auto)")
+      ->check(CLI::IsMember({"auto", "never", "json"}))
+      ->option_text("auto|never|json");
   command.add_flag("-q,--quiet", options.quiet,
                    "No progress bar, no warnings, and no report but that of "
                    "--json");
 }
 
+namespace {
+
+Progress::Show ShowOf(const SessionOptions& options) {
+  if (options.progress == "json") return Progress::Show::kJson;
+  return options.quiet || options.progress == "never" ? Progress::Show::kNothing
+                                                      : Progress::Show::kBar;
+}
+
+}  // namespace
+
 Session::Session(const SessionOptions& options)
-    : quiet_(options.quiet), progress_(!options.quiet) {
+    : quiet_(options.quiet), progress_(ShowOf(options)) {
   bnq_context* context = nullptr;
   Check(bnq_context_create(nullptr, &context));
   context_.reset(context);

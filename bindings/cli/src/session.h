@@ -16,6 +16,7 @@ struct SessionOptions {
   int32_t threads = 0;
   bool quiet = false;
   bool no_mmap = false;
+  std::string progress = "auto";
 };
 
 void AddSessionOptions(CLI::App& command, SessionOptions& options);

@@ -1,6 +1,7 @@
 """Exit codes, and that a failure leaves everything as it was."""
 
 import fcntl
+import json
 import os
 import pty
 import resource
@@ -13,7 +14,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import BNQ, read_safetensors, run, run_json, write_safetensors
+from conftest import BNQ, by_name, read_safetensors, run, run_json, write_safetensors
 
 
 def listing(directory):
@@ -390,6 +391,25 @@ def test_progress_moves_and_fits_the_terminal(large_model, tmp_path):
 
 def test_no_progress_bar_without_a_terminal(model, tmp_path):
     assert run("quantize", model, "-o", tmp_path / "a.bnq").stderr == ""
+
+
+def test_progress_tells_the_pace(large_model, tmp_path):
+    """On a terminal that is wide enough, and as JSON for programs, whatever
+    standard error is."""
+    terminal = Terminal("quantize", large_model, "-o", tmp_path / "a.bnq", *SLOW, columns=200)
+    terminal.finish(0)
+    assert "iB/s" in terminal.stderr and " left" in terminal.stderr
+    result = run("quantize", large_model, "-o", tmp_path / "b.bnq", *SLOW, "--quiet",
+                 "--progress", "json")
+    lines = [json.loads(line)["progress"] for line in result.stderr.splitlines()]
+    shares = [line["share"] for line in lines]
+    assert shares == sorted(shares) and shares[0] < 0.5 and shares[-1] == 1
+    assert lines[-1]["done"] == lines[-1]["total"] > 0 == lines[-1]["seconds_left"]
+    assert lines[-1]["bytes_per_second"] > 0
+    assert {line["item"] for line in lines} <= set(by_name(run_json("inspect", large_model)))
+    terminal = Terminal("quantize", large_model, "--dry-run", *SLOW, "--progress", "never")
+    terminal.finish(0)
+    assert terminal.stderr == ""
 
 
 def test_an_error_comes_after_the_bar(tmp_path):

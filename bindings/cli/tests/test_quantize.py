@@ -309,6 +309,7 @@ def test_dry_run(model, tmp_path):
     assert sorted(tmp_path.iterdir()) == before
     real = run_json("quantize", model, "-o", out)
     assert dry.pop("dry_run") and not real.pop("dry_run")
+    assert dry.pop("written") is None and real.pop("written") == str(out)
     assert dry == real
 
 

@@ -324,3 +324,67 @@ def test_whatever_else_a_progress_returns_goes_on(tmp_path, go_on):
     with bq.Writer(path) as writer:
         writer.add("w", np.ones((4, 8), np.float32))
     bq.quantize_file(path, tmp_path / "out.bnq", progress=lambda *_: go_on)
+
+
+def test_an_interrupted_one_is_gone_on_with(model, output, tmp_path):
+    expected = bq.quantize_file(model, output, INT8)
+    whole = output.read_bytes()
+    output.unlink()
+
+    def stop_at(name):
+        def progress(done, total, item):
+            if item == name:
+                raise InterruptedError
+        return progress
+
+    def interrupted(**options):
+        with pytest.raises(InterruptedError):
+            bq.quantize_file(model, output, INT8, progress=stop_at("layer.weight"), **options)
+
+    interrupted()
+    assert list(tmp_path.iterdir()) == [model]
+    interrupted(resume=True)
+    part = tmp_path / "model.bnq.part"
+    assert sorted(tmp_path.iterdir()) == [part, model]
+    with pytest.raises(bq.ExistsError, match="becomes .*int8.* where"):
+        bq.quantize_file(model, output, "nf4", resume=True)
+    report = bq.quantize_file(model, output, INT8, resume=True)
+    assert output.read_bytes() == whole and not part.exists()
+    assert repr(list(report)) == repr(list(expected))  # NaN is not NaN
+    output.unlink()
+    interrupted(resume=True)
+    bq.quantize_file(model, output, "nf4", restart=True)
+    assert sorted(tmp_path.iterdir()) == [output, model]
+
+
+def test_folders(model, tmp_path):
+    folder, out, back = (tmp_path / name for name in ("folder", "out", "back"))
+    folder.mkdir()
+    model.rename(folder / "model.safetensors")
+    (folder / "config.json").write_text("{}")
+    (folder / "tokenizer.json").write_text("[1]")
+    report = bq.quantize_file(folder, out, INT8)
+    assert report.output == str(out)
+    dense = MODEL["layer.bias"].size
+    assert report.dense_share == report[1:].dense_share == dense / sum(
+        array.size for array in MODEL.values() if array.dtype == np.float32)
+    assert sorted(p.name for p in out.iterdir()) == ["config.json", "model.bnq", "tokenizer.json"]
+    with bq.open_file(out) as file:
+        assert sorted(file) == sorted(MODEL)
+    with pytest.raises(bq.ExistsError):
+        bq.quantize_file(folder, out, INT8)
+    assert bq.dequantize_file(out, back).dense_share == 1
+    assert (back / "model.safetensors").exists() and (back / "tokenizer.json").exists()
+    sharded = bq.quantize_file(folder, tmp_path / "x.bnq", INT8, max_shard_size=1000)
+    assert sharded.output == str(tmp_path / "x.bnq.index.json")
+    assert bq.quantize_file(folder, None, INT8, dry_run=True).output == ""
+
+
+def test_quantized_already(tmp_path):
+    path = tmp_path / "gptq.safetensors"
+    with bq.Writer(path) as writer:
+        writer.add("a.qweight", np.zeros((2, 2), np.int32))
+        writer.add("a.scales", np.ones((2, 2), np.float16))
+    with pytest.raises(bq.UnsupportedError, match="quantized already .GPTQ"):
+        bq.quantize_file(path, tmp_path / "out.bnq")
+    assert len(bq.quantize_file(path, tmp_path / "out.bnq", requantize=True)) == 2

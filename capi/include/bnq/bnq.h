@@ -1155,7 +1155,9 @@ enum {
    * can be gone on with: see bnq_quantize_file. */
   BNQ_WRITE_RESUME = 16,
   /* (Conversions) As RESUME, but begin anew. */
-  BNQ_WRITE_RESTART = 32
+  BNQ_WRITE_RESTART = 32,
+  /* (Quantization) Also of a model that is quantized already. */
+  BNQ_WRITE_REQUANTIZE = 64
 };
 /* kind: BNQ_FILE_SAFETENSORS or BNQ_FILE_BNQ. flags: OVERWRITE, COMPRESS.
  * EXISTS, IO.
@@ -1396,7 +1398,10 @@ typedef struct bnq_report bnq_report;
  * (".bnq"): model.bnq, or its shards, and copies of the files beside the input's
  * weights, config.json among them, which stays as it is. Other weights are left
  * out, with a warning. The folder appears when it is complete; OVERWRITE
- * replaces the folder of a model only. flags: BNQ_WRITE_*; output may be
+ * replaces the folder of a model only. A model that is quantized already
+ * (bitsandbytes, GPTQ, AWQ, compressed-tensors, FP8, MLX, MXFP4, by its tensors;
+ * or by the config.json of the folder) is UNSUPPORTED without REQUANTIZE: what
+ * would be quantized are its scales. flags: BNQ_WRITE_*; output may be
  * NULL with BNQ_WRITE_DRY_RUN. max_shard_bytes as in bnq_writer_create. report
  * (may be NULL) receives the table with the metrics of each quantized tensor.
  * If the

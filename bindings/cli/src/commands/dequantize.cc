@@ -58,7 +58,7 @@ int32_t ParseOverflow(const std::string& text) {
   return overflow;
 }
 
-void PrintTable(const std::vector<Row>& rows) {
+void PrintTable(const bnq_report* /*report*/, const std::vector<Row>& rows) {
   Table table({{"name", Table::kLeft},
                {"shape", Table::kRight},
                {"dtype", Table::kLeft},

@@ -25,7 +25,7 @@ struct Options {
   ConversionOptions conversion;
   ConfigOptions config;
   PlanOptions plan;
-  bool compress = false;
+  bool compress = false, requantize = false;
   std::string calibration, method, activations, importance, sensitivity;
   BudgetOptions budget;
 };
@@ -49,7 +49,7 @@ void AddConfigs(const bnq_plan* plan, std::vector<Row>& rows) {
   }
 }
 
-void PrintTable(const std::vector<Row>& rows) {
+void PrintTable(const bnq_report* report, const std::vector<Row>& rows) {
   Table table({{"name", Table::kLeft},
                {"shape", Table::kRight},
                {"format", Table::kLeft},
@@ -73,11 +73,7 @@ void PrintTable(const std::vector<Row>& rows) {
              "quantized", FixedText(totals.bits_per_weight, 3),
              BytesText(totals.bytes_before), BytesText(totals.bytes)});
   table.Print(std::cout);
-}
-
-// What is easily overlooked: experts, say, that no pattern matched.
-void PrintDenseShare(const Options& options, const bnq_report* report) {
-  if (options.conversion.json || options.conversion.session.quiet) return;
+  // Easily overlooked: experts, say, that no pattern matched.
   std::cout << FixedText(100 * bnq_report_dense_share(report), 2)
             << " % of the parameters are not quantized\n";
 }
@@ -220,8 +216,9 @@ void Quantize(const Options& options) {
     allocation = AllocationOf(options, plan.get(), session);
     plan = PlanOf(allocation.get());
   }
-  const int32_t flags =
-      WriteFlags(conversion) | (options.compress ? BNQ_WRITE_COMPRESS : 0);
+  const int32_t flags = WriteFlags(conversion) |
+                        (options.compress ? BNQ_WRITE_COMPRESS : 0) |
+                        (options.requantize ? BNQ_WRITE_REQUANTIZE : 0);
   bnq_report* created = nullptr;
   Calibration calibration;
   if (options.calibration.empty()) {
@@ -241,7 +238,6 @@ void Quantize(const Options& options) {
   AddConfigs(plan.get(), rows);
   AddNotes(session.context(), calibration.get(), rows);
   PrintConversion(conversion, created, rows, PrintTable);
-  PrintDenseShare(options, created);
   if (budget && !conversion.json && !conversion.session.quiet) {
     PrintBudget(allocation.get());
   }
@@ -267,6 +263,8 @@ void AddQuantize(CLI::App& app) {
       ->option_text("FILE");
   command->add_flag("--compress", options->compress,
                     "Compress the output (DEFLATE)");
+  command->add_flag("--requantize", options->requantize,
+                    "Also a model that is quantized already");
   command
       ->add_option("--importance", options->importance,
                    "Weigh the errors of columns (scale_rule mse): a model file "

@@ -386,6 +386,10 @@ public enum WriteOptions
 
     /// <summary>As <see cref="Resume"/>, but what is there is forgotten.</summary>
     Restart = NativeMethods.BNQ_WRITE_RESTART,
+
+    /// <summary>Quantizes a model that another program has quantized, too, which is otherwise an
+    /// <see cref="UnsupportedException"/>. For quantization only.</summary>
+    Requantize = NativeMethods.BNQ_WRITE_REQUANTIZE,
 }
 
 /// <summary>How much a context logs.</summary>

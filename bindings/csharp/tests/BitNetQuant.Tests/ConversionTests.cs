@@ -272,6 +272,56 @@ public sealed class ConversionTests
     }
 
     [Fact]
+    public void WhatWasInterruptedIsGoneOnWith()
+    {
+        using var directory = new TemporaryDirectory();
+        using var config = new Config { Format = Format.Int8, GroupSize = 8 };
+        using var plan = new Plan().Add("*", config, minRank: 2);
+        string model = directory.Model();
+        string output = directory["out.bnq"];
+        Model.Quantize(model, output, plan);
+        byte[] whole = File.ReadAllBytes(output);
+        File.Delete(output);
+        using var source = new CancellationTokenSource();
+        var receiver = new Receiver(progress =>
+        {
+            if (progress.Item == "layer.weight")
+            {
+                source.Cancel();
+            }
+        });
+        Assert.Throws<OperationCanceledException>(() => Model.Quantize(
+            model, output, plan, WriteOptions.Resume, receiver, cancellationToken: source.Token));
+        Assert.True(Directory.Exists(directory["out.bnq.part"]));
+        Assert.Throws<AlreadyExistsException>(
+            () => Model.Quantize(model, output, plan, WriteOptions.Resume | WriteOptions.Compress));
+
+        Report report = Model.Quantize(model, output, plan, WriteOptions.Resume);
+
+        Assert.Equal(output, report.Output);
+        Assert.Equal(whole, File.ReadAllBytes(output));
+        Assert.False(Directory.Exists(directory["out.bnq.part"]));
+    }
+
+    [Fact]
+    public void FoldersBecomeFolders()
+    {
+        using var directory = new TemporaryDirectory();
+        using var config = new Config { Format = Format.Int8, GroupSize = 8 };
+        using var plan = new Plan().Add("*", config, minRank: 2);
+        string folder = Directory.CreateDirectory(directory["folder"]).FullName;
+        File.Move(directory.Model(), Path.Combine(folder, "model.safetensors"));
+        File.WriteAllText(Path.Combine(folder, "config.json"), "{}");
+
+        Report report = Model.Quantize(folder, directory["out"], plan);
+
+        Assert.Equal(directory["out"], report.Output);
+        Assert.Equal(12.0 / 252, report.DenseShare, 12);
+        Assert.True(File.Exists(Path.Combine(directory["out"], "model.bnq")));
+        Assert.True(File.Exists(Path.Combine(directory["out"], "config.json")));
+    }
+
+    [Fact]
     public void ThreadsGiveTheSameFile()
     {
         using var directory = new TemporaryDirectory();

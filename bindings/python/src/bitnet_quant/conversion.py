@@ -316,7 +316,8 @@ def quantize_file(input: StrPath, output: Optional[StrPath],
                   plan: Union[Plan, ConfigLike, None] = None, *, overwrite: bool = False,
                   compress: bool = False, dry_run: bool = False,
                   max_shard_size: Optional[int] = None, resume: bool = False,
-                  restart: bool = False, progress: Optional[Progress] = None,
+                  restart: bool = False, requantize: bool = False,
+                  progress: Optional[Progress] = None,
                   context: Optional[contexts.Context] = None, **options: OptionValue) -> Report:
     """Quantizes a model (safetensors, or the index of a sharded one) into a .bnq
     file, slice by slice: memory does not grow with the model. A folder with a
@@ -334,6 +335,8 @@ def quantize_file(input: StrPath, output: Optional[StrPath],
         process) left there: output and report are as if nothing had happened.
         ExistsError, saying what differs, where that was of another input or plan.
     restart: the same, but forget what is there.
+    requantize: also a model that another program has quantized, which is otherwise
+        UnsupportedError.
     progress: called with bytes done, bytes in all and a tensor's name. If it
         raises, the operation stops and the exception comes out of here unchanged;
         returning False raises CancelledError.
@@ -345,14 +348,15 @@ def quantize_file(input: StrPath, output: Optional[StrPath],
     return run_conversion("bnq_quantize_file", progress, contexts.handle(context),
                           as_plan(plan, options)._handle, encode_path(input, "input"),
                           optional_path(output), write_flags(overwrite, compress, dry_run,
-                                                             resume, restart),
+                                                             resume, restart, requantize),
                           shard_bytes(max_shard_size))
 
 
 def dequantize_file(input: StrPath, output: Optional[StrPath], dtype: DTypeLike = "F32", *,
                     overflow: str = "error", overwrite: bool = False, dry_run: bool = False,
                     max_shard_size: Optional[int] = None, resume: bool = False,
-                    restart: bool = False, progress: Optional[Progress] = None,
+                    restart: bool = False, requantize: bool = False,
+                  progress: Optional[Progress] = None,
                     context: Optional[contexts.Context] = None) -> Report:
     """Dequantizes a .bnq file into a safetensors file, or a folder into a folder:
     quantized tensors become

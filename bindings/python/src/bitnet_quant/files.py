@@ -335,8 +335,10 @@ def shard_bytes(max_shard_size: Optional[int]) -> int:
 
 
 def write_flags(overwrite: bool, compress: bool = False, dry_run: bool = False,
-                resume: bool = False, restart: bool = False) -> int:
+                resume: bool = False, restart: bool = False,
+                requantize: bool = False) -> int:
     """The flags of writers and conversions."""
     return ((_abi.WRITE_OVERWRITE if overwrite else 0) | (_abi.WRITE_COMPRESS if compress else 0)
             | (_abi.WRITE_DRY_RUN if dry_run else 0) | (_abi.WRITE_RESUME if resume else 0)
-            | (_abi.WRITE_RESTART if restart else 0))
+            | (_abi.WRITE_RESTART if restart else 0)
+            | (_abi.WRITE_REQUANTIZE if requantize else 0))

@@ -160,6 +160,7 @@ def post_training_quantize_file(input: StrPath, output: Optional[StrPath],
                                 dry_run: bool = False,
                                 max_shard_size: Optional[int] = None,
                                 resume: bool = False, restart: bool = False,
+                                requantize: bool = False,
                                 progress: Optional[Progress] = None,
                                 context: Optional[contexts.Context] = None,
                                 **options: OptionValue) -> Report:
@@ -175,7 +176,7 @@ def post_training_quantize_file(input: StrPath, output: Optional[StrPath],
         "bnq_post_training_quantize_file", progress, contexts.handle(context),
         as_plan(plan, options)._handle, as_calibration(calibration)._handle,
         as_activations(activation_config, {})._handle, encode_path(input, "input"),
-        optional_path(output), write_flags(overwrite, compress, dry_run, resume, restart),
+        optional_path(output), write_flags(overwrite, compress, dry_run, resume, restart, requantize),
         shard_bytes(max_shard_size))
 
 

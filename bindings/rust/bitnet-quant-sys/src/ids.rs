@@ -345,6 +345,8 @@ pub const BNQ_WRITE_REPLACE_LINK: i32 = 8;
 pub const BNQ_WRITE_RESUME: i32 = 16;
 /// (Conversions) As [`BNQ_WRITE_RESUME`], but begin anew.
 pub const BNQ_WRITE_RESTART: i32 = 32;
+/// (Quantization) Also of a model that is quantized already.
+pub const BNQ_WRITE_REQUANTIZE: i32 = 64;
 
 // 9. Plans, conversion, comparison --------------------------------------------
 

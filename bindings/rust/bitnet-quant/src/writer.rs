@@ -54,6 +54,12 @@ impl WriteOptions {
         self.with(sys::BNQ_WRITE_RESTART, on)
     }
 
+    /// Whether a model that another program has quantized is quantized all the same, and not
+    /// [`Unsupported`](crate::Error::Unsupported). For quantization only.
+    pub fn requantize(self, on: bool) -> WriteOptions {
+        self.with(sys::BNQ_WRITE_REQUANTIZE, on)
+    }
+
     /// What becomes of dequantized values that the output's data type does not hold; of
     /// [`dequantize_file`](crate::dequantize_file) only.
     pub fn on_overflow(self, overflow: Overflow) -> WriteOptions {

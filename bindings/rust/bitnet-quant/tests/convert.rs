@@ -281,6 +281,61 @@ fn breaking_off_cancels() {
 }
 
 #[test]
+fn what_was_interrupted_is_gone_on_with() {
+    let model = Model::new();
+    let output = model.directory.path("out.bnq");
+    model.quantize(WriteOptions::new(), no_progress).unwrap();
+    let whole = fs::read(&output).unwrap();
+    fs::remove_file(&output).unwrap();
+    let mut items = Vec::new();
+    let interrupted = model.quantize(WriteOptions::new().resume(true), |progress| {
+        items.push(progress.item.to_string());
+        if items[0] == progress.item {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    });
+    assert!(matches!(interrupted, Err(Error::Cancelled(_))));
+    assert_eq!(model.directory.list(), ["in.safetensors", "out.bnq.part"]);
+    let compressed = WriteOptions::new().resume(true).compress(true);
+    let refused = model.quantize(compressed, no_progress);
+    assert!(matches!(refused, Err(Error::Exists(_))), "{:?}", refused);
+    let report = model
+        .quantize(WriteOptions::new().resume(true), no_progress)
+        .unwrap();
+    assert_eq!(report.output(), output);
+    assert_eq!(fs::read(&output).unwrap(), whole);
+    assert_eq!(model.directory.list(), ["in.safetensors", "out.bnq"]);
+}
+
+#[test]
+fn folders_become_folders() {
+    let model = Model::new();
+    let folder = model.directory.path("folder");
+    fs::create_dir(&folder).unwrap();
+    fs::rename(
+        model.directory.path("in.safetensors"),
+        folder.join("model.safetensors"),
+    )
+    .unwrap();
+    fs::write(folder.join("config.json"), "{}").unwrap();
+    let output = model.directory.path("out");
+    let report = quantize_file(
+        &model.context,
+        &int8_plan(),
+        &folder,
+        &output,
+        WriteOptions::new(),
+        no_progress,
+    )
+    .unwrap();
+    assert_eq!(report.output(), output);
+    assert!(report.dense_share() > 0.0 && report.dense_share() < 1.0);
+    assert!(output.join("model.bnq").exists() && output.join("config.json").exists());
+}
+
+#[test]
 fn a_panic_in_progress_goes_on_in_the_caller() {
     let model = Model::new();
     let mut calls = 0;

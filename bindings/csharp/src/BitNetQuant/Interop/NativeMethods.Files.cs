@@ -22,6 +22,7 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_WRITE_REPLACE_LINK = 8;
     internal const int BNQ_WRITE_RESUME = 16;
     internal const int BNQ_WRITE_RESTART = 32;
+    internal const int BNQ_WRITE_REQUANTIZE = 64;
 
     [LibraryImport(LibraryName, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int bnq_file_open(
