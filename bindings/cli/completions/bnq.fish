@@ -80,6 +80,7 @@ complete -c bnq -n '__fish_seen_subcommand_from analyze' -l force -d 'Replace ex
 complete -c bnq -n '__fish_seen_subcommand_from analyze' -l json -d 'Print one JSON object instead of the table'
 complete -c bnq -n '__fish_seen_subcommand_from analyze' -l threads -x -d 'Threads to use; 0 for every processor (default 0)'
 complete -c bnq -n '__fish_seen_subcommand_from analyze' -l no-mmap -d 'Read files into memory, not map them: for files that may be cut short meanwhile'
+complete -c bnq -n '__fish_seen_subcommand_from analyze' -l progress -x -a 'auto never json' -d 'auto: a bar on a terminal; never; json: lines of JSON on standard error, for programs (default auto)'
 complete -c bnq -n '__fish_seen_subcommand_from analyze' -s q -l quiet -d 'No progress bar, no warnings, and no report but that of --json'
 
 complete -c bnq -n __fish_use_subcommand -f -a estimate -d 'Say how large a quantized model would be, from its headers alone'
@@ -93,6 +94,7 @@ complete -c bnq -n '__fish_seen_subcommand_from estimate' -l max-shard-size -x -
 complete -c bnq -n '__fish_seen_subcommand_from estimate' -l json -d 'Print one JSON object instead of the table'
 complete -c bnq -n '__fish_seen_subcommand_from estimate' -l threads -x -d 'Threads to use; 0 for every processor (default 0)'
 complete -c bnq -n '__fish_seen_subcommand_from estimate' -l no-mmap -d 'Read files into memory, not map them: for files that may be cut short meanwhile'
+complete -c bnq -n '__fish_seen_subcommand_from estimate' -l progress -x -a 'auto never json' -d 'auto: a bar on a terminal; never; json: lines of JSON on standard error, for programs (default auto)'
 complete -c bnq -n '__fish_seen_subcommand_from estimate' -s q -l quiet -d 'No progress bar, no warnings, and no report but that of --json'
 complete -c bnq -n '__fish_seen_subcommand_from estimate' -l preset -x -a 'default aggressive ternary ternary_per_group_128 ternary_base3 int8_symmetric int8_asymmetric int8_per_channel int8_per_group_128 int8_dynamic int8_dynamic_asymmetric int8_outliers int4_per_group_32 int4_per_group_128 int4_per_group_128_asymmetric int4_mse_per_group_128 nf4 nf4_double_quant fp4 fp4_double_quant binary_per_group_128 int2_per_group_64 int3_per_group_64 int4_offset_per_group_32 int4_offset_per_group_64 int5_per_group_32 int6_per_group_32 int8_per_group_32 int8_mse_per_group_32 int6_mse_per_group_16 int5_mse_per_group_36 codebook4_per_group_20 codebook4_per_group_38 codebook3_per_group_20 codebook2_per_group_16 mxfp4 mxfp8 mxfp8_e5m2 nvfp4 fp8 fp8_per_channel fp8_dynamic fp8_per_group_128 fp8_per_tile_128 f16 bf16' -d 'Start from a preset of `bnq presets` instead of the defaults'
 complete -c bnq -n '__fish_seen_subcommand_from estimate' -l config -x -d 'Set several library options, as NAME=VALUE,NAME=VALUE,...; the first item may be a preset'

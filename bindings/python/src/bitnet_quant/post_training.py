@@ -176,7 +176,8 @@ def post_training_quantize_file(input: StrPath, output: Optional[StrPath],
         "bnq_post_training_quantize_file", progress, contexts.handle(context),
         as_plan(plan, options)._handle, as_calibration(calibration)._handle,
         as_activations(activation_config, {})._handle, encode_path(input, "input"),
-        optional_path(output), write_flags(overwrite, compress, dry_run, resume, restart, requantize),
+        optional_path(output),
+        write_flags(overwrite, compress, dry_run, resume, restart, requantize),
         shard_bytes(max_shard_size))
 
 
