@@ -13,11 +13,10 @@ namespace HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
-template <class T>
 void SumOfOne(const DepthwiseArgs& a, size_t pixel, size_t channel) {
   int32_t sum = a.initial[channel];
   for (size_t t = 0; t < a.num_taps; ++t) {
-    const int32_t x = static_cast<T>(a.taps[t][pixel * a.step + channel]);
+    const int32_t x = a.taps[t][pixel * a.step + channel];
     sum += x * a.weights[(t / 2 * a.channels + channel) * 2 + t % 2];
   }
   a.sums[pixel * a.channels + channel] = sum;
@@ -25,18 +24,18 @@ void SumOfOne(const DepthwiseArgs& a, size_t pixel, size_t channel) {
 
 #if HWY_TARGET != HWY_SCALAR
 // The sums of kP pixels and as many channels as d has lanes.
-template <class T, int kP, class D>
+template <int kP, class D>
 HWY_INLINE void SumsOf(D d, const DepthwiseArgs& a, size_t pixel,
                        size_t channel) {
   const hn::Repartition<int16_t, D> d16;
-  const hn::Rebind<T, D> d8;
+  const hn::Rebind<int8_t, D> d8;
   const size_t at = pixel * a.step + channel;
   hn::Vec<D> sums[kP];
   for (int p = 0; p < kP; ++p) sums[p] = hn::LoadU(d, a.initial + channel);
   const int16_t* weights = a.weights + channel * 2;
   for (size_t t = 0; t < a.num_taps; t += 2, weights += 2 * a.channels) {
-    const T* const even = reinterpret_cast<const T*>(a.taps[t] + at);
-    const T* const odd = reinterpret_cast<const T*>(a.taps[t + 1] + at);
+    const int8_t* const even = a.taps[t] + at;
+    const int8_t* const odd = a.taps[t + 1] + at;
     const auto w = hn::LoadU(d16, weights);
     for (int p = 0; p < kP; ++p) {
       // A pair of weights has the even and the odd halves of lanes.
@@ -53,41 +52,37 @@ HWY_INLINE void SumsOf(D d, const DepthwiseArgs& a, size_t pixel,
 }
 
 // All channels, the last vector over ones that were there before.
-template <class T, int kP, class D>
+template <int kP, class D>
 HWY_INLINE void AllSums(D d, const DepthwiseArgs& a, size_t pixel) {
   const size_t N = hn::Lanes(d);
   size_t channel = 0;
   for (; channel + N <= a.channels; channel += N) {
-    SumsOf<T, kP>(d, a, pixel, channel);
+    SumsOf<kP>(d, a, pixel, channel);
   }
-  if (channel != a.channels) SumsOf<T, kP>(d, a, pixel, a.channels - N);
+  if (channel != a.channels) SumsOf<kP>(d, a, pixel, a.channels - N);
 }
 #endif
 
-template <class T>
 void Sums(const DepthwiseArgs a) {
   size_t p = 0;
 #if HWY_TARGET != HWY_SCALAR
   const hn::ScalableTag<int32_t> d;
   const hn::CappedTag<int32_t, 4> few;
   if (a.channels >= hn::Lanes(d)) {
-    for (; p + 4 <= a.pixels; p += 4) AllSums<T, 4>(d, a, p);
-    for (; p < a.pixels; ++p) AllSums<T, 1>(d, a, p);
+    for (; p + 4 <= a.pixels; p += 4) AllSums<4>(d, a, p);
+    for (; p < a.pixels; ++p) AllSums<1>(d, a, p);
   } else if (a.channels >= hn::Lanes(few)) {
-    for (; p < a.pixels; ++p) AllSums<T, 1>(few, a, p);
+    for (; p < a.pixels; ++p) AllSums<1>(few, a, p);
   }
 #endif
   for (; p < a.pixels; ++p) {
-    for (size_t c = 0; c < a.channels; ++c) SumOfOne<T>(a, p, c);
+    for (size_t c = 0; c < a.channels; ++c) SumOfOne(a, p, c);
   }
 }
 
 }  // namespace
 
-void DepthwiseOfTarget(const DepthwiseArgs& args) {
-  if (args.is_unsigned) return Sums<uint8_t>(args);
-  Sums<int8_t>(args);
-}
+void DepthwiseOfTarget(const DepthwiseArgs& args) { Sums(args); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace bnq

@@ -10,12 +10,11 @@
 namespace bnq {
 
 struct DepthwiseArgs {
-  // Of the first pixel and each of num_taps weights, an even number, the bytes
+  // Of the first pixel and each of num_taps weights, an even number, the codes
   // that it is multiplied with, one for each channel; those of the next pixel
   // are `step` bytes further on.
-  const uint8_t* const* taps = nullptr;
+  const int8_t* const* taps = nullptr;
   size_t num_taps = 0, pixels = 0, step = 0, channels = 0;
-  bool is_unsigned = false;  // the bytes
   // [num_taps / 2][channels][2], |weight| < 256.
   const int16_t* weights = nullptr;
   const int32_t* initial = nullptr;  // of each channel: what sums begin with

@@ -15,8 +15,9 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // Some rows of some elements, of which kColumns follow each other.
 template <class T, size_t kColumns>
-HWY_INLINE void LoadBlock(const TransposeArgs& a, size_t row, size_t rows,
-                          size_t column, size_t columns, T (*block)[kColumns]) {
+HWY_NOINLINE void LoadBlock(const TransposeArgs& a, size_t row, size_t rows,
+                            size_t column, size_t columns,
+                            T (*block)[kColumns]) {
   for (size_t r = 0; r < rows; ++r) {
     memcpy(block[r], a.rows[row + r] + (a.first + column) * sizeof(T),
            columns * sizeof(T));
@@ -53,16 +54,18 @@ HWY_INLINE void Transposed(const TransposeArgs& a, size_t row, size_t column) {
   const size_t columns = HWY_MIN(hn::Lanes(d), a.columns - column);
   HWY_ALIGN T block[kN][kMost];
   hn::Vec<decltype(d)> v[kN], w[kN];
+  const T* from[kN];
   if (rows == kN && (columns == hn::Lanes(d) || a.may_read)) {
     const size_t at = (a.first + column) * sizeof(T);
     for (size_t r = 0; r < kN; ++r) {
-      v[r] = hn::LoadU(d, reinterpret_cast<const T*>(a.rows[row + r] + at));
+      from[r] = reinterpret_cast<const T*>(a.rows[row + r] + at);
     }
   } else {
     memset(block, 0, sizeof block);
     LoadBlock<T, kMost>(a, row, rows, column, columns, block);
-    for (size_t r = 0; r < kN; ++r) v[r] = hn::Load(d, block[r]);
+    for (size_t r = 0; r < kN; ++r) from[r] = block[r];
   }
+  for (size_t r = 0; r < kN; ++r) v[r] = hn::LoadU(d, from[r]);
   // Each round halves the distance of what belongs together, in every 16 bytes
   // of columns.
   for (size_t round = 1; round < kN; round *= 2) {
@@ -76,11 +79,11 @@ HWY_INLINE void Transposed(const TransposeArgs& a, size_t row, size_t column) {
   const bool whole = rows == kN || a.may_write;
   uint8_t* to = a.out + column * a.out_stride + row * sizeof(T);
   for (size_t j = 0; j < columns; ++j, to += a.out_stride) {
-    const T* const from = block[j % kN] + j / kN * kN;
+    const T* const column_of = block[j % kN] + j / kN * kN;
     if (whole) {
-      memcpy(to, from, kTransposeWrites);
+      memcpy(to, column_of, kTransposeWrites);
     } else {
-      memcpy(to, from, rows * sizeof(T));
+      memcpy(to, column_of, rows * sizeof(T));
     }
   }
 }
@@ -104,7 +107,6 @@ void Blocks(const TransposeArgs a) {
 
 void TransposeOfTarget(const TransposeArgs& args) {
   if (args.element == 1) return Blocks<uint8_t>(args);
-  if (args.element == 2) return Blocks<uint16_t>(args);
   Blocks<uint32_t>(args);
 }
 
@@ -117,7 +119,20 @@ namespace bnq {
 
 HWY_EXPORT(TransposeOfTarget);
 
+namespace {
+// Halves: rarely, so without vectors.
+void TransposeHalves(const TransposeArgs& a) {
+  for (size_t r = 0; r < a.num_rows; ++r) {
+    const uint8_t* const from = a.rows[r] + 2 * a.first;
+    for (size_t j = 0; j < a.columns; ++j) {
+      memcpy(a.out + j * a.out_stride + 2 * r, from + 2 * j, 2);
+    }
+  }
+}
+}  // namespace
+
 void Transpose(const TransposeArgs& args) {
+  if (args.element == 2) return TransposeHalves(args);
   HWY_DYNAMIC_DISPATCH(TransposeOfTarget)(args);
 }
 

@@ -38,6 +38,10 @@ ConvolutionAxis AxisOf(const OperatorOptions& options, OperatorOption stride,
   return axis;
 }
 
+const int8_t* CodesOf(const uint8_t* data) {
+  return reinterpret_cast<const int8_t*>(data);
+}
+
 // Tasks that have memory at once.
 constexpr uint64_t kSlots = 32;
 
@@ -210,7 +214,7 @@ uint64_t Convolution::WorkspaceBytes(const Size& size) const {
 
 uint64_t Convolution::DepthwiseBytes(const Plan& plan) const {
   const char* const what = "size of the workspace";
-  const Depthwise depthwise(linear_, plan.geometry, false);
+  const Depthwise depthwise(linear_, plan.geometry);
   const uint64_t tasks =
       CheckedMul(DivCeil(plan.geometry.pixels(), depthwise.tile()),
                  plan.size.items, "tasks");
@@ -253,7 +257,7 @@ void Convolution::Run(const Context& context, const Size& size, const Matrix& x,
   PrepareImages(context, plan, x, workspace, &images);
   uint8_t* const memory = workspace + size.items * plan.image_bytes;
   if (depthwise_ && plan.codes) {
-    return RunDepthwise(context, plan, images, x, y, memory);
+    return RunDepthwise(context, plan, images, y, memory);
   }
   if (!channels_last_) LayImages(context, plan, images, memory);
   RunPatches(context, plan, images, y, memory);
@@ -271,7 +275,7 @@ void Convolution::PrepareImages(const Context& context, const Plan& plan,
       const InputCodes codes(linear_.rule(), x, i);
       image.scale = codes.scale;
       image.zero = codes.zero;
-      if (codes.flip == 0 || depthwise_) {
+      if (codes.flip == 0) {
         image.data = x.row(i);
       } else {
         CopyFlipped(x.row(i), plan.item, codes.flip,
@@ -317,17 +321,14 @@ PatchImage Convolution::PatchImageOf(const Plan& plan, const Image& image,
 
 void Convolution::RunDepthwise(const Context& context, const Plan& plan,
                                const std::vector<Image>& images,
-                               const Matrix& x, const Matrix& y,
-                               uint8_t* memory) const {
-  const bool is_unsigned = x.dtype == DType::kU8;
-  Depthwise depthwise(linear_, plan.geometry, is_unsigned);
+                               const Matrix& y, uint8_t* memory) const {
+  Depthwise depthwise(linear_, plan.geometry);
   depthwise.PrepareWeights(context, memory);
   uint8_t* const own = memory + depthwise.WeightBytes();
   const uint64_t image_bytes = depthwise.ImageBytes();
   for (size_t i = 0; i < images.size(); ++i) {
-    depthwise.PrepareImage(context, images[i].data, images[i].scale,
-                           images[i].zero + (is_unsigned ? 128 : 0),
-                           own + i * image_bytes);
+    depthwise.PrepareImage(context, CodesOf(images[i].data), images[i].scale,
+                           images[i].zero, own + i * image_bytes);
   }
   uint8_t* const slots = own + images.size() * image_bytes;
   const uint64_t pixels = plan.geometry.pixels();
@@ -335,7 +336,7 @@ void Convolution::RunDepthwise(const Context& context, const Plan& plan,
   const uint64_t tasks = tiles * images.size();
   ForEachTask(context, tasks, [&](uint64_t task, uint64_t slot) {
     const uint64_t item = task / tiles, pixel = task % tiles * depthwise.tile();
-    depthwise.Run(images[item].data, own + item * image_bytes, pixel,
+    depthwise.Run(CodesOf(images[item].data), own + item * image_bytes, pixel,
                   std::min(depthwise.tile(), pixels - pixel), y.row(item), y,
                   slots + slot * depthwise.TaskBytes(sizeof(float)));
   });

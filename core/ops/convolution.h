@@ -54,8 +54,8 @@ class Convolution {
   void LayImages(const Context& context, const Plan& plan,
                  const std::vector<Image>& images, uint8_t* memory) const;
   void RunDepthwise(const Context& context, const Plan& plan,
-                    const std::vector<Image>& images, const Matrix& x,
-                    const Matrix& y, uint8_t* memory) const;
+                    const std::vector<Image>& images, const Matrix& y,
+                    uint8_t* memory) const;
   void RunPatches(const Context& context, const Plan& plan,
                   const std::vector<Image>& images, const Matrix& y,
                   uint8_t* memory) const;

@@ -33,12 +33,8 @@ bool Depthwise::Takes(const Linear& linear) {
          linear.weight().outliers().count == 0;
 }
 
-Depthwise::Depthwise(const Linear& linear, const PatchGeometry& geometry,
-                     bool is_unsigned)
-    : linear_(linear),
-      geometry_(geometry),
-      is_unsigned_(is_unsigned),
-      outputs_(linear.outputs()) {
+Depthwise::Depthwise(const Linear& linear, const PatchGeometry& geometry)
+    : linear_(linear), geometry_(geometry), outputs_(linear.outputs()) {
   const uint64_t outputs = std::max<uint64_t>(outputs_, 1);
   tile_ =
       std::min(std::max(kTaskOutputs / outputs, kTransposeReads), kMostPixels);
@@ -131,7 +127,7 @@ void Depthwise::PrepareRows(uint64_t begin, uint64_t end) {
   }
 }
 
-void Depthwise::PrepareImage(const Context& context, const uint8_t* codes,
+void Depthwise::PrepareImage(const Context& context, const int8_t* codes,
                              float scale, int32_t zero, uint8_t* memory) const {
   const Places at = places();
   const uint64_t channels = geometry_.channels;
@@ -149,7 +145,9 @@ void Depthwise::PrepareImage(const Context& context, const uint8_t* codes,
   const uint64_t pixels = geometry_.height * geometry_.width;
   const uint8_t** const rows =
       reinterpret_cast<const uint8_t**>(memory + at.codes);
-  for (uint64_t c = 0; c < channels; ++c) rows[c] = codes + c * pixels;
+  for (uint64_t c = 0; c < channels; ++c) {
+    rows[c] = reinterpret_cast<const uint8_t*>(codes + c * pixels);
+  }
   uint8_t* const to = memory + at.codes + Bytes(channels, sizeof(void*));
   ParallelFor(context, DivCeil(pixels, kPixels), [&](uint64_t task) {
     TransposeArgs args;
@@ -165,8 +163,8 @@ void Depthwise::PrepareImage(const Context& context, const uint8_t* codes,
 }
 
 // Whether no weight is over padding above or below.
-bool Depthwise::FindTaps(const uint8_t* codes, const uint8_t* zeros,
-                         uint64_t oy, uint64_t ox, const uint8_t** taps) const {
+bool Depthwise::FindTaps(const int8_t* codes, const int8_t* zeros, uint64_t oy,
+                         uint64_t ox, const int8_t** taps) const {
   const PatchGeometry& g = geometry_;
   bool inside = true;
   for (uint64_t ky = 0; ky < g.vertical.kernel; ++ky) {
@@ -184,24 +182,25 @@ bool Depthwise::FindTaps(const uint8_t* codes, const uint8_t* zeros,
   return inside;
 }
 
-void Depthwise::SumPixels(const uint8_t* codes, const uint8_t* memory,
-                          uint64_t pixel, uint64_t count, const uint8_t** taps,
+void Depthwise::SumPixels(const int8_t* codes, const uint8_t* memory,
+                          uint64_t pixel, uint64_t count, const int8_t** taps,
                           int32_t* part, int32_t* sums) const {
   const PatchGeometry& g = geometry_;
   const uint64_t several = multiplier();
   const Places at = places();
   const int32_t* const initial =
       reinterpret_cast<const int32_t*>(memory + at.initial);
+  const int8_t* const zeros =
+      reinterpret_cast<const int8_t*>(memory + at.zeros);
   DepthwiseArgs args;
   args.taps = taps;
   args.num_taps = static_cast<size_t>(2 * pairs());
   args.step = static_cast<size_t>(g.horizontal.stride * g.channels);
   args.channels = static_cast<size_t>(g.channels);
-  args.is_unsigned = is_unsigned_;
   uint64_t oy = pixel / g.out_width, ox = pixel % g.out_width;
   while (count != 0) {
     args.pixels = 1;
-    if (FindTaps(codes, memory + at.zeros, oy, ox, taps) && ox >= inside_ &&
+    if (FindTaps(codes, zeros, oy, ox, taps) && ox >= inside_ &&
         ox < inside_end_) {
       args.pixels = static_cast<size_t>(std::min(count, inside_end_ - ox));
     }
@@ -224,7 +223,7 @@ void Depthwise::SumPixels(const uint8_t* codes, const uint8_t* memory,
   }
 }
 
-void Depthwise::Run(const uint8_t* codes, const uint8_t* memory, uint64_t pixel,
+void Depthwise::Run(const int8_t* codes, const uint8_t* memory, uint64_t pixel,
                     uint64_t count, uint8_t* y, const Matrix& output,
                     uint8_t* scratch) const {
   const Places at = places();
@@ -232,7 +231,7 @@ void Depthwise::Run(const uint8_t* codes, const uint8_t* memory, uint64_t pixel,
   int32_t* const sums = reinterpret_cast<int32_t*>(scratch);
   int32_t* const part = sums + step_ * outputs_;
   scratch += Bytes(step_ * outputs_, 2 * sizeof(int32_t));
-  const uint8_t** const taps = reinterpret_cast<const uint8_t**>(scratch);
+  const int8_t** const taps = reinterpret_cast<const int8_t**>(scratch);
   scratch += Bytes(2 * pairs(), sizeof(void*));
   Matrix out = output;
   out.rows = count;
@@ -240,7 +239,8 @@ void Depthwise::Run(const uint8_t* codes, const uint8_t* memory, uint64_t pixel,
   out.stride = outputs_ * size;
   out.data = geometry_.channels_last ? y + pixel * out.stride : scratch;
   if (!geometry_.channels_last) {
-    codes = memory + at.codes + Bytes(geometry_.channels, sizeof(void*));
+    codes = reinterpret_cast<const int8_t*>(
+        memory + at.codes + Bytes(geometry_.channels, sizeof(void*)));
   }
   const Outputs outputs(linear_, true, out, 0);
   FinishArgs args;

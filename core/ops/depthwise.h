@@ -18,9 +18,8 @@ class Depthwise {
   // Whether a layer's weights, with a row for each output, may go this way.
   static bool Takes(const Linear& linear);
 
-  // Of images of int8 or uint8. The layer must live as long.
-  Depthwise(const Linear& linear, const PatchGeometry& geometry,
-            bool is_unsigned);
+  // Of images of int8. The layer must live as long.
+  Depthwise(const Linear& linear, const PatchGeometry& geometry);
 
   // Output pixels of a task.
   uint64_t tile() const { return tile_; }
@@ -31,13 +30,13 @@ class Depthwise {
 
   // Tasks that must be over before any of the others, in this order.
   void PrepareWeights(const Context& context, uint8_t* memory);
-  // Codes of an image, zero as they have it, that its memory keeps: with
-  // channels first as if they were last.
-  void PrepareImage(const Context& context, const uint8_t* codes, float scale,
+  // Codes of an image, which its memory keeps where channels are first: as if
+  // they were last.
+  void PrepareImage(const Context& context, const int8_t* codes, float scale,
                     int32_t zero, uint8_t* memory) const;
 
   // Pixels [pixel, pixel + count) of an image: its codes, and the image of y.
-  void Run(const uint8_t* codes, const uint8_t* memory, uint64_t pixel,
+  void Run(const int8_t* codes, const uint8_t* memory, uint64_t pixel,
            uint64_t count, uint8_t* y, const Matrix& output,
            uint8_t* scratch) const;
 
@@ -48,10 +47,10 @@ class Depthwise {
   };
   Places places() const;
   void PrepareRows(uint64_t begin, uint64_t end);
-  bool FindTaps(const uint8_t* codes, const uint8_t* zeros, uint64_t oy,
-                uint64_t ox, const uint8_t** taps) const;
-  void SumPixels(const uint8_t* codes, const uint8_t* memory, uint64_t pixel,
-                 uint64_t count, const uint8_t** taps, int32_t* part,
+  bool FindTaps(const int8_t* codes, const int8_t* zeros, uint64_t oy,
+                uint64_t ox, const int8_t** taps) const;
+  void SumPixels(const int8_t* codes, const uint8_t* memory, uint64_t pixel,
+                 uint64_t count, const int8_t** taps, int32_t* part,
                  int32_t* sums) const;
   uint64_t pairs() const { return (geometry_.taps() + 1) / 2; }
   // Channels of the output of each channel.
@@ -59,7 +58,6 @@ class Depthwise {
 
   const Linear& linear_;
   const PatchGeometry geometry_;
-  const bool is_unsigned_;
   const uint64_t outputs_;
   uint64_t tile_ = 0, step_ = 0;          // pixels of a task, of sums at a time
   uint64_t inside_ = 0, inside_end_ = 0;  // outputs of a row without padding
