@@ -393,20 +393,37 @@ def test_no_progress_bar_without_a_terminal(model, tmp_path):
     assert run("quantize", model, "-o", tmp_path / "a.bnq").stderr == ""
 
 
-def test_progress_tells_the_pace(large_model, tmp_path):
-    """On a terminal that is wide enough, and as JSON for programs, whatever
-    standard error is."""
-    terminal = Terminal("quantize", large_model, "-o", tmp_path / "a.bnq", *SLOW, columns=200)
+def shown_with_pauses(terminal, mark):
+    """What it shows, made to take its time: the pace is told when there is one."""
+    shown = ""
+    for pause in (0.7, 1.2, 1.2):
+        terminal.read_until(mark)
+        shown, terminal.stderr = shown + terminal.stderr, ""
+        terminal.process.send_signal(signal.SIGSTOP)
+        time.sleep(pause)
+        terminal.process.send_signal(signal.SIGCONT)
     terminal.finish(0)
-    assert "iB/s" in terminal.stderr and " left" in terminal.stderr
-    result = run("quantize", large_model, "-o", tmp_path / "b.bnq", *SLOW, "--quiet",
-                 "--progress", "json")
-    lines = [json.loads(line)["progress"] for line in result.stderr.splitlines()]
+    return shown + terminal.stderr
+
+
+def test_progress_tells_the_pace(large_model, tmp_path):
+    """On a terminal that is wide enough, and as JSON for programs."""
+    command = ["quantize", large_model, *SLOW]
+    bars = shown_with_pauses(
+        Terminal(*command, "-o", tmp_path / "a.bnq", columns=200), "%")
+    assert "iB/s" in bars and " left" in bars
+    text = shown_with_pauses(
+        Terminal(*command, "-o", tmp_path / "b.bnq", "--quiet", "--progress", "json"), "}")
+    lines = [json.loads(line)["progress"] for line in text.splitlines()]
     shares = [line["share"] for line in lines]
     assert shares == sorted(shares) and shares[0] < 0.5 and shares[-1] == 1
     assert lines[-1]["done"] == lines[-1]["total"] > 0 == lines[-1]["seconds_left"]
     assert lines[-1]["bytes_per_second"] > 0
     assert {line["item"] for line in lines} <= set(by_name(run_json("inspect", large_model)))
+    # Without a terminal, too, and nothing where nothing is wanted.
+    result = run("diff", tmp_path / "a.bnq", tmp_path / "b.bnq", "--progress", "json")
+    assert all("progress" in json.loads(line) for line in result.stderr.splitlines())
+    assert result.stderr
     terminal = Terminal("quantize", large_model, "--dry-run", *SLOW, "--progress", "never")
     terminal.finish(0)
     assert terminal.stderr == ""
