@@ -44,9 +44,11 @@ class JsonHandler {
   // Called by sax_parse.
   bool null() { return Scalar("null"); }
   bool boolean(bool) { return Scalar("a boolean"); }
-  bool number_integer(number_integer_t) { return Scalar("a negative number"); }
-  bool number_float(number_float_t, const string_t& text) {
-    return Scalar("the number " + text.substr(0, 40));
+  bool number_integer(number_integer_t value) {
+    return Number(static_cast<double>(value), "a negative number");
+  }
+  bool number_float(number_float_t value, const string_t& text) {
+    return Number(value, "the number " + text.substr(0, 40));
   }
   bool binary(binary_t&) { return Scalar("binary"); }
   bool number_unsigned(number_unsigned_t value) {
@@ -81,6 +83,10 @@ class JsonHandler {
   [[noreturn]] virtual void OnError(const std::string& what) = 0;
   // A value that is not a string, an unsigned number, an object or an array.
   virtual void OnOther(const std::string& what) = 0;
+  // A number with a sign or a fraction, which is mostly of no use.
+  virtual void OnNumber(double /*value*/, const std::string& what) {
+    OnOther(what);
+  }
   virtual void OnString(std::string& value) = 0;
   virtual void OnUnsigned(uint64_t value) = 0;
   virtual void OnStart(bool object) = 0;
@@ -90,6 +96,11 @@ class JsonHandler {
  private:
   bool Scalar(const std::string& what) {
     if (skipping_ == 0 && !skip_next_) OnOther(what);
+    skip_next_ = false;
+    return true;
+  }
+  bool Number(double value, const std::string& what) {
+    if (skipping_ == 0 && !skip_next_) OnNumber(value, what);
     skip_next_ = false;
     return true;
   }

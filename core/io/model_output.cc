@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
+#include <map>
 #include <numeric>
 
 #include "core/base/error.h"
 #include "core/io/endian.h"
+#include "core/io/json_tree.h"
 
 namespace bnq {
 namespace {
@@ -185,11 +186,15 @@ void ModelOutput::Append(size_t section, const void* data, uint64_t bytes) {
 
 std::string ModelOutput::IndexText(
     const std::vector<std::string>& names) const {
-  nlohmann::json index;
-  index["metadata"]["total_size"] = total_bytes_;
-  nlohmann::json& map = index["weight_map"] = nlohmann::json::object();
-  for (const auto& [name, shard] : tensors_) map[name] = names[shard];
-  return index.dump(2) + "\n";
+  const std::map<std::string, size_t> sorted(tensors_.begin(), tensors_.end());
+  std::string map;
+  for (const auto& [name, shard] : sorted) {
+    map += Message(map.empty() ? "\n" : ",\n", "    ", JsonText(name), ": ",
+                   JsonText(names[shard]));
+  }
+  return Message("{\n  \"metadata\": {\n    \"total_size\": ", total_bytes_,
+                 "\n  },\n  \"weight_map\": {", map, map.empty() ? "" : "\n  ",
+                 "}\n}\n");
 }
 
 std::string ModelOutput::written() const {

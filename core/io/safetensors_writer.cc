@@ -1,19 +1,14 @@
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/io/endian.h"
+#include "core/io/json_tree.h"
 #include "core/io/safetensors.h"
 
 namespace bnq {
 namespace {
-
-// Quoted and escaped; text is UTF-8.
-std::string Json(const std::string& text) {
-  return nlohmann::json(text).dump();
-}
 
 void CheckTensor(const SafetensorsTensor& tensor) {
   CheckNewName(tensor.name);
@@ -48,7 +43,7 @@ void CheckHeaderSize(uint64_t bytes) {
 
 void AppendTensor(const SafetensorsEntry& entry, std::string* json) {
   if (json->size() > 1) *json += ',';
-  *json += Json(entry.name) + ":{\"dtype\":\"" + Info(entry.dtype).name +
+  *json += JsonText(entry.name) + ":{\"dtype\":\"" + Info(entry.dtype).name +
            "\",\"shape\":[";
   for (int i = 0; i < entry.shape.rank; ++i) {
     if (i > 0) *json += ',';
@@ -91,7 +86,7 @@ SafetensorsLayout LayOutSafetensors(std::vector<SafetensorsTensor> tensors,
     const char* separator = "";
     for (const auto& [key, value] : metadata) {
       CheckHeaderSize(json.size() + key.size() + value.size());
-      json += separator + Json(key) + ':' + Json(value);
+      json += separator + JsonText(key) + ':' + JsonText(value);
       separator = ",";
     }
     json += '}';

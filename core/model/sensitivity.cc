@@ -1,131 +1,136 @@
 #include "core/model/sensitivity.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
-#include <limits>
-#include <nlohmann/json.hpp>
-#include <type_traits>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/io/json_tree.h"
 #include "core/model/plan_text.h"
 #include "core/scheme/codec_revision.h"
 
 namespace bnq {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr int kVersion = 1;
+constexpr char kWhat[] = "sensitivity";
 
 [[noreturn]] void FailCorrupt(const std::string& what) {
-  Fail(Status::kCorruptFile, "sensitivity: ", what);
+  Fail(Status::kCorruptFile, kWhat, ": ", what);
 }
 
-// The member of an object, of the type that `get` takes.
-template <class T>
-T Get(const Json& object, const char* key) {
-  if (!object.is_object() || !object.contains(key)) {
-    FailCorrupt(Message("\"", key, "\" is missing"));
+const JsonTree& Get(const JsonTree& object, const char* key,
+                    JsonTree::Kind kind) {
+  const JsonTree* const value = object.Find(key);
+  if (value == nullptr) FailCorrupt(Message("\"", key, "\" is missing"));
+  const bool number = kind == JsonTree::Kind::kNumber && value->is_number();
+  if (value->kind != kind && !number) {
+    FailCorrupt(Message("\"", key, "\" is of another type"));
   }
-  const Json& value = object.at(key);
-  bool good = false;
-  if constexpr (std::is_same_v<T, std::string>) {
-    good = value.is_string();
-  } else if constexpr (std::is_floating_point_v<T>) {
-    good = value.is_number();
-  } else {
-    good = value.is_number_unsigned() &&
-           value.get<uint64_t>() <= std::numeric_limits<T>::max();
-  }
-  if (!good) FailCorrupt(Message("\"", key, "\" is of another type or size"));
-  return value.get<T>();
+  return *value;
 }
 
-double GetFinite(const Json& object, const char* key) {
-  const double value = Get<double>(object, key);
-  if (!std::isfinite(value) || value < -1.0) {
-    FailCorrupt(Message("\"", key, "\" = ", value, ", must be finite"));
+uint64_t GetWhole(const JsonTree& object, const char* key,
+                  uint64_t most = UINT64_MAX) {
+  const uint64_t value = Get(object, key, JsonTree::Kind::kUnsigned).whole;
+  if (value > most) {
+    FailCorrupt(Message("\"", key, "\" = ", value, ", must be at most ", most));
   }
   return value;
 }
 
-const Json& GetArray(const Json& object, const char* key) {
-  if (!object.is_object() || !object.contains(key) ||
-      !object.at(key).is_array()) {
-    FailCorrupt(Message("\"", key, "\", an array, is missing"));
+double GetFinite(const JsonTree& object, const char* key, double least) {
+  const double value = Get(object, key, JsonTree::Kind::kNumber).number;
+  if (!std::isfinite(value) || value < least) {
+    FailCorrupt(Message("\"", key, "\" = ", value,
+                        ", must be finite and at least ", least));
   }
-  return object.at(key);
+  return value;
 }
 
-Json JsonOf(const SensitivityCell& cell) {
-  Json json = {{"config", ShortText(cell.config)},
-               {"bytes", cell.bytes},
-               {"relative_error", cell.relative_error},
-               {"max_error", cell.max_error},
-               {"cosine", cell.cosine}};
-  if (cell.has_metric) json["metric"] = cell.metric;
-  return json;
+// A member of an object, on a line of its own.
+void AddMember(const char* key, const std::string& value, int depth,
+               std::string* json) {
+  if (json->back() != '{') *json += ',';
+  *json += '\n' + std::string(static_cast<size_t>(depth), ' ') + '"' + key +
+           "\": " + value;
 }
 
-SensitivityCell CellOf(const Json& json) {
+std::string JsonOf(const SensitivityCell& cell) {
+  std::string json = Message("{\"config\": ", JsonText(ShortText(cell.config)),
+                             ", \"bytes\": ", cell.bytes,
+                             ", \"relative_error\": ", cell.relative_error,
+                             ", \"max_error\": ", cell.max_error,
+                             ", \"cosine\": ", cell.cosine);
+  if (cell.has_metric) json += Message(", \"metric\": ", cell.metric);
+  return json + '}';
+}
+
+SensitivityCell CellOf(const JsonTree& json) {
   SensitivityCell cell;
-  cell.config = Config::FromText(Get<std::string>(json, "config"));
-  cell.bytes = Get<uint64_t>(json, "bytes");
-  cell.relative_error = GetFinite(json, "relative_error");
-  cell.max_error = GetFinite(json, "max_error");
-  cell.cosine = GetFinite(json, "cosine");
-  cell.has_metric = json.contains("metric");
-  if (cell.has_metric) cell.metric = Get<double>(json, "metric");
-  if (cell.relative_error < 0.0 || cell.max_error < 0.0 ||
-      !std::isfinite(cell.metric)) {
-    FailCorrupt("an error is below 0, or not finite");
-  }
+  cell.config =
+      Config::FromText(Get(json, "config", JsonTree::Kind::kString).string);
+  cell.bytes = GetWhole(json, "bytes");
+  cell.relative_error = GetFinite(json, "relative_error", 0.0);
+  cell.max_error = GetFinite(json, "max_error", 0.0);
+  cell.cosine = GetFinite(json, "cosine", -1.0);
+  cell.has_metric = json.Find("metric") != nullptr;
+  if (cell.has_metric) cell.metric = GetFinite(json, "metric", -DBL_MAX);
   return cell;
 }
 
-Json JsonOf(const std::string& name, const SensitivityTensor& tensor) {
-  Json json = {{"name", name},
-               {"dtype", Info(static_cast<DType>(tensor.dtype)).name},
-               {"sample_crc32", tensor.sample_crc32},
-               {"plain_bytes", tensor.plain_bytes}};
-  json["shape"] = Json::array();
+std::string JsonOf(const std::string& name, const SensitivityTensor& tensor) {
+  std::string json = "{", shape = "[", cells = "[";
   for (int i = 0; i < tensor.shape.rank; ++i) {
-    json["shape"].push_back(tensor.shape.dims[i]);
+    shape += Message(i == 0 ? "" : ", ", tensor.shape.dims[i]);
   }
-  if (tensor.importance_crc32 != 0) {
-    json["importance_crc32"] = tensor.importance_crc32;
-  }
-  if (tensor.weight != 0.0) json["weight"] = tensor.weight;
-  json["candidates"] = Json::array();
   for (const auto& [text, cell] : tensor.cells) {
-    json["candidates"].push_back(JsonOf(cell));
+    cells += Message(cells == "[" ? "" : ",", "\n    ", JsonOf(cell));
   }
-  return json;
+  const auto add = [&](const char* key, const std::string& value) {
+    AddMember(key, value, 3, &json);
+  };
+  add("name", JsonText(name));
+  add("dtype", JsonText(Info(static_cast<DType>(tensor.dtype)).name));
+  add("shape", shape + ']');
+  add("sample_crc32", Message(tensor.sample_crc32));
+  if (tensor.importance_crc32 != 0) {
+    add("importance_crc32", Message(tensor.importance_crc32));
+  }
+  add("plain_bytes", Message(tensor.plain_bytes));
+  if (tensor.weight != 0.0) add("weight", Message(tensor.weight));
+  add("candidates", cells + ']');
+  return json + "\n  }";
 }
 
-SensitivityTensor TensorOf(const Json& json) {
+SensitivityTensor TensorOf(const JsonTree& json) {
   SensitivityTensor tensor;
   const DTypeInfo* dtype =
-      FindDType(Get<std::string>(json, "dtype"), /*as_written=*/true);
+      FindDType(Get(json, "dtype", JsonTree::Kind::kString).string,
+                /*as_written=*/true);
   if (dtype == nullptr) FailCorrupt("\"dtype\" is none that is known");
   tensor.dtype = static_cast<int32_t>(dtype->dtype);
   std::vector<uint64_t> dims;
-  for (const Json& dim : GetArray(json, "shape")) {
-    if (!dim.is_number_unsigned()) FailCorrupt("\"shape\" is none");
-    dims.push_back(dim.get<uint64_t>());
+  for (const JsonTree& dim : Get(json, "shape", JsonTree::Kind::kArray).items) {
+    if (dim.kind != JsonTree::Kind::kUnsigned) FailCorrupt("\"shape\" is none");
+    dims.push_back(dim.whole);
   }
   tensor.shape = Shape::Make(
       static_cast<int32_t>(std::min<size_t>(dims.size(), kMaxRank + 1)),
       dims.data());
-  tensor.sample_crc32 = Get<uint32_t>(json, "sample_crc32");
-  tensor.plain_bytes = Get<uint64_t>(json, "plain_bytes");
-  if (json.contains("importance_crc32")) {
-    tensor.importance_crc32 = Get<uint32_t>(json, "importance_crc32");
+  tensor.sample_crc32 =
+      static_cast<uint32_t>(GetWhole(json, "sample_crc32", UINT32_MAX));
+  tensor.plain_bytes = GetWhole(json, "plain_bytes");
+  if (json.Find("importance_crc32") != nullptr) {
+    tensor.importance_crc32 =
+        static_cast<uint32_t>(GetWhole(json, "importance_crc32", UINT32_MAX));
   }
-  if (json.contains("weight")) tensor.weight = GetFinite(json, "weight");
-  if (tensor.weight < 0.0) FailCorrupt("\"weight\" is below 0");
-  for (const Json& item : GetArray(json, "candidates")) {
+  if (json.Find("weight") != nullptr) {
+    tensor.weight = GetFinite(json, "weight", 0.0);
+  }
+  for (const JsonTree& item :
+       Get(json, "candidates", JsonTree::Kind::kArray).items) {
     SensitivityCell cell = CellOf(item);
     std::string text = cell.config.ToText();
     if (!tensor.cells.emplace(std::move(text), std::move(cell)).second) {
@@ -222,16 +227,16 @@ void Sensitivity::SetMetric(const std::string& name, const Config& config,
 }
 
 void Sensitivity::SetMetrics(const std::string& json) {
-  const Json metrics = Json::parse(json, nullptr, /*allow_exceptions=*/false);
-  constexpr const char* kShape =
+  const JsonTree metrics = ParseJson(json, kWhat);
+  constexpr char kShape[] =
       "metrics must be {\"TENSOR\": {\"CONFIG\": NUMBER}}";
-  if (metrics.is_discarded() || !metrics.is_object()) FailCorrupt(kShape);
+  if (!metrics.is_object()) FailCorrupt(kShape);
   Sensitivity result = *this;
-  for (const auto& [name, configs] : metrics.items()) {
+  for (const auto& [name, configs] : metrics.members) {
     if (!configs.is_object()) FailCorrupt(kShape);
-    for (const auto& [config, number] : configs.items()) {
-      if (!number.is_number()) FailCorrupt(kShape);
-      result.SetMetric(name, Config::FromText(config), number.get<double>());
+    for (const auto& [config, value] : configs.members) {
+      if (!value.is_number()) FailCorrupt(kShape);
+      result.SetMetric(name, Config::FromText(config), value.number);
     }
   }
   *this = std::move(result);
@@ -275,37 +280,41 @@ void Sensitivity::Merge(const Sensitivity& other) {
 }
 
 std::string Sensitivity::ToJson() const {
-  Json json = {{"bnq_sensitivity", kVersion},
-               {"codec_revision", kCodecRevision},
-               {"fixed_bytes", fixed_bytes_},
-               {"fixed_elements", fixed_elements_},
-               {"input_bytes", input_bytes_}};
-  json["tensors"] = Json::array();
+  std::string json = "{", tensors = "[";
   for (const auto& [name, tensor] : tensors_) {
-    json["tensors"].push_back(JsonOf(name, tensor));
+    tensors += Message(tensors == "[" ? "" : ",", "\n  ", JsonOf(name, tensor));
   }
-  return json.dump(1) + "\n";
+  const auto add = [&](const char* key, const std::string& value) {
+    AddMember(key, value, 1, &json);
+  };
+  add("bnq_sensitivity", Message(kVersion));
+  add("codec_revision", Message(kCodecRevision));
+  add("fixed_bytes", Message(fixed_bytes_));
+  add("fixed_elements", Message(fixed_elements_));
+  add("input_bytes", Message(input_bytes_));
+  add("tensors", tensors + ']');
+  return json + "\n}\n";
 }
 
 Sensitivity Sensitivity::FromJson(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded() || !json.is_object() ||
-      !json.contains("bnq_sensitivity")) {
+  const JsonTree json = ParseJson(text, kWhat);
+  if (json.Find("bnq_sensitivity") == nullptr) {
     FailCorrupt("this is no JSON of one");
   }
-  const auto version = Get<uint64_t>(json, "bnq_sensitivity");
-  const auto revision = Get<uint64_t>(json, "codec_revision");
+  const uint64_t version = GetWhole(json, "bnq_sensitivity");
+  const uint64_t revision = GetWhole(json, "codec_revision");
   if (version != kVersion || revision != kCodecRevision) {
-    Fail(Status::kUnsupported, "sensitivity: version ", version,
+    Fail(Status::kUnsupported, kWhat, ": version ", version,
          " of codec revision ", revision, ", must be ", kVersion, " of ",
          kCodecRevision, ": analyze again");
   }
   Sensitivity result;
-  result.SetModel(Get<uint64_t>(json, "fixed_bytes"),
-                  Get<uint64_t>(json, "fixed_elements"),
-                  Get<uint64_t>(json, "input_bytes"));
-  for (const Json& item : GetArray(json, "tensors")) {
-    const auto name = Get<std::string>(item, "name");
+  result.SetModel(GetWhole(json, "fixed_bytes"),
+                  GetWhole(json, "fixed_elements"),
+                  GetWhole(json, "input_bytes"));
+  for (const JsonTree& item :
+       Get(json, "tensors", JsonTree::Kind::kArray).items) {
+    const std::string& name = Get(item, "name", JsonTree::Kind::kString).string;
     if (name.empty()) FailCorrupt("a name is empty");
     SensitivityTensor tensor = Within([&] { return "tensor " + Quoted(name); },
                                       [&] { return TensorOf(item); });
