@@ -20,7 +20,7 @@ from conftest import (
 )
 
 COMMANDS = ["quantize", "calibrate", "dequantize", "inspect", "verify", "diff", "presets",
-            "info"]
+            "info", "estimate"]
 
 
 def test_version():
@@ -59,6 +59,7 @@ def test_the_examples_of_the_help_work(model, quantized, tmp_path):
             write_safetensors(place / "model.safetensors", {
                 **model_tensors(), "lm_head.weight": files["batch1.npy"],
                 "embed.weight": files["batch2.npy"]})
+            (place / "plan.txt").write_text("*.weight -> nf4\n")
             words = line.split()[1:]
             if "-o model.bnq" not in line:
                 run("quantize", "model.safetensors", "-o", "model.bnq", cwd=place)
@@ -133,7 +134,7 @@ def test_info():
     for format_ in value["formats"]:
         assert format_["description"] in text
     assert list(value["options"]) == ["config", "calibrator", "optimizer",
-                                        "operator"]
+                                        "operator", "cache"]
     for option in sum(value["options"].values(), []):
         assert re.search(rf"^{option['name']} +{option['default']} .*"
                          + re.escape(option["description"]), text, re.MULTILINE)

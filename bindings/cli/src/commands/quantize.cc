@@ -295,7 +295,7 @@ void AddQuantize(CLI::App& app) {
       "  bnq quantize model.safetensors --dry-run --preset int4_per_group_128\n"
       "  bnq quantize model.safetensors -o model.bnq --preset nf4 \\\n"
       "      --exclude '*embed*' --tensor 'lm_head*=int8_per_channel'\n"
-      "  bnq quantize model.safetensors -o model.bnq --target-bits 4.5\n"
+      "  bnq quantize model.safetensors -o model.bnq --target-ratio 4\n"
       "  bnq quantize model.safetensors -o model.bnq --plan plan.txt\n\n");
   command->callback([options] { Quantize(*options); });
 }
