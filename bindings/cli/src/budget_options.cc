@@ -16,15 +16,16 @@ int32_t FlagsOf(const BudgetOptions& options) {
          (options.experts_apart ? BNQ_ALLOCATE_EXPERTS_APART : 0);
 }
 
+uint64_t Whole(double value) { return static_cast<uint64_t>(value); }
+
+}  // namespace
+
 const char* KindName(const AllocationRow& row) {
   const char* name = bnq_layer_kind_name(
       static_cast<int32_t>(row.at(BNQ_ALLOCATION_ROW_KIND)));
   return name != nullptr ? name : "other";
 }
 
-uint64_t Whole(double value) { return static_cast<uint64_t>(value); }
-
-// "tied to NAME", "pinned", "coarse".
 std::string NoteOf(const std::vector<AllocationRow>& rows, size_t index) {
   const AllocationRow& row = rows[index];
   std::string note;
@@ -41,8 +42,6 @@ std::string NoteOf(const std::vector<AllocationRow>& rows, size_t index) {
   }
   return note;
 }
-
-}  // namespace
 
 void AddBudgetOptions(CLI::App& command, BudgetOptions& options) {
   command
@@ -111,23 +110,21 @@ void Analyze(const BudgetOptions& options, const bnq_plan* plan,
 
 Allocation Allocate(const BudgetOptions& options, const bnq_plan* plan,
                     const bnq_sensitivity* sensitivity) {
-  bnq_allocation* created = nullptr;
   const bool by_bits = options.bits != 0.0, by_size = options.size != 0;
-  Check(bnq_allocate(sensitivity, plan,
-                     by_bits   ? BNQ_BUDGET_BITS
-                     : by_size ? BNQ_BUDGET_BYTES
-                               : BNQ_BUDGET_RATIO,
-                     by_bits   ? options.bits
-                     : by_size ? static_cast<double>(options.size)
-                               : options.ratio,
-                     FlagsOf(options), &created));
-  return Allocation(created);
+  return AllocateAs(options, plan, sensitivity,
+                    by_bits   ? BNQ_BUDGET_BITS
+                    : by_size ? BNQ_BUDGET_BYTES
+                              : BNQ_BUDGET_RATIO,
+                    by_bits   ? options.bits
+                    : by_size ? static_cast<double>(options.size)
+                              : options.ratio);
 }
 
-Allocation AllocateBits(const BudgetOptions& options, const bnq_plan* plan,
-                        const bnq_sensitivity* sensitivity, double bits) {
+Allocation AllocateAs(const BudgetOptions& options, const bnq_plan* plan,
+                      const bnq_sensitivity* sensitivity, int32_t kind,
+                      double budget) {
   bnq_allocation* created = nullptr;
-  Check(bnq_allocate(sensitivity, plan, BNQ_BUDGET_BITS, bits, FlagsOf(options),
+  Check(bnq_allocate(sensitivity, plan, kind, budget, FlagsOf(options),
                      &created));
   return Allocation(created);
 }

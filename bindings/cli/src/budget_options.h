@@ -32,6 +32,11 @@ struct AllocationRow {
   double at(int value) const { return values[static_cast<size_t>(value)]; }
 };
 
+// "attention", "ffn", ...
+const char* KindName(const AllocationRow& row);
+// What is particular about a row of all: "with NAME; pinned".
+std::string NoteOf(const std::vector<AllocationRow>& rows, size_t index);
+
 // Adds --target-bits, --target-size, --target-ratio, --candidates, ...
 void AddBudgetOptions(CLI::App& command, BudgetOptions& options);
 
@@ -50,9 +55,10 @@ void Analyze(const BudgetOptions& options, const bnq_plan* plan,
 // For the budget that is given.
 Allocation Allocate(const BudgetOptions& options, const bnq_plan* plan,
                     const bnq_sensitivity* sensitivity);
-// For another one.
-Allocation AllocateBits(const BudgetOptions& options, const bnq_plan* plan,
-                        const bnq_sensitivity* sensitivity, double bits);
+// For another one, of BNQ_BUDGET_*.
+Allocation AllocateAs(const BudgetOptions& options, const bnq_plan* plan,
+                      const bnq_sensitivity* sensitivity, int32_t kind,
+                      double budget);
 
 std::vector<double> ValuesOf(const bnq_allocation* allocation);
 std::vector<AllocationRow> RowsOf(const bnq_allocation* allocation);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "calibration_options.h"
 #include "failure.h"
@@ -84,7 +85,28 @@ uint64_t CountValues(bnq_context* context, const CalibrationRow& row,
   return beyond;
 }
 
-std::string Subtitle(const bnq_calibrator* calibrator) {
+// A range of zeros makes a scale of 0: right for zeros, but rarely what was
+// meant to be observed. "" where there is none.
+std::string NoteOnZeros(const CalibrationRow& row) {
+  uint64_t zeros = 0;
+  for (std::size_t c = 0; c < row.low.size(); ++c) {
+    zeros += row.low[c] == 0 && row.high[c] == 0;
+  }
+  if (zeros == 0) return "";
+  if (zeros == row.low.size()) return "only zeros: the scale will be 0";
+  return "only zeros in " + std::to_string(zeros) + " of " +
+         std::to_string(row.low.size()) + " channels";
+}
+
+bool HasHistogram(const bnq_calibrator* calibrator) {
+  uint64_t bins = 0;
+  return bnq_calibrator_histogram(calibrator, 0, nullptr, 0, &bins, nullptr,
+                                  nullptr) != BNQ_ERROR_UNSUPPORTED;
+}
+
+}  // namespace
+
+std::string CalibratorText(const bnq_calibrator* calibrator) {
   std::string text;
   for (const LibraryOption& option : LibraryOptions(BNQ_OPTIONS_CALIBRATOR)) {
     const bool always = option.id == BNQ_CALIBRATION_METHOD ||
@@ -99,21 +121,6 @@ std::string Subtitle(const bnq_calibrator* calibrator) {
   }
   return text;
 }
-
-// A range of zeros makes a scale of 0: right for zeros, but rarely what was
-// meant to be observed. "" where there is none.
-std::string NoteOnZeros(const CalibrationRow& row) {
-  uint64_t zeros = 0;
-  for (std::size_t c = 0; c < row.low.size(); ++c) {
-    zeros += row.low[c] == 0 && row.high[c] == 0;
-  }
-  if (zeros == 0) return "";
-  if (zeros == row.low.size()) return "only zeros: the scale will be 0";
-  return "only zeros in " + std::to_string(zeros) + " of " +
-         std::to_string(row.low.size()) + " channels";
-}
-
-}  // namespace
 
 double CalibrationRow::least() const {
   return *std::min_element(low.begin(), low.end());
@@ -165,13 +172,11 @@ std::string PictureOf(bnq_context* context, const CalibrationRow& row,
                       const std::string& path) {
   HistogramPicture picture;
   picture.title = row.name;
-  picture.subtitle = Subtitle(calibrator);
+  picture.subtitle = CalibratorText(calibrator);
   picture.low = row.least();
   picture.high = row.greatest();
   picture.many_ranges = row.channels > 1;
-  uint64_t bins = 0;
-  if (bnq_calibrator_histogram(calibrator, 0, nullptr, 0, &bins, nullptr,
-                               nullptr) == BNQ_ERROR_UNSUPPORTED) {
+  if (!HasHistogram(calibrator)) {
     throw Failure(kBadInput,
                   "--svg: no histogram of '" + row.name + "' in " + path);
   }
@@ -201,6 +206,22 @@ std::string PictureOf(bnq_context* context, const CalibrationRow& row,
     picture.caption.push_back(name + ' ' + GeneralText(value, 5));
   }
   return HistogramSvg(picture);
+}
+
+PageHistogram PageHistogramOf(bnq_context* context, const CalibrationRow& row,
+                              const bnq_calibrator* calibrator) {
+  PageHistogram histogram;
+  histogram.what = "values";
+  histogram.logarithmic = true;
+  if (!row.has_range() || !HasHistogram(calibrator)) return histogram;
+  HistogramPicture picture;
+  SetColumns(calibrator, row.channels, picture);
+  CountValues(context, row, calibrator, picture);
+  histogram.first = picture.first;
+  histogram.width = picture.width;
+  histogram.kept = std::move(picture.kept);
+  histogram.clipped = std::move(picture.clipped);
+  return histogram;
 }
 
 }  // namespace bnq::cli

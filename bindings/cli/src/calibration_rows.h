@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "page_charts.h"
 #include "session.h"
 
 namespace bnq::cli {
@@ -32,11 +33,20 @@ struct CalibrationRow {
 std::vector<CalibrationRow> RowsOf(const bnq_calibration* calibration,
                                    Session& session);
 
+// The options that are no default, and the method and scheme in any case:
+// "method kl, scheme symmetric".
+std::string CalibratorText(const bnq_calibrator* calibrator);
+
 // An SVG document: the histogram of all channels, and their ranges. Fails with
 // kBadInput where no histogram was kept, naming the file `path` of the data.
 std::string PictureOf(bnq_context* context, const CalibrationRow& row,
                       const bnq_calibrator* calibrator,
                       const std::string& path);
+
+// All channels together, each value within or beyond the range of its own.
+// Without columns where no histogram was kept, or the row has no range.
+PageHistogram PageHistogramOf(bnq_context* context, const CalibrationRow& row,
+                              const bnq_calibrator* calibrator);
 
 }  // namespace bnq::cli
 

@@ -5,7 +5,7 @@
 #include <ostream>
 
 #include "failure.h"
-#include "rows.h"
+#include "file_values.h"
 #include "table.h"
 #include "text.h"
 
@@ -15,64 +15,27 @@ namespace {
 constexpr std::size_t kLines = 16;
 constexpr double kBarColumns = 50;
 
-File Open(const std::string& path, Session& session) {
-  bnq_file* opened = nullptr;
-  Check(bnq_file_open(session.context(), path.c_str(), 0, &opened));
-  return File(opened);
-}
-
-// A tensor of a file as an array, in memory of its own.
-struct Values {
-  std::vector<unsigned char> bytes;
-  uint64_t shape[BNQ_MAX_RANK];
-  bnq_array array;
-};
-
-void Read(const bnq_file* file, uint64_t index, Session& session,
-          Values& values) {
-  bnq_array& array = values.array;
-  array.shape = values.shape;
-  array.rank = bnq_file_shape(file, index, values.shape);
-  array.dtype = bnq_file_dtype(file, index);
-  if (bnq_file_format(file, index) == BNQ_FORMAT_NONE) {
-    values.bytes.resize(bnq_file_bytes(file, index));
-    Check(bnq_file_read(session.context(), file, index, values.bytes.data(),
-                        values.bytes.size()));
-  } else {
-    bnq_tensor* read = nullptr;
-    Check(bnq_file_tensor(session.context(), file, index, &read));
-    const Tensor tensor(read);
-    const std::vector<uint64_t> shape(values.shape, values.shape + array.rank);
-    array.dtype = BNQ_DTYPE_F32;
-    values.bytes.resize(Elements(shape) * sizeof(float));
-    Check(bnq_tensor_dequantize(session.context(), read, array.dtype,
-                                BNQ_OVERFLOW_ERROR, values.bytes.data(),
-                                values.bytes.size()));
-  }
-  array.data = values.bytes.data();
-}
-
 }  // namespace
 
 ErrorHistograms::ErrorHistograms(const std::string& original,
                                  const std::string& other, Session& session)
     : session_(session),
-      original_(Open(original, session)),
-      other_(Open(other, session)) {}
+      original_(OpenFile(original, session)),
+      other_(OpenFile(other, session)) {}
 
 bool ErrorHistograms::Compare(const std::string& name, uint32_t bins,
                               ErrorHistogram& result) {
   uint64_t a = 0, b = 0;
   Check(bnq_file_find(original_.get(), name.c_str(), &a));
   Check(bnq_file_find(other_.get(), name.c_str(), &b));
-  Values original;
-  Read(original_.get(), a, session_, original);
+  FileValues original;
+  ReadValues(original_.get(), a, session_, original);
   result.name = name;
   result.counts.assign(bins, 0);
   bnq_status status = BNQ_OK;
   if (bnq_file_format(other_.get(), b) == BNQ_FORMAT_NONE) {
-    Values other;
-    Read(other_.get(), b, session_, other);
+    FileValues other;
+    ReadValues(other_.get(), b, session_, other);
     status = bnq_compare_histogram(session_.context(), &original.array,
                                    &other.array, bins, result.counts.data(),
                                    &result.max_error, &result.kl);

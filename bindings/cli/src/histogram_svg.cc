@@ -5,6 +5,7 @@
 
 #include "svg.h"
 #include "text.h"
+#include "ticks.h"
 
 namespace bnq::cli {
 namespace {
@@ -52,60 +53,6 @@ Axis AxisOf(const HistogramPicture& p) {
   return {low - air, high + air};
 }
 
-// 1, 2 or 5 times a power of ten, the least that is not below `step`.
-double NiceStep(double step) {
-  const double power = std::pow(kBase, std::floor(std::log10(step)));
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    // Rounding of the quotient must not lead to the next larger step.
-    if (power * factor >= step * (1 - 1e-9)) return power * factor;
-  }
-  return power * kBase;
-}
-
-std::string TickText(double value, double step, double greatest) {
-  if (greatest >= 1e6 || greatest < 1e-3) return GeneralText(value, 6);
-  const int digits =
-      std::max(0, -static_cast<int>(std::floor(std::log10(step) + 1e-9)));
-  return FixedText(value, digits);
-}
-
-struct Tick {
-  double value;
-  std::string text;
-};
-
-// As many labels as there is room for.
-std::vector<Tick> Ticks(const Axis& axis) {
-  std::vector<Tick> ticks;
-  const double greatest = std::max(std::fabs(axis.low), std::fabs(axis.high));
-  for (int wanted = 10; wanted >= 2; --wanted) {
-    ticks.clear();
-    const double step = NiceStep((axis.high - axis.low) / wanted);
-    std::size_t widest = 0;
-    for (double k = std::ceil(axis.low / step); k * step <= axis.high; k += 1) {
-      // Not -0.
-      const double value = k == 0 ? 0 : k * step;
-      ticks.push_back({value, TickText(value, step, greatest)});
-      widest = std::max(widest, ticks.back().text.size());
-    }
-    const double taken = static_cast<double>(ticks.size()) *
-                         (static_cast<double>(widest) * kCharacter + 18);
-    if (taken <= kRight - kLeft) break;
-  }
-  return ticks;
-}
-
-// "1", "10", "100", "1000", "10⁴"
-std::string PowerText(int exponent) {
-  static const char* const kDigits[] = {"⁰", "¹", "²", "³", "⁴",
-                                        "⁵", "⁶", "⁷", "⁸", "⁹"};
-  if (exponent <= 3) return FixedText(std::pow(kBase, exponent), 0);
-  std::string text = "10";
-  for (const char digit : std::to_string(exponent))
-    text += kDigits[digit - '0'];
-  return text;
-}
-
 // Counts from half of one, so that a single value has a bar.
 struct CountScale {
   int decades;
@@ -129,7 +76,8 @@ void DrawCounts(Svg& svg, const CountScale& scale) {
 
 void DrawValues(Svg& svg, const Axis& axis) {
   svg.Line(kLeft, kBottom, kRight, kBottom, kAxis);
-  for (const Tick& tick : Ticks(axis)) {
+  for (const Tick& tick :
+       Ticks(axis.low, axis.high, kRight - kLeft, kCharacter)) {
     const double x = axis.X(tick.value);
     svg.Line(x, kBottom, x, kBottom + 5, kAxis);
     svg.Text(x, kBottom + 20, tick.text,

@@ -73,15 +73,20 @@ std::string XmlText(std::string_view raw) {
   return out;
 }
 
-Svg::Svg(int width, int height, std::string_view title) {
+Svg::Svg(int width, int height, std::string_view title, Use use) {
   const std::string w = std::to_string(width), h = std::to_string(height);
-  out_ =
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" +
-      w + "\" height=\"" + h + "\" viewBox=\"0 0 " + w + ' ' + h +
-      "\" font-family=\"Helvetica, Arial, sans-serif\" font-size=\"12\" "
-      "role=\"img\">\n<title>" +
-      XmlText(title) + "</title>\n";
+  const std::string box = "viewBox=\"0 0 " + w + ' ' + h + '"';
+  if (use == kInPage) {
+    out_ = "<svg " + box + " role=\"img\">";
+  } else {
+    out_ =
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"" +
+        w + "\" height=\"" + h + "\" " + box +
+        " font-family=\"Helvetica, Arial, sans-serif\" font-size=\"12\" "
+        "role=\"img\">\n";
+  }
+  out_ += "<title>" + XmlText(title) + "</title>\n";
 }
 
 void Svg::Rectangle(double x, double y, double width, double height,
@@ -105,6 +110,27 @@ void Svg::Text(double x, double y, std::string_view text,
   out_ += "<text" + Attribute("x", x) + Attribute("y", y) + ' ';
   out_ += style;
   out_ += '>' + XmlText(text) + "</text>\n";
+}
+
+void Svg::Circle(double x, double y, double radius, std::string_view style,
+                 std::string_view title) {
+  out_ += "<circle" + Attribute("cx", x) + Attribute("cy", y) +
+          Attribute("r", radius) + ' ';
+  out_ += style;
+  out_ += title.empty() ? "/>\n"
+                        : "><title>" + XmlText(title) + "</title></circle>\n";
+}
+
+void Svg::Path(const std::vector<std::pair<double, double>>& points,
+               std::string_view style) {
+  out_ += "<path d=\"";
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    out_ += (i == 0 ? 'M' : 'L') + Coordinate(points[i].first) + ' ' +
+            Coordinate(points[i].second);
+  }
+  out_ += "\" ";
+  out_ += style;
+  out_ += "/>\n";
 }
 
 void Svg::BeginShape() { shape_.clear(); }

@@ -1,9 +1,12 @@
-// Writes pictures as SVG 1.1: the same calls give the same bytes.
+// Writes pictures as SVG 1.1, files of their own or parts of an HTML page: the
+// same calls give the same bytes.
 #ifndef BNQ_CLI_SVG_H_
 #define BNQ_CLI_SVG_H_
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace bnq::cli {
 
@@ -15,13 +18,20 @@ std::string XmlText(std::string_view text);
 // attributes: fill="#fff" stroke="#000".
 class Svg {
  public:
-  // Programs that read pictures aloud say the title.
-  Svg(int width, int height, std::string_view title);
+  enum Use { kFile, kInPage };
+  // Programs that read pictures aloud say the title. A page's style says what
+  // text looks like, and how wide the picture is.
+  Svg(int width, int height, std::string_view title, Use use = kFile);
 
   void Rectangle(double x, double y, double width, double height,
                  std::string_view style);
   void Line(double x1, double y1, double x2, double y2, std::string_view style);
   void Text(double x, double y, std::string_view text, std::string_view style);
+  void Circle(double x, double y, double radius, std::string_view style,
+              std::string_view title = {});
+  // From point to point.
+  void Path(const std::vector<std::pair<double, double>>& points,
+            std::string_view style);
   // One shape of many rectangles, which is smaller than as many elements.
   void BeginShape();
   void ShapeRectangle(double x, double y, double width, double height);

@@ -1,5 +1,6 @@
 #include "text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -100,6 +101,23 @@ std::string FixedText(double value, int digits) {
 
 std::string GeneralText(double value, int digits) {
   return NumberText(std::chars_format::general, value, digits);
+}
+
+std::string SignificantText(double value, int digits) {
+  const double size = std::fabs(value);
+  if (!(size >= 1e-4 && size < 1e6)) return GeneralText(value, digits);
+  const int decades = static_cast<int>(std::floor(std::log10(size)));
+  return FixedText(value, std::max(0, digits - 1 - decades));
+}
+
+std::string CountText(uint64_t count) {
+  const std::string digits = std::to_string(count);
+  std::string out;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i != 0 && (digits.size() - i) % 3 == 0) out += "\u202f";
+    out += digits[i];
+  }
+  return out;
 }
 
 }  // namespace bnq::cli

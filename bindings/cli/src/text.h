@@ -34,6 +34,13 @@ std::string FixedText(double value, int digits);
 // NaN.
 std::string GeneralText(double value, int digits);
 
+// `digits` significant digits, also those that are 0, so that numbers of one
+// size stand below each other; "0" for 0.
+std::string SignificantText(double value, int digits);
+
+// "17 226", with narrow spaces that do not break.
+std::string CountText(uint64_t count);
+
 }  // namespace bnq::cli
 
 #endif  // BNQ_CLI_TEXT_H_

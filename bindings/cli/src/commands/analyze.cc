@@ -8,11 +8,13 @@
 #include <system_error>
 
 #include "../budget_options.h"
+#include "../budget_page.h"
 #include "../commands.h"
 #include "../config_options.h"
 #include "../failure.h"
 #include "../json.h"
 #include "../plan_options.h"
+#include "../report_option.h"
 #include "../session.h"
 #include "../table.h"
 #include "../text.h"
@@ -22,6 +24,7 @@ namespace {
 
 struct Options {
   std::string input, output, sweep, save_plan, importance, metrics, recipes;
+  std::string report;
   std::vector<std::string> merge;
   bool resume = false, force = false, json = false;
   BudgetOptions budget;
@@ -61,21 +64,6 @@ std::vector<double> SweepOf(const std::string& text) {
     bits.push_back(from + i * step);
   }
   return bits;
-}
-
-std::string ConfigAt(const bnq_sensitivity* sensitivity, uint64_t index,
-                     uint64_t config) {
-  bnq_config* created = nullptr;
-  Check(bnq_sensitivity_config(sensitivity, index, config, &created));
-  return ConfigText(Config(created).get());
-}
-
-std::vector<double> ValuesAt(const bnq_sensitivity* sensitivity, uint64_t index,
-                             uint64_t config) {
-  std::vector<double> values(BNQ_NUM_SENSITIVITY_VALUES);
-  Check(bnq_sensitivity_values(sensitivity, index, config, values.data(),
-                               BNQ_NUM_SENSITIVITY_VALUES));
-  return values;
 }
 
 // The configs of a tensor, the smallest first.
@@ -148,7 +136,7 @@ std::vector<Point> Sweep(const Options& options, const bnq_plan* plan,
   for (const double bits : SweepOf(options.sweep)) {
     try {
       const Allocation allocation =
-          AllocateBits(options.budget, plan, sensitivity, bits);
+          AllocateAs(options.budget, plan, sensitivity, BNQ_BUDGET_BITS, bits);
       points.push_back({bits, ValuesOf(allocation.get())});
     } catch (const Failure& failure) {
       last = failure.what();
@@ -222,11 +210,49 @@ Sensitivity Measured(const Options& options, const bnq_plan* plan,
   return sensitivity;
 }
 
+std::vector<std::string> InputsOf(const Options& options) {
+  std::vector<std::string> inputs = options.merge;
+  inputs.insert(inputs.end(), {options.input, options.importance,
+                               options.metrics, options.recipes});
+  return inputs;
+}
+
+Page PageOf(const Options& options, const bnq_plan* plan,
+            const bnq_sensitivity* sensitivity,
+            const std::vector<Point>& points,
+            const bnq_allocation* allocation) {
+  Page page = AnalysisPage(options.input, sensitivity, allocation);
+  std::vector<std::vector<double>> swept;
+  for (const Point& point : points) swept.push_back(point.values);
+  page.curve =
+      BudgetCurve(options.budget, plan, sensitivity, swept, allocation);
+  return page;
+}
+
+void Print(const Options& options, const bnq_sensitivity* sensitivity,
+           const std::vector<Point>& points, const bnq_allocation* allocation) {
+  const bool errors = allocation == nullptr && points.empty();
+  if (options.json) {
+    Json object = {{"input", options.input}};
+    if (errors) AddErrors(object, sensitivity);
+    if (!points.empty()) AddSweep(object, points);
+    if (allocation != nullptr) AddAllocation(object, allocation);
+    PrintJson(object);
+  } else if (!options.session.quiet) {
+    if (errors) PrintErrors(sensitivity);
+    if (!points.empty()) PrintSweep(points);
+    if (allocation != nullptr) PrintAllocation(allocation);
+  }
+  PrintReportLine(options.report, options.json, options.session.quiet);
+}
+
 void Analyze(const Options& options) {
   const bool budget = HasBudget(options.budget);
   if (!options.save_plan.empty() && !budget) {
     throw Failure(kUsage, "--save-plan needs a budget, as --target-bits");
   }
+  CheckReport(options.report, options.force, InputsOf(options),
+              {options.output, options.save_plan});
   Session session(options.session);
   const Recipes recipes = LoadRecipes(options.recipes);
   const std::vector<Rule> rules = RulesOf(options.plan, nullptr, recipes.get());
@@ -239,7 +265,6 @@ void Analyze(const Options& options) {
                                    options.importance.c_str()));
   }
   const Sensitivity sensitivity = Measured(options, plan.get(), session);
-  Json object = {{"input", options.input}};
   std::vector<Point> points;
   if (!options.sweep.empty()) {
     points = Sweep(options, plan.get(), sensitivity.get());
@@ -253,16 +278,12 @@ void Analyze(const Options& options) {
                           options.force ? BNQ_WRITE_OVERWRITE : 0));
     }
   }
-  if (options.json) {
-    if (!budget && points.empty()) AddErrors(object, sensitivity.get());
-    if (!points.empty()) AddSweep(object, points);
-    if (budget) AddAllocation(object, allocation.get());
-    PrintJson(object);
-  } else if (!options.session.quiet) {
-    if (!budget && points.empty()) PrintErrors(sensitivity.get());
-    if (!points.empty()) PrintSweep(points);
-    if (budget) PrintAllocation(allocation.get());
+  if (!options.report.empty()) {
+    WriteReport(session, options.report, options.force,
+                PageOf(options, plan.get(), sensitivity.get(), points,
+                       allocation.get()));
   }
+  Print(options, sensitivity.get(), points, allocation.get());
   session.Finish();
 }
 
@@ -311,6 +332,7 @@ void AddAnalyze(CLI::App& app) {
       ->add_option("--save-plan", options->save_plan,
                    "Write the plan that was found, as text")
       ->option_text("FILE");
+  AddReportOption(*command, options->report);
   AddFreePlanOptions(*command, options->plan);
   AddRecipesOption(*command, options->recipes);
   command->add_flag("--force", options->force, "Replace existing outputs");
@@ -322,6 +344,7 @@ void AddAnalyze(CLI::App& app) {
       "  bnq analyze model.safetensors -o sensitivity.json\n"
       "  bnq analyze sensitivity.json --target-bits 4.5 --save-plan plan.txt\n"
       "  bnq analyze sensitivity.json --sweep 3:6:0.25\n"
+      "  bnq analyze sensitivity.json --target-bits 4 --report model.html\n"
       "  bnq quantize model.safetensors -o model.bnq --plan plan.txt\n\n");
   command->callback([options] { Analyze(*options); });
 }

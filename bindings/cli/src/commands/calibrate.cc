@@ -4,12 +4,14 @@
 #include <set>
 #include <vector>
 
+#include "../calibrate_page.h"
 #include "../calibration_options.h"
 #include "../calibration_rows.h"
 #include "../commands.h"
 #include "../failure.h"
 #include "../json.h"
 #include "../output_file.h"
+#include "../report_option.h"
 #include "../table.h"
 #include "../text.h"
 
@@ -20,7 +22,7 @@ constexpr char kPictureEnding[] = ".svg";
 
 struct Options {
   std::vector<std::string> inputs;
-  std::string output, svg;
+  std::string output, svg, report;
   std::optional<std::string> name;
   bool merge = false, dry_run = false, json = false, force = false;
   NamedOptions calibration;
@@ -220,6 +222,8 @@ void CheckOptions(const Options& options) {
   if (!options.output.empty() && options.output == options.svg) {
     throw Failure(kUsage, "--svg and --output are the same file");
   }
+  CheckReport(options.report, options.force, options.inputs,
+              {options.output, options.svg});
 }
 
 void PrintReport(const Options& options, const bnq_calibration* set,
@@ -234,10 +238,12 @@ void PrintReport(const Options& options, const bnq_calibration* set,
   if (!IsDryRun(options)) {
     std::cout << "wrote " << Printable(options.output) << '\n';
   }
-  if (pictures.empty()) return;
-  std::cout << "wrote " << pictures.size()
-            << (pictures.size() == 1 ? " picture: " : " pictures: ")
-            << Printable(options.svg) << '\n';
+  if (!pictures.empty()) {
+    std::cout << "wrote " << pictures.size()
+              << (pictures.size() == 1 ? " picture: " : " pictures: ")
+              << Printable(options.svg) << '\n';
+  }
+  PrintReportLine(options.report, options.json, options.session.quiet);
 }
 
 void Calibrate(const Options& options) {
@@ -263,6 +269,12 @@ void Calibrate(const Options& options) {
     Check(bnq_write_file(session.context(), picture.path.c_str(),
                          picture.text.data(), picture.text.size(),
                          BNQ_WRITE_REPLACE_LINK | Overwrite(options)));
+  }
+  if (!options.report.empty()) {
+    WriteReport(
+        session, options.report, options.force,
+        CalibratePage(options.inputs, IsDryRun(options) ? "" : options.output,
+                      set.get(), rows, session));
   }
   PrintReport(options, set.get(), rows, pictures);
   session.Finish();
@@ -299,6 +311,7 @@ void AddCalibrate(CLI::App& app) {
                    "Draw the histogram of each tensor and its range into a "
                    "directory, or that of the only one into a file *.svg")
       ->option_text("PATH");
+  AddReportOption(*command, options->report);
   command->add_flag("--dry-run", options->dry_run,
                     "Do everything but write the calibration file");
   command->add_flag("--force", options->force,

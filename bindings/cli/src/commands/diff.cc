@@ -1,24 +1,26 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
-#include <limits>
+#include <map>
 #include <memory>
-#include <numeric>
+#include <utility>
 
 #include "../commands.h"
 #include "../error_histogram.h"
 #include "../failure.h"
 #include "../json.h"
+#include "../report_option.h"
 #include "../session.h"
 #include "../table.h"
+#include "../tensor_page.h"
 #include "../text.h"
 
 namespace bnq::cli {
 namespace {
 
 struct Options {
-  std::string original, other;
-  bool json = false;
+  std::string original, other, report;
+  bool json = false, force = false;
   uint32_t histograms = 0, bins = 256;
   SessionOptions session;
 };
@@ -26,38 +28,15 @@ struct Options {
 // What bnq_compare_histogram accepts.
 constexpr uint32_t kLeastBins = 2, kMostBins = 65536;
 
-// Where a row belongs in the table, the worst having the least: its SQNR;
-// below all where the two could not be compared or are not numbers and differ;
-// above all where there is no difference.
-double Goodness(const Row& row) {
-  const double sqnr = row.metrics.at(BNQ_METRIC_SQNR_DB);
-  if (!std::isnan(sqnr)) return sqnr;
-  const bool same =
-      row.metrics.at(BNQ_METRIC_MSE) == 0 || Elements(row.shape) == 0;
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  return same ? kInfinity : -kInfinity;
-}
-
-// The rows' indices, the worst first.
-std::vector<std::size_t> WorstFirst(const std::vector<Row>& rows) {
-  std::vector<std::size_t> order(rows.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) {
-                     return Goodness(rows[a]) < Goodness(rows[b]);
-                   });
-  return order;
-}
-
 // Of the worst tensors that can be compared, the worst first.
 std::vector<ErrorHistogram> Histograms(const Options& options,
                                        const std::vector<Row>& rows,
-                                       Session& session) {
+                                       std::size_t wanted, Session& session) {
   std::vector<ErrorHistogram> histograms;
   ErrorHistograms source(options.original, options.other, session);
-  for (const std::size_t i : WorstFirst(rows)) {
-    if (histograms.size() == options.histograms) break;
-    session.Report(histograms.size(), options.histograms, rows[i].name);
+  for (const std::size_t i : WorstFirst(rows, /*missing_is_worst=*/true)) {
+    if (histograms.size() == wanted) break;
+    session.Report(histograms.size(), wanted, rows[i].name);
     if (std::isnan(rows[i].metrics.at(BNQ_METRIC_MSE))) continue;
     ErrorHistogram histogram;
     if (source.Compare(rows[i].name, options.bins, histogram)) {
@@ -78,7 +57,7 @@ void PrintTable(const std::vector<Row>& rows) {
                {"cosine", Table::kRight},
                {"note", Table::kLeft}});
   uint64_t compared = 0;
-  for (const std::size_t i : WorstFirst(rows)) {
+  for (const std::size_t i : WorstFirst(rows, /*missing_is_worst=*/true)) {
     const Row& row = rows[i];
     const auto metric = [&](int index) { return row.metrics.at(index); };
     compared += !std::isnan(metric(BNQ_METRIC_MSE));
@@ -103,22 +82,51 @@ void CheckBins(const Options& options) {
                             std::to_string(options.bins));
 }
 
-void Diff(const Options& options) {
-  CheckBins(options);
-  std::vector<Row> rows;
-  std::vector<ErrorHistogram> histograms;
-  {
-    bnq_report* created = nullptr;
-    Session session(options.session);
-    Check(bnq_compare_files(session.context(), options.original.c_str(),
-                            options.other.c_str(), session.progress(),
-                            session.opaque(), &created));
-    const Report report(created);
-    rows = RowsOf(created);
-    if (options.histograms != 0) {
-      histograms = Histograms(options, rows, session);
-    }
+PageHistogram PageHistogramOf(const ErrorHistogram& errors) {
+  PageHistogram histogram;
+  histogram.what = "errors";
+  histogram.first = -errors.max_error;
+  histogram.width =
+      2 * errors.max_error / static_cast<double>(errors.counts.size());
+  histogram.kept = errors.counts;
+  return histogram;
+}
+
+Page PageOf(const Options& options, const std::vector<Row>& rows,
+            const std::vector<ErrorHistogram>& histograms) {
+  Page page;
+  page.command = "bnq diff";
+  page.title =
+      BaseName(options.other) + " against " + BaseName(options.original);
+  page.facts = {{"Original", options.original}, {"Compared", options.other}};
+  const std::vector<std::size_t> order =
+      WorstFirst(rows, /*missing_is_worst=*/true);
+  AddTensorTotals(rows, order, page);
+  AddTensorRows(rows, order, page);
+  page.histograms = "Errors";
+  std::map<std::string, const ErrorHistogram*> by_name;
+  for (const ErrorHistogram& histogram : histograms) {
+    by_name[histogram.name] = &histogram;
   }
+  for (std::size_t i = 0; i < page.rows.size(); ++i) {
+    PageRow& row = page.rows[i];
+    const auto found = by_name.find(row.name);
+    if (found == by_name.end() || found->second->max_error == 0) continue;
+    const std::vector<double>& metrics = rows[order[i]].metrics;
+    row.details = {
+        {"Mean absolute error", SignificantText(metrics.at(BNQ_METRIC_MAE), 4)},
+        {"Mean squared error", SignificantText(metrics.at(BNQ_METRIC_MSE), 4)},
+        {"Cosine similarity", FixedText(metrics.at(BNQ_METRIC_COSINE), 6)},
+        {"KL divergence", SignificantText(found->second->kl, 4) + " nats"}};
+    row.histogram = PageHistogramOf(*found->second);
+  }
+  page.notes = {LossNote(),
+                "Errors: from minus to plus the greatest one of a tensor."};
+  return page;
+}
+
+void PrintDiff(const Options& options, const std::vector<Row>& rows,
+               const std::vector<ErrorHistogram>& histograms) {
   if (options.json) {
     Json object = {{"original", options.original}, {"other", options.other}};
     AddRows(object, rows, JsonRows::kReport);
@@ -130,6 +138,32 @@ void Diff(const Options& options) {
       PrintHistogram(histogram, std::cout);
     }
   }
+  PrintReportLine(options.report, options.json, options.session.quiet);
+}
+
+void Diff(const Options& options) {
+  CheckBins(options);
+  CheckReport(options.report, options.force, {options.original, options.other});
+  Session session(options.session);
+  bnq_report* created = nullptr;
+  Check(bnq_compare_files(session.context(), options.original.c_str(),
+                          options.other.c_str(), session.progress(),
+                          session.opaque(), &created));
+  const Report report(created);
+  const std::vector<Row> rows = RowsOf(created);
+  std::vector<ErrorHistogram> histograms;
+  const std::size_t reported = options.report.empty() ? 0 : kReportedTensors;
+  const std::size_t wanted =
+      std::max<std::size_t>(options.histograms, reported);
+  if (wanted != 0) histograms = Histograms(options, rows, wanted, session);
+  if (!options.report.empty()) {
+    WriteReport(session, options.report, options.force,
+                PageOf(options, rows, histograms));
+  }
+  histograms.resize(
+      std::min<std::size_t>(histograms.size(), options.histograms));
+  PrintDiff(options, rows, histograms);
+  session.Finish();
 }
 
 }  // namespace
@@ -161,11 +195,15 @@ void AddDiff(CLI::App& app) {
                        " to " + std::to_string(kMostBins) + "; default " +
                        std::to_string(options->bins) + ")")
       ->type_name("N");
+  AddReportOption(*command, options->report);
+  command->add_flag("--force", options->force,
+                    "Replace an existing report; never an input");
   AddSessionOptions(*command, options->session);
   command->footer(
       "Examples:\n"
       "  bnq diff model.safetensors model.bnq\n"
       "  bnq diff model.safetensors model.bnq --histogram 3\n"
+      "  bnq diff model.safetensors model.bnq --report diff.html\n"
       "  bnq diff int8.bnq nf4.bnq --json | jq .totals\n\n");
   command->callback([options] { Diff(*options); });
 }

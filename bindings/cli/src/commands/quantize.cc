@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "../budget_options.h"
+#include "../budget_page.h"
 #include "../calibration_options.h"
 #include "../commands.h"
 #include "../config_options.h"
@@ -11,6 +12,8 @@
 #include "../failure.h"
 #include "../output_file.h"
 #include "../plan_options.h"
+#include "../quantize_page.h"
+#include "../report_option.h"
 #include "../session.h"
 #include "../table.h"
 #include "../text.h"
@@ -26,7 +29,7 @@ struct Options {
   ConfigOptions config;
   PlanOptions plan;
   bool compress = false, requantize = false;
-  std::string calibration, method, activations, importance, sensitivity;
+  std::string calibration, method, activations, importance, sensitivity, report;
   BudgetOptions budget;
 };
 
@@ -171,9 +174,9 @@ void CheckBudgetOptions(const Options& options, bool budget) {
 }
 
 // The configs of least loss for the budget, of what was measured earlier or is
-// measured now.
+// measured now; and the curve that they are on, for a report.
 Allocation AllocationOf(const Options& options, const bnq_plan* plan,
-                        Session& session) {
+                        Session& session, Curve& curve) {
   Sensitivity sensitivity = NewSensitivity();
   if (options.sensitivity.empty()) {
     session.BeginPart(0, 2);
@@ -186,7 +189,20 @@ Allocation AllocationOf(const Options& options, const bnq_plan* plan,
                                &created));
     sensitivity.reset(created);
   }
-  return Allocate(options.budget, plan, sensitivity.get());
+  Allocation allocation = Allocate(options.budget, plan, sensitivity.get());
+  if (!options.report.empty()) {
+    curve = BudgetCurve(options.budget, plan, sensitivity.get(), {},
+                        allocation.get());
+  }
+  return allocation;
+}
+
+Page PageOf(const ConversionOptions& conversion, const std::vector<Row>& rows,
+            const bnq_allocation* allocation, Curve curve, Session& session) {
+  Page page = QuantizePage(conversion, rows, session);
+  page.curve = std::move(curve);
+  if (allocation != nullptr) AddBudget(allocation, page);
+  return page;
 }
 
 void Quantize(const Options& options) {
@@ -204,6 +220,10 @@ void Quantize(const Options& options) {
       RulesOf(options.plan, budget ? nullptr : config.get(), recipes.get());
   Plan plan = MakePlan(rules, recipes.get());
   const ConversionOptions& conversion = options.conversion;
+  CheckReport(options.report, conversion.force,
+              {conversion.input, options.calibration, options.importance,
+               options.sensitivity},
+              {conversion.output});
   Session session(conversion.session);
   CheckRules(rules, plan.get(), conversion.input, session);
   WarnOfDoubts(config.get(), "", session);
@@ -212,8 +232,9 @@ void Quantize(const Options& options) {
                                    options.importance.c_str()));
   }
   Allocation allocation;
+  Curve curve;
   if (budget) {
-    allocation = AllocationOf(options, plan.get(), session);
+    allocation = AllocationOf(options, plan.get(), session, curve);
     plan = PlanOf(allocation.get());
   }
   const int32_t flags = WriteFlags(conversion) |
@@ -237,10 +258,16 @@ void Quantize(const Options& options) {
   std::vector<Row> rows = RowsOf(created);
   AddConfigs(plan.get(), rows);
   AddNotes(session.context(), calibration.get(), rows);
+  if (!options.report.empty()) {
+    WriteReport(
+        session, options.report, conversion.force,
+        PageOf(conversion, rows, allocation.get(), std::move(curve), session));
+  }
   PrintConversion(conversion, created, rows, PrintTable);
   if (budget && !conversion.json && !conversion.session.quiet) {
     PrintBudget(allocation.get());
   }
+  PrintReportLine(options.report, conversion.json, conversion.session.quiet);
   session.Finish();
 }
 
@@ -254,6 +281,7 @@ void AddQuantize(CLI::App& app) {
                        "A .safetensors file, the .safetensors.index.json of a "
                        "sharded one, or a .npy file",
                        "The .bnq file to write");
+  AddReportOption(*command, options->report);
   AddPlanOptions(*command, options->plan);
   AddBudgetOptions(*command, options->budget);
   command
