@@ -39,8 +39,8 @@ std::vector<std::vector<double>> Sampled(const BudgetOptions& options,
     return ValuesOf(
         AllocateAs(options, plan, sensitivity, BNQ_BUDGET_BYTES, bytes).get());
   };
-  // More than any file.
-  const std::vector<double> largest = values(std::ldexp(1.0, 60));
+  // More than any file, and not too many for the library.
+  const std::vector<double> largest = values(std::ldexp(1.0, 52));
   const double low = At(largest, BNQ_ALLOCATION_MIN_BYTES);
   const double high = At(largest, BNQ_ALLOCATION_BYTES);
   std::vector<std::vector<double>> sampled;

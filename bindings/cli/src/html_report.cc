@@ -134,7 +134,9 @@ std::string TableHead(const Page& page) {
 
 std::string CellText(const PageColumn& column, const PageCell& cell,
                      double greatest) {
-  if (column.kind == PageColumn::kText) return Element("td", cell.text);
+  if (column.kind == PageColumn::kText) {
+    return "<td class=\"text\">" + Breakable(cell.text) + "</td>";
+  }
   std::string out = "<td class=\"number";
   if (column.kind == PageColumn::kBar) out += " bar";
   out += '"';
@@ -194,7 +196,8 @@ std::string RowSection(const Page& page, std::size_t index, bool open) {
   std::string out = std::string("<details") + (open ? " open" : "") +
                     ">\n<summary>" + Isolated(row.name) +
                     // A browser opens what its address points into.
-                    "</summary>\n<div class=\"detail\" id=\"t" +
+                    "</summary>\n<div class=\"detail" +
+                    (row.histogram ? "" : " plain") + "\" id=\"t" +
                     std::to_string(index) + "\">\n" +
                     Definitions(pairs, "values");
   if (row.histogram) {

@@ -70,6 +70,8 @@ tbody th { font-weight: 400; white-space: normal; min-width: 9rem; }
 tbody tr { border-bottom: 1px solid var(--line); }
 tbody tr:hover { background: var(--hover); }
 tbody small { display: block; color: var(--quiet); line-height: 1.3; }
+td.text { white-space: normal; }
+td.text bdi { overflow-wrap: normal; }
 .number { text-align: right; }
 td.bar { position: relative; }
 .bar.number { padding-right: 3.9rem; }
@@ -101,6 +103,9 @@ summary::marker { color: var(--quiet); }
   display: grid; grid-template-columns: minmax(16rem, 2fr) minmax(0, 3fr); gap: 2.5rem;
   padding: .9rem 0 .6rem 1.1rem; scroll-margin-top: 4rem; font-size: .88rem;
 }
+.plain { display: block; }
+.plain .values { columns: 17rem; column-gap: 2.5rem; }
+.plain .values > div { break-inside: avoid; }
 .values > div {
   display: grid; grid-template-columns: 9rem 1fr; gap: .8rem; padding: .14rem 0;
 }

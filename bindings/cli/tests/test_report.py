@@ -13,8 +13,10 @@ import pytest
 from conftest import DEMO, by_name, run, run_json, write_safetensors
 
 HOSTILE = ["</script><script>x=1</script>", "<img src=x onerror=x=1>", "a\" onclick=\"x=1", "&lt;b",
-           "'><svg onload=x=1>", "\u202egnp.exe", "tab\tand\nline", "</details></table>", "-->", "]]>"]
-VOID = {"meta", "link", "wbr", "rect", "line", "path", "circle"}
+           "'><svg onload=x=1>", "\u202egnp.exe", "tab\tand\nline", "</details></table>", "-->",
+           "]]>"]
+COMMANDS = ["quantize", "diff", "analyze", "calibrate"]
+VOID = {"meta", "link", "wbr"}
 
 
 class Reader(HTMLParser):
@@ -69,6 +71,8 @@ def made(tmp_path_factory):
     for command, arguments in {
         "quantize": [DEMO, "-o", model, "--preset", "nf4"],
         "diff": [DEMO, model],
+        "analyze": [DEMO, "--target-bits", "5"],
+        "calibrate": [DEMO, "--dry-run", "--method", "percentile", "--percentile", "99"],
     }.items():
         page = folder / f"{command}.html"
         pages[command] = page, run_json(command, *arguments, "--report", page)
@@ -99,7 +103,62 @@ def test_the_table_says_what_json_says(made, command):
         pytest.approx(1))
 
 
-@pytest.mark.parametrize("command", ["quantize", "diff"])
+def test_what_analyze_shows(made):
+    page, value = made["analyze"]
+    text = page.read_text()
+    shown = table(text)
+    rows = {row["name"]: row for row in value["allocation"]}
+    assert set(shown) == set(rows)
+    for name, row in rows.items():
+        assert shown[name]["Config"]["text"] == row["config"]
+        for title, key in {"Size": "bytes", "Bits/weight": "bits_per_weight",
+                           "Loss share": "share"}.items():
+            assert float(shown[name][title]["data-v"]) == row[key]
+    shares = [rows[name]["share"] for name in shown]
+    assert shares == sorted(shares, reverse=True)
+    # The curve falls, and what was chosen is on it.
+    points = [tuple(map(float, match)) for match in re.findall(
+        r'<circle cx="([\d.]+)" cy="([\d.]+)" r="2.8"', text)]
+    assert len(points) > 10 and points == sorted(points) and (
+        [y for _, y in points] == sorted(y for _, y in points))
+    ((x, y),) = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="5.5"', text)
+    assert np.interp(float(x), *zip(*points)) == pytest.approx(float(y), abs=4)
+    assert f"{value['budget']['bits_per_weight']:.3f} bits" in text and "proven" in text
+
+
+def test_curves(tmp_path):
+    """Of quantize with a budget the same as of analyze, and without a budget none; of what
+    is swept the sizes that were asked for."""
+    page = tmp_path / "page.html"
+
+    def circles(command, *arguments):
+        run(command, *arguments, "--report", page, "--force")
+        return re.findall(r"<circle .*?>", page.read_text())
+
+    saved = tmp_path / "sensitivity.json"
+    run("analyze", DEMO, "-o", saved)
+    curve = circles("analyze", DEMO, "--target-bits", "5")
+    assert circles("quantize", DEMO, "--dry-run", "--target-bits", "5") == curve
+    assert circles("analyze", saved, "--target-bits", "5") == curve
+    assert circles("analyze", saved)  # without a choice
+    assert len(circles("analyze", saved, "--sweep", "4:6:0.5")) <= 5
+    assert circles("quantize", DEMO, "--dry-run") == []
+
+
+def test_what_calibrate_shows(made):
+    page, value = made["calibrate"]
+    text = page.read_text()
+    shown = table(text)
+    for name, tensor in by_name(value).items():
+        assert float(shown[name]["Low"]["data-v"]) == tensor["low"][0]
+        assert float(shown[name]["Absmax"]["data-v"]) == tensor["statistics"]["absmax"]
+    # 1 % is beyond: of small tensors more or less, and most in the first row.
+    beyond = [float(row["Beyond"]["data-v"]) for row in shown.values()]
+    assert beyond == sorted(beyond, reverse=True) and 0.005 < np.median(beyond) < 0.05
+    assert 'class="beyond"' in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_page_needs_nothing_else(made, command):
     text = made[command][0].read_text()
     assert "://" not in text and "@import" not in text and "url(" not in text
@@ -110,7 +169,7 @@ def test_a_page_needs_nothing_else(made, command):
         assert tag != "script" or not attributes
     (script,) = re.findall(r"<script>(.*?)</script>", text, re.S)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert f"script-src 'sha256-{digest}'" in text  # else no browser runs it
+    assert f"script-src 'sha256-{digest}'" in text, f"kPageScriptHash should be {digest}"
     assert "default-src 'none'" in text
 
 
@@ -257,19 +316,23 @@ def test_sorting(browser, made):
     assert tab.value("document.querySelectorAll('th[aria-sort]').length") == 1
 
 
-@pytest.mark.parametrize("command", ["quantize", "diff"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_in_a_browser(browser, made, command):
     page, value = made[command]
     tab = browser.open(page)
     assert tab.requests == [page.absolute().as_uri()] and tab.complaints == []
     # What the browser has read is what the file says.
-    assert set(tab.value(COLUMN % 0)) == set(by_name(value))
+    rows = value["allocation" if command == "analyze" else "tensors"]
+    assert set(tab.value(COLUMN % 0)) == {row["name"] for row in rows}
     assert tab.value("document.documentElement.scrollWidth") == 1200
+    # Nothing of the table is out of sight.
+    assert tab.value("(e => e.scrollWidth <= e.clientWidth)(document.querySelector('.scroll'))")
     assert tab.value("document.querySelectorAll('details[open]').length") == 3
     # The pictures are there, and as wide as they should be.
     boxes = tab.value("""[...document.querySelectorAll("details[open] svg, tbody svg")]
                          .map(s => s.getBoundingClientRect()).map(b => [b.width, b.height])""")
-    assert len(boxes) == 6 and all(w > 90 and h > 20 for w, h in boxes)
+    assert len(boxes) >= (0 if command == "analyze" else 6)
+    assert all(w > 90 and h > 20 for w, h in boxes)
     narrow = browser.open(page, width=390)
     assert narrow.value("document.documentElement.scrollWidth") == 390
 
