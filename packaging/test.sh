@@ -232,6 +232,10 @@ edges() {
 # The library's clients: one program at a time, most of them on one core.
 clients() {
   local example name
+  # Its tests count as skipped then; nobody should have to look for why.
+  command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null ||
+    [ -n "${BNQ_CHROMIUM:-}" ] ||
+    echo "*** SKIPPED: pages of --report are not looked at: there is no chromium"
   phase cli junit "$results/cli.xml" run_pytest "$results/cli.xml" bindings/cli/tests
   phase models junit "$results/models.xml" \
     run_pytest "$results/models.xml" tests/models

@@ -33,6 +33,7 @@ _bnq() {
     quantize:--max-shard-size) return ;;
     quantize:--threads) return ;;
     quantize:--progress) _bnq_words "auto never json"; return ;;
+    quantize:--report) _bnq_files; return ;;
     quantize:--include) return ;;
     quantize:--exclude) return ;;
     quantize:--tensor) return ;;
@@ -77,6 +78,7 @@ _bnq() {
     analyze:--candidates) return ;;
     analyze:--sweep) return ;;
     analyze:--save-plan) _bnq_files; return ;;
+    analyze:--report) _bnq_files; return ;;
     analyze:--exclude) return ;;
     analyze:--tensor) return ;;
     analyze:--plan) _bnq_files; return ;;
@@ -114,6 +116,7 @@ _bnq() {
     calibrate:-o|calibrate:--output) _bnq_files; return ;;
     calibrate:--name) return ;;
     calibrate:--svg) _bnq_files; return ;;
+    calibrate:--report) _bnq_files; return ;;
     calibrate:--threads) return ;;
     calibrate:--progress) _bnq_words "auto never json"; return ;;
     calibrate:--method) _bnq_words "minmax moving_average percentile kl mse adaptive"; return ;;
@@ -147,6 +150,7 @@ _bnq() {
     verify:--progress) _bnq_words "auto never json"; return ;;
     diff:--histogram) return ;;
     diff:--bins) return ;;
+    diff:--report) _bnq_files; return ;;
     diff:--threads) return ;;
     diff:--progress) _bnq_words "auto never json"; return ;;
     cache:--folder) _bnq_files; return ;;
@@ -157,13 +161,13 @@ _bnq() {
   esac
   case $command:$cur in
     :*) _bnq_words "quantize analyze estimate calibrate dequantize inspect verify diff presets info cache -h --help --version" ;;
-    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --resume --restart --max-shard-size --json --threads --no-mmap --progress -q --quiet --include --exclude --tensor --plan --model-defaults --target-bits --target-size --target-ratio --candidates --fused-apart --experts-apart --sensitivity --compress --requantize --importance --calibration --method --activations --preset --config --recipes --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold --saturate" ;;
+    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --resume --restart --max-shard-size --json --threads --no-mmap --progress -q --quiet --report --include --exclude --tensor --plan --model-defaults --target-bits --target-size --target-ratio --candidates --fused-apart --experts-apart --sensitivity --compress --requantize --importance --calibration --method --activations --preset --config --recipes --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold --saturate" ;;
     quantize:*) _bnq_files ;;
-    analyze:-*) _bnq_words "-h --help -o --output --resume --merge --metrics --importance --target-bits --target-size --target-ratio --candidates --fused-apart --experts-apart --sweep --save-plan --exclude --tensor --plan --model-defaults --recipes --force --json --threads --no-mmap --progress -q --quiet" ;;
+    analyze:-*) _bnq_words "-h --help -o --output --resume --merge --metrics --importance --target-bits --target-size --target-ratio --candidates --fused-apart --experts-apart --sweep --save-plan --report --exclude --tensor --plan --model-defaults --recipes --force --json --threads --no-mmap --progress -q --quiet" ;;
     analyze:*) _bnq_files ;;
     estimate:-*) _bnq_words "-h --help --include --exclude --tensor --plan --model-defaults --max-shard-size --json --threads --no-mmap --progress -q --quiet --preset --config --recipes --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold --saturate" ;;
     estimate:*) _bnq_files ;;
-    calibrate:-*) _bnq_words "-h --help -o --output --name --merge --svg --dry-run --force --json --threads --no-mmap --progress -q --quiet --method --granularity --axis --scheme --bins --bits --levels --averaging --max-growth --max-shrink --percentile --kl-variant --mse-variant --non-finite --outliers --outlier-percentile --outlier-deviations --moments --histogram" ;;
+    calibrate:-*) _bnq_words "-h --help -o --output --name --merge --svg --report --dry-run --force --json --threads --no-mmap --progress -q --quiet --method --granularity --axis --scheme --bins --bits --levels --averaging --max-growth --max-shrink --percentile --kl-variant --mse-variant --non-finite --outliers --outlier-percentile --outlier-deviations --moments --histogram" ;;
     calibrate:*) _bnq_files ;;
     dequantize:-*) _bnq_words "-h --help -o --output --dry-run --force --resume --restart --max-shard-size --json --threads --no-mmap --progress -q --quiet --dtype --overflow" ;;
     dequantize:*) _bnq_files ;;
@@ -171,7 +175,7 @@ _bnq() {
     inspect:*) _bnq_files ;;
     verify:-*) _bnq_words "-h --help --threads --no-mmap --progress -q --quiet" ;;
     verify:*) _bnq_files ;;
-    diff:-*) _bnq_words "-h --help --json --histogram --bins --threads --no-mmap --progress -q --quiet" ;;
+    diff:-*) _bnq_words "-h --help --json --histogram --bins --report --force --threads --no-mmap --progress -q --quiet" ;;
     diff:*) _bnq_files ;;
     presets:-*) _bnq_words "-h --help --json" ;;
     info:-*) _bnq_words "-h --help --json" ;;

@@ -36,8 +36,8 @@ bdi { overflow-wrap: anywhere; }
 .facts > div { display: grid; grid-template-columns: 6.5rem 1fr; gap: 1rem; }
 .facts dt, .values dt { color: var(--quiet); }
 .totals {
-  display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr));
-  gap: 1.4rem 2rem; margin-top: 2.2rem; padding: 1.3rem 0 1.4rem;
+  display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr));
+  gap: 1.4rem 1.5rem; margin-top: 2.2rem; padding: 1.3rem 0 1.4rem;
   border-top: 2px solid var(--ink); border-bottom: 1px solid var(--line);
 }
 .totals p { line-height: 1.35; }
