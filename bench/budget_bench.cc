@@ -69,7 +69,7 @@ const Model& TheModel() {
 void Analyze(benchmark::State& state, const char* text, int threads) {
   const Model& model = TheModel();
   bnq_context* context = nullptr;
-  Check(bnq_context_create(&context));
+  Check(bnq_context_create(nullptr, &context));
   Check(bnq_context_set_threads(context, threads));
   bnq_config* config = nullptr;
   if (text != nullptr) Check(bnq_config_from_text(text, &config));
