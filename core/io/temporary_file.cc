@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <new>
 #include <random>
 #include <utility>
 
@@ -106,8 +107,15 @@ void Restore(const std::string& backup, const std::string& path) {
 void RemoveFile(const std::string& path) { unlink(path.c_str()); }
 
 void RemoveTree(const std::string& path) {
-  std::error_code error;
-  std::filesystem::remove_all(path, error);
+  // A file takes no memory to remove: of what a full one leaves behind, most
+  // are files.
+  if (unlink(path.c_str()) == 0 || errno == ENOENT) return;
+  try {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+  } catch (const std::bad_alloc&) {
+    // It stays: destructors come here.
+  }
 }
 
 bool IsEmptyDirectory(const std::string& path) {
@@ -166,6 +174,8 @@ std::shared_ptr<TemporaryDirectory> TemporaryDirectory::Kept(
 // False where there is a file already, which may not be.
 bool TemporaryFile::Open(const std::string& name, int flags, unsigned mode,
                          bool exactly) {
+  // Before there is a file that nobody would know.
+  std::string known = name;
   do {
     fd_ = open(name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW,
                static_cast<mode_t>(mode));
@@ -175,7 +185,7 @@ bool TemporaryFile::Open(const std::string& name, int flags, unsigned mode,
     Fail(Status::kIo, "cannot write ", Quoted(output_),
          ": cannot create a file in its directory: ", std::strerror(errno));
   }
-  name_ = name;
+  name_.swap(known);
   // What the umask took away. Some file systems have no permissions.
   if (exactly) {
     static_cast<void>(fchmod(fd_, static_cast<mode_t>(mode)) == 0);
