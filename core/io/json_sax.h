@@ -31,14 +31,17 @@ class JsonHandler {
   // Throws what OnError does for text that is not JSON.
   void Parse(const char* text, size_t size) {
     // nlohmann takes a NUL for the end, and skips a byte order mark.
-    if (const void* nul = std::memchr(text, 0, size)) {
+    const void* const nul = size != 0 ? std::memchr(text, 0, size) : nullptr;
+    if (nul != nullptr) {
       OnError("NUL at byte " +
               std::to_string(static_cast<const char*>(nul) - text));
     }
     if (size >= 3 && std::memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
       OnError("it starts with a byte order mark, must with {");
     }
-    nlohmann::json::sax_parse(text, text + size, this);
+    // No pointer is NULL, nor counted from.
+    const char* const begin = size != 0 ? text : "";
+    nlohmann::json::sax_parse(begin, begin + size, this);
   }
 
   // Called by sax_parse.
