@@ -15,6 +15,8 @@ constexpr char AsciiLower(char c) {
 }
 std::string AsciiLower(std::string_view text);
 
+bool EndsWith(std::string_view text, std::string_view ending);
+
 // Whether text stands for a name: it is the name, but for the case of ASCII
 // letters, or another word for it ("float16" for "f16").
 bool IsName(std::string_view text, std::string_view name);

@@ -7,12 +7,13 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/names.h"
 #include "core/base/tick.h"
 #include "core/cache/key.h"
-#include "core/io/atomic_file.h"
 #include "core/io/model_file.h"
 #include "core/io/model_output.h"
 #include "core/io/temporary_file.h"
+#include "core/io/text_file.h"
 #include "core/model/convert.h"
 #include "core/model/tensor_entry.h"
 
@@ -29,11 +30,6 @@ const char kEntryEnding[] = ".bnq", kBadEnding[] = ".bad";
 const char kKeyOfEntry[] = "bnq.cache.key";
 const char kTensorName[] = "tensor";
 const char kAliasSignature[] = "bnq cache name 1";
-
-bool EndsWith(const std::string& text, const std::string& ending) {
-  return text.size() >= ending.size() &&
-         text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
-}
 
 std::string WithoutEnding(const std::string& file) {
   return file.substr(0, file.rfind('.'));
@@ -187,10 +183,7 @@ void CacheFolder::SetAlias(const Context& context, const std::string& alias,
   MakeFolders(DirectoryOf(path));
   WriteOptions write;
   write.overwrite = true;
-  AtomicFile file(path, write);
-  const std::string text = Message(kAliasSignature, "\n", key, "\n", name);
-  file.Append(text.data(), text.size());
-  file.Commit();
+  WriteTextFile(path, Message(kAliasSignature, "\n", key, "\n", name), write);
 }
 
 // --- all of them -----------------------------------------------------------

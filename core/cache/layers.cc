@@ -15,8 +15,8 @@
 #include "core/base/tick.h"
 #include "core/io/naming.h"
 #include "core/model/convert.h"
+#include "core/model/source_model.h"
 #include "core/tensor/quantize.h"
-#include "core/tensor/search.h"
 
 namespace bnq {
 namespace {
@@ -292,10 +292,7 @@ std::string Layers::IdentityOf(const ModelEntry& entry) const {
 
 CachedTensor Layers::QuantizeEntry(const Context& context, const Config& config,
                                    const ModelEntry& entry) {
-  ArrayView array;
-  array.dtype = static_cast<DType>(entry.dtype);
-  array.shape = entry.shape;
-  array.data = file_->Mapped(entry);
+  ArrayView array = ArrayOf(*file_, entry);
   Buffer buffer;
   const auto read = [&] {
     if (array.data == nullptr && entry.raw_bytes != 0) {
@@ -306,12 +303,7 @@ CachedTensor Layers::QuantizeEntry(const Context& context, const Config& config,
     meter_->bytes_read += entry.raw_bytes;
     return array;
   };
-  const std::vector<float>* const given = plan_.ImportanceOf(entry.name);
-  std::vector<float> importance;
-  if (given != nullptr && MindsImportance(config)) {
-    importance =
-        CheckedImportance(config, entry.shape, given->data(), given->size());
-  }
+  const std::vector<float> importance = ImportanceFor(plan_, config, entry);
   const float* const weights = importance.empty() ? nullptr : importance.data();
   bool hit = false;
   CachedTensor tensor;
@@ -341,16 +333,13 @@ LayerTensor Layers::ReadTensor(const Context& context,
     IsChecked(entry) = true;
     return tensor;
   }
-  const DType dtype = static_cast<DType>(entry.dtype);
-  const Config* const config = plan_.Match(entry.name, entry.shape).config;
-  if (config != nullptr && IsSource(dtype)) {
+  const Config* const config = ConfigFor(plan_, entry);
+  if (config != nullptr) {
     tensor.tensor = InTensor(
         entry.name, [&] { return QuantizeEntry(context, *config, entry); });
     return tensor;
   }
-  tensor.array.dtype = dtype;
-  tensor.array.shape = entry.shape;
-  tensor.array.data = file_->Mapped(entry);
+  tensor.array = ArrayOf(*file_, entry);
   PlainReader reader(context, *file_, entry);
   if (tensor.array.data != nullptr || entry.raw_bytes == 0) {
     if (!IsChecked(entry)) reader.Read(nullptr, entry.raw_bytes);

@@ -13,15 +13,6 @@
 namespace bnq {
 namespace {
 
-void AppendText(const std::string& text, std::string* out) {
-  if (text.size() > UINT32_MAX) {
-    Fail(Status::kInvalidArgument, "text of ", text.size(),
-         " bytes, must be below 2^32");
-  }
-  AppendLE(static_cast<uint32_t>(text.size()), out);
-  *out += text;
-}
-
 void AppendSection(const BnqSection& section, std::string* out) {
   AppendLE(static_cast<uint32_t>(section.role), out);
   AppendLE(static_cast<uint32_t>(section.encoding), out);

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "core/base/error.h"
+
 namespace bnq {
 
 // UInt is uint16_t, uint32_t or uint64_t.
@@ -31,6 +33,16 @@ void AppendLE(UInt value, std::string* out) {
   uint8_t bytes[sizeof(UInt)];
   StoreLE(value, bytes);
   out->append(reinterpret_cast<const char*>(bytes), sizeof(UInt));
+}
+
+// The bytes of a text behind their number, below 2^32 (INVALID_ARGUMENT).
+inline void AppendText(const std::string& text, std::string* out) {
+  if (text.size() > UINT32_MAX) {
+    Fail(Status::kInvalidArgument, "text of ", text.size(),
+         " bytes, must be below 2^32");
+  }
+  AppendLE(static_cast<uint32_t>(text.size()), out);
+  *out += text;
 }
 
 }  // namespace bnq

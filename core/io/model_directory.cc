@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/names.h"
 
 namespace bnq {
 namespace {
@@ -15,12 +16,6 @@ namespace fs = std::filesystem;
 constexpr const char* kPreferred[] = {"model.safetensors",
                                       "model.safetensors.index.json",
                                       "model.bnq", "model.bnq.index.json"};
-
-bool EndsWith(const std::string& name, const std::string& ending) {
-  return name.size() > ending.size() &&
-         name.compare(name.size() - ending.size(), std::string::npos, ending) ==
-             0;
-}
 
 bool IsIndex(const std::string& name) {
   return EndsWith(name, ".safetensors.index.json") ||

@@ -8,14 +8,10 @@
 #include "core/base/error.h"
 #include "core/io/endian.h"
 #include "core/io/json_tree.h"
+#include "core/io/temporary_file.h"
 
 namespace bnq {
 namespace {
-
-std::string NameOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? path : path.substr(slash + 1);
-}
 
 // "model-00001-of-00002.bnq", counted from 1.
 std::string ShardName(const std::string& name, size_t number, size_t of) {

@@ -65,11 +65,6 @@ std::pair<std::string, std::string> FirstDifference(const std::string& a,
   return {line(a), line(b)};
 }
 
-void AppendText(const std::string& text, std::string* out) {
-  AppendLE(static_cast<uint32_t>(text.size()), out);
-  *out += text;
-}
-
 std::vector<std::string> SplitTexts(const std::string& record, size_t at) {
   std::vector<std::string> texts;
   const auto* data = reinterpret_cast<const uint8_t*>(record.data());

@@ -72,6 +72,10 @@ std::string DirectoryOf(const std::string& path) {
   return slash == std::string::npos ? "" : path.substr(0, slash + 1);
 }
 
+std::string NameOf(const std::string& path) {
+  return path.substr(DirectoryOf(path).size());
+}
+
 void SyncDirectory(const std::string& directory) {
   const int fd = open(directory.empty() ? "." : directory.c_str(),
                       O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -15,6 +15,8 @@
 #include "core/io/text_file.h"
 #include "core/model/convert.h"
 #include "core/model/estimate.h"
+#include "core/model/meter.h"
+#include "core/model/source_model.h"
 #include "core/model/tensor_entry.h"
 #include "core/tensor/metrics.h"
 #include "core/tensor/search.h"
@@ -40,48 +42,18 @@ uint32_t SampleOf(const uint8_t* data, uint64_t bytes) {
   return crc;
 }
 
-// Keeps no more than one slice of the parts; knows the sizes of all.
-class SizeSink : public PartSink {
- public:
-  explicit SizeSink(const Context& context) : context_(context) {}
-
-  void Begin(const Parts& sizes) override { sizes_ = sizes; }
-  uint8_t* Room(Part part, uint64_t /*begin*/, uint64_t bytes) override {
-    Buffer& room = rooms_[static_cast<int>(part) - 1];
-    if (room.size() < bytes) room = context_.Allocate(bytes);
-    return room.data();
-  }
-  const Parts& sizes() const { return sizes_; }
-
- private:
-  const Context& context_;
-  Parts sizes_;
-  Buffer rooms_[kNumParts];
-};
-
 // Says how far the slices are, and lets a caller cancel.
 class SliceProgress : public SliceSink {
  public:
-  SliceProgress(TickingProgress* progress, uint64_t total)
-      : progress_(*progress), total_(total) {}
-  void Begin(const std::string& item, uint64_t element_bytes) {
-    item_ = item;
-    element_bytes_ = element_bytes;
-    Add(0);
-  }
-  void Add(uint64_t bytes) {
-    done_ += bytes;
-    progress_.Report(std::min(done_, total_), total_, item_);
-  }
+  SliceProgress(Meter* meter, DType dtype)
+      : meter_(*meter), element_bytes_(Info(dtype).bits / 8) {}
   void Take(const QuantizedSlice& slice) override {
-    Add((slice.end - slice.begin) * element_bytes_);
+    meter_.Add((slice.end - slice.begin) * element_bytes_);
   }
 
  private:
-  TickingProgress& progress_;
-  const uint64_t total_;
-  uint64_t done_ = 0, element_bytes_ = 1;
-  std::string item_;
+  Meter& meter_;
+  const uint64_t element_bytes_;
 };
 
 struct Work {
@@ -155,11 +127,8 @@ class Analysis {
 
   void Measure(const Work& work) {
     const ModelEntry& entry = *work.entry;
-    ArrayView array;
-    array.data = file_.Mapped(entry);
-    array.dtype = static_cast<DType>(entry.dtype);
-    array.shape = entry.shape;
-    meter_->Begin(entry.name, Info(array.dtype).bits / 8);
+    const ArrayView array = ArrayOf(file_, entry);
+    meter_->Begin(entry.name);
     SensitivityTensor tensor;
     tensor.shape = entry.shape;
     tensor.dtype = entry.dtype;
@@ -204,7 +173,8 @@ class Analysis {
       meter_->Add(entry.raw_bytes);
       return;
     }
-    SizeSink parts(context_);
+    PartRooms parts(context_);
+    SliceProgress progress(&*meter_, array.dtype);
     MetricsSink metrics(context_, array);
     if (!importance.empty()) {
       metrics.sums().SetWeights(importance.data(), importance.size());
@@ -215,7 +185,7 @@ class Analysis {
     }
     job.slice_elements = kSliceElements;
     try {
-      QuantizeSlices(context_, job, &parts, {&metrics, &*meter_});
+      QuantizeSlices(context_, job, &parts, {&metrics, &progress});
     } catch (const Error& error) {
       if (error.status() != Status::kUnsupported) throw;
       meter_->Add(entry.raw_bytes);
@@ -225,8 +195,11 @@ class Analysis {
         BnqEntryBytes(EntryOf(entry.name, entry.shape, config, parts.sizes()));
     if (entry.shape.elements() != 0) {
       const double error = metrics.sums().error_energy();
-      cell.relative_error =
-          error == 0.0 ? 0.0 : error / metrics.sums().energy();
+      const double energy = metrics.sums().energy();
+      // What is important may be all zeros, which not all formats have.
+      cell.relative_error = error == 0.0    ? 0.0
+                            : energy == 0.0 ? 1.0
+                                            : error / energy;
       const Metrics result = metrics.Result();
       cell.max_error = result.values[static_cast<int>(Metric::kMaxError)];
       cell.cosine = result.values[static_cast<int>(Metric::kCosine)];
@@ -242,7 +215,7 @@ class Analysis {
   Sensitivity& sensitivity_;
   std::chrono::steady_clock::time_point saved_;
   std::vector<Work> work_;
-  std::optional<SliceProgress> meter_;
+  std::optional<Meter> meter_;
 };
 
 }  // namespace
@@ -277,11 +250,7 @@ void AnalyzeFile(const Context& caller, const Plan& plan,
                  const Progress& progress, Sensitivity* sensitivity) {
   TickingProgress ticking(caller, progress);
   const Context& context = ticking.context();
-  const auto file = ModelFile::Open(context, input);
-  if (file->kind() == FileKind::kBnq || file->kind() == FileKind::kBnqIndex) {
-    Fail(Status::kUnsupported, "input = ", Quoted(input),
-         " is a .bnq file, must be safetensors or its index");
-  }
+  const auto file = OpenSourceModel(context, input);
   Analysis analysis(context, plan, candidates, *file, &ticking, save_path,
                     sensitivity);
   try {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/names.h"
 #include "core/io/deflate.h"
 #include "core/io/endian.h"
 #include "core/io/held_outputs.h"
@@ -16,16 +17,6 @@ namespace {
 
 // Of the weights of a folder, without its ending.
 constexpr char kFolderModel[] = "model";
-
-bool EndsWith(const std::string& text, const std::string& ending) {
-  return text.size() >= ending.size() &&
-         text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
-}
-
-void AppendText(const std::string& text, std::string* out) {
-  AppendLE(static_cast<uint32_t>(text.size()), out);
-  *out += text;
-}
 
 // Takes texts and numbers from a record, which is whole and this library's own:
 // its crc32 and the fingerprint say so.
@@ -80,10 +71,6 @@ void ReadRow(const std::string& record, ReportRow* row) {
   row->note = reader.Text();
 }
 
-std::string NameOf(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
-
 }  // namespace
 
 Fingerprint::Fingerprint(const char* operation, const ModelFile& file,
@@ -125,7 +112,7 @@ Conversion::Conversion(const Context& context, const ModelFile& model,
                        const std::string& input, const std::string& output,
                        FileKind kind, const ConversionOptions& options,
                        const Metadata& metadata, std::vector<NewArray> arrays,
-                       const Fingerprint& fingerprint)
+                       const std::function<Fingerprint()>& fingerprint)
     : model_(model), output_(output), options_(options) {
   const bool is_folder = FolderOutput::IsMeant(input, output);
   if ((options.resume || options.restart) && !options.dry_run) {
@@ -134,7 +121,7 @@ Conversion::Conversion(const Context& context, const ModelFile& model,
                                : options.max_shard_bytes != 0
                                    ? output
                                    : FollowLinks(output);
-    OpenPartial(target, fingerprint.text(), options.restart);
+    OpenPartial(target, fingerprint().text(), options.restart);
   }
   if (is_folder) {
     folder_ = std::make_unique<FolderOutput>(context, input, output, options_);

@@ -4,6 +4,7 @@
 #define BNQ_CORE_MODEL_CONVERSION_H_
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -57,11 +58,12 @@ class Conversion {
  public:
   // Of `model`, which `input` names, into a file or files, or into a folder
   // (FolderOutput::IsMeant). As ModelOutput; and the errors of PartialOutput
-  // and FolderOutput.
+  // and FolderOutput. The fingerprint is asked for where it is needed.
   Conversion(const Context& context, const ModelFile& model,
              const std::string& input, const std::string& output, FileKind kind,
              const ConversionOptions& options, const Metadata& metadata,
-             std::vector<NewArray> arrays, const Fingerprint& fingerprint);
+             std::vector<NewArray> arrays,
+             const std::function<Fingerprint()>& fingerprint);
 
   // ModelOutput::order.
   const std::vector<size_t>& order() const { return order_; }

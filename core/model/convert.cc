@@ -8,7 +8,9 @@
 #include "core/base/tick.h"
 #include "core/io/deflate.h"
 #include "core/io/naming.h"
+#include "core/model/meter.h"
 #include "core/model/quantized_already.h"
+#include "core/model/source_model.h"
 #include "core/model/tensor_entry.h"
 #include "core/tensor/dequantize.h"
 #include "core/tensor/search.h"
@@ -26,53 +28,11 @@ uint64_t TotalBytes(const ModelFile& file) {
   return total;
 }
 
-// Counts bytes of input over the tensors of a file.
-class Meter {
- public:
-  Meter(TickingProgress* progress, uint64_t total)
-      : progress_(*progress), total_(total) {}
-  void Begin(const std::string& item) {
-    item_ = item;
-    Add(0);
-  }
-  void Add(uint64_t bytes) {
-    done_ += bytes;
-    progress_.Report(std::min(done_, total_), total_, item_);
-  }
-
- private:
-  TickingProgress& progress_;
-  uint64_t total_, done_ = 0;
-  std::string item_;
-};
-
-bool HoldsQuantized(FileKind kind) {
-  return kind == FileKind::kBnq || kind == FileKind::kBnqIndex;
-}
-
 void RefuseSameFile(const ModelFile& file, const std::string& output) {
   if (file.IsReadFrom(output) || file.IsReadFrom(output + ".index.json")) {
     Fail(Status::kExists, "output = ", Quoted(output),
          " is also the input, and must be another file");
   }
-}
-
-ArrayView PlainView(const ModelFile& file, const ModelEntry& entry) {
-  ArrayView view;
-  view.data = file.Mapped(entry);
-  view.dtype = static_cast<DType>(entry.dtype);
-  view.shape = entry.shape;
-  return view;
-}
-
-ReportRow RowOf(const ModelEntry& entry) {
-  ReportRow row;
-  row.name = entry.name;
-  row.shape = entry.shape;
-  row.format = entry.format;
-  row.dtype = entry.dtype;
-  row.bytes_before = entry.raw_bytes;
-  return row;
 }
 
 // The array's bytes, piece by piece, into the entry that has begun.
@@ -127,22 +87,14 @@ class ReadPages : public SliceSink {
   Meter& meter_;
 };
 
-// The weights of the entry's columns; none where its config does not search.
-std::vector<float> ImportanceFor(const Plan& plan, const Config& config,
-                                 const ModelEntry& entry) {
-  const std::vector<float>* const given = plan.ImportanceOf(entry.name);
-  if (given == nullptr || !MindsImportance(config)) return {};
-  return CheckedImportance(config, entry.shape, given->data(), given->size());
-}
-
 // Before anything is written: importance that no tensor has a use for is a
 // mistake.
 void CheckImportanceIsUsed(const Plan& plan, const ModelFile& file) {
   if (!plan.has_importance()) return;
   for (const ModelEntry& entry : file.entries()) {
-    const Config* config = plan.Match(entry.name, entry.shape).config;
-    if (config != nullptr && IsSource(static_cast<DType>(entry.dtype)) &&
-        MindsImportance(*config) && plan.ImportanceOf(entry.name) != nullptr) {
+    const Config* config = ConfigFor(plan, entry);
+    if (config != nullptr && MindsImportance(*config) &&
+        plan.ImportanceOf(entry.name) != nullptr) {
       return;
     }
   }
@@ -155,7 +107,7 @@ void QuantizeEntry(const Context& context, const Plan& plan,
                    const Config& config, const ModelFile& file,
                    const ModelEntry& entry, uint64_t slice_elements,
                    ContainerWriter* writer, Meter* meter, ReportRow* row) {
-  const ArrayView array = PlainView(file, entry);
+  const ArrayView array = ArrayOf(file, entry);
   EntrySink parts(context, entry.name, entry.shape, config, writer);
   MetricsSink metrics(context, array);
   ReadPages pages(file, entry, meter);
@@ -202,14 +154,6 @@ void DequantizeEntry(const Context& context,
   file->Release(entry);
 }
 
-const Config* ConfigFor(const Plan& plan, const ModelEntry& entry) {
-  return plan.Match(entry.name, entry.shape).config;
-}
-
-bool IsQuantized(const Config* config, const ModelEntry& entry) {
-  return config != nullptr && IsSource(static_cast<DType>(entry.dtype));
-}
-
 std::string CrcText(const void* data, size_t bytes) {
   return Hex(Crc32(0, data, bytes), 8);
 }
@@ -224,7 +168,7 @@ Fingerprint QuantizeFingerprint(const Plan& plan, const ModelFile& file,
   for (const ModelEntry& entry : file.entries()) {
     const Config* config = ConfigFor(plan, entry);
     std::string what = "itself";
-    if (IsQuantized(config, entry)) {
+    if (config != nullptr) {
       what = config->ToText();
       std::vector<float> weights;
       InTensor(entry.name,
@@ -248,13 +192,14 @@ void ConvertEntry(const Context& context, const Plan& plan,
                   const ModelFile& file, const ModelEntry& entry,
                   uint64_t slice_elements, ModelOutput* writer, Meter* meter,
                   ReportRow* row) {
-  const Config* config = ConfigFor(plan, entry);
-  if (IsQuantized(config, entry)) {
+  bool is_no_source = false;
+  const Config* config = ConfigFor(plan, entry, &is_no_source);
+  if (config != nullptr) {
     QuantizeEntry(context, plan, *config, file, entry, slice_elements, writer,
                   meter, row);
     return;
   }
-  if (config != nullptr) row->note = "not floating-point";
+  if (is_no_source) row->note = "not floating-point";
   writer->BeginEntry(
       PlainEntry(entry.name, entry.dtype, entry.shape, entry.raw_bytes));
   CopyPlain(context, file, entry, meter, writer);
@@ -286,22 +231,20 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
                     uint64_t slice_elements) {
   TickingProgress ticking(caller, progress);
   const Context& context = ticking.context();
-  const auto file = ModelFile::Open(context, input);
+  const auto file = OpenSourceModel(context, input);
   for (const ExtraArray& array : extra) {
     if (file->Find(array.name) == nullptr) continue;
     Fail(Status::kInvalidArgument, "input = ", Quoted(input), " has a tensor ",
          Quoted(array.name), " already, which was to be added");
   }
-  if (HoldsQuantized(file->kind())) {
-    Fail(Status::kUnsupported, "input = ", Quoted(input),
-         " is a .bnq file, must be safetensors or its index");
-  }
   RefuseSameFile(*file, output);
   if (!options.requantize) RefuseQuantized(context, *file, input);
   CheckImportanceIsUsed(plan, *file);
-  Conversion conversion(
-      context, *file, input, output, FileKind::kBnq, options, file->metadata(),
-      {}, QuantizeFingerprint(plan, *file, options, extra, slice_elements));
+  Conversion conversion(context, *file, input, output, FileKind::kBnq, options,
+                        file->metadata(), {}, [&] {
+                          return QuantizeFingerprint(plan, *file, options,
+                                                     extra, slice_elements);
+                        });
   Meter meter(&ticking, TotalBytes(*file));
   Report report;
   for (const ModelEntry& entry : file->entries()) {
@@ -337,17 +280,22 @@ Report DequantizeFile(const Context& caller, const std::string& input,
          " is not a .bnq file");
   }
   RefuseSameFile(*file, output);
-  Fingerprint fingerprint("dequantize", *file, options);
   std::vector<NewArray> tensors;
   for (const ModelEntry& entry : file->entries()) {
     NewArray tensor;
     tensor.name = entry.name;
     tensor.dtype = entry.format != 0 ? dtype : static_cast<DType>(entry.dtype);
     tensor.shape = entry.shape;
-    fingerprint.AddTensor(
-        entry, Message(Info(tensor.dtype).name, " overflow=", overflow));
     tensors.push_back(std::move(tensor));
   }
+  const auto fingerprint = [&] {
+    Fingerprint lines("dequantize", *file, options);
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      lines.AddTensor(file->entries()[i], Message(Info(tensors[i].dtype).name,
+                                                  " overflow=", overflow));
+    }
+    return lines;
+  };
   Conversion conversion(context, *file, input, output, FileKind::kSafetensors,
                         options, file->metadata(), tensors, fingerprint);
   Meter meter(&ticking, TotalBytes(*file));

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 
-#include "core/base/error.h"
 #include "core/io/model_output.h"
 #include "core/io/naming.h"
+#include "core/model/source_model.h"
 #include "core/model/tensor_entry.h"
 #include "core/scheme/registry.h"
 #include "core/scheme/support.h"
 #include "core/tensor/parts.h"
-#include "core/tensor/source.h"
 
 namespace bnq {
 namespace {
@@ -38,24 +37,16 @@ uint64_t PlainFileBytes(const Context& context,
 
 Estimate EstimateFile(const Context& context, const Plan& plan,
                       const std::string& input, uint64_t max_shard_bytes) {
-  const auto file = ModelFile::Open(context, input);
+  const auto file = OpenSourceModel(context, input);
   ModelOutput output(context, "", FileKind::kBnq, DryRun(max_shard_bytes),
                      file->metadata(), {});
   Estimate estimate;
   for (const ModelEntry& entry : file->entries()) {
-    ReportRow row;
-    row.name = entry.name;
-    row.shape = entry.shape;
-    row.format = entry.format;
-    row.dtype = entry.dtype;
-    row.bytes_before = entry.raw_bytes;
-    if (entry.format != 0) {
-      Fail(Status::kUnsupported, "tensor ", Quoted(entry.name),
-           " is quantized already");
-    }
-    const Config* config = plan.Match(entry.name, entry.shape).config;
+    ReportRow row = RowOf(entry);
+    bool is_no_source = false;
+    const Config* config = ConfigFor(plan, entry, &is_no_source);
     InTensor(entry.name, [&] {
-      if (config != nullptr && IsSource(static_cast<DType>(entry.dtype))) {
+      if (config != nullptr) {
         CheckSupported(FormatOf(*config), *config);
         row.format = config->format();
         row.dtype = 0;
@@ -65,7 +56,7 @@ Estimate EstimateFile(const Context& context, const Plan& plan,
         output.BeginEntry(EntryOf(entry.name, entry.shape, *config,
                                   PartSizes(*config, entry.shape)));
       } else {
-        if (config != nullptr) row.note = "not floating-point";
+        if (is_no_source) row.note = "not floating-point";
         output.BeginEntry(
             PlainEntry(entry.name, entry.dtype, entry.shape, entry.raw_bytes));
       }

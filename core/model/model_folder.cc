@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "core/base/error.h"
+#include "core/base/names.h"
 #include "core/io/container.h"
 #include "core/io/folder.h"
 #include "core/io/held_outputs.h"
@@ -28,11 +29,6 @@ constexpr const char* kWeightEndings[] = {
     ".ckpt",        ".gguf", ".onnx",     ".h5",       ".msgpack",
     ".npz",         ".npy",  ".pdparams", ".tflite",   ".onnx_data",
     ".index.json",  ".ot",   ".mlmodel",  ".onnx.data"};
-
-bool EndsWith(const std::string& text, const std::string& ending) {
-  return text.size() > ending.size() &&
-         text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
-}
 
 bool IsWeights(const std::string& name) {
   return std::any_of(
@@ -224,7 +220,7 @@ void FolderOutput::CopySideFiles(const ModelFile& model) {
   std::set<std::string> side, weights;
   ListFiles(input_, &side, &weights);
   for (const MappedFile* file : model.files()) {
-    weights.erase(file->path().substr(file->path().rfind('/') + 1));
+    weights.erase(NameOf(file->path()));
   }
   if (!weights.empty()) {
     std::string names;

@@ -5,17 +5,13 @@
 
 #include "core/base/error.h"
 #include "core/base/glob.h"
+#include "core/base/names.h"
 #include "core/tensor/tensor.h"
 
 namespace bnq {
 namespace {
 
 constexpr char kWeight[] = ".weight";
-
-bool EndsIn(const std::string& name, const std::string& ending) {
-  return name.size() > ending.size() &&
-         name.compare(name.size() - ending.size(), ending.size(), ending) == 0;
-}
 
 bool MatchesName(const std::string& glob, const std::string& name) {
   return GlobMatch(glob, name) || (!IsGlob(glob) && name == glob + kWeight);
@@ -118,7 +114,7 @@ void Plan::SetImportance(const std::string& name, std::vector<float> weights) {
 
 const std::vector<float>* Plan::ImportanceOf(const std::string& name) const {
   auto found = importance_.find(name);
-  if (found == importance_.end() && EndsIn(name, kWeight)) {
+  if (found == importance_.end() && EndsWith(name, kWeight)) {
     found =
         importance_.find(name.substr(0, name.size() - (sizeof kWeight - 1)));
   }

@@ -296,11 +296,19 @@ std::string PlanText(const Plan& plan) {
 
 std::string ShortText(const Config& config) {
   if (config.format() == 0) return "none";
-  // Of two names the later one: "default" says less than any.
-  for (int i = NumPresets(); i-- > 0;) {
-    if (Config::FromText(PresetAt(i).text) == config) return PresetAt(i).name;
-  }
-  return config.ToText();
+  // By their own texts; of two names the later one: "default" says less than
+  // any.
+  static const std::map<std::string, const char*> presets = [] {
+    std::map<std::string, const char*> names;
+    for (int i = 0; i < NumPresets(); ++i) {
+      const Preset& preset = PresetAt(i);
+      names[Config::FromText(preset.text).ToText()] = preset.name;
+    }
+    return names;
+  }();
+  const std::string text = config.ToText();
+  const auto found = presets.find(text);
+  return found == presets.end() ? text : found->second;
 }
 
 void Recipes::AddConfig(const std::string& name, const Config& config) {

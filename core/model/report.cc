@@ -4,6 +4,16 @@
 
 namespace bnq {
 
+ReportRow RowOf(const ModelEntry& entry) {
+  ReportRow row;
+  row.name = entry.name;
+  row.shape = entry.shape;
+  row.format = entry.format;
+  row.dtype = entry.dtype;
+  row.bytes_before = entry.raw_bytes;
+  return row;
+}
+
 double Report::dense_share() const {
   double all = 0, dense = 0;
   for (const ReportRow& row : *this) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/shape.h"
+#include "core/io/container.h"
 #include "core/tensor/metrics.h"
 
 namespace bnq {
@@ -21,6 +22,9 @@ struct ReportRow {
   Metrics metrics = Metrics::None();
   std::string note;
 };
+// What its file says of a tensor.
+ReportRow RowOf(const ModelEntry& entry);
+
 struct Report : std::vector<ReportRow> {  // sorted by name
   // Of a conversion: what was written, and can be opened: a file, the index of
   // several, or a folder. "" where a dry run has no path.

@@ -21,7 +21,8 @@ struct SensitivityCell {
   // alignment, and the tensor's part of the index.
   uint64_t bytes = 0;
   // Sum of squared errors over the sum of squares, each weighted by importance
-  // where there is some; 0 where there are no errors.
+  // where there is some; 0 where there are no errors, 1 where there is nothing
+  // but errors.
   double relative_error = 0.0;
   double max_error = 0.0, cosine = 1.0;
   // What the caller measured, in place of relative_error x weight; NaN:
@@ -43,6 +44,11 @@ struct SensitivityTensor {
   // By the config's text; none is the tensor as it is.
   std::map<std::string, SensitivityCell> cells;
 
+  // As far as the sample tells.
+  bool HasContentOf(const SensitivityTensor& other) const {
+    return shape == other.shape && dtype == other.dtype &&
+           sample_crc32 == other.sample_crc32;
+  }
   // What a cell adds to the model's loss, by the measure there is.
   double LossOf(const SensitivityCell& cell) const;
 };

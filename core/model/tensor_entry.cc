@@ -68,21 +68,15 @@ void WriteTensor(const std::string& name, const QuantizedTensor& tensor,
 }
 
 void EntrySink::Begin(const Parts& sizes) {
-  sizes_ = sizes;
+  PartRooms::Begin(sizes);
   writer_.BeginEntry(EntryOf(name_, shape_, config_, sizes));
-}
-
-uint8_t* EntrySink::Room(Part part, uint64_t /*begin*/, uint64_t bytes) {
-  Buffer& room = rooms_[static_cast<int>(part) - 1];
-  if (room.size() < bytes) room = context_.Allocate(bytes);
-  return room.data();
 }
 
 void EntrySink::Written(Part part, const uint8_t* data, uint64_t bytes) {
   if (bytes == 0) return;
-  writer_.Append(SectionOf(sizes_, part), data, bytes);
+  writer_.Append(SectionOf(sizes(), part), data, bytes);
   if (part != Part::kScales || config_.stores_together()) return;
-  const StoredScales view(config_, bytes / (Info(sizes_[part].dtype).bits / 8),
+  const StoredScales view(config_, bytes / (Info(sizes()[part].dtype).bits / 8),
                           data);
   saturated_ += view.CountSaturated();
 }

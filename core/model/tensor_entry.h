@@ -26,18 +26,17 @@ BnqEntry PlainEntry(const std::string& name, int32_t dtype, const Shape& shape,
                     uint64_t bytes);
 
 // Writes the parts of a tensor while it is quantized, a slice at a time.
-class EntrySink : public PartSink {
+class EntrySink : public PartRooms {
  public:
   EntrySink(const Context& context, const std::string& name, const Shape& shape,
             const Config& config, ContainerWriter* writer)
-      : context_(context),
+      : PartRooms(context),
         name_(name),
         shape_(shape),
         config_(config),
         writer_(*writer) {}
 
   void Begin(const Parts& sizes) override;
-  uint8_t* Room(Part part, uint64_t begin, uint64_t bytes) override;
   void Written(Part part, const uint8_t* data, uint64_t bytes) override;
 
   // After the last slice: the bytes the entry takes up as stored.
@@ -46,13 +45,10 @@ class EntrySink : public PartSink {
   uint64_t saturated_scales() const { return saturated_; }
 
  private:
-  const Context& context_;
   const std::string& name_;
   const Shape& shape_;
   const Config& config_;
   ContainerWriter& writer_;
-  Parts sizes_;
-  Buffer rooms_[kNumParts];
   uint64_t saturated_ = 0;
 };
 

@@ -53,6 +53,25 @@ class PartSink {
                        uint64_t /*bytes*/) {}
 };
 
+// Keeps no more of a part than was asked for last.
+class PartRooms : public PartSink {
+ public:
+  explicit PartRooms(const Context& context) : context_(context) {}
+
+  void Begin(const Parts& sizes) override { sizes_ = sizes; }
+  uint8_t* Room(Part part, uint64_t /*begin*/, uint64_t bytes) override {
+    Buffer& room = rooms_[static_cast<int>(part) - 1];
+    if (room.size() < bytes) room = context_.Allocate(bytes);
+    return room.data();
+  }
+  const Parts& sizes() const { return sizes_; }
+
+ private:
+  const Context& context_;
+  Parts sizes_;
+  Buffer rooms_[kNumParts];
+};
+
 struct QuantizedSlice {
   uint64_t begin, end;  // elements
   bool last;

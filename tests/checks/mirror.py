@@ -24,6 +24,7 @@ ELSEWHERE = [
     ("tensor/quantize_test.cc", "Part::k", "tensor/parts", "what tensors are made of"),
     ("tensor/quantize_test.cc", "QuantizedTensor", "tensor/tensor", "likewise"),
     ("model/convert_test.cc", "QuantizeFile", "model/tensor_entry", "what conversions write"),
+    ("model/convert_test.cc", "QuantizeFile", "model/source_model", "what conversions read"),
     ("model/analyze_test.cc", "Sensitivity", "model/sensitivity", "what analyzing measures"),
     ("model/allocate_test.cc", "KeepsTies", "model/ties", "what allocations keep together"),
     ("capi/file_test.cc", "hold_outputs", "io/held_outputs", "outputs of every kind, together"),

@@ -146,6 +146,27 @@ TEST_F(Analyze, WeighsErrorsByImportance) {
   EXPECT_EQ(measured.tensors().at("a.weight").importance_crc32, 0u);
 }
 
+// Important columns of zeros only, of which a codebook without one makes
+// something: a share of nothing is none.
+TEST_F(Analyze, ErrorsOfNothingAreAll) {
+  std::vector<float> values = Gaussian(16 * 40, 0.01f, 2);
+  for (size_t row = 0; row < 16; ++row) values[row * 40] = 0.0f;
+  TestModel model = {{"b.weight", {{16, 40}, values}}};
+  std::vector<float> weights(40, 0.0f);
+  weights[0] = 1.0f;
+  Plan plan;
+  plan.SetImportance("b", weights);
+  const Sensitivity measured =
+      Run(model, Configs({"codebook2,group_size=20", "int8"}), plan);
+  const auto& cells = measured.tensors().at("b.weight").cells;
+  EXPECT_EQ(cells.at(Config::FromText("codebook2,group_size=20").ToText())
+                .relative_error,
+            1.0);
+  EXPECT_EQ(cells.at(Config::FromText("int8").ToText()).relative_error, 0.0);
+  EXPECT_EQ(Sensitivity::FromJson(measured.ToJson()).ToJson(),
+            measured.ToJson());
+}
+
 TEST_F(Analyze, GoesOn) {
   const auto one = Configs({"int4"}), two = Configs({"int4", "int8"});
   const std::string input = Write(model_), save = Path("s.json");

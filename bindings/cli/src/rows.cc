@@ -1,6 +1,7 @@
 #include "rows.h"
 
 #include "failure.h"
+#include "text.h"
 
 namespace bnq::cli {
 namespace {
@@ -81,6 +82,13 @@ Totals TotalsOf(const std::vector<Row>& rows) {
   }
   totals.bits_per_weight = BitsPerElement(totals.bytes, totals.elements);
   return totals;
+}
+
+std::vector<std::string> TotalCells(const Totals& totals) {
+  return {"total",
+          std::to_string(totals.quantized) + " of " +
+              std::to_string(totals.tensors),
+          "quantized", FixedText(totals.bits_per_weight, 3)};
 }
 
 }  // namespace bnq::cli

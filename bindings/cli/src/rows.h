@@ -46,6 +46,9 @@ struct Totals {
 
 std::vector<Row> RowsOf(const bnq_report* report);
 std::vector<Row> RowsOf(const bnq_file* file);
+// The cells of a table's last row under name, shape, format and bits/weight.
+std::vector<std::string> TotalCells(const Totals& totals);
+
 Totals TotalsOf(const std::vector<Row>& rows);
 
 uint64_t Elements(const std::vector<uint64_t>& shape);

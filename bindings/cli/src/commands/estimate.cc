@@ -38,11 +38,10 @@ void PrintTable(const std::vector<Row>& rows, uint64_t file_bytes) {
   }
   const Totals totals = TotalsOf(rows);
   table.AddRule();
-  table.Add({"total",
-             std::to_string(totals.quantized) + " of " +
-                 std::to_string(totals.tensors),
-             "quantized", FixedText(totals.bits_per_weight, 3),
-             BytesText(totals.bytes_before), BytesText(totals.bytes)});
+  std::vector<std::string> last = TotalCells(totals);
+  last.push_back(BytesText(totals.bytes_before));
+  last.push_back(BytesText(totals.bytes));
+  table.Add(last);
   table.Print(std::cout);
   std::cout << "the file: " << file_bytes << " bytes\n";
 }

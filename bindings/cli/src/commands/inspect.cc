@@ -94,11 +94,9 @@ void PrintReport(const Options& options, const bnq_file* file,
   }
   const Totals totals = TotalsOf(rows);
   table.AddRule();
-  table.Add({"total",
-             std::to_string(totals.quantized) + " of " +
-                 std::to_string(totals.tensors),
-             "quantized", FixedText(totals.bits_per_weight, 3),
-             BytesText(totals.bytes)});
+  std::vector<std::string> last = TotalCells(totals);
+  last.push_back(BytesText(totals.bytes));
+  table.Add(last);
   table.Print(std::cout);
 }
 

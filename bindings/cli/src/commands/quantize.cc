@@ -70,11 +70,10 @@ void PrintTable(const bnq_report* report, const std::vector<Row>& rows) {
   }
   const Totals totals = TotalsOf(rows);
   table.AddRule();
-  table.Add({"total",
-             std::to_string(totals.quantized) + " of " +
-                 std::to_string(totals.tensors),
-             "quantized", FixedText(totals.bits_per_weight, 3),
-             BytesText(totals.bytes_before), BytesText(totals.bytes)});
+  std::vector<std::string> last = TotalCells(totals);
+  last.push_back(BytesText(totals.bytes_before));
+  last.push_back(BytesText(totals.bytes));
+  table.Add(last);
   table.Print(std::cout);
   // Easily overlooked: experts, say, that no pattern matched.
   std::cout << FixedText(100 * bnq_report_dense_share(report), 2)
