@@ -143,6 +143,11 @@ uint64_t bnq_file_stored_bytes(const bnq_file* file, uint64_t index) {
   return entry ? entry->stored_bytes : 0;
 }
 
+const char* bnq_file_same_as(const bnq_file* file, uint64_t index) {
+  const ModelEntry* entry = EntryAt(file, index);
+  return entry ? entry->same_as.c_str() : nullptr;
+}
+
 bnq_status bnq_file_config(const bnq_file* file, uint64_t index,
                            bnq_config** out_config) {
   return Guard([&] {

@@ -15,6 +15,7 @@
 #include "core/base/tick.h"
 #include "core/io/naming.h"
 #include "core/model/convert.h"
+#include "core/model/expert_stacks.h"
 #include "core/model/source_model.h"
 #include "core/tensor/quantize.h"
 
@@ -221,7 +222,7 @@ class Layers::Prefetcher {
 Layers::Layers(const Context& context, const std::string& model,
                const Plan& plan, std::shared_ptr<Cache> cache,
                uint32_t look_ahead, const Clock& clock)
-    : file_(ModelFile::Open(context, model)),
+    : file_(OpenModel(context, model)),
       plan_(plan),
       cache_(std::move(cache)),
       checked_(new std::atomic<bool>[file_->entries().size()]()) {
@@ -241,6 +242,10 @@ Layers::Layers(const Context& context, const std::string& model,
                          traits.id.inode, " bytes ", traits.bytes, " modified ",
                          traits.modified, " changed ", traits.changed);
     }
+  }
+  // A matrix of this name may be cut in another way tomorrow.
+  for (const auto& [key, value] : file_->metadata()) {
+    if (key == kExpertStacks) cuts_ = " experts " + value;
   }
   groups_ = GroupLayers(names);
   if (look_ahead == 0) return;
@@ -287,7 +292,7 @@ size_t Layers::Find(const std::string& name) const {
 
 std::string Layers::IdentityOf(const ModelEntry& entry) const {
   const std::string& file = identities_.at(entry.reader);
-  return file.empty() ? "" : file + " tensor " + Quoted(entry.name);
+  return file.empty() ? "" : file + cuts_ + " tensor " + Quoted(entry.name);
 }
 
 CachedTensor Layers::QuantizeEntry(const Context& context, const Config& config,

@@ -132,6 +132,7 @@ class Layers {
   std::vector<LayerGroup> groups_;
   // What stands for each file's contents: "" where it has changed just now.
   std::map<const ContainerReader*, std::string> identities_;
+  std::string cuts_;  // how experts are cut, of identities
   const std::unique_ptr<std::atomic<bool>[]> checked_;
   const std::shared_ptr<LayersMeter> meter_ = std::make_shared<LayersMeter>();
   std::unique_ptr<Prefetcher> prefetcher_;

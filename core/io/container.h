@@ -50,6 +50,9 @@ struct ModelEntry {
   // none of a plain array, whose data count as section 0.
   std::vector<BnqOption> options;
   std::vector<ModelSection> sections;
+  // The tensor that this one is another name of, whose bytes it has, and which
+  // has none of its own (stored_bytes is 0); "" where it is itself.
+  std::string same_as;
   // Where it lies: in this file, whose entry of this index it is.
   const ContainerReader* reader = nullptr;
   size_t index = 0;

@@ -8,6 +8,14 @@
 
 namespace bnq {
 
+ModelEntry TiedEntry(const ModelEntry& entry, const std::string& name) {
+  ModelEntry tied = entry;
+  tied.name = name;
+  tied.same_as = entry.name;
+  tied.stored_bytes = 0;
+  return tied;
+}
+
 std::shared_ptr<const ModelFile> ModelFile::Open(const Context& context,
                                                  const std::string& path) {
   std::shared_ptr<ModelFile> model(new ModelFile);
@@ -41,8 +49,44 @@ std::shared_ptr<const ModelFile> ModelFile::FromMemory(const Context& context,
 
 void ModelFile::Load(const Context& context, const Container& row,
                      std::shared_ptr<const MappedFile> file) {
-  reader_ = row.open(context, std::move(file));
-  reader_->ListFiles(&files_);
+  readers_.push_back(row.open(context, std::move(file)));
+  const ContainerReader& reader = *readers_[0];
+  reader.ListFiles(&files_);
+  kind_ = reader.kind();
+  entries_ = &reader.entries();
+  metadata_ = &reader.metadata();
+  if (kind_ != FileKind::kBnq && kind_ != FileKind::kBnqIndex) return;
+  std::vector<ModelEntry> tied;
+  for (const auto& [name, of] : reader.metadata()) {
+    const ModelEntry* const entry = Find(of);
+    if (entry == nullptr || name.empty() || Find(name) != nullptr) continue;
+    tied.push_back(TiedEntry(*entry, name));
+  }
+  if (tied.empty()) return;
+  tied.insert(tied.end(), entries_->begin(), entries_->end());
+  SetEntries(std::move(tied));
+}
+
+void ModelFile::SetEntries(std::vector<ModelEntry> entries) {
+  std::sort(
+      entries.begin(), entries.end(),
+      [](const ModelEntry& a, const ModelEntry& b) { return a.name < b.name; });
+  own_entries_ = std::move(entries);
+  entries_ = &own_entries_;
+}
+
+std::shared_ptr<const ModelFile> ModelFile::View(
+    std::shared_ptr<const ModelFile> file, std::vector<ModelEntry> entries,
+    Metadata metadata, std::vector<std::unique_ptr<ContainerReader>> readers) {
+  std::shared_ptr<ModelFile> view(new ModelFile);
+  view->kind_ = file->kind_;
+  view->files_ = file->files_;
+  view->readers_ = std::move(readers);
+  view->SetEntries(std::move(entries));
+  view->own_metadata_ = SortedMetadata(std::move(metadata));
+  view->metadata_ = &view->own_metadata_;
+  view->viewed_ = std::move(file);
+  return view;
 }
 
 const ModelEntry* ModelFile::Find(const std::string& name) const {

@@ -15,6 +15,11 @@
 
 namespace bnq {
 
+// A tensor that has two names is stored under one of them. The other is a key
+// of the metadata, whose value is the first: as save_model of safetensors.torch
+// says it. The entry of that other name.
+ModelEntry TiedEntry(const ModelEntry& entry, const std::string& name);
+
 // Immutable; any number of threads may read.
 class ModelFile {
  public:
@@ -33,12 +38,19 @@ class ModelFile {
                                                      const void* data,
                                                      uint64_t size);
 
-  FileKind kind() const { return reader_->kind(); }
-  // Sorted by the bytes of the name.
-  const std::vector<ModelEntry>& entries() const { return reader_->entries(); }
+  // The same file with other entries, in any order, and other metadata. Entries
+  // are those of `file` or of the readers, which borrow from it.
+  static std::shared_ptr<const ModelFile> View(
+      std::shared_ptr<const ModelFile> file, std::vector<ModelEntry> entries,
+      Metadata metadata, std::vector<std::unique_ptr<ContainerReader>> readers);
+
+  FileKind kind() const { return kind_; }
+  // Sorted by the bytes of the name. Where a file that holds quantized tensors
+  // says so, one is there under other names, too (TiedEntry).
+  const std::vector<ModelEntry>& entries() const { return *entries_; }
   // nullptr where there is none.
   const ModelEntry* Find(const std::string& name) const;
-  const Metadata& metadata() const { return reader_->metadata(); }
+  const Metadata& metadata() const { return *metadata_; }
 
   // A section's bytes within the file, not compared with checksums; nullptr
   // where they are empty or compressed. A plain array has section 0.
@@ -61,7 +73,10 @@ class ModelFile {
     return entry.reader->Open(context, entry.index, section);
   }
   // ContainerReader::VerifyRest.
-  void VerifyRest() const { reader_->VerifyRest(); }
+  void VerifyRest() const {
+    if (viewed_ != nullptr) viewed_->VerifyRest();
+    for (const auto& reader : readers_) reader->VerifyRest();
+  }
 
   // All files it is read from: the index, too.
   const std::vector<const MappedFile*>& files() const { return files_; }
@@ -72,8 +87,15 @@ class ModelFile {
   ModelFile() = default;
   void Load(const Context& context, const Container& row,
             std::shared_ptr<const MappedFile> file);
+  void SetEntries(std::vector<ModelEntry> entries);
 
-  std::unique_ptr<ContainerReader> reader_;
+  FileKind kind_ = FileKind::kBnq;
+  std::shared_ptr<const ModelFile> viewed_;  // nullptr: none
+  std::vector<std::unique_ptr<ContainerReader>> readers_;
+  const std::vector<ModelEntry>* entries_ = nullptr;  // a reader's, or own
+  std::vector<ModelEntry> own_entries_;
+  const Metadata* metadata_ = nullptr;
+  Metadata own_metadata_;
   std::vector<const MappedFile*> files_;
 };
 

@@ -77,6 +77,7 @@ class Analysis {
     uint64_t total = 0;
     for (const ModelEntry& entry : file.entries()) {
       Work work{&entry, nullptr};
+      if (!entry.same_as.empty()) continue;
       if (!IsAnalyzed(plan, entry.name, entry.shape, entry.dtype,
                       &work.pinned)) {
         continue;
@@ -114,6 +115,7 @@ class Analysis {
     size_t next = 0;
     for (const ModelEntry& entry : file_.entries()) {
       input += entry.raw_bytes;
+      if (!entry.same_as.empty()) continue;
       if (next < work_.size() && work_[next].entry == &entry) {
         ++next;
         continue;
@@ -127,7 +129,8 @@ class Analysis {
 
   void Measure(const Work& work) {
     const ModelEntry& entry = *work.entry;
-    const ArrayView array = ArrayOf(file_, entry);
+    const SourceArray source(context_, file_, entry);
+    const ArrayView& array = source.view();
     meter_->Begin(entry.name);
     SensitivityTensor tensor;
     tensor.shape = entry.shape;
@@ -237,7 +240,7 @@ const std::vector<Config>& DefaultCandidates() {
 bool IsAnalyzed(const Plan& plan, const std::string& name, const Shape& shape,
                 int32_t dtype, const Config** pinned) {
   *pinned = nullptr;
-  if (dtype == 0 || !IsSource(static_cast<DType>(dtype))) return false;
+  if (WhyNoSource(name, dtype, shape.rank) != nullptr) return false;
   const Plan::Decision decision = plan.Match(name, shape);
   if (decision.rule < 0) return shape.rank >= Plan::kMinRankAll;
   *pinned = decision.config;

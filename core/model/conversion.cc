@@ -10,6 +10,7 @@
 #include "core/io/deflate.h"
 #include "core/io/endian.h"
 #include "core/io/held_outputs.h"
+#include "core/model/meter.h"
 #include "core/scheme/codec_revision.h"
 
 namespace bnq {
@@ -44,6 +45,9 @@ class RecordReader {
   const std::string& record_;
   size_t at_ = 0;
 };
+
+// Bytes of a plain array copied at a time.
+constexpr uint64_t kCopy = uint64_t{1} << 20;
 
 std::string RowRecord(const ReportRow& row) {
   std::string record;
@@ -186,6 +190,33 @@ void Conversion::Finish(Report* report) {
       report->begin(), report->end(),
       [](const ReportRow& a, const ReportRow& b) { return a.name < b.name; });
   report->output = Written();
+}
+
+uint64_t TotalBytes(const ModelFile& file) {
+  uint64_t total = 0;
+  for (const ModelEntry& entry : file.entries()) total += entry.raw_bytes;
+  return total;
+}
+
+void RefuseSameFile(const ModelFile& file, const std::string& output) {
+  if (file.IsReadFrom(output) || file.IsReadFrom(output + ".index.json")) {
+    Fail(Status::kExists, "output = ", Quoted(output),
+         " is also the input, and must be another file");
+  }
+}
+
+void CopyPlain(const Context& context, const ModelFile& file,
+               const ModelEntry& entry, Meter* meter, ModelOutput* writer) {
+  PlainReader reader(context, file, entry);
+  Buffer buffer = context.Allocate(std::min(kCopy, reader.remaining()));
+  for (uint64_t at = 0; reader.remaining() != 0;) {
+    const uint64_t n = std::min(kCopy, reader.remaining());
+    reader.Read(buffer.data(), n);
+    writer->Append(0, buffer.data(), n);
+    file.Release(entry, at, n);
+    at += n;
+    meter->Add(n);
+  }
 }
 
 }  // namespace bnq

@@ -19,6 +19,8 @@
 
 namespace bnq {
 
+class Meter;  // meter.h
+
 struct ConversionOptions : WriteOptions {
   ConversionOptions() = default;
   ConversionOptions(const WriteOptions& options) : WriteOptions(options) {}
@@ -94,6 +96,14 @@ class Conversion {
   std::map<std::string, Finished> finished_;
   std::unique_ptr<ModelOutput> writer_;  // nullptr: everything is written
 };
+
+// Of all tensors, as they are read.
+uint64_t TotalBytes(const ModelFile& file);
+// EXISTS where the output would replace what the model is read from.
+void RefuseSameFile(const ModelFile& file, const std::string& output);
+// The array's bytes, piece by piece, into the entry that has begun.
+void CopyPlain(const Context& context, const ModelFile& file,
+               const ModelEntry& entry, Meter* meter, ModelOutput* writer);
 
 }  // namespace bnq
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/base/tick.h"
 #include "core/io/deflate.h"
@@ -12,43 +11,11 @@
 #include "core/model/quantized_already.h"
 #include "core/model/source_model.h"
 #include "core/model/tensor_entry.h"
-#include "core/tensor/dequantize.h"
 #include "core/tensor/search.h"
 #include "core/tensor/slices.h"
 
 namespace bnq {
 namespace {
-
-// Bytes of a plain array copied at a time.
-constexpr uint64_t kCopy = uint64_t{1} << 20;
-
-uint64_t TotalBytes(const ModelFile& file) {
-  uint64_t total = 0;
-  for (const ModelEntry& entry : file.entries()) total += entry.raw_bytes;
-  return total;
-}
-
-void RefuseSameFile(const ModelFile& file, const std::string& output) {
-  if (file.IsReadFrom(output) || file.IsReadFrom(output + ".index.json")) {
-    Fail(Status::kExists, "output = ", Quoted(output),
-         " is also the input, and must be another file");
-  }
-}
-
-// The array's bytes, piece by piece, into the entry that has begun.
-void CopyPlain(const Context& context, const ModelFile& file,
-               const ModelEntry& entry, Meter* meter, ModelOutput* writer) {
-  PlainReader reader(context, file, entry);
-  Buffer buffer = context.Allocate(std::min(kCopy, reader.remaining()));
-  for (uint64_t at = 0; reader.remaining() != 0;) {
-    const uint64_t n = std::min(kCopy, reader.remaining());
-    reader.Read(buffer.data(), n);
-    writer->Append(0, buffer.data(), n);
-    file.Release(entry, at, n);
-    at += n;
-    meter->Add(n);
-  }
-}
 
 std::string SaturationNote(uint64_t saturated, const Config& config) {
   if (saturated == 0) return "";
@@ -107,7 +74,8 @@ void QuantizeEntry(const Context& context, const Plan& plan,
                    const Config& config, const ModelFile& file,
                    const ModelEntry& entry, uint64_t slice_elements,
                    ContainerWriter* writer, Meter* meter, ReportRow* row) {
-  const ArrayView array = ArrayOf(file, entry);
+  const SourceArray source(context, file, entry);
+  const ArrayView& array = source.view();
   EntrySink parts(context, entry.name, entry.shape, config, writer);
   MetricsSink metrics(context, array);
   ReadPages pages(file, entry, meter);
@@ -126,32 +94,6 @@ void QuantizeEntry(const Context& context, const Plan& plan,
   }
   row->note = SaturationNote(parts.saturated_scales(), config);
   row->metrics = metrics.Result();
-}
-
-// Into the entry that has begun, slice by slice through `values`.
-void DequantizeEntry(const Context& context,
-                     const std::shared_ptr<const ModelFile>& file,
-                     const ModelEntry& entry, DType dtype, Overflow overflow,
-                     uint64_t slice_elements, Buffer* values,
-                     ModelOutput* writer, Meter* meter) {
-  const uint64_t size = Info(dtype).bits / 8;
-  const auto tensor = LoadTensor(context, file, entry);
-  const Dequantizer dequantizer(context, *tensor);
-  const uint64_t n = entry.shape.elements();
-  for (uint64_t begin = 0; begin < n; begin += slice_elements) {
-    const uint64_t count = std::min(slice_elements, n - begin);
-    if (values->size() < count * size) {
-      *values = context.Allocate(count * size);
-    }
-    InTensor(entry.name, [&] {
-      dequantizer.DecodeParallel(begin, count, dtype, values->data(), overflow);
-    });
-    writer->Append(0, values->data(), count * size);
-    meter->Add(static_cast<uint64_t>(
-        static_cast<double>(entry.raw_bytes) *
-        (static_cast<double>(count) / static_cast<double>(n))));
-  }
-  file->Release(entry);
 }
 
 std::string CrcText(const void* data, size_t bytes) {
@@ -192,14 +134,12 @@ void ConvertEntry(const Context& context, const Plan& plan,
                   const ModelFile& file, const ModelEntry& entry,
                   uint64_t slice_elements, ModelOutput* writer, Meter* meter,
                   ReportRow* row) {
-  bool is_no_source = false;
-  const Config* config = ConfigFor(plan, entry, &is_no_source);
+  const Config* config = ConfigFor(plan, entry, &row->note);
   if (config != nullptr) {
     QuantizeEntry(context, plan, *config, file, entry, slice_elements, writer,
                   meter, row);
     return;
   }
-  if (is_no_source) row->note = "not floating-point";
   writer->BeginEntry(
       PlainEntry(entry.name, entry.dtype, entry.shape, entry.raw_bytes));
   CopyPlain(context, file, entry, meter, writer);
@@ -249,8 +189,8 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
   Report report;
   for (const ModelEntry& entry : file->entries()) {
     meter.Begin(entry.name);
-    ReportRow row = RowOf(entry);
-    if (conversion.Restore(&row)) {
+    ReportRow row = PlannedRow(plan, entry);
+    if (!entry.same_as.empty() || conversion.Restore(&row)) {
       meter.Add(entry.raw_bytes);
     } else {
       InTensor(entry.name, [&] {
@@ -263,70 +203,6 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
   }
   for (const ExtraArray& array : extra) {
     report.push_back(AddExtra(array, &conversion));
-  }
-  conversion.Finish(&report);
-  return report;
-}
-
-Report DequantizeFile(const Context& caller, const std::string& input,
-                      const std::string& output, DType dtype, Overflow overflow,
-                      const ConversionOptions& options,
-                      const Progress& progress, uint64_t slice_elements) {
-  TickingProgress ticking(caller, progress);
-  const Context& context = ticking.context();
-  const auto file = ModelFile::Open(context, input);
-  if (!HoldsQuantized(file->kind())) {
-    Fail(Status::kUnsupported, "input = ", Quoted(input),
-         " is not a .bnq file");
-  }
-  RefuseSameFile(*file, output);
-  std::vector<NewArray> tensors;
-  for (const ModelEntry& entry : file->entries()) {
-    NewArray tensor;
-    tensor.name = entry.name;
-    tensor.dtype = entry.format != 0 ? dtype : static_cast<DType>(entry.dtype);
-    tensor.shape = entry.shape;
-    tensors.push_back(std::move(tensor));
-  }
-  const auto fingerprint = [&] {
-    Fingerprint lines("dequantize", *file, options);
-    for (size_t i = 0; i < tensors.size(); ++i) {
-      lines.AddTensor(file->entries()[i], Message(Info(tensors[i].dtype).name,
-                                                  " overflow=", overflow));
-    }
-    return lines;
-  };
-  Conversion conversion(context, *file, input, output, FileKind::kSafetensors,
-                        options, file->metadata(), tensors, fingerprint);
-  Meter meter(&ticking, TotalBytes(*file));
-  Buffer values;
-  Report report;
-  for (const size_t i : conversion.order()) {
-    const NewArray& out = tensors[i];
-    const ModelEntry& entry = file->entries()[i];
-    meter.Begin(entry.name);
-    ReportRow row = RowOf(entry);
-    if (conversion.Restore(&row)) {
-      meter.Add(entry.raw_bytes);
-      report.push_back(std::move(row));
-      continue;
-    }
-    ModelOutput& writer = conversion.writer();
-    row.format = 0;
-    row.dtype = static_cast<int32_t>(out.dtype);
-    uint64_t bytes = 0;
-    TryByteSize(out.shape, out.dtype, &bytes);
-    writer.BeginEntry(PlainEntry(entry.name, row.dtype, entry.shape, bytes));
-    if (entry.format == 0) {
-      InTensor(entry.name,
-               [&] { CopyPlain(context, *file, entry, &meter, &writer); });
-    } else {
-      DequantizeEntry(context, file, entry, dtype, overflow, slice_elements,
-                      &values, &writer, &meter);
-    }
-    row.bytes_after = writer.EndEntry();
-    conversion.Record(row);
-    report.push_back(std::move(row));
   }
   conversion.Finish(&report);
   return report;

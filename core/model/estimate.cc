@@ -42,9 +42,12 @@ Estimate EstimateFile(const Context& context, const Plan& plan,
                      file->metadata(), {});
   Estimate estimate;
   for (const ModelEntry& entry : file->entries()) {
-    ReportRow row = RowOf(entry);
-    bool is_no_source = false;
-    const Config* config = ConfigFor(plan, entry, &is_no_source);
+    ReportRow row = PlannedRow(plan, entry);
+    if (!entry.same_as.empty()) {
+      estimate.rows.push_back(std::move(row));
+      continue;
+    }
+    const Config* config = ConfigFor(plan, entry, &row.note);
     InTensor(entry.name, [&] {
       if (config != nullptr) {
         CheckSupported(FormatOf(*config), *config);
@@ -56,7 +59,6 @@ Estimate EstimateFile(const Context& context, const Plan& plan,
         output.BeginEntry(EntryOf(entry.name, entry.shape, *config,
                                   PartSizes(*config, entry.shape)));
       } else {
-        if (is_no_source) row.note = "not floating-point";
         output.BeginEntry(
             PlainEntry(entry.name, entry.dtype, entry.shape, entry.raw_bytes));
       }

@@ -53,7 +53,12 @@ class ConfigParser final : public JsonHandler {
     Fail(Status::kCorruptFile, label_, ": ", what.substr(0, 400));
   }
   void OnOther(const std::string&) override {}
-  void OnUnsigned(uint64_t) override {}
+  void OnUnsigned(uint64_t value) override {
+    const bool of_text = keys_.size() == 2 && keys_[0] == "text_config";
+    if ((keys_.size() == 1 || of_text) && keys_.back() == "hidden_size") {
+      config_.hidden_size = value;
+    }
+  }
   void OnString(std::string& value) override {
     const bool of_part = keys_.size() == 2 && EndsWith(keys_[0], "_config");
     if ((keys_.size() == 1 || of_part) && keys_.back() == "model_type") {

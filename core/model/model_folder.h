@@ -3,6 +3,7 @@
 #ifndef BNQ_CORE_MODEL_MODEL_FOLDER_H_
 #define BNQ_CORE_MODEL_MODEL_FOLDER_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,8 @@ class Temporary;  // io/temporary_file.h
 struct ModelConfig {
   // "llama4", "llama4_text": of the model and of its parts.
   std::vector<std::string> model_types;
+  // Of the language model; 0: not said.
+  uint64_t hidden_size = 0;
   // How the weights are quantized already, "" where they are not: the
   // quant_method of quantization_config ("gptq", "fp8"), or that key's name.
   std::string quantization;

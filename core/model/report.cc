@@ -19,7 +19,7 @@ double Report::dense_share() const {
   for (const ReportRow& row : *this) {
     const DTypeInfo* type = FindDType(row.dtype);
     const bool quantized = row.format != 0;
-    if (row.bytes_before == 0) continue;
+    if (row.bytes_before == 0 || !row.same_as.empty()) continue;
     if (!quantized && (type == nullptr || !IsSource(type->dtype))) continue;
     const double elements = static_cast<double>(row.shape.elements());
     all += elements;

@@ -21,6 +21,7 @@ struct ReportRow {
   uint64_t bytes_after = 0;
   Metrics metrics = Metrics::None();
   std::string note;
+  std::string same_as;  // ModelEntry's
 };
 // What its file says of a tensor.
 ReportRow RowOf(const ModelEntry& entry);
@@ -31,7 +32,8 @@ struct Report : std::vector<ReportRow> {  // sorted by name
   std::string output;
 
   // Of all floating-point parameters of the output those that are not
-  // quantized, 0 to 1; 0 where there are none. What was added does not count.
+  // quantized, 0 to 1; 0 where there are none. What was added, and other names
+  // of tensors, do not count.
   double dense_share() const;
 };
 

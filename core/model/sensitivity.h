@@ -44,11 +44,6 @@ struct SensitivityTensor {
   // By the config's text; none is the tensor as it is.
   std::map<std::string, SensitivityCell> cells;
 
-  // As far as the sample tells.
-  bool HasContentOf(const SensitivityTensor& other) const {
-    return shape == other.shape && dtype == other.dtype &&
-           sample_crc32 == other.sample_crc32;
-  }
   // What a cell adds to the model's loss, by the measure there is.
   double LossOf(const SensitivityCell& cell) const;
 };

@@ -11,6 +11,7 @@
 #include "core/base/shape.h"
 #include "core/io/model_file.h"
 #include "core/model/plan.h"
+#include "core/model/report.h"
 #include "core/scheme/config.h"
 
 namespace bnq {
@@ -18,6 +19,12 @@ namespace bnq {
 // Whether files of this kind hold quantized tensors.
 bool HoldsQuantized(FileKind kind);
 
+// A file as ModelFile::Open has it; where it holds no quantized tensors, as it
+// is quantized: experts that share an array are matrices (expert_stacks.h), and
+// of embeddings and heads that are the same bytes all but the first are other
+// names of it (TiedEntry). The metadata says both.
+std::shared_ptr<const ModelFile> OpenModel(const Context& context,
+                                           const std::string& path);
 // UNSUPPORTED for a .bnq file; and the errors of ModelFile::Open.
 std::shared_ptr<const ModelFile> OpenSourceModel(const Context& context,
                                                  const std::string& input);
@@ -25,10 +32,31 @@ std::shared_ptr<const ModelFile> OpenSourceModel(const Context& context,
 // The array in its file; without data where it is not mapped in one piece.
 ArrayView ArrayOf(const ModelFile& file, const ModelEntry& entry);
 
-// The config that a plan gives a tensor; nullptr where it stays as it is, also
-// because it is no array of floats: then *is_no_source, unless that is nullptr.
+// The array's elements, in the file or in memory of their own. The file must
+// outlive it.
+class SourceArray {
+ public:
+  SourceArray(const Context& context, const ModelFile& file,
+              const ModelEntry& entry);
+  const ArrayView& view() const { return view_; }
+
+ private:
+  ArrayView view_;
+  Buffer own_;
+};
+
+// Why a tensor cannot be quantized, whatever a plan says; nullptr: it can.
+const char* WhyNoSource(const std::string& name, int32_t dtype, int rank);
+
+// The config that a plan gives a tensor; nullptr where it stays as it is. Of
+// another name of a tensor, that tensor's. Where it is against the plan that it
+// stays, *why says why (WhyNoSource), unless `why` is nullptr.
 const Config* ConfigFor(const Plan& plan, const ModelEntry& entry,
-                        bool* is_no_source = nullptr);
+                        std::string* why = nullptr);
+
+// The row of a tensor before it is converted; of another name of a tensor, as
+// it stays, too: it takes no bytes.
+ReportRow PlannedRow(const Plan& plan, const ModelEntry& entry);
 
 // The weights of a tensor's columns for the search of its config; none where
 // the config does not search.

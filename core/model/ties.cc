@@ -77,27 +77,6 @@ class Groups {
   std::vector<size_t> first_;
 };
 
-// The first embedding, and heads of the same content.
-void TieHeads(const Sensitivity& sensitivity, const Plan& plan,
-              Groups* groups) {
-  const auto& tensors = sensitivity.tensors();
-  const auto embedding =
-      std::find_if(tensors.begin(), tensors.end(), [&](const auto& item) {
-        return plan.KindOf(item.first) == LayerKind::kEmbedding;
-      });
-  if (embedding == tensors.end()) return;
-  const auto first =
-      static_cast<size_t>(std::distance(tensors.begin(), embedding));
-  size_t i = 0;
-  for (const auto& [name, tensor] : tensors) {
-    if (plan.KindOf(name) == LayerKind::kHead &&
-        embedding->second.HasContentOf(tensor)) {
-      groups->Join(first, i);
-    }
-    ++i;
-  }
-}
-
 }  // namespace
 
 std::vector<size_t> TieTensors(const Sensitivity& sensitivity, const Plan& plan,
@@ -120,7 +99,6 @@ std::vector<size_t> TieTensors(const Sensitivity& sensitivity, const Plan& plan,
       ++i;
     }
   }
-  if (defaults.fused) TieHeads(sensitivity, plan, &groups);
   std::vector<size_t> result(tensors.size());
   for (size_t t = 0; t < result.size(); ++t) result[t] = groups.Find(t);
   return result;

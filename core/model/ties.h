@@ -12,8 +12,7 @@
 namespace bnq {
 
 struct TieDefaults {
-  // q/k/v, gate/up, and an embedding and a head of the same content, of which
-  // runtimes make one matrix.
+  // q/k/v and gate/up, of which runtimes make one matrix.
   bool fused = true;
   // All experts of a layer.
   bool experts = true;

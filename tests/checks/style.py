@@ -29,7 +29,8 @@ SHARED_HEADERS = [
     ("core/io/*.cc", "rows of the containers"),
     ("core/optimize/{params,request}*.cc", "what methods.h and optimize.h share, by subject"),
     ("core/calibration/serialize*.cc", "the bytes of calibrator.h's class"),
-    ("core/model/{compare,load}*.cc", "convert.h: the three ways between two files"),
+    ("core/model/{compare,dequantize_file,load}*.cc", "convert.h: the ways between two files"),
+    ("core/model/expert_table*.cc", "the table of expert_stacks.h"),
 ]
 
 

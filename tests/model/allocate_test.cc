@@ -161,7 +161,8 @@ TEST(Allocate, KeepsTies) {
   auto tied = Choices(Allocate(model, Plan(), BudgetKind::kBits, budget));
   EXPECT_EQ(tied[q], tied[k]);
   EXPECT_EQ(tied[e0], tied[e1]);
-  EXPECT_EQ(tied[head], tied[embed]);
+  // Their contents say nothing: a tensor of two names comes here under one.
+  EXPECT_NE(tied[head], tied[embed]);
   TieDefaults none;
   none.fused = none.experts = false;
   auto free = Choices(Allocate(model, Plan(), BudgetKind::kBits, budget, none));
@@ -172,7 +173,9 @@ TEST(Allocate, KeepsTies) {
                                PlanOf("tie [qk]_proj\ntie_below experts\n"
                                       "tie_all lm_head.* embed*\n"),
                                BudgetKind::kBits, budget, none));
-  EXPECT_EQ(mine, tied);
+  EXPECT_EQ(mine[q], mine[k]);
+  EXPECT_EQ(mine[e0], mine[e1]);
+  EXPECT_EQ(mine[head], mine[embed]);
   EXPECT_TRUE(
       FailsWith(Status::kInvalidArgument, "have no config in common", [&] {
         Allocate(model,

@@ -20,10 +20,12 @@ class ModelFolderTest : public TempDirTest {
 TEST_F(ModelFolderTest, Config) {
   const ModelConfig plain = Read(
       R"({"a": [1, {"model_type": "no"}], "model_type": "llama4", "x": null,
-          "text_config": {"model_type": "llama4_text", "y": 1.5},
+          "text_config": {"model_type": "llama4_text", "hidden_size": 32},
+          "vision_config": {"hidden_size": 48, "y": 1.5},
           "other": {"model_type": "no"}})");
   EXPECT_EQ(plain.model_types,
             (std::vector<std::string>{"llama4", "llama4_text"}));
+  EXPECT_EQ(plain.hidden_size, 32u);
   EXPECT_EQ(plain.quantization, "");
   EXPECT_EQ(Read(R"({"quantization_config": {"bits": 4,
                      "quant_method": "gptq"}})")

@@ -210,12 +210,13 @@ def plans():
 def fused():
     q, k, v, o = (f"l.0.attn.{x}_proj.weight" for x in "qkvo")
     experts = [f"l.0.experts.{e}.{w}.weight" for e in (0, 1) for w in ("w1", "w3")]
+    # An embedding that is the head, too, is analyzed under one name. These are two.
     head, embedding = "lm_head.weight", "embed_tokens.weight"
     hard = {q: 32, experts[0]: 16, head: 8}
     model = Model([of_hardness(name, hard.get(name, 1), (32, 32),
                                crc=7 if name in (head, embedding) else None)
                    for name in (q, k, v, o, *experts, head, embedding)])
-    one = [[q, k, v], [head, embedding]]
+    one = [[q, k, v]]
     pairs = [experts[:2], experts[2:]]
     return [case("what_is_fused_has_one_config", "all choices", model, [
         run(model, "bits", 4.5, flags=flags, tied=tied) for flags, tied in (

@@ -64,8 +64,8 @@ void AddBudgetOptions(CLI::App& command, BudgetOptions& options) {
       ->option_text("CONFIG")
       ->allow_extra_args(false);
   command.add_flag("--fused-apart", options.fused_apart,
-                   "Let q, k and v, gate and up, tied embedding and head have "
-                   "configs of their own under a budget");
+                   "Let q, k and v, and gate and up have configs of their own "
+                   "under a budget");
   command.add_flag("--experts-apart", options.experts_apart,
                    "Let each expert of a layer have a config of its own under "
                    "a budget");

@@ -67,6 +67,8 @@ std::vector<Row> RowsOf(const bnq_file* file) {
     row.bytes_before = bnq_file_bytes(file, i);
     row.bytes = bnq_file_stored_bytes(file, i);
     row.bits_per_weight = BitsPerElement(row.bytes, Elements(row.shape));
+    const std::string same_as = bnq_file_same_as(file, i);
+    if (!same_as.empty()) row.note = "the same as " + same_as;
   }
   return rows;
 }
@@ -76,8 +78,10 @@ Totals TotalsOf(const std::vector<Row>& rows) {
   totals.tensors = rows.size();
   for (const Row& row : rows) {
     totals.quantized += row.quantized();
-    totals.elements += Elements(row.shape);
     totals.bytes_before += row.bytes_before;
+    // Another name of a tensor takes no bytes, and its weights are not more.
+    if (row.bytes == 0) continue;
+    totals.elements += Elements(row.shape);
     totals.bytes += row.bytes;
   }
   totals.bits_per_weight = BitsPerElement(totals.bytes, totals.elements);

@@ -152,3 +152,42 @@ def test_a_hub_cache(folder, tmp_path):
     run("quantize", snapshot, "-o", tmp_path / "out", "--preset", "nf4")
     assert sorted(tree(tmp_path / "out")) == ["config.json", "model.bnq", "tokenizer.json"]
     assert not any(path.is_symlink() for path in (tmp_path / "out").iterdir())
+
+
+def test_experts_and_tied_weights(tmp_path):
+    """[E, 2I, H] and [E, H, I] of a Qwen3 MoE, and a head that is the embedding."""
+    generator = np.random.default_rng(5)
+    embedding = generator.standard_normal((16, 32), dtype=np.float32)
+    layer = "model.layers.0.mlp"
+    tensors = {
+        "model.embed_tokens.weight": embedding,
+        "lm_head.weight": embedding.copy(),
+        f"{layer}.gate.weight": generator.standard_normal((2, 32), dtype=np.float32),
+        f"{layer}.experts.gate_up_proj": generator.standard_normal((2, 96, 32), dtype=np.float32),
+        f"{layer}.experts.down_proj": generator.standard_normal((2, 32, 48), dtype=np.float32),
+    }
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "config.json").write_text(
+        '{"model_type": "qwen3_moe", "hidden_size": 32, "tie_word_embeddings": true}')
+    write_safetensors(tmp_path / "in" / "model.safetensors", tensors)
+    out, back = tmp_path / "out", tmp_path / "back"
+    report = run_json("quantize", tmp_path / "in", "-o", out, "--preset", "int8_per_channel",
+                      "--model-defaults", "--json")
+    rows = by_name(report)
+    assert rows[f"{layer}.experts.1.up_proj.weight"]["shape"] == [48, 32]
+    assert rows["lm_head.weight"]["note"] == "the same as \"model.embed_tokens.weight\""
+    assert report["dense_share"] == pytest.approx(
+        (16 * 32 + 2 * 32) / (16 * 32 + 2 * 32 + 2 * 3 * 48 * 32))
+    inspected = by_name(run_json("inspect", out, "--json"))
+    assert inspected["lm_head.weight"]["bytes"] == 0
+    assert inspected["lm_head.weight"]["note"] == "the same as model.embed_tokens.weight"
+    run("dequantize", out, "-o", back, "--dtype", "F32")
+    restored = read_safetensors(back / "model.safetensors")
+    assert set(restored) == set(tensors)
+    for name, tensor in tensors.items():
+        _, shape, data = restored[name]
+        assert tuple(shape) == tensor.shape
+        assert np.abs(np.frombuffer(data, np.float32).reshape(shape) - tensor).max() < 0.03
+    diff = by_name(run_json("diff", tmp_path / "in", out, "--json"))
+    assert diff["lm_head.weight"]["mse"] == 0
+    assert set(diff) == set(rows)

@@ -1101,6 +1101,12 @@ BNQ_API int32_t bnq_file_format(const bnq_file* file, uint64_t index);
 BNQ_API int32_t bnq_file_dtype(const bnq_file* file, uint64_t index);
 BNQ_API uint64_t bnq_file_bytes(const bnq_file* file, uint64_t index);
 BNQ_API uint64_t bnq_file_stored_bytes(const bnq_file* file, uint64_t index);
+/* A tensor of a .bnq file that has two names (an embedding that is the head, too)
+ * is stored once, and has no stored bytes of its own under the other: the name of
+ * the tensor that this one is the same as; "" where it is itself, NULL for another
+ * index. Where the file says so is its metadata: the other name is a key, with the
+ * first as its value, as safetensors' save_model has it. Since 0.1. */
+BNQ_API const char* bnq_file_same_as(const bnq_file* file, uint64_t index);
 /* The options a quantized tensor was made with, as bnq_tensor_config, without
  * reading its data. UNSUPPORTED where it is a plain array. Since 0.1. */
 BNQ_API bnq_status bnq_file_config(const bnq_file* file, uint64_t index,
@@ -1401,7 +1407,14 @@ typedef struct bnq_report bnq_report;
  * replaces the folder of a model only. A model that is quantized already
  * (bitsandbytes, GPTQ, AWQ, compressed-tensors, FP8, MLX, MXFP4, by its tensors;
  * or by the config.json of the folder) is UNSUPPORTED without REQUANTIZE: what
- * would be quantized are its scales. flags: BNQ_WRITE_*; output may be
+ * would be quantized are its scales.
+ * Experts that share an array, [experts, out, in] or [experts, in, out], become
+ * matrices [out, in] with names such as "...experts.3.up_proj.weight", where the
+ * model_type of the config.json beside the weights tells their layout (a table,
+ * from transformers' models); a plan is asked for these names. Nothing is guessed:
+ * a warning tells of others, which stay as they are. An embedding or a head with
+ * the bytes of another is stored once (bnq_file_same_as), with the config of the
+ * first name. bnq_dequantize_file undoes both. flags: BNQ_WRITE_*; output may be
  * NULL with BNQ_WRITE_DRY_RUN. max_shard_bytes as in bnq_writer_create. report
  * (may be NULL) receives the table with the metrics of each quantized tensor.
  * If the
@@ -2858,8 +2871,8 @@ enum {
   BNQ_BUDGET_RATIO = 3
 };
 /* Without them, tensors that runtimes make one of have one config: q, k and v;
- * gate and up; an embedding and a head of one content; and so have all experts
- * of a layer. A plan's own ties hold with them, too. */
+ * gate and up; and so have all experts of a layer. A plan's own ties hold with
+ * them, too. (A tensor that has two names is one tensor: bnq_file_same_as.) */
 enum {
   BNQ_ALLOCATE_FUSED_APART = 1,
   BNQ_ALLOCATE_EXPERTS_APART = 2

@@ -85,12 +85,13 @@ void PrintReport(const Options& options, const bnq_file* file,
                {"bytes", Table::kRight},
                {"outlier columns", Table::kRight},
                {"saturated scales", Table::kRight},
-               {"config", Table::kLeft}});
+               {"config", Table::kLeft},
+               {"note", Table::kLeft}});
   for (const Row& row : rows) {
     table.Add({Printable(row.name), ShapeText(row.shape), row.type(),
                FixedText(row.bits_per_weight, 3), BytesText(row.bytes),
                CountText(row.outlier_columns), CountText(row.saturated_scales),
-               row.config});
+               row.config, Printable(row.note)});
   }
   const Totals totals = TotalsOf(rows);
   table.AddRule();

@@ -33,7 +33,7 @@ public enum AllocationOptions
     /// <summary>All that is fused has one config.</summary>
     None = 0,
 
-    /// <summary>q, k and v, gate and up, and an embedding and a head of one content may differ.</summary>
+    /// <summary>q, k and v, and gate and up may differ.</summary>
     FusedApart = NativeMethods.BNQ_ALLOCATE_FUSED_APART,
 
     /// <summary>The experts of a layer may differ.</summary>

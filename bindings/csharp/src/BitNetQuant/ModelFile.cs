@@ -225,7 +225,8 @@ public sealed unsafe class ModelFile : IDisposable
                 format,
                 format == Format.None ? (DataType)NativeMethods.bnq_file_dtype(handle, i) : null,
                 checked((long)NativeMethods.bnq_file_bytes(handle, i)),
-                checked((long)NativeMethods.bnq_file_stored_bytes(handle, i))));
+                checked((long)NativeMethods.bnq_file_stored_bytes(handle, i)),
+                Native.Text(NativeMethods.bnq_file_same_as(handle, i))));
         }
 
         return tensors.MoveToImmutable();

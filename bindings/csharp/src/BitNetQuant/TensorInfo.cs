@@ -6,7 +6,8 @@ namespace BitNetQuant;
 public sealed class TensorInfo
 {
     internal TensorInfo(
-        string name, ImmutableArray<long> shape, Format format, DataType? type, long byteCount, long storedByteCount)
+        string name, ImmutableArray<long> shape, Format format, DataType? type, long byteCount, long storedByteCount,
+        string sameAs = "")
     {
         Name = name;
         Shape = shape;
@@ -14,6 +15,7 @@ public sealed class TensorInfo
         DataType = type;
         ByteCount = byteCount;
         StoredByteCount = storedByteCount;
+        SameAs = sameAs;
     }
 
     /// <summary>Its name, unique within the file.</summary>
@@ -36,6 +38,10 @@ public sealed class TensorInfo
 
     /// <summary>The bytes of its data as stored in the file.</summary>
     public long StoredByteCount { get; }
+
+    /// <summary>The tensor of which this is another name, and whose bytes it has (an embedding that is the head,
+    /// too); empty where it is itself.</summary>
+    public string SameAs { get; }
 
     /// <summary>Such as "conv.weight: [8, 1, 3, 3] Float32".</summary>
     public override string ToString() =>

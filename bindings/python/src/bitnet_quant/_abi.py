@@ -399,6 +399,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_file_dtype": (i32, [_file, u64]),
     "bnq_file_bytes": (u64, [_file, u64]),
     "bnq_file_stored_bytes": (u64, [_file, u64]),
+    "bnq_file_same_as": (text, [_file, u64]),
     "bnq_file_config": (status, [_file, u64, POINTER(_config)]),
     "bnq_file_metadata_count": (u64, [_file]),
     "bnq_file_metadata_key": (text, [_file, u64]),

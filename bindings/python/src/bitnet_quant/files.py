@@ -42,6 +42,8 @@ class TensorInfo(NamedTuple):
     #: Bytes of its data, and as stored (after compression).
     nbytes: int
     stored_nbytes: int
+    #: The tensor of which this is another name, and whose bytes it has; "": it is itself.
+    same_as: str = ""
 
 
 class File(Mapping[str, Entry]):
@@ -209,7 +211,8 @@ class File(Mapping[str, Entry]):
             read_shape(lib.bnq_file_shape, handle, index),
             registry.format_name(format_id),
             decode(lib.bnq_dtype_name(lib.bnq_file_dtype(handle, index))) if plain else None,
-            int(lib.bnq_file_bytes(handle, index)), int(lib.bnq_file_stored_bytes(handle, index)))
+            int(lib.bnq_file_bytes(handle, index)), int(lib.bnq_file_stored_bytes(handle, index)),
+            decode(lib.bnq_file_same_as(handle, index)))
 
 
 def _held(info: TensorInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -293,8 +293,8 @@ class Sensitivity:
 
         plan: rules that give a config pin it, rules of none leave a tensor as it is, rules
             of bits>=N are floors, ties hold; a Plan or its text.
-        fused_apart: q, k and v, gate and up, an embedding and a head of one content need
-            not have one config; experts_apart: nor all experts of a layer.
+        fused_apart: q, k and v, and gate and up need not have one config; experts_apart:
+            nor all experts of a layer.
 
         InvalidArgumentError where nothing fits names the least budget.
         """

@@ -562,6 +562,8 @@ extern "C" {
     pub fn bnq_file_bytes(file: *const bnq_file, index: u64) -> u64;
     /// Bytes of the data as stored; 0 for another index.
     pub fn bnq_file_stored_bytes(file: *const bnq_file, index: u64) -> u64;
+    /// NULL for another index.
+    pub fn bnq_file_same_as(file: *const bnq_file, index: u64) -> *const c_char;
     /// The options a quantized tensor was made with, as [`bnq_tensor_config`].
     pub fn bnq_file_config(
         file: *const bnq_file, index: u64, out_config: *mut *mut bnq_config,

@@ -258,6 +258,14 @@ impl<'a> Entry<'a> {
         unsafe { sys::bnq_file_stored_bytes(self.file.raw(), self.index) }
     }
 
+    /// The tensor of which this is another name, and whose bytes it has (an
+    /// embedding that is the head, too); `None` where it is itself.
+    pub fn same_as(&self) -> Option<&'a str> {
+        // SAFETY: a live file and an index in range; the text lives as long as the file.
+        unsafe { ffi::text(sys::bnq_file_same_as(self.file.raw(), self.index)) }
+            .filter(|name| !name.is_empty())
+    }
+
     /// A plain array's bytes within the file, without a copy and not checked
     /// against its checksum. [`Unsupported`](Error::Unsupported) where it is
     /// quantized or compressed.

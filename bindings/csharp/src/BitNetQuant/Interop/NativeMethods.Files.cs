@@ -63,6 +63,9 @@ internal static unsafe partial class NativeMethods
     internal static partial ulong bnq_file_stored_bytes(FileHandle file, ulong index);
 
     [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_file_same_as(FileHandle file, ulong index);
+
+    [LibraryImport(LibraryName)]
     internal static partial int bnq_file_config(FileHandle file, ulong index, out ConfigHandle config);
 
     [LibraryImport(LibraryName)]

@@ -54,8 +54,7 @@ impl<'a> AllocateOptions<'a> {
         }
     }
 
-    /// Whether q, k and v, gate and up, and an embedding and a head of one content may have
-    /// different configs.
+    /// Whether q, k and v, and gate and up may have different configs.
     pub fn fused_apart(self, on: bool) -> AllocateOptions<'a> {
         self.with(sys::BNQ_ALLOCATE_FUSED_APART, on)
     }
