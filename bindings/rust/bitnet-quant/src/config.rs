@@ -69,6 +69,23 @@ impl Config {
             .map(Config::from_handle)
     }
 
+    /// What post-training quantization makes of weights unless something else is asked for:
+    /// int8, symmetric, per channel.
+    pub fn for_weights() -> Result<Config> {
+        Config::for_role(sys::BNQ_ROLE_WEIGHTS)
+    }
+
+    /// The same of activations: int8, symmetric, with one scale.
+    pub fn for_activations() -> Result<Config> {
+        Config::for_role(sys::BNQ_ROLE_ACTIVATIONS)
+    }
+
+    fn for_role(role: i32) -> Result<Config> {
+        // SAFETY: any role is accepted; a place for the handle.
+        Handle::create(|out| unsafe { sys::bnq_post_training_config(role, out) })
+            .map(Config::from_handle)
+    }
+
     /// From options by name with values by name or number, as in
     /// [`ConfigBuilder::set`]: a `&BTreeMap<String, String>`, or any other pairs.
     pub fn from_map<K, V>(options: impl IntoIterator<Item = (K, V)>) -> Result<Config>

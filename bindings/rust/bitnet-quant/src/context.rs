@@ -1,9 +1,11 @@
 //! Where work runs.
 
+use crate::allocator::Registration;
 use crate::callback;
 use crate::error::{check, Result};
 use crate::ffi::{self, Handle};
 use bitnet_quant_sys as sys;
+use std::alloc::GlobalAlloc;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::os::raw::{c_char, c_void};
@@ -34,6 +36,7 @@ pub struct Context {
     // would invalidate.
     log: Option<Arc<Log>>,
     interrupt: Option<Arc<Interrupt>>,
+    allocator: Option<Registration>,
 }
 
 // SAFETY: bnq.h lets any thread use a context, and several at once run operations
@@ -53,6 +56,29 @@ impl Context {
         let mut context = Context::new();
         context.set_threads(threads)?;
         Ok(context)
+    }
+
+    /// With an allocator that bulk memory comes from: codes, scales, buffers of files, scratch
+    /// space. It is called from any thread, lives as long as the context and every block of
+    /// it, and gives NULL for want of memory
+    /// ([`OutOfMemory`](crate::Error::OutOfMemory)). What the context has made and outlives it
+    /// keeps its blocks, and has new ones from the system.
+    ///
+    /// ```
+    /// use bitnet_quant::Context;
+    /// let context = Context::with_allocator(std::alloc::System)?;
+    /// # Ok::<(), bitnet_quant::Error>(())
+    /// ```
+    pub fn with_allocator(allocator: impl GlobalAlloc + Send + Sync + 'static) -> Result<Context> {
+        let allocator = Registration::new(allocator);
+        let raw = allocator.raw();
+        // SAFETY: an allocator, which is copied, and a place for the handle.
+        let handle = Handle::create(|out| unsafe { sys::bnq_context_create(&raw, out) })?;
+        Ok(Context {
+            handle: Some(handle),
+            allocator: Some(allocator),
+            ..Context::default()
+        })
     }
 
     /// The native context, made on first need: the defaults need none.
@@ -164,6 +190,7 @@ impl fmt::Debug for Context {
         f.debug_struct("Context")
             .field("threads", &self.threads())
             .field("log", &self.log.is_some())
+            .field("allocator", &self.allocator.is_some())
             .finish()
     }
 }

@@ -3,10 +3,11 @@
 #![warn(rust_2018_idioms, missing_debug_implementations)]
 
 mod activation;
+mod allocator;
 mod array;
 mod batch;
 mod cache;
-mod calibration;
+pub mod calibration;
 mod callback;
 mod choice;
 mod config;
@@ -14,6 +15,7 @@ mod context;
 mod convert;
 mod convolution;
 mod cstr;
+mod dense;
 mod error;
 mod ffi;
 mod file;
@@ -28,8 +30,10 @@ mod operator;
 mod optimization;
 mod option;
 mod plan;
+mod pool;
 mod post_training;
 mod quantize;
+pub mod quantizer;
 mod registry;
 mod sensitivity;
 mod tensor;
@@ -44,9 +48,10 @@ pub use array::{ArrayView, Element, Output, Overflow};
 pub use batch::{dequantize_batch, dequantize_batch_into, quantize_batch, quantize_batch_into};
 pub use cache::{cache_options, Cache, CacheBuilder, CacheEntry, CacheOption, CacheStatistics};
 pub use calibration::{
-    calibration_options, AdaptiveActivationQuantizer, Calibration, CalibrationDataset,
-    CalibrationMethod, CalibrationOption, Calibrator, CalibratorBuilder, CalibratorRef, Histogram,
-    KlVariant, MseVariant, ObserveNonFinite, OutlierRule, QuantParams, Statistics, ValueRange,
+    calibration_options, AdaptiveActivationQuantizer, Calibration, CalibrationBatch,
+    CalibrationDataset, CalibrationMethod, CalibrationOption, Calibrator, CalibratorBuilder,
+    CalibratorRef, Histogram, KlVariant, MseVariant, ObserveNonFinite, OutlierRule, QuantParams,
+    Statistics, ValueRange,
 };
 pub use callback::{no_progress, Progress};
 pub use choice::{
@@ -56,6 +61,7 @@ pub use config::{presets, Config, ConfigBuilder, Preset};
 pub use context::{Context, LogLevel};
 pub use convert::{compare_files, dequantize_file, quantize_file, Report, Row};
 pub use convolution::Convolution;
+pub use dense::{BitNetTensor, Device, Placement, Tensor};
 pub use error::{Error, Result};
 pub use file::{Entry, File, FileKind};
 pub use layer_kind::LayerKind;
@@ -74,11 +80,16 @@ pub use optimization::{
 };
 pub use option::{options, ConfigOption, OptionBounds, OptionValue};
 pub use plan::{Plan, PlanMatch, Recipes};
+pub use pool::{HybridMemoryPool, PoolStatistics};
 pub use post_training::{
     post_training_quantization, post_training_quantize_file, quantize_tensor_auto,
     quantize_tensor_percentile, PostTrainingQuantization,
 };
 pub use quantize::{pack, quantize_into, QuantizedOutput, QuantizedSizes};
+pub use quantizer::{
+    BitNetQuantizer, MixedPrecisionConfig, MixedPrecisionConfigBuilder, MixedPrecisionQuantizer,
+    PerChannelQuantizer, QuantizationConfig, Quantizer,
+};
 pub use registry::{formats, DType, Format};
 pub use sensitivity::{
     default_candidates, estimate_file, AllocateOptions, Allocation, AllocationRow,
@@ -88,3 +99,41 @@ pub use sensitivity::{
 pub use tensor::{dynamic_map, Outliers, Part, PartData, QuantizedTensor};
 pub use validation::{compare_histogram, ErrorHistogram};
 pub use writer::{WriteOptions, Writer};
+
+/// How numbers become codes: rounding, what scales are made from and stored as, ranges, and the
+/// searches for parameters.
+pub mod algorithms {
+    pub use crate::{
+        ConfigOption, Granularity, NonFinite, Objective, OptimizationMethod, OptimizationScope,
+        Optimized, Optimizer, OptimizerBuilder, Packing, Rounding, ScaleDType, ScaleRule, Scheme,
+        SymmetricRange, ValueRange,
+    };
+}
+
+/// Where bulk memory comes from: the caller's allocator, and a pool of ours.
+///
+/// What a [`Context`] with an allocator makes has its codes, scales, buffers of files and scratch
+/// space from it; names and lists are small, and from the system's heap. An allocator is anything
+/// that is a [`GlobalAlloc`](std::alloc::GlobalAlloc): [`std::alloc::System`], those of other
+/// crates, your own, or [`HybridMemoryPool`].
+pub mod memory {
+    pub use crate::{BitNetTensor, HybridMemoryPool, Placement, PoolStatistics};
+}
+
+/// Operators on quantized weights, and functions of activations.
+pub mod ops {
+    pub use crate::{
+        activate, activate_in_place, embedding, layer_norm, layer_norm_in_place, rms_norm,
+        rms_norm_in_place, softmax, softmax_in_place, Activation, Convolution, ImageLayout,
+        InputMode, Linear, MatrixView, MatrixViewMut, Operator, OperatorBuilder, OutputType,
+        Workspace,
+    };
+}
+
+/// How much was lost and where, and whether what is loaded fits.
+pub mod utils {
+    pub use crate::{
+        check_library, compare, compare_files, compare_histogram, estimate_file, ErrorHistogram,
+        Estimate, Metrics, QuantizationMetrics, Sensitivity,
+    };
+}

@@ -212,7 +212,7 @@ pub fn post_training_quantization(
     let mut calibrator = Calibrator::builder_for(activation_config)?
         .method(method)
         .build()?;
-    let activations = calibrator.calibrate(context, activation_config, dataset)?;
+    let activations = calibrator.calibrate_for(context, activation_config, dataset)?;
     Ok(PostTrainingQuantization {
         weights: QuantizedTensor::quantize(context, config, weights)?,
         activations,

@@ -497,17 +497,15 @@ fn create(
 ) -> Result<Handle<sys::bnq_tensor>> {
     let (codes, scales, zero_points) = parts;
     QuantizedSizes::of(config, shape)?.check(codes.len(), scales.len(), zero_points.len())?;
-    let part = |part, bytes| PartData {
-        part,
-        dtype: None,
-        bytes,
-    };
-    // SAFETY: i8 has the layout of u8.
-    let zero_points = unsafe { ffi::slice(zero_points.as_ptr().cast(), zero_points.len() as u64) };
     let parts = [
-        part(Part::Codes, codes),
-        part(Part::Scales, scales),
-        part(Part::ZeroPoints, zero_points),
+        PartData::of(Part::Codes, codes),
+        // Bytes of any type.
+        PartData {
+            part: Part::Scales,
+            dtype: None,
+            bytes: scales,
+        },
+        PartData::of(Part::ZeroPoints, zero_points),
     ];
     create_of_parts(context, config, shape, &parts, flags)
 }
@@ -608,6 +606,17 @@ pub struct PartData<'a> {
     pub dtype: Option<DType>,
     /// The part itself.
     pub bytes: &'a [u8],
+}
+
+impl<'a> PartData<'a> {
+    /// A part of these elements.
+    pub(crate) fn of<T: Element>(part: Part, elements: &'a [T]) -> PartData<'a> {
+        PartData {
+            part,
+            dtype: Some(T::DTYPE),
+            bytes: bytes(elements),
+        }
+    }
 }
 
 /// Columns of the last dimension of a [`QuantizedTensor`] that were kept out of its

@@ -57,7 +57,7 @@ fn absmax(calibrator: &Calibrator) -> f64 {
 
 #[test]
 fn options_and_their_bounds() {
-    let defaults = Calibrator::new().unwrap();
+    let defaults = Calibrator::new();
     let options = calibration_options();
     for option in [
         CalibrationOption::METHOD,
@@ -286,7 +286,7 @@ fn a_refused_batch_changes_nothing() {
 #[test]
 fn halves_are_observed_as_what_they_stand_for() {
     let context = Context::new();
-    let mut calibrator = Calibrator::new().unwrap();
+    let mut calibrator = Calibrator::new();
     let halves = [0x3f80u16, 0xc040]; // 1 and -3 in bfloat16
     let array = ArrayView::from_bits(&halves, DType::BF16, &[2]).unwrap();
     calibrator.observe(&context, &array).unwrap();
@@ -363,7 +363,7 @@ fn files_and_directories() {
     let context = Context::new();
     let directory = activations();
     let observe = |path: &str, name| {
-        let mut calibrator = Calibrator::new().unwrap();
+        let mut calibrator = Calibrator::new();
         let path = directory.path(path);
         let result = calibrator.observe_file(&context, path, name, no_progress);
         result.map(|()| (calibrator.batches(), absmax(&calibrator)))
@@ -386,7 +386,7 @@ fn files_and_directories() {
     let dataset = CalibrationDataset::from_path(directory.path("b.safetensors"))
         .named(directory.path("b.safetensors"), "y")
         .tensor(ArrayView::new(&a, &[1]).unwrap());
-    let mut calibrator = Calibrator::new().unwrap();
+    let mut calibrator = Calibrator::new();
     dataset
         .observe(&context, &mut calibrator, no_progress)
         .unwrap();
@@ -407,7 +407,7 @@ fn progress_can_cancel_and_panic() {
     let context = Context::new();
     let directory = activations();
     let path = directory.path("");
-    let mut calibrator = Calibrator::new().unwrap();
+    let mut calibrator = Calibrator::new();
     let mut set = Calibration::new().unwrap();
     let stop = |_: &bitnet_quant::Progress<'_>| ControlFlow::Break(());
     let error = calibrator

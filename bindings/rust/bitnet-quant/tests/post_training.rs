@@ -330,7 +330,7 @@ fn parameters_that_are_given() {
         );
     }
 
-    let calibrator = Calibrator::new().unwrap();
+    let calibrator = Calibrator::new();
     let int8 = config("int8_symmetric,granularity=tensor");
     let none = QuantizedTensor::quantize_calibrated(&context, &int8, &calibrator, &array);
     assert!(matches!(none, Err(Error::NoData(_))), "{:?}", none);

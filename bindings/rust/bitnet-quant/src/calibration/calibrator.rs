@@ -78,15 +78,23 @@ unsafe impl Sync for Calibrator {}
 impl Calibrator {
     /// A calibrator with every option at its default, and no data: minimum and maximum of
     /// everything, symmetric.
-    pub fn new() -> Result<Calibrator> {
-        // SAFETY: a place for the handle.
-        Handle::create(|out| unsafe { sys::bnq_calibrator_create(out) })
-            .map(Calibrator::from_handle)
+    ///
+    /// # Panics
+    /// If there is no memory for it, or the loaded library does not fit
+    /// ([`check_library`](crate::check_library)); [`builder`](Calibrator::builder) says so
+    /// instead.
+    #[allow(clippy::new_without_default)] // a default does not panic
+    pub fn new() -> Calibrator {
+        Calibrator::builder()
+            .build()
+            .unwrap_or_else(|error| panic!("making a calibrator: {}", error))
     }
 
     /// Starts from the defaults.
     pub fn builder() -> CalibratorBuilder {
-        CalibratorBuilder::new(Calibrator::new())
+        // SAFETY: a place for the handle.
+        let handle = Handle::create(|out| unsafe { sys::bnq_calibrator_create(out) });
+        CalibratorBuilder::new(handle.map(Calibrator::from_handle))
     }
 
     /// Starts from what suits values to be quantized as `config` says: its scheme, the
@@ -218,9 +226,29 @@ impl Calibrator {
     }
 
     /// Observes a whole dataset, and gives the parameters for quantizing such values as
-    /// `config` says: [`CalibrationDataset::observe`] and
-    /// [`params`](Calibrator::params).
-    pub fn calibrate(
+    /// activations are unless something else is asked for
+    /// ([`Config::for_activations`](crate::Config::for_activations): int8, symmetric).
+    ///
+    /// ```
+    /// use bitnet_quant::{BitNetQuantizer, CalibrationDataset, Calibrator, Device, Tensor};
+    ///
+    /// let mut calibrator = Calibrator::new();
+    /// let calibration_data = CalibrationDataset::from_tensors(vec![
+    ///     Tensor::randn(&[32, 128], &Device::Cpu)?,
+    ///     Tensor::randn(&[32, 128], &Device::Cpu)?,
+    /// ]);
+    /// let params = calibrator.calibrate(&calibration_data)?;
+    /// let quantizer = BitNetQuantizer::with_params(params);
+    /// # assert!(quantizer.params().unwrap().scales[0] > 0.02);
+    /// # Ok::<(), bitnet_quant::Error>(())
+    /// ```
+    pub fn calibrate(&mut self, dataset: &CalibrationDataset<'_>) -> Result<QuantParams> {
+        self.calibrate_for(&Context::new(), &Config::for_activations()?, dataset)
+    }
+
+    /// The same for quantizing as `config` says, in a context:
+    /// [`CalibrationDataset::observe`] and [`params`](Calibrator::params).
+    pub fn calibrate_for(
         &mut self, context: &Context, config: &Config, dataset: &CalibrationDataset<'_>,
     ) -> Result<QuantParams> {
         dataset.observe(context, self, no_progress)?;

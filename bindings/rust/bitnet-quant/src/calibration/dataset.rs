@@ -4,6 +4,7 @@ use crate::array::ArrayView;
 use crate::calibration::Calibrator;
 use crate::callback::Progress;
 use crate::context::Context;
+use crate::dense::Tensor;
 use crate::error::Result;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -12,15 +13,15 @@ use std::path::PathBuf;
 /// files, in the order in which they were added. Files are only read when observed.
 ///
 /// ```
-/// use bitnet_quant::{ArrayView, CalibrationDataset, Calibrator, Context};
+/// use bitnet_quant::{ArrayView, CalibrationDataset, Calibrator};
 ///
 /// let (a, b) = ([0.5f32, -1.0], [2.54f32, 0.0]);
 /// let dataset = CalibrationDataset::from_tensors([
 ///     ArrayView::new(&a, &[2])?,
 ///     ArrayView::new(&b, &[2])?,
 /// ]);
-/// let mut calibrator = Calibrator::new()?;
-/// let params = calibrator.calibrate(&Context::new(), &"int8_symmetric".parse()?, &dataset)?;
+/// let mut calibrator = Calibrator::new();
+/// let params = calibrator.calibrate(&dataset)?;
 /// assert_eq!(params.scales, [0.02]);
 /// # Ok::<(), bitnet_quant::Error>(())
 /// ```
@@ -32,7 +33,30 @@ pub struct CalibrationDataset<'a> {
 #[derive(Debug, Clone)]
 enum Source<'a> {
     Array(ArrayView<'a>),
+    Tensor(Tensor),
     Path(PathBuf, Option<String>),
+}
+
+/// A batch of a [`CalibrationDataset`]: a view of an array, or a [`Tensor`], which it keeps.
+#[derive(Debug, Clone)]
+pub struct CalibrationBatch<'a>(Source<'a>);
+
+impl<'a> From<ArrayView<'a>> for CalibrationBatch<'a> {
+    fn from(array: ArrayView<'a>) -> CalibrationBatch<'a> {
+        CalibrationBatch(Source::Array(array))
+    }
+}
+
+impl<'a> From<&'a Tensor> for CalibrationBatch<'a> {
+    fn from(tensor: &'a Tensor) -> CalibrationBatch<'a> {
+        tensor.view().into()
+    }
+}
+
+impl From<Tensor> for CalibrationBatch<'_> {
+    fn from(tensor: Tensor) -> Self {
+        CalibrationBatch(Source::Tensor(tensor))
+    }
 }
 
 impl<'a> CalibrationDataset<'a> {
@@ -41,9 +65,11 @@ impl<'a> CalibrationDataset<'a> {
         CalibrationDataset::default()
     }
 
-    /// Of arrays, a batch each.
-    pub fn from_tensors(arrays: impl IntoIterator<Item = ArrayView<'a>>) -> CalibrationDataset<'a> {
-        arrays.into_iter().collect()
+    /// Of arrays or [`Tensor`]s, a batch each.
+    pub fn from_tensors<T: Into<CalibrationBatch<'a>>>(
+        tensors: impl IntoIterator<Item = T>,
+    ) -> CalibrationDataset<'a> {
+        tensors.into_iter().collect()
     }
 
     /// Of a file or a directory, as in [`Calibrator::observe_file`].
@@ -89,6 +115,7 @@ impl<'a> CalibrationDataset<'a> {
     {
         self.sources.iter().try_for_each(|source| match source {
             Source::Array(array) => calibrator.observe(context, array),
+            Source::Tensor(tensor) => calibrator.observe(context, &tensor.view()),
             Source::Path(path, name) => {
                 calibrator.observe_file(context, path, name.as_deref(), &mut progress)
             }
@@ -96,9 +123,9 @@ impl<'a> CalibrationDataset<'a> {
     }
 }
 
-impl<'a> FromIterator<ArrayView<'a>> for CalibrationDataset<'a> {
-    fn from_iter<I: IntoIterator<Item = ArrayView<'a>>>(arrays: I) -> CalibrationDataset<'a> {
-        let sources = arrays.into_iter().map(Source::Array).collect();
+impl<'a, T: Into<CalibrationBatch<'a>>> FromIterator<T> for CalibrationDataset<'a> {
+    fn from_iter<I: IntoIterator<Item = T>>(tensors: I) -> CalibrationDataset<'a> {
+        let sources = tensors.into_iter().map(|tensor| tensor.into().0).collect();
         CalibrationDataset { sources }
     }
 }

@@ -11,7 +11,7 @@ mod statistics;
 pub use adaptive::AdaptiveActivationQuantizer;
 pub use builder::CalibratorBuilder;
 pub use calibrator::{Calibrator, QuantParams, ValueRange};
-pub use dataset::CalibrationDataset;
+pub use dataset::{CalibrationBatch, CalibrationDataset};
 pub use option::{
     calibration_options, CalibrationMethod, CalibrationOption, KlVariant, MseVariant,
     ObserveNonFinite, OutlierRule,
