@@ -32,6 +32,7 @@ mod option;
 mod plan;
 mod pool;
 mod post_training;
+pub mod quantization;
 mod quantize;
 pub mod quantizer;
 mod registry;
