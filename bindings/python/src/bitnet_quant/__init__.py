@@ -32,6 +32,12 @@ from .conversion import (Plan, PlanMatch, Report, ReportRow, compare_files, dequ
                          quantize_file)
 from .convolution import QuantConvolution
 from .dataset import Batch, CalibrationDataset
+from .engine import (BatchQuantizer, CompressionStats, QuantConfig, QuantizationConfig,
+                     QuantizationEngine, QuantizedActivation, TernaryWeight, WeightLoader,
+                     WeightLoaderConfig, compute_quantization_error, create_aggressive_config,
+                     create_default_config, dequantize_activations, dequantize_weights,
+                     estimate_model_size, load_and_quantize, load_weights,
+                     quantize_activations_int8, quantize_weights_ternary)
 from .errors import (BitNetQuantError, CancelledError, CorruptFileError, ExistsError,
                      InputOutputError, InternalError, InvalidArgumentError, LibraryLoadError,
                      MissingFileError, NoDataError, NonFiniteError, NotFoundError,
@@ -57,6 +63,12 @@ from .tensor import (QuantizedTensor, Sizes, dynamic_map, pack, quantize, quanti
 __version__ = "0.1.0"
 
 __all__ = [
+    "BatchQuantizer", "CompressionStats", "QuantConfig", "QuantizationConfig",
+    "QuantizationEngine", "QuantizedActivation", "TernaryWeight", "WeightLoader",
+    "WeightLoaderConfig", "compute_quantization_error", "create_aggressive_config",
+    "create_default_config", "dequantize_activations", "dequantize_weights",
+    "estimate_model_size", "load_and_quantize", "load_weights", "quantize_activations_int8",
+    "quantize_weights_ternary",
     "AllocatedTensor", "Allocation", "Measurement", "Recipes", "Sensitivity", "SizeEstimate",
     "analyze_file", "candidates", "estimate_file", "layer_kind",
     "ActivationFunction", "activate", "activation_functions", "layer_norm", "rms_norm",

@@ -122,3 +122,10 @@ def from_status(status: int, message: str, function: str = "") -> BitNetQuantErr
     error = kind(message)
     error.status = status
     return error
+
+
+def renamed(error: Exception, what: str) -> Exception:
+    """The same kind of exception with `what` it is about before its message."""
+    if isinstance(error, BitNetQuantError) and error.status is not None:
+        return from_status(error.status, f"{what}: {error}")
+    return type(error)(f"{what}: {error}")

@@ -147,8 +147,7 @@ def post_training_quantization(
         try:
             tensors[name] = quantize(weight, config, dtype=dtype, copy=copy, context=context)
         except errors.BitNetQuantError as error:
-            assert error.status is not None
-            raise errors.from_status(error.status, f"weight {name!r}: {error}") from None
+            raise errors.renamed(error, f"weight {name!r}") from None
     return PostTrainingQuantization(tensors, activations)
 
 
