@@ -1,4 +1,5 @@
 using System;
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Threading;
@@ -28,6 +29,35 @@ public sealed class Context : IDisposable
         catch
         {
             handle.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A context whose bulk memory is the caller's: codes, scales, buffers of files and scratch space are rented
+    /// from a pool, and given back when what has them is disposed of.</summary>
+    /// <param name="pool">Rented from by any thread, also the library's own. It must outlive the context, and everything
+    /// made with it that is not disposed of; what outlives the context itself keeps its memory, and has more from the
+    /// system. Want of memory, and whatever the pool throws, is an <see cref="OutOfMemoryException"/>; so are blocks of
+    /// more than its <see cref="MemoryPool{T}.MaxBufferSize"/>.</param>
+    /// <param name="threads">1 to 256; 0 for one for each processor that the process may use.</param>
+    /// <exception cref="InvalidArgumentException"><paramref name="threads"/> is out of its range.</exception>
+    public unsafe Context(MemoryPool<byte> pool, int threads = 1)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        nint number = PoolAllocator.Add(pool);
+        ContextHandle? handle = null;
+        try
+        {
+            BnqAllocator allocator = PoolAllocator.Of(number);
+            Native.Check(NativeMethods.bnq_context_create(&allocator, out handle));
+            handle.Use(number);
+            Handle = handle;
+            Threads = threads;
+        }
+        catch
+        {
+            handle?.Dispose();
+            PoolAllocator.Remove(number);
             throw;
         }
     }

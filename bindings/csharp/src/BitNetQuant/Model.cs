@@ -7,13 +7,13 @@ namespace BitNetQuant;
 /// <summary>
 /// Operations on whole model files. They handle one tensor, or one slice of a large one, at a time: memory does
 /// not grow with the model. If one fails or is cancelled, an existing output is as it was, and nothing is left
-/// behind. They run on the calling thread and those of the context; use <c>Task.Run</c> to wait for one
-/// asynchronously.
+/// behind. They run on the calling thread and those of the context; those named <c>Async</c> on one of the thread
+/// pool's in place of the calling one.
 /// </summary>
 /// <remarks>Progress is reported on the calling thread, so that an <see cref="IProgress{T}"/> of one's own may act
 /// at once (<see cref="Progress{T}"/> posts to the synchronization context it was made in). An exception that it
 /// throws cancels the operation and is then thrown, unchanged, by the method.</remarks>
-public static unsafe class Model
+public static unsafe partial class Model
 {
     /// <summary>Quantizes a safetensors file, the index of a sharded one, or a .npy file into a .bnq file.</summary>
     /// <param name="input">The path of the model.</param>

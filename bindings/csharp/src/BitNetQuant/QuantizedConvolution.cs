@@ -77,7 +77,7 @@ public sealed unsafe class QuantizedConvolution : IDisposable
     /// <param name="y">A row for each, of the columns that <see cref="GetOutput"/> says.</param>
     /// <param name="context">Where to run; null for one thread.</param>
     /// <param name="workspace">Of <see cref="GetWorkspaceBytes"/> or more; null: every run allocates memory.</param>
-    /// <inheritdoc cref="QuantizedLinear.Run" path="/exception"/>
+    /// <inheritdoc cref="QuantizedLinear.Run(MatrixView, MatrixSpan, Context?, Workspace?)" path="/exception"/>
     public void Run(
         MatrixView x, int height, int width, MatrixSpan y, Context? context = null, Workspace? workspace = null)
     {
@@ -87,6 +87,27 @@ public sealed unsafe class QuantizedConvolution : IDisposable
         (nint memory, ulong bytes) = ((nint)lease.Pointer, lease.ByteCount);
         NativeMatrix.Lend(x, y, (from, to) => NativeMethods.bnq_convolution_run(
             _handle, ContextHandle.Of(context), from, (ulong)height, (ulong)width, to, (void*)memory, bytes));
+    }
+
+    /// <summary>y of images x, in an array of its own.</summary>
+    /// <param name="x">Images, one after the other.</param>
+    /// <param name="items">How many they are, 0 or more.</param>
+    /// <param name="height">Of the images; 1 of one dimension.</param>
+    /// <param name="width">Of the images.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <returns>As many images of the size that <see cref="GetOutput"/> says.</returns>
+    /// <exception cref="ArgumentException">x is not of so many equal parts.</exception>
+    /// <inheritdoc cref="QuantizedLinear.Run(MatrixView, MatrixSpan, Context?, Workspace?)" path="/exception"/>
+    public float[] Run(ReadOnlySpan<float> x, int items, int height, int width, Context? context = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(items);
+        (int channels, int down, int across) = GetOutput(height, width);
+        int columns = checked(channels * down * across);
+        var y = new float[checked(items * columns)];
+        Run(
+            MatrixView.Of(x, items, items == 0 ? 0 : x.Length / items), height, width,
+            MatrixSpan.Of<float>(y, items, columns), context);
+        return y;
     }
 
     /// <summary>Frees the convolution.</summary>

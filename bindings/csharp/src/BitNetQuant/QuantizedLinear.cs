@@ -83,11 +83,26 @@ public sealed unsafe class QuantizedLinear : IDisposable
             _handle, ContextHandle.Of(context), from, to, (void*)memory, bytes));
     }
 
+    /// <summary>y of x, in an array of its own.</summary>
+    /// <param name="x">Rows of <see cref="Inputs"/>, one after the other.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    /// <returns>As many rows of <see cref="Outputs"/>.</returns>
+    /// <exception cref="ArgumentException">x is not of whole rows.</exception>
+    /// <inheritdoc cref="Run(MatrixView, MatrixSpan, Context?, Workspace?)" path="/exception"/>
+    public float[] Run(ReadOnlySpan<float> x, Context? context = null)
+    {
+        int inputs = Inputs;
+        int rows = inputs == 0 ? 0 : x.Length / inputs;
+        var y = new float[checked(rows * Outputs)];
+        Run(MatrixView.Of(x, rows, inputs), MatrixSpan.Of<float>(y, rows, Outputs), context);
+        return y;
+    }
+
     /// <summary>Several layers on one x (query, key and value; experts), as one piece of work for the context's
     /// threads.</summary>
     /// <typeparam name="T">The type of all outputs, as in <see cref="MatrixSpan"/>.</typeparam>
     /// <param name="layers">The layers.</param>
-    /// <param name="x">As in <see cref="Run"/>.</param>
+    /// <param name="x">As in <see cref="Run(MatrixView, MatrixSpan, Context?, Workspace?)"/>.</param>
     /// <param name="ys">For each layer as many rows as x has, of its outputs, row after row.</param>
     /// <param name="context">Where to run; null for one thread.</param>
     /// <param name="workspace">Of the bytes of all layers together; null: memory is allocated.</param>

@@ -16,6 +16,7 @@ internal sealed class ContextHandle : SafeHandleZeroOrMinusOneIsInvalid
     internal static readonly ContextHandle None = new();
 
     private GCHandle _log, _interrupt;
+    private nint _pool;
 
     public ContextHandle() : base(ownsHandle: true) { }
 
@@ -26,6 +27,9 @@ internal sealed class ContextHandle : SafeHandleZeroOrMinusOneIsInvalid
 
     /// <summary>The same of what its operations ask whether to go on.</summary>
     internal void ReplaceInterrupt(GCHandle interrupt) => Replace(ref _interrupt, interrupt);
+
+    /// <summary>Takes over the number of the pool that memory comes from.</summary>
+    internal void Use(nint pool) => _pool = pool;
 
     private static void Replace(ref GCHandle old, GCHandle handle)
     {
@@ -42,6 +46,7 @@ internal sealed class ContextHandle : SafeHandleZeroOrMinusOneIsInvalid
         NativeMethods.bnq_context_destroy(handle);
         ReplaceLog(default);
         ReplaceInterrupt(default);
+        PoolAllocator.Remove(_pool);
         return true;
     }
 }
