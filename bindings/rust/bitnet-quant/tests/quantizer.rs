@@ -226,3 +226,44 @@ fn tensors_have_what_their_shape_says() {
         statistics
     );
 }
+
+#[test]
+fn modules_of_the_document_have_its_things() {
+    use bitnet_quant::algorithms::{Rounding, ScaleRule, ValueRange};
+    use bitnet_quant::calibration::Statistics;
+    use bitnet_quant::memory::BitNetTensor;
+    use bitnet_quant::ops::{softmax_in_place, Linear, MatrixView, MatrixViewMut, Operator};
+    use bitnet_quant::utils::{compare, compare_histogram};
+
+    let (context, weights) = (Context::new(), noise(&[4, 8]));
+    let config = with_bits(8.0).to_config().unwrap().to_builder();
+    let config = config.rounding(Rounding::HalfUp).scale_rule(ScaleRule::Mse);
+    let weight =
+        QuantizedTensor::quantize(&context, &config.build().unwrap(), &weights.view()).unwrap();
+    let linear = Linear::new(
+        &context,
+        &Operator::builder().build().unwrap(),
+        &weight,
+        None,
+    )
+    .unwrap();
+    let mut y = [0.0f32; 4];
+    let mut output = MatrixViewMut::new(&mut y, 1, 4).unwrap();
+    let x = MatrixView::new(&[1.0f32; 8], 1, 8).unwrap();
+    linear.forward(&context, &x, &mut output).unwrap();
+    softmax_in_place(&context, &mut output).unwrap();
+    assert!((y.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+
+    let restored: BitNetTensor =
+        Tensor::from_vec(weight.dequantize(&context).unwrap(), &[4, 8]).unwrap();
+    let (a, b) = (weights.view(), restored.view());
+    let whole = compare(&context, &a, &b).unwrap();
+    assert_eq!(whole, weight.compare(&context, &a).unwrap());
+    let histogram = compare_histogram(&context, &a, &b, 8).unwrap();
+    assert_eq!(histogram.counts.iter().sum::<u64>(), 32);
+    let mut calibrator = Calibrator::new();
+    calibrator.observe(&context, &a).unwrap();
+    let range: ValueRange = calibrator.range(&context).unwrap()[0];
+    let statistics: Statistics = calibrator.total_statistics(&context).unwrap();
+    assert_eq!(f64::from(range.hi), statistics.absmax());
+}
