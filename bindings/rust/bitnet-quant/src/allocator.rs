@@ -5,6 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::mem::{align_of, size_of};
 use std::os::raw::c_void;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// An allocator at one address, so that a block can say whose it is.
@@ -14,6 +15,8 @@ struct Shared(Box<dyn GlobalAlloc + Send + Sync>);
 /// made may outlive it and still ask for memory by that number, which the system then gives:
 /// a pointer in its place would have to live for ever.
 static REGISTERED: Mutex<Vec<(usize, Arc<Shared>)>> = Mutex::new(Vec::new());
+
+static NEXT: AtomicUsize = AtomicUsize::new(1);
 
 fn registered() -> MutexGuard<'static, Vec<(usize, Arc<Shared>)>> {
     // Nothing panics half-way through a change.
@@ -27,7 +30,8 @@ impl Registration {
     pub(crate) fn new(allocator: impl GlobalAlloc + Send + Sync + 'static) -> Registration {
         let shared = Arc::new(Shared(Box::new(allocator)));
         let mut all = registered();
-        let number = all.last().map_or(1, |(last, _)| last + 1);
+        // Never one that was another's; under the lock, so that they ascend.
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         all.push((number, shared));
         Registration(number)
     }

@@ -139,6 +139,21 @@ fn a_pool_gives_blocks_again_and_keeps_its_limit() {
     let statistics = pool.statistics();
     assert_eq!((statistics.used_bytes, statistics.free_bytes), (0, 0));
 
+    // Several threads at once.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    let tensor = BitNetTensor::randn_seeded(&[32, 64], &pool, 5).unwrap();
+                    let made = quantizer.quantize_tensor(&tensor, &pool).unwrap();
+                    let alone = quantizer.quantize_weights(&tensor).unwrap().0;
+                    assert_eq!(made.codes(), alone.codes());
+                }
+            });
+        }
+    });
+    assert_eq!(pool.statistics().used_bytes, 0);
+
     // A context of one's own, with threads; and a tensor that outlives the pool's handles.
     let mut context = Context::with_allocator(pool.clone()).unwrap();
     context.set_threads(2).unwrap();

@@ -6,14 +6,14 @@ mod common;
 
 use bitnet_quant::{
     AdaptiveActivationQuantizer, AllocateOptions, Allocation, AllocationRow, AnalyzeOptions,
-    ArrayView, Budget, Calibration, CalibrationDataset, CalibrationMethod, CalibrationOption,
-    Calibrator, CalibratorBuilder, CalibratorRef, Config, ConfigBuilder, Context, Convolution,
-    DType, Entry, Error, ErrorHistogram, Estimate, Figures, File, Format, Histogram, LayerKind,
-    Linear, MatrixView, Metrics, MixedPrecision, Operator, OperatorBuilder, OptimizationOption,
-    Optimized, Optimizer, OptimizerBuilder, Outliers, Output, Plan, PlanMatch,
-    PostTrainingQuantization, Progress, QuantParams, QuantizedOutput, QuantizedTensor, Recipes,
-    Report, Row, Sensitivity, Statistics, TensorSensitivity, ValueRange, Workspace, WriteOptions,
-    Writer,
+    ArrayView, BitNetQuantizer, Budget, Calibration, CalibrationDataset, CalibrationMethod,
+    CalibrationOption, Calibrator, CalibratorBuilder, CalibratorRef, Config, ConfigBuilder,
+    Context, Convolution, DType, Entry, Error, ErrorHistogram, Estimate, Figures, File, Format,
+    Histogram, HybridMemoryPool, LayerKind, Linear, MatrixView, Metrics, MixedPrecision,
+    MixedPrecisionQuantizer, Operator, OperatorBuilder, OptimizationOption, Optimized, Optimizer,
+    OptimizerBuilder, Outliers, Output, Plan, PlanMatch, PostTrainingQuantization, Progress,
+    QuantParams, QuantizedOutput, QuantizedTensor, Recipes, Report, Row, Sensitivity, Statistics,
+    Tensor, TensorSensitivity, ValueRange, Workspace, WriteOptions, Writer,
 };
 use std::ops::ControlFlow;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -32,6 +32,7 @@ fn send_and_sync() {
         ($($type:ty,)*) => {$( send::<$type>(); sync::<$type>(); )*};
     }
     both! {
+        HybridMemoryPool, Tensor, BitNetQuantizer, MixedPrecisionQuantizer,
         QuantizedTensor, File, Entry<'static>, Report, Row<'static>,
         Config, ConfigBuilder, Plan, PlanMatch, Context, Outliers<'static>,
         ArrayView<'static>, Output<'static>, QuantizedOutput<'static>, DType, Format, Metrics,
