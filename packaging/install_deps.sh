@@ -20,7 +20,7 @@ if ! has apt-get; then
 This script installs packages on Debian and Ubuntu only. Please install:
   Fedora: gcc-c++ cmake ninja-build meson ccache pkgconf zlib-devel
           highway-devel json-devel cli11-devel gtest-devel
-          google-benchmark-devel python3-numpy python3-pytest cargo
+          google-benchmark-devel python3-numpy python3-pytest python3-torch cargo
           dotnet-sdk-8.0 clang-tools-extra
   Arch:   base-devel cmake ninja meson ccache zlib highway nlohmann-json cli11
           gtest benchmark python-numpy python-pytest rust dotnet-sdk clang
@@ -54,7 +54,13 @@ need_dotnet=false
 if $bindings && ! has dotnet; then
   need_dotnet=true
 fi
-if [ ${#missing[@]} -eq 0 ] && ! $need_dotnet; then
+# For the tests of bitnet_quant.torch, which are skipped without it: 600 MB, and not in
+# every system's packages.
+need_torch=false
+if $bindings && ! installed python3-torch && ! python3 -c 'import torch' 2>/dev/null; then
+  need_torch=true
+fi
+if [ ${#missing[@]} -eq 0 ] && ! $need_dotnet && ! $need_torch; then
   exit 0
 fi
 
@@ -78,6 +84,11 @@ fi
 if [ ${#missing[@]} -gt 0 ]; then
   echo "installing ${missing[*]}"
   apt install --no-install-recommends -y "${missing[@]}" >/dev/null || exit 1
+fi
+if $need_torch; then
+  echo "installing python3-torch"
+  apt install --no-install-recommends -y python3-torch >/dev/null ||
+    echo "*** No python3-torch: the tests of bitnet_quant.torch will be skipped." >&2
 fi
 if $need_dotnet; then
   echo "*** No .NET SDK, and this system packages none: C# will be skipped." >&2

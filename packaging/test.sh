@@ -236,6 +236,8 @@ clients() {
   command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null ||
     [ -n "${BNQ_CHROMIUM:-}" ] ||
     echo "*** SKIPPED: pages of --report are not looked at: there is no chromium"
+  "$python" -c 'import torch' 2>/dev/null ||
+    echo "*** SKIPPED: bitnet_quant.torch is not tested: $python has no torch"
   phase cli junit "$results/cli.xml" run_pytest "$results/cli.xml" bindings/cli/tests
   phase models junit "$results/models.xml" \
     run_pytest "$results/models.xml" tests/models

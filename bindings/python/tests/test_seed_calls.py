@@ -7,7 +7,8 @@ from conftest import ROOT
 
 BINDINGS = ROOT / "bindings"
 TEXT = (BINDINGS / "README.md").read_text("utf-8").partition("## The seeds' calls")[2]
-SECTIONS = dict(zip(re.findall(r"^### (.*)", TEXT, re.M), re.split(r"^### .*", TEXT, flags=re.M)[1:]))
+TITLES = re.findall(r"^### (.*)", TEXT, re.M)
+SECTIONS = dict(zip(TITLES, re.split(r"^### .*", TEXT, flags=re.M)[1:]))
 
 
 def rows(section):
