@@ -35,6 +35,50 @@ public static class LongOperations
             () => calibration.ObserveFile(path, asName, progress, context, cancellationToken), cancellationToken);
     }
 
+    /// <summary><see cref="Calibrator.ObserveFile"/>.</summary>
+    /// <inheritdoc cref="Calibrator.ObserveFile"/>
+    public static Task ObserveFileAsync(
+        this Calibrator calibrator, string path, string? name = null, IProgress<ModelProgress>? progress = null,
+        Context? context = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(calibrator);
+        return Task.Run(
+            () => calibrator.ObserveFile(path, name, progress, context, cancellationToken), cancellationToken);
+    }
+
+    /// <summary><see cref="CalibrationDataset.Feed(Calibrator, IProgress{ModelProgress}?, Context?, CancellationToken)"/>.</summary>
+    /// <inheritdoc cref="CalibrationDataset.Feed(Calibrator, IProgress{ModelProgress}?, Context?, CancellationToken)"/>
+    public static Task FeedAsync(
+        this CalibrationDataset dataset, Calibrator calibrator, IProgress<ModelProgress>? progress = null,
+        Context? context = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(dataset);
+        return Task.Run(() => dataset.Feed(calibrator, progress, context, cancellationToken), cancellationToken);
+    }
+
+    /// <summary><see cref="CalibrationDataset.Feed(Calibration, IProgress{ModelProgress}?, Context?, CancellationToken)"/>.</summary>
+    /// <inheritdoc cref="CalibrationDataset.Feed(Calibration, IProgress{ModelProgress}?, Context?, CancellationToken)"/>
+    public static Task FeedAsync(
+        this CalibrationDataset dataset, Calibration calibration, IProgress<ModelProgress>? progress = null,
+        Context? context = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(dataset);
+        return Task.Run(() => dataset.Feed(calibration, progress, context, cancellationToken), cancellationToken);
+    }
+
+    /// <summary><see cref="Optimizer.Optimize(SourceArray, Config, SourceArray?, IProgress{ModelProgress}?, Context?, CancellationToken)"/>.</summary>
+    /// <inheritdoc cref="Optimizer.Optimize(SourceArray, Config, SourceArray?, IProgress{ModelProgress}?, Context?, CancellationToken)"/>
+    public static Task<OptimizationResult> OptimizeAsync(
+        this Optimizer optimizer, SourceArray source, Config config, SourceArray? activations = null,
+        IProgress<ModelProgress>? progress = null, Context? context = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(optimizer);
+        return Task.Run(
+            () => optimizer.Optimize(source, config, activations, progress, context, cancellationToken),
+            cancellationToken);
+    }
+
     /// <summary><see cref="Layers.Load"/>.</summary>
     /// <inheritdoc cref="Layers.Load"/>
     /// <returns>The layer, which is the caller's to dispose.</returns>

@@ -101,6 +101,15 @@ public sealed class QuantizationEngineTests
         Assert.True(calibration.Contains("layer.weight"));
         Report calibrated = await Model.PostTrainingQuantizeAsync(model, directory["c.bnq"], plan, calibration);
         Assert.NotEmpty(calibrated.Rows);
+        using var calibrator = new Calibrator();
+        await calibrator.ObserveFileAsync(model, "layer.weight");
+        await new CalibrationDataset().AddPath(model).FeedAsync(calibrator);
+        Assert.Equal(3, calibrator.BatchCount); // the weight; the weight and the bias
+        await new CalibrationDataset().AddPath(model).FeedAsync(calibration);
+        Assert.Equal(2, calibration["layer.weight"].BatchCount);
+        using var optimizer = new Optimizer();
+        using OptimizationResult optimized = await optimizer.OptimizeAsync(SourceArray.Of(Weights, Shape), config);
+        Assert.True(optimized.ObjectiveAfter <= optimized.ObjectiveBefore);
         using var cache = new Cache(directory["cache"]);
         using var layers = new Layers(model, plan, cache);
         await layers.PrepareAsync();
