@@ -84,7 +84,7 @@ public sealed class QuantizationEngine : IDisposable
     /// <param name="weights">By name; not to be changed before the task is done.</param>
     /// <param name="cancellationToken">Cancels it.</param>
     /// <returns>The tensors by name, which are the caller's to dispose.</returns>
-    /// <exception cref="BitNetQuantException">Of one of them; the message says which, by its number.</exception>
+    /// <exception cref="BitNetQuantException">Of one of them, which the message names.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public Task<Dictionary<string, QuantizedTensor>> QuantizeAllAsync(
         IReadOnlyDictionary<string, SourceArray> weights, CancellationToken cancellationToken = default)
@@ -93,7 +93,7 @@ public sealed class QuantizationEngine : IDisposable
         return Run(
             context =>
             {
-                QuantizedTensor[] tensors = QuantizedTensor.QuantizeBatch([.. weights.Values], _weights, context);
+                QuantizedTensor[] tensors = QuantizeBatch(weights, context);
                 var result = new Dictionary<string, QuantizedTensor>(tensors.Length, StringComparer.Ordinal);
                 foreach (string name in weights.Keys)
                 {
@@ -168,6 +168,31 @@ public sealed class QuantizationEngine : IDisposable
         if (_ownsCache)
         {
             _cache.Dispose();
+        }
+    }
+
+    private QuantizedTensor[] QuantizeBatch(IReadOnlyDictionary<string, SourceArray> weights, Context context)
+    {
+        try
+        {
+            return QuantizedTensor.QuantizeBatch([.. weights.Values], _weights, context);
+        }
+        catch (BitNetQuantException)
+        {
+            // The batch knows numbers only: whose it was.
+            foreach ((string name, SourceArray source) in weights)
+            {
+                try
+                {
+                    QuantizedTensor.Quantize(source, _weights, context).Dispose();
+                }
+                catch (BitNetQuantException e)
+                {
+                    throw BitNetQuantException.Create(e.Status, $"{name}: {e.Message}");
+                }
+            }
+
+            throw;
         }
     }
 

@@ -49,6 +49,12 @@ public sealed class QuantizationEngineTests
         Assert.Equal([2, 4], all["a"].Shape.ToArray());
         all.Values.ToList().ForEach(value => value.Dispose());
 
+        var error = await Assert.ThrowsAsync<NonFiniteException>(() => engine.QuantizeAllAsync(
+            new Dictionary<string, SourceArray>
+            {
+                ["fine"] = SourceArray.Of(Weights, Shape), ["bad"] = SourceArray.Of([1, float.NaN], [2]),
+            }));
+        Assert.StartsWith("bad: ", error.Message, StringComparison.Ordinal);
         Assert.Throws<NonFiniteException>(() => engine.QuantizeWeights([float.NaN], [1]));
         Assert.Throws<InvalidArgumentException>(() => new QuantizationEngine(threads: 300));
     }
