@@ -310,7 +310,7 @@ class _Run(torch.autograd.Function):
 
 
 #: The modules that can be quantized, and what of them makes the module again.
-_KINDS: tuple[tuple[type[nn.Module], type[QuantizedModule], tuple[str, ...]], ...] = (
+KINDS: tuple[tuple[type[nn.Module], type[QuantizedModule], tuple[str, ...]], ...] = (
     (nn.Linear, QuantizedLinear, ("in_features", "out_features")),
     *((kind, into, ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation",
                     "groups", "padding_mode"))
@@ -329,7 +329,7 @@ class Decision(NamedTuple):
 def kind_of(module: nn.Module) -> Optional[tuple[type[QuantizedModule], tuple[str, ...]]]:
     """What the module becomes, and the attributes that it is made with; None where it is
     none of those that can be quantized, or does something else than these do."""
-    for kind, into, names in _KINDS:
+    for kind, into, names in KINDS:
         # Others (of MultiheadAttention, say) have their weights read by who holds them.
         if type(module) is kind:
             return into, names
@@ -351,7 +351,7 @@ def quantize_module(module: nn.Module, config: Optional[ConfigLike] = None, *, n
     weight_name = f"{name}.weight" if name else "weight"
     if kind is None:
         raise TypeError(f"{name or 'module'} is a {type(module).__name__}; "
-                        f"{', '.join(each[0].__name__ for each in _KINDS)} can be quantized")
+                        f"{', '.join(each[0].__name__ for each in KINDS)} can be quantized")
     into, names = kind
     arguments = {each: getattr(module, each) for each in names}
     if getattr(module, "max_norm", None) is not None:

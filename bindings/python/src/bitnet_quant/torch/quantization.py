@@ -115,10 +115,7 @@ class QuantizationConfig:
 
     def to_plan(self) -> Plan:
         """The rules for a whole model, as for quantize_file and Layers."""
-        plan = Plan()
-        for word in self.llm_int8_skip_modules or []:
-            quoted = "".join(f"\\{each}" if each in "*?[\\" else each for each in word)
-            plan.add(f"*{quoted}*", None)
+        plan = _skipping(self)
         plan.add("*", self.to_config(), min_rank=2)
         return plan
 
@@ -196,6 +193,14 @@ class AdaptiveQuantizer:
         kind = layer_kind(layer_name)
         return {"attention": self.attention_config, "ffn": self.ffn_config}.get(
             kind, self.base_config)
+
+    def to_plan(self) -> Plan:
+        """The rules for a whole model, as for quantize_file and Layers; names to be skipped
+        are the base's, of all kinds of layers."""
+        plan = _skipping(self.base_config)
+        plan.add_adaptive(*(config.to_config() for config in (
+            self.base_config, self.attention_config, self.ffn_config)))
+        return plan
 
     def quantize_layer(self, layer: nn.Module, layer_name: str = "") -> nn.Module:
         """LayerQuantizer.quantize_layer with the config of each layer in it."""
@@ -282,6 +287,15 @@ def dequantize_layer(layer: nn.Module, compute_dtype: torch.dtype = torch.float1
 
 def _skipped(config: QuantizationConfig, name: str) -> bool:
     return any(word in name for word in config.llm_int8_skip_modules or [])
+
+
+def _skipping(config: QuantizationConfig) -> Plan:
+    """A plan that leaves the names to be skipped as they are."""
+    plan = Plan()
+    for word in config.llm_int8_skip_modules or []:
+        quoted = "".join(f"\\{each}" if each in "*?[\\" else each for each in word)
+        plan.add(f"*{quoted}*", None)
+    return plan
 
 
 def _decision(config: QuantizationConfig, name: str) -> Optional[Decision]:

@@ -6,20 +6,20 @@ import math
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Iterator, Mapping, Optional, Union
 
-from . import _abi, registry
-from . import context as contexts
-from ._arrays import holder, view
-from ._handles import Handle, StrPath, create, decode, encode, encode_path, integer, unsigned
-from ._loader import library
-from ._options import OptionValue
-from ._values import Values, read_values
-from .cache import Cache
-from .config import ConfigLike
-from .conversion import Plan, as_plan
-from .errors import NotFoundError
-from .files import Entry
-from .progress import Progress, reporting
-from .tensor import QuantizedTensor
+from .. import _abi, registry
+from .. import context as contexts
+from .._arrays import holder, view
+from .._handles import Handle, StrPath, create, decode, encode, encode_path, integer, unsigned
+from .._loader import library
+from .._options import OptionValue
+from .._values import Values, read_values
+from ..cache import Cache
+from ..config import ConfigLike
+from ..conversion import Plan, as_plan
+from ..errors import NotFoundError
+from ..files import Entry
+from ..progress import Progress, reporting
+from ..tensor import QuantizedTensor
 
 
 class LayerStatistics(Values):
