@@ -45,6 +45,7 @@ from .errors import (BitNetQuantError, CancelledError, CorruptFileError, ExistsE
 from .files import File, TensorInfo, Writer, open_file
 from .layers import Layer, Layers, LayerStatistics
 from .linear import Operator, QuantLinear, embedding, new_workspace, run_many
+from .memory import Allocator, BufferAllocator
 from .optimization import Figures, Optimization, OptimizationMethod, Optimizer
 from .post_training import (AdaptiveActivationQuantizer, PostTrainingQuantization,
                             StaticQuantization, post_training_quantization,
@@ -71,7 +72,7 @@ __all__ = [
     "quantize_weights_ternary",
     "AllocatedTensor", "Allocation", "Measurement", "Recipes", "Sensitivity", "SizeEstimate",
     "analyze_file", "candidates", "estimate_file", "layer_kind",
-    "ActivationFunction", "activate", "activation_functions", "layer_norm", "rms_norm",
+    "Allocator", "BufferAllocator", "ActivationFunction", "activate", "activation_functions", "layer_norm", "rms_norm",
     "softmax", "AdaptiveActivationQuantizer", "Batch", "BitNetQuantError", "Cache", "CacheEntry",
     "CacheStatistics", "CachedTensor", "Calibration", "CalibrationDataset", "CalibrationMethod",
     "Calibrator", "CancelledError", "Config", "Context", "CorruptFileError", "ErrorHistogram",

@@ -5,7 +5,7 @@ import threading
 from typing import Callable, Optional
 
 from . import _abi
-from . import interrupts
+from . import interrupts, memory
 from ._handles import create, integer
 from ._loader import library
 
@@ -18,6 +18,9 @@ class Context:
 
     threads: 1 to 256; 0 takes one for each processor the process may use.
         Results never depend on it.
+    allocator: where codes, scales, scratch space and files' buffers come from: an
+        `Allocator`, such as a `BufferAllocator`; None is malloc. It is kept until all that was
+        made with the context is gone.
     log: called with a level as in the logging module (20 or 30) and a message,
         such as `logging.getLogger("bitnet_quant").log`. It is called on the
         thread that called the library; what it raises is reported through
@@ -31,12 +34,14 @@ class Context:
     """
 
     def __init__(self, threads: int = 1, log: Optional[Callable[[int, str], object]] = None,
-                 *, mmap: bool = True) -> None:
+                 *, mmap: bool = True, allocator: Optional[memory.Allocator] = None) -> None:
         lib = library()
         callback = None if log is None else _abi.bnq_log_fn(_forwarding(log))
         # The handle keeps the callback, for which C has only an address.
-        self._handle = create(_abi.bnq_context, lib.bnq_context_create, None,
-                              destroy="bnq_context_destroy", keep=callback)
+        source = None if allocator is None else memory.Source(allocator)
+        self._handle = create(_abi.bnq_context, lib.bnq_context_create,
+                              None if source is None else source.struct,
+                              destroy="bnq_context_destroy", keep=(callback, source))
         lib.bnq_context_set_threads(self._handle, integer(threads, "threads", 32))
         lib.bnq_context_set_mapping(self._handle, int(mmap))
         lib.bnq_context_set_interrupt(self._handle, interrupts.ASK, None)
