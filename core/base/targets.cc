@@ -78,8 +78,13 @@ void ForceTarget(const char* name) {
     }
   }
   g_forced = mask;
-  hwy::SetSupportedTargetsForTest(mask);
-  hwy::GetChosenTarget().Update(mask != 0 ? mask : hwy::SupportedTargets());
+  // Sources that leave the target out (BNQ_LEFT_OUT) take the next: better ones
+  // have smaller numbers.
+  const int64_t allowed =
+      mask == 0 ? 0 : (SupportedByCpu() | HWY_STATIC_TARGET) & ~(mask - 1);
+  hwy::SetSupportedTargetsForTest(allowed);
+  hwy::GetChosenTarget().Update(allowed != 0 ? allowed
+                                             : hwy::SupportedTargets());
 }
 
 }  // namespace bnq

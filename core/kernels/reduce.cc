@@ -3,6 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+// Nothing here gains from what AVX3_DL adds (core/flags.txt).
+#undef BNQ_LEFT_OUT
+#define BNQ_LEFT_OUT HWY_AVX3_DL
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels/reduce.cc"
 #include "hwy/foreach_target.h"
