@@ -13,8 +13,9 @@ namespace {
 
 constexpr char kWeight[] = ".weight";
 
-bool MatchesName(const std::string& glob, const std::string& name) {
-  return GlobMatch(glob, name) || (!IsGlob(glob) && name == glob + kWeight);
+// name without the ".weight" that it has: so it stands in rules and importance.
+std::string ShortName(const std::string& name) {
+  return name.substr(0, name.size() - (sizeof kWeight - 1));
 }
 
 bool IsOfSize(const PlanCondition& when, const uint64_t* elements) {
@@ -32,6 +33,12 @@ void Plan::Add(std::string glob, int min_rank, std::optional<Config> config) {
   rule.when.min_rank = min_rank;
   rule.config = std::move(config);
   Add(std::move(rule));
+}
+
+void Plan::Add(PlanRule rule) {
+  const std::string& glob = rule.when.glob;
+  (IsGlob(glob) ? patterns_ : named_[glob]).push_back(rules_.size());
+  rules_.push_back(std::move(rule));
 }
 
 void Plan::AddModelDefaults() {
@@ -62,11 +69,23 @@ void Plan::AddAdaptive(const Config& base, const Config* attention,
 const PlanRule* Plan::Find(const std::string& name, int rank,
                            const uint64_t* elements, bool of_min_bits) const {
   uint32_t kind = 0;  // found where it is asked for
-  for (const PlanRule& rule : rules_) {
+  // What may match, in the order of the rules.
+  std::vector<size_t> candidates = patterns_;
+  const auto add = [&](const std::string& named) {
+    const auto found = named_.find(named);
+    if (found == named_.end()) return;
+    candidates.insert(candidates.end(), found->second.begin(),
+                      found->second.end());
+  };
+  add(name);
+  if (EndsWith(name, kWeight)) add(ShortName(name));
+  std::sort(candidates.begin(), candidates.end());
+  for (const size_t i : candidates) {
+    const PlanRule& rule = rules_[i];
     const PlanCondition& when = rule.when;
     if ((rule.min_bits != 0.0) != of_min_bits || rank < when.min_rank ||
         rank > when.max_rank || !IsOfSize(when, elements) ||
-        !MatchesName(when.glob, name)) {
+        (IsGlob(when.glob) && !GlobMatch(when.glob, name))) {
       continue;
     }
     if (when.kinds != 0) {
@@ -115,8 +134,7 @@ void Plan::SetImportance(const std::string& name, std::vector<float> weights) {
 const std::vector<float>* Plan::ImportanceOf(const std::string& name) const {
   auto found = importance_.find(name);
   if (found == importance_.end() && EndsWith(name, kWeight)) {
-    found =
-        importance_.find(name.substr(0, name.size() - (sizeof kWeight - 1)));
+    found = importance_.find(ShortName(name));
   }
   return found == importance_.end() ? nullptr : &found->second;
 }

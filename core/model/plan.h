@@ -2,10 +2,12 @@
 #ifndef BNQ_CORE_MODEL_PLAN_H_
 #define BNQ_CORE_MODEL_PLAN_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -59,7 +61,7 @@ class Plan {
 
   // No config: matching tensors are left as they are.
   void Add(std::string glob, int min_rank, std::optional<Config> config);
-  void Add(PlanRule rule) { rules_.push_back(std::move(rule)); }
+  void Add(PlanRule rule);
   const std::vector<PlanRule>& rules() const { return rules_; }
   // Leaves what models are hurt by most, for the bytes that it saves:
   // embeddings, heads, norms, routers, convolutions and matrices of state
@@ -111,6 +113,10 @@ class Plan {
   Decision DecisionOf(const PlanRule* rule) const;
 
   std::vector<PlanRule> rules_;
+  // Indices of rules: of those whose glob is a pattern, and of others by what
+  // they name. Plans that a budget found have a rule for each tensor.
+  std::vector<size_t> patterns_;
+  std::unordered_map<std::string, std::vector<size_t>> named_;
   LayerWords words_;
   std::vector<Tie> ties_;
   std::map<std::string, std::vector<float>> importance_;
