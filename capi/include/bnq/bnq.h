@@ -348,7 +348,7 @@ typedef void (*bnq_log_fn)(void* opaque, int32_t level, const char* message);
 /* Called by long operations on the calling thread: done of total units (bytes
  * of input), and the name of the tensor being worked on. Returning non-zero
  * cancels the operation, which then fails with CANCELLED and leaves nothing
- * behind. */
+ * behind but what a conversion with RESUME goes on with. */
 typedef int32_t (*bnq_progress_fn)(void* opaque, uint64_t done, uint64_t total,
                                    const char* item);
 
@@ -1233,12 +1233,13 @@ enum {
 BNQ_API bnq_status bnq_plan_create(bnq_plan** out_plan);
 BNQ_API void bnq_plan_destroy(bnq_plan* plan);
 /* Adds a rule behind the others: tensors whose name matches the glob and whose
- * rank is min_rank (0..8, or BNQ_MIN_RANK_*) or more. In the glob * is any characters (of
- * UTF-8), ? any one, [a-z] one of a set and [!a-z] or [^a-z] one not of it
- * (where \ is itself), \ elsewhere quotes the next, a [ without ] is itself;
- * the whole name must match, and a glob without any of these also matches the
- * name with ".weight" behind it. config is copied; NULL, or a config of format
- * NONE, leaves matching tensors unquantized. Since 0.1. */
+ * rank is min_rank (0..8, or BNQ_MIN_RANK_*) or more. In the glob * is any
+ * characters (of UTF-8), ? any one, [a-z] one of a set and [!a-z] or [^a-z] one
+ * not of it (where \ is itself, and so is a ] that comes first), \ elsewhere
+ * quotes the next, a [ without ] is itself; the whole name must match, and a glob
+ * without any of these also matches the name with ".weight" behind it. config is
+ * copied; NULL, or a config of format NONE, leaves matching tensors unquantized.
+ * Since 0.1. */
 BNQ_API bnq_status bnq_plan_add(bnq_plan* plan, const char* glob,
                                 int32_t min_rank, const bnq_config* config);
 
