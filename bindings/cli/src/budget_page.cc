@@ -176,9 +176,12 @@ Curve BudgetCurve(const BudgetOptions& options, const bnq_plan* plan,
 
 void AddBudget(const bnq_allocation* allocation, Page& page) {
   const std::vector<double> values = ValuesOf(allocation);
+  // Of the file: the rows' sizes are those of the tensors in it.
   page.facts.emplace_back(
       "Budget", BytesText(Whole(At(values, BNQ_ALLOCATION_BUDGET_BYTES))) +
-                    "; candidates allow " +
+                    " of file, of which " +
+                    BytesText(Whole(At(values, BNQ_ALLOCATION_BYTES))) +
+                    " are used; candidates allow " +
                     BytesText(Whole(At(values, BNQ_ALLOCATION_MIN_BYTES))) +
                     " to " +
                     BytesText(Whole(At(values, BNQ_ALLOCATION_MAX_BYTES))));

@@ -28,11 +28,11 @@ std::string Isolated(std::string_view text) {
   return "<bdi>" + XmlText(text) + "</bdi>";
 }
 
-// Configs may break behind their parts.
-std::string Breakable(std::string_view text) {
+// Configs may break behind their parts, and names of tensors.
+std::string Breakable(std::string_view text, char behind = ',') {
   std::string out;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find(','), text.size() - 1) + 1;
+    const std::size_t end = std::min(text.find(behind), text.size() - 1) + 1;
     out += XmlText(text.substr(0, end));
     if (end < text.size()) out += "<wbr>";
     text.remove_prefix(end);
@@ -91,7 +91,7 @@ std::string Totals(const Page& page) {
     out += "<div>" + Element("p", total.label, "label") +
            Element("p", total.value, "value");
     if (!total.note.empty()) {
-      out += "<p class=\"note\">" + Isolated(total.note) + "</p>";
+      out += "<p class=\"note\">" + Breakable(total.note, '.') + "</p>";
     }
     out += "</div>\n";
   }
@@ -154,7 +154,7 @@ std::string CellText(const PageColumn& column, const PageCell& cell,
 std::string TableRow(const Page& page, std::size_t index,
                      const std::vector<double>& greatest) {
   const PageRow& row = page.rows[index];
-  const std::string name = Isolated(row.name);
+  const std::string name = Breakable(row.name, '.');
   std::string out = "<tr><th scope=\"row\">";
   out += HasSection(row)
              ? "<a href=\"#t" + std::to_string(index) + "\">" + name + "</a>"
