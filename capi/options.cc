@@ -7,6 +7,7 @@
 #include "core/ops/options.h"
 #include "core/optimize/options.h"
 #include "core/scheme/config.h"
+#include "core/training/options.h"
 
 using namespace bnq;
 using namespace bnq::capi;
@@ -23,6 +24,8 @@ constexpr struct {
     {BNQ_OPTIONS_OPTIMIZER, OptimizeOptions::Table},
     {BNQ_OPTIONS_OPERATOR, OperatorOptions::Table},
     {BNQ_OPTIONS_CACHE, CacheOptions::Table},
+    {BNQ_OPTIONS_TRAINING, TrainingOptions::Table},
+    {BNQ_OPTIONS_PHASE, PhaseOptions::Table},
 };
 
 const OptionTable& Known(int32_t kind) {

@@ -22,31 +22,44 @@ template <class Codec>
 void RoundTrip(const RoundTripArgs& args) {
   const DF d;
   const size_t N = hn::Lanes(d);
-  const auto inv = hn::Set(d, InverseScale(args.params.scale));
-  const auto scale = hn::Set(d, args.params.scale);
-  const auto shift = hn::Set(d, ShiftOf(args.rule, args.params));
+  const EncodeSpan* const span = args.span;
   // Read only where the rounding is stochastic.
   const uint32_t* const random =
       args.random != nullptr ? args.random
                              : reinterpret_cast<const uint32_t*>(args.x);
   typename Codec::template Decoder<DF> decoder(d, args.rule);
-  decoder.Begin(d, scale, shift);
   WithEncoder<Codec, DF, 0>(args.rule, [&](auto* tag) HWY_ATTR {
     EncoderOf<decltype(tag)> encoder(d, args.rule);
-    encoder.Begin(d, inv, shift);
     const auto value = [&](const float* x, size_t i) HWY_ATTR {
       return encoder.Value(d, hn::LoadU(d, x), random + i, decoder);
     };
     size_t i = 0;
-    for (; i + N <= args.count; i += N) {
-      hn::StoreU(value(args.x + i, i), d, args.out + i);
-    }
-    if (i < args.count) {
-      HWY_ALIGN float last[hn::MaxLanes(d)] = {};
-      const size_t bytes = (args.count - i) * sizeof(float);
-      memcpy(last, args.x + i, bytes);
-      hn::Store(value(last, i), d, last);
-      memcpy(args.out + i, last, bytes);
+    for (size_t p = 0; i < args.count; ++p) {
+      size_t end = args.count;
+      float scale = args.params.scale, shift, inverse;
+      if (span != nullptr) {
+        const RunPart part = span->At(p);
+        end = i + part.count;
+        scale = args.scales[part.param];
+        shift = span->shift[p];
+        inverse = span->inverse[p];
+      } else {
+        shift = ShiftOf(args.rule, args.params);
+        inverse = InverseScale(scale);
+      }
+      encoder.Begin(d, hn::Set(d, inverse), hn::Set(d, shift));
+      decoder.Begin(d, hn::Set(d, scale), hn::Set(d, shift));
+      for (; i + N <= end; i += N) {
+        hn::StoreU(value(args.x + i, i), d, args.out + i);
+      }
+      if (i < end) {
+        HWY_ALIGN float last[hn::MaxLanes(d)] = {};
+        const size_t bytes = (end - i) * sizeof(float);
+        memcpy(last, args.x + i, bytes);
+        hn::Store(value(last, i), d, last);
+        memcpy(args.out + i, last, bytes);
+        i = end;
+      }
     }
   });
 }

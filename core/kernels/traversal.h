@@ -65,10 +65,14 @@ struct EncodeArgs {
   // Of formats without scales: infinity and NaN are codes, too.
   bool keep_non_finite = false;
 
+  // What codes would be decoded as goes here, in place of codes: of the whole
+  // matrix; may be the source. A row's own parameters, or a run's.
+  float* values = nullptr;
+
   uint8_t* codes = nullptr;  // entry 0 is byte code_base of the tensor's codes
   uint64_t code_base = 0;
-  // Codes are larger than the caches and nearly as large as the floats: write
-  // past them.
+  // Codes (or values) are larger than the caches and nearly as large as the
+  // floats: write past them.
   bool stream = false;
 };
 
@@ -97,9 +101,14 @@ struct DecodeArgs {
   bool stream = false;
 };
 
+struct EncodeSpan;  // span.h
+
 struct RoundTripArgs {
   CodeRule rule;
   Params params;
+  // In place of params: a span's parts, and scales by their numbers.
+  const EncodeSpan* span = nullptr;
+  const float* scales = nullptr;
   const float* x = nullptr;
   size_t count = 0;
   // A word for each element, with kLanes more to read; where the rounding is

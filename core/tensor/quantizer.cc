@@ -180,6 +180,18 @@ void Quantizer::Encode(uint64_t begin, uint64_t end, bool find,
               [&](uint64_t i) { EncodeBlock(args, begin + i); });
 }
 
+void Quantizer::RoundTrip(uint64_t begin, uint64_t end, bool find,
+                          ParamSpan params, float* values) {
+  if (begin >= end) return;
+  EncodeArgs args = ArgsOf(find, params);
+  args.param_base = find ? ParamOf(begin) : 0;
+  args.values = values;
+  args.stream = elements() >= kStreamElements &&
+                reinterpret_cast<const uint8_t*>(values) != source_.data;
+  ParallelFor(context_, end - begin,
+              [&](uint64_t i) { EncodeBlock(args, begin + i); });
+}
+
 void Quantizer::FindInBlocks(ParamSpan params) {
   const EncodeArgs args = ArgsOf(/*find=*/true, params);
   ParallelFor(context_, num_blocks_, [&](uint64_t block) {

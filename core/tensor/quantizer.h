@@ -67,6 +67,11 @@ class Quantizer {
   // all of the tensor's. NON_FINITE names the first index.
   void Encode(uint64_t begin, uint64_t end, bool find, ParamSpan params,
               uint8_t* codes);
+  // The same with what codes decode as, of the whole array, in place of codes;
+  // `values` may be the array's own float32. Not where parameters are by
+  // element.
+  void RoundTrip(uint64_t begin, uint64_t end, bool find, ParamSpan params,
+                 float* values);
   // Parameters of all blocks as Encode finds them, without the codes.
   void FindInBlocks(ParamSpan params);
 

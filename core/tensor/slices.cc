@@ -6,13 +6,28 @@
 #include <cstring>
 
 #include "core/kernels/elements.h"
+#include "core/kernels/reduce.h"
 #include "core/scheme/rules.h"
+#include "core/tensor/chunks.h"
 #include "core/tensor/codebook.h"
 #include "core/tensor/quantizer.h"
 #include "core/tensor/stored_search.h"
 
 namespace bnq {
 namespace {
+
+// NON_FINITE names the first index. On the context's threads.
+void CheckAllFinite(const Context& context, const QuantizeJob& job) {
+  const SourceView source = MakeSource(job.array, &job.config);
+  ForEachChunk(context, 0, job.array.shape.elements(),
+               [&](uint64_t, uint64_t at, size_t count) {
+                 float x[kChunk + kLanes];
+                 LoadElements(source, at, count, x);
+                 if (!Reduce(x, count, count, Statistic::kAbsMax).finite()) {
+                   CheckFinite(job.array, at, at + count);
+                 }
+               });
+}
 
 class SliceRun {
  public:
@@ -24,9 +39,15 @@ class SliceRun {
         parts_(*parts),
         sinks_(sinks),
         quantizer_(context, job.config, job.array),
-        exact_codes_(CodesAreExact(quantizer_.format(), config_)) {}
+        exact_codes_(CodesAreExact(quantizer_.format(), config_)),
+        round_trip_(job.values != nullptr && !config_.stores_together() &&
+                    config_.outlier_threshold() == 0.0f &&
+                    quantizer_.format().Has(kScaled) &&
+                    !quantizer_.layout().per_element) {}
 
   void Run() {
+    // Values that are made without codes are looked at then.
+    if (job_.check_finite && !round_trip_) CheckAllFinite(context_, job_);
     PlaceOutliers();
     quantizer_.SetImportance(job_.importance);
     PlaceCodebook();
@@ -229,11 +250,17 @@ class SliceRun {
     slice.code_base = quantizer_.CodeByteOf(first);
     const uint64_t bytes = quantizer_.CodeByteOf(next) - slice.code_base;
     const uint64_t base = find_along_ ? quantizer_.ParamOf(first) : 0;
-    const uint64_t count = find_along_ ? quantizer_.ParamOf(next) - base : 0;
+    const uint64_t count = find_along_ ? quantizer_.ParamOf(next) - base
+                                       : quantizer_.layout().num_params;
     if (find_along_) MakeRoom(base, count);
-    uint8_t* const codes = parts_.Room(Part::kCodes, slice.code_base, bytes);
-    quantizer_.Encode(first, next, find_along_, coding_, codes);
-    parts_.Written(Part::kCodes, codes, bytes);
+    uint8_t* codes = nullptr;
+    if (round_trip_) {
+      quantizer_.RoundTrip(first, next, find_along_, coding_, job_.values);
+    } else {
+      codes = parts_.Room(Part::kCodes, slice.code_base, bytes);
+      quantizer_.Encode(first, next, find_along_, coding_, codes);
+      parts_.Written(Part::kCodes, codes, bytes);
+    }
     if (find_along_) Store(count);
     if (sinks_.empty()) return;
     slice.codes = codes;
@@ -246,8 +273,16 @@ class SliceRun {
     const Dequantizer values(context_, config_, job_.array.shape,
                              quantizer_.layout(), slice);
     const uint64_t end = quantizer_.ElementOf(next);
-    const QuantizedSlice taken = {quantizer_.ElementOf(first), end,
-                                  end == quantizer_.elements(), values};
+    const QuantizedSlice taken = {quantizer_.ElementOf(first),
+                                  end,
+                                  end == quantizer_.elements(),
+                                  values,
+                                  coding_,
+                                  decoding_,
+                                  base,
+                                  count,
+                                  outliers_,
+                                  round_trip_};
     for (SliceSink* sink : sinks_) sink->Take(taken);
   }
 
@@ -258,6 +293,7 @@ class SliceRun {
   const std::vector<SliceSink*>& sinks_;
   Quantizer quantizer_;
   const bool exact_codes_;  // made before scales are compressed
+  const bool round_trip_;   // values are made without codes
   bool find_along_ = false;
   Parts sizes_;
   Outliers outliers_;

@@ -30,11 +30,16 @@ struct QuantizeJob {
   // they are stored (but for double quantization); nullptr: found as config
   // says.
   const ParamSet* params = nullptr;
+  // With params: values that are not finite have not been looked for.
+  bool check_finite = false;
   // Weights of the squared errors of the columns of the last dimension, as many
   // as there are, for the search (segment.h); nullptr: 1 for all.
   const float* importance = nullptr;
   // The most elements of a slice, but for a single block of more.
   uint64_t slice_elements = kWholeArray;
+  // Of the whole array, to be filled with what codes decode as: no codes are
+  // then made where there need not be any. May be the array's own float32.
+  float* values = nullptr;
   // Hears of the passes over the array that come before its slices.
   PassHook on_pass = nullptr;
 };
@@ -76,6 +81,13 @@ struct QuantizedSlice {
   uint64_t begin, end;  // elements
   bool last;
   const Dequantizer& values;  // of these elements
+  // Parameters that its codes were made with, and those that they are decoded
+  // with: of parameters from param_base on, param_count of them.
+  ParamSpan coding, decoding;
+  uint64_t param_base, param_count;
+  const Outliers& outliers;  // of the tensor
+  // The job's values are there; then `values` has none.
+  bool round_trip;
 };
 
 class SliceSink {

@@ -20,6 +20,13 @@ std::unique_ptr<QuantizedTensor> QuantizeStatic(const Context& context,
                                                 const ParamSet& given,
                                                 uint64_t* clamped);
 
+// The parameters to code with, as config stores scales; `sizes` says how many.
+// INVALID_ARGUMENT names one that cannot be used.
+ParamSet UsableParams(const Config& config, const Format& format,
+                      const Parts& sizes, const ParamSet& given);
+// UNSUPPORTED for a format without parameters that may be given.
+void CheckTakesParams(const Format& format);
+
 // The parameters for values in a range, whatever rule config names.
 Params ParamsOfRange(const Config& config, Range range);
 

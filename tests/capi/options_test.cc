@@ -1,6 +1,6 @@
-// Options of configs, calibrators, optimizers, operators and caches are one
-// mechanism: texts are read alike, wherever the program runs, and what is wrong
-// is said alike.
+// Options of configs, calibrators, optimizers, operators, caches and training
+// are one mechanism: texts are read alike, wherever the program runs, and what
+// is wrong is said alike.
 #include <gtest/gtest.h>
 
 #include <cctype>
@@ -63,7 +63,15 @@ const Kind<bnq_cache> kCache = {
     bnq_cache_destroy,
     bnq_cache_options,
     bnq_cache_settings};
-constexpr uint32_t kKinds = 5;
+const Kind<bnq_training> kTraining = {
+    BNQ_OPTIONS_TRAINING, BNQ_TRAINING_WIDTH,   BNQ_TRAINING_SEED,
+    bnq_training_create,  bnq_training_destroy, bnq_training_options,
+    bnq_training_settings};
+const Kind<bnq_phase> kPhase = {BNQ_OPTIONS_PHASE,  BNQ_PHASE_MAX_ERROR,
+                                BNQ_PHASE_PATIENCE, bnq_phase_create,
+                                bnq_phase_destroy,  bnq_phase_options,
+                                bnq_phase_settings};
+constexpr uint32_t kKinds = 7;
 
 // A handle, by its options' names.
 template <class Handle>
@@ -119,6 +127,8 @@ void ForEachKind(Test test) {
   run(kOptimizer);
   run(kOperator);
   run(kCache);
+  run(kTraining);
+  run(kPhase);
 }
 
 void ExpectSentence(const char* text) {

@@ -17,6 +17,7 @@
  *  13. validation          distributions of values and errors
  *  14. operators           what networks compute, on quantized weights
  *  15. layer cache and layers: what was quantized before; models layer by layer
+ *  16. training            fake quantization, gradients, schedules
  *
  * CONVENTIONS
  *
@@ -436,7 +437,9 @@ enum {
   BNQ_OPTIONS_CALIBRATOR = 2,
   BNQ_OPTIONS_OPTIMIZER = 3,
   BNQ_OPTIONS_OPERATOR = 4,
-  BNQ_OPTIONS_CACHE = 6
+  BNQ_OPTIONS_CACHE = 6,
+  BNQ_OPTIONS_TRAINING = 7,
+  BNQ_OPTIONS_PHASE = 8
 };
 
 /* The kind of the handle that has them; 0 for NULL. Since 0.1. */
@@ -2971,6 +2974,240 @@ BNQ_API bnq_status bnq_estimate_file(bnq_context* context, const bnq_plan* plan,
                                      uint64_t max_shard_bytes,
                                      uint64_t* out_file_bytes,
                                      bnq_report** out_report);
+
+/* ------------------------------------------------------------------------ */
+/* 16. Training                                                              */
+
+/* A network that is trained as it will be quantized loses less. Here is what
+ * such training does besides what any other does: the values that codes stand
+ * for (fake quantization), the gradient through it, and a schedule.
+ *
+ *   bnq_fake_quantize(context, config, training, &w, 0, scales, NULL, NULL, n,
+ *                     BNQ_DTYPE_F32, 0, fake, bytes, NULL, 0, NULL, NULL, 0);
+ *   ... the network runs with `fake` and gives dy, the gradient by it ...
+ *   bnq_fake_quantize_gradient(context, config, training, &w, &dy, scales, NULL,
+ *                              NULL, n, BNQ_DTYPE_F32, dw, bytes, NULL, NULL,
+ *                              NULL, NULL);
+ *
+ * training = NULL stands for the defaults: values of codes, and a gradient that
+ * passes within the range. A bnq_training may be shared by threads while nobody
+ * sets its options; a bnq_schedule while nobody steps. */
+typedef struct bnq_training bnq_training;
+
+/* Options of training (BNQ_OPTIONS_TRAINING). */
+enum {
+  /* BNQ_ESTIMATOR_*: how a gradient passes through quantization */
+  BNQ_TRAINING_ESTIMATOR = 1,
+  /* of the estimator slope */
+  BNQ_TRAINING_SLOPE = 2,
+  /* of the estimator soft */
+  BNQ_TRAINING_WIDTH = 3,
+  /* LSQ's factor 1 / sqrt(elements that share a parameter * greatest code) of
+   * gradients of scales, zero points and offsets: off or on */
+  BNQ_TRAINING_GRADIENT_FACTOR = 4,
+  /* BNQ_NOISE_*: in place of rounding; and how much, in steps of codes */
+  BNQ_TRAINING_NOISE = 5,
+  BNQ_TRAINING_NOISE_AMOUNT = 6,
+  /* y = q + temperature * (x - q), where q is the value of the code (or with
+   * noise): 0 is hard, 1 is no quantization */
+  BNQ_TRAINING_TEMPERATURE = 7,
+  /* Probability with which a value is quantized at all, drawn for
+   * BNQ_DRAWN_BY_* */
+  BNQ_TRAINING_PROBABILITY = 8,
+  BNQ_TRAINING_PROBABILITY_OF = 9,
+  /* of noise and probability, which are counter-based: the same draws for the
+   * same seed and position on every machine. Rounding has a seed in config. */
+  BNQ_TRAINING_SEED = 10,
+  BNQ_NUM_TRAINING_OPTIONS = 10
+};
+/* What becomes of dy, with v = (x - offset) / scale, clipped where its code
+ * would lie beyond those there are (of integer formats the nearest integer,
+ * ties to even, whatever the rounding). */
+enum {
+  /* dy, and 0 where clipped */
+  BNQ_ESTIMATOR_CLIPPED = 0,
+  /* dy */
+  BNQ_ESTIMATOR_STRAIGHT_THROUGH = 1,
+  /* dy * (1 - tanh(u / width)^2), u from -1 at the least to 1 at the greatest
+   * code */
+  BNQ_ESTIMATOR_SOFT = 2,
+  /* dy, and slope * dy where clipped; the slope may be learned */
+  BNQ_ESTIMATOR_SLOPE = 3
+};
+enum {
+  BNQ_NOISE_NONE = 0,
+  /* x, held within the range, plus noise_amount * scale * u; u is uniform in
+   * -0.5 .. 0.5 */
+  BNQ_NOISE_UNIFORM = 1,
+  /* the same with u normal, of standard deviation 1 */
+  BNQ_NOISE_GAUSSIAN = 2
+};
+enum { BNQ_DRAWN_BY_ELEMENT = 0, BNQ_DRAWN_BY_LAYER = 1 };
+
+/* Options of training at their defaults. Since 0.1. */
+BNQ_API bnq_status bnq_training_create(bnq_training** out_training);
+BNQ_API void bnq_training_destroy(bnq_training* training);
+/* Its options (BNQ_TRAINING_*), as in section 5. Since 0.1. */
+BNQ_API const bnq_options* bnq_training_options(const bnq_training* training);
+BNQ_API bnq_options* bnq_training_settings(bnq_training* training);
+
+/* The number of scales that quantizing an array of this shape gives (and of
+ * zero points or offsets, where the scheme has them). Since 0.1. */
+BNQ_API bnq_status bnq_param_count(const bnq_config* config, int32_t rank,
+                                   const uint64_t* shape, uint64_t* out_count);
+/* The scale, and zero point or offset, for values from lo to hi as config says
+ * (format, scheme, symmetric range and scale dtype count): of PACT, whose range
+ * 0 .. hi is learned, say. zero_point and offset may be NULL. INVALID_ARGUMENT
+ * for a range that is not finite or has hi < lo; UNSUPPORTED for a format
+ * without scales. Since 0.1. */
+BNQ_API bnq_status bnq_range_params(const bnq_config* config, float lo,
+                                    float hi, float* scale, int8_t* zero_point,
+                                    float* offset);
+
+/* What bnq_tensor_quantize and bnq_tensor_dequantize make of source, bit for
+ * bit, as an array of dtype in out[out_bytes], in one pass over memory where
+ * parameters can be found along with the values (not: granularity tensor, or
+ * scale rules that search); then with training's noise, temperature and
+ * probability. out may be the source's own data, of the same type; otherwise
+ * they do not overlap.
+ *   given        0: parameters are found as config says, and those that values
+ *                are decoded with are written to scales, zero_points and
+ *                offsets, unless they are NULL; 1: they are read from there, as
+ *                bnq_tensor_quantize_static takes them
+ *   param_count  that of bnq_param_count; 0 where scales is NULL
+ *   overflow     BNQ_OVERFLOW_*, of F16 and BF16
+ *   clipped      clipped_bytes = one byte for each element: 1 where it is
+ *                clipped (BNQ_ESTIMATOR_*), else 0; NULL
+ *   out_clipped  their number; NULL
+ *   metrics      the first metric_count of BNQ_METRIC_* between source and what
+ *                quantization alone makes of it; NULL
+ * INVALID_ARGUMENT, UNSUPPORTED, NON_FINITE as of those; on failure what is
+ * written is undefined. Since 0.1. */
+BNQ_API bnq_status bnq_fake_quantize(
+    bnq_context* context, const bnq_config* config,
+    const bnq_training* training, const bnq_array* source, int32_t given,
+    float* scales, int8_t* zero_points, float* offsets, uint64_t param_count,
+    int32_t dtype, int32_t overflow, void* out, uint64_t out_bytes,
+    uint8_t* clipped, uint64_t clipped_bytes, uint64_t* out_clipped,
+    double* metrics, uint32_t metric_count);
+
+/* The gradient by x of what has the gradient dy by bnq_fake_quantize(x) with the
+ * same config, training and parameters, as an array of dtype in dx[dx_bytes],
+ * which may be dy's own data of the same type. With y the fake quantized value,
+ * and each of these NULL where it is not wanted:
+ *   scale_gradients[param_count]   LSQ: the sum of dy * ((y - x) / scale) where
+ *                not clipped, and dy * (code - zero point) where clipped, with
+ *                the least or greatest code; of other formats their least or
+ *                greatest value of scale 1
+ *   shift_gradients[param_count]   of zero points: the sum of -dy * scale where
+ *                clipped; of offsets: that of dy
+ *   end_gradients[2 * param_count] the sums of dy where clipped at the least and
+ *                at the greatest code: the second is that of PACT's clipping
+ *                level, the second less the first that of one for both sides
+ *   slope_gradient   of the estimator slope: the sum of dy * how far x lies
+ *                beyond its code's value, where clipped
+ * Sums are of float64, in a fixed order, rounded once: the same with any number
+ * of threads and on every CPU. A value left as it is, or in part, by
+ * probability or temperature passes that part of dy, and adds the rest alone to
+ * sums. Formats without scales pass dy. UNSUPPORTED for outlier_threshold, and
+ * for formats with a codebook. Since 0.1. */
+BNQ_API bnq_status bnq_fake_quantize_gradient(
+    bnq_context* context, const bnq_config* config,
+    const bnq_training* training, const bnq_array* x, const bnq_array* dy,
+    const float* scales, const int8_t* zero_points, const float* offsets,
+    uint64_t param_count, int32_t dtype, void* dx, uint64_t dx_bytes,
+    float* scale_gradients, float* shift_gradients, float* end_gradients,
+    float* slope_gradient);
+
+/* A phase of a schedule. */
+typedef struct bnq_phase bnq_phase;
+
+/* Options of phases (BNQ_OPTIONS_PHASE). */
+enum {
+  /* It ends after so many steps; ... */
+  BNQ_PHASE_STEPS = 1,
+  /* of codes: 1, 1.58, 2, 3, 4, 5, 6, 8, 16, or 32 for none */
+  BNQ_PHASE_BITS = 2,
+  /* after so many losses in a row none of which was better, which is less than
+   * the best by this share of it; ... */
+  BNQ_PHASE_PATIENCE = 3,
+  BNQ_PHASE_IMPROVEMENT = 4,
+  /* once the quantization error is this or less; 0: not by that. */
+  BNQ_PHASE_MAX_ERROR = 5,
+  /* From its first to its last step, evenly (at the end from the start, where
+   * it does not end by steps): the temperature, the share of the elements that
+   * are quantized, and that of the layers, from the first on. */
+  BNQ_PHASE_TEMPERATURE_BEGIN = 6,
+  BNQ_PHASE_TEMPERATURE_END = 7,
+  BNQ_PHASE_SHARE_BEGIN = 8,
+  BNQ_PHASE_SHARE_END = 9,
+  BNQ_PHASE_LAYERS_BEGIN = 10,
+  BNQ_PHASE_LAYERS_END = 11,
+  BNQ_NUM_PHASE_OPTIONS = 11
+};
+
+/* A phase at its defaults: 8 bits, without an end. Since 0.1. */
+BNQ_API bnq_status bnq_phase_create(bnq_phase** out_phase);
+BNQ_API void bnq_phase_destroy(bnq_phase* phase);
+/* Its options (BNQ_PHASE_*), as in section 5. Since 0.1. */
+BNQ_API const bnq_options* bnq_phase_options(const bnq_phase* phase);
+BNQ_API bnq_options* bnq_phase_settings(bnq_phase* phase);
+
+typedef struct bnq_schedule bnq_schedule;
+
+/* A schedule at the first step of the first of `count` phases, which are copied.
+ * INVALID_ARGUMENT, naming the phase, for none at all, for bits that no codes
+ * have, and for a phase that nothing ends and that is not the last. Since 0.1.
+ */
+BNQ_API bnq_status bnq_schedule_create(const bnq_phase* const* phases,
+                                       uint64_t count,
+                                       bnq_schedule** out_schedule);
+BNQ_API void bnq_schedule_destroy(bnq_schedule* schedule);
+/* A step of training is done, with its loss and quantization error (any measure
+ * of it), each NaN where there is none. *out_ended (may be NULL): 1 where a
+ * phase ended. After the last one it stays at that one's end. INVALID_ARGUMENT
+ * for infinity. Since 0.1. */
+BNQ_API bnq_status bnq_schedule_step(bnq_schedule* schedule, double loss,
+                                     double error, int32_t* out_ended);
+
+/* Where a schedule stands. Only ever appended to. */
+enum {
+  BNQ_SCHEDULE_PHASE = 0,
+  /* steps of the phase, and of all, that are done */
+  BNQ_SCHEDULE_PHASE_STEP = 1,
+  BNQ_SCHEDULE_STEP = 2,
+  BNQ_SCHEDULE_BITS = 3,
+  BNQ_SCHEDULE_TEMPERATURE = 4,
+  /* of elements, and of layers */
+  BNQ_SCHEDULE_SHARE = 5,
+  BNQ_SCHEDULE_LAYERS = 6,
+  /* of the phase; NaN before there is one; and losses since then */
+  BNQ_SCHEDULE_BEST_LOSS = 7,
+  BNQ_SCHEDULE_SINCE_BEST = 8,
+  /* 1: the last phase has ended */
+  BNQ_SCHEDULE_DONE = 9,
+  BNQ_NUM_SCHEDULE_VALUES = 10
+};
+/* The first value_count of them. Since 0.1. */
+BNQ_API bnq_status bnq_schedule_values(const bnq_schedule* schedule,
+                                       double* values, uint32_t value_count);
+/* Sets what layer `layer` of `layers`, in the order in which they are to be
+ * quantized, is trained with in this step: config's format, training's
+ * temperature and probability. *out_quantized = 0, and nothing is set, where it
+ * is not quantized yet. INVALID_ARGUMENT for layer >= layers. Since 0.1. */
+BNQ_API bnq_status bnq_schedule_apply(const bnq_schedule* schedule,
+                                      uint64_t layer, uint64_t layers,
+                                      bnq_config* config,
+                                      bnq_training* training,
+                                      int32_t* out_quantized);
+/* Phases and where it stands as bytes, the same ones on every machine, so that
+ * training goes on where it was left: as bnq_calibrator_serialize and
+ * bnq_calibrator_deserialize. Since 0.1. */
+BNQ_API bnq_status bnq_schedule_serialize(const bnq_schedule* schedule,
+                                          void* out, uint64_t out_bytes,
+                                          uint64_t* out_size);
+BNQ_API bnq_status bnq_schedule_deserialize(const void* data, uint64_t bytes,
+                                            bnq_schedule** out_schedule);
 
 #ifdef __cplusplus
 }

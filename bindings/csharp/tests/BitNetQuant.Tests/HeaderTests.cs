@@ -42,6 +42,8 @@ public sealed class HeaderTests
         ["bnq_convolution"] = typeof(ConvolutionHandle),
         ["bnq_cache"] = typeof(CacheHandle), ["bnq_cache_list"] = typeof(CacheListHandle),
         ["bnq_layers"] = typeof(LayersHandle), ["bnq_layer"] = typeof(LayerHandle),
+        ["bnq_training"] = typeof(TrainingHandle), ["bnq_phase"] = typeof(PhaseHandle),
+        ["bnq_schedule"] = typeof(ScheduleHandle),
         ["bnq_options"] = typeof(OptionsHandle),
     };
 

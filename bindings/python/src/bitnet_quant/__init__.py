@@ -55,11 +55,13 @@ from .progress import Progress
 from .recipes import Recipes
 from .registry import (Format, Option, Preset, Target, cache_options, calibration_options,
                        figures, formats, metrics, operator_options, optimization_options, options,
-                       presets, statistics, targets, version)
+                       phase_options, presets, statistics, targets, training_options, version)
 from .sensitivity import (AllocatedTensor, Allocation, Measurement, Sensitivity, SizeEstimate,
                           analyze_file, candidates, estimate_file, layer_kind)
 from .tensor import (QuantizedTensor, Sizes, dynamic_map, pack, quantize, quantize_into,
                      quantized_sizes)
+from .training import (FakeQuantized, Gradients, LayerTraining, Phase, Schedule, ScheduleState,
+                       Training, fake_quantize, fake_quantize_gradient, param_count, range_params)
 
 __version__ = "0.1.0"
 
@@ -70,6 +72,9 @@ __all__ = [
     "create_default_config", "dequantize_activations", "dequantize_weights",
     "estimate_model_size", "load_and_quantize", "load_weights", "quantize_activations_int8",
     "quantize_weights_ternary",
+    "FakeQuantized", "Gradients", "LayerTraining", "Phase", "Schedule", "ScheduleState", "Training",
+    "fake_quantize", "fake_quantize_gradient", "param_count", "phase_options", "range_params",
+    "training_options",
     "AllocatedTensor", "Allocation", "Measurement", "Recipes", "Sensitivity", "SizeEstimate",
     "analyze_file", "candidates", "estimate_file", "layer_kind",
     "Allocator", "BufferAllocator",

@@ -74,6 +74,9 @@ OPTIONS_CALIBRATOR = 2
 OPTIONS_OPTIMIZER = 3
 OPTIONS_OPERATOR = 4
 OPTIONS_CACHE = 6
+OPTIONS_TRAINING = 7
+OPTIONS_PHASE = 8
+NUM_SCHEDULE_VALUES = 10
 OPTION_INT = 0
 OPTION_FLOAT = 1
 LOG_WARNING = 1
@@ -188,6 +191,18 @@ class bnq_convolution(ctypes.Structure):
     pass
 
 
+class bnq_training(ctypes.Structure):
+    pass
+
+
+class bnq_phase(ctypes.Structure):
+    pass
+
+
+class bnq_schedule(ctypes.Structure):
+    pass
+
+
 class bnq_cache(ctypes.Structure):
     pass
 
@@ -267,6 +282,7 @@ _batches = POINTER(bnq_batches)
 _optimizer, _options = POINTER(bnq_optimizer), POINTER(bnq_options)
 _operator, _linear = POINTER(bnq_operator), POINTER(bnq_linear)
 _cache, _cache_list = POINTER(bnq_cache), POINTER(bnq_cache_list)
+_training, _phase, _schedule = POINTER(bnq_training), POINTER(bnq_phase), POINTER(bnq_schedule)
 _layers, _layer = POINTER(bnq_layers), POINTER(bnq_layer)
 _i32p, _i64p, _u64p, _f64p = POINTER(i32), POINTER(i64), POINTER(u64), POINTER(f64)
 _i8p, _u8p, _u32p, _f32p = POINTER(i8), POINTER(u8), POINTER(u32), POINTER(f32)
@@ -649,6 +665,29 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_allocation_upgrade": (text, [_allocation, u64]),
     "bnq_allocation_row": (status, [_allocation, u64, _f64p, u32]),
     "bnq_estimate_file": (status, [_context, _plan, text, u64, _u64p, POINTER(_report)]),
+    # Training
+    "bnq_training_create": (status, [POINTER(_training)]),
+    "bnq_training_destroy": (None, [_training]),
+    "bnq_training_options": (_options, [_training]),
+    "bnq_training_settings": (_options, [_training]),
+    "bnq_param_count": (status, [_config, i32, _u64p, _u64p]),
+    "bnq_range_params": (status, [_config, f32, f32, _f32p, _i8p, _f32p]),
+    "bnq_fake_quantize": (status, [_context, _config, _training, _array, i32, _f32p, _i8p, _f32p,
+                                   u64, i32, i32, address, u64, _u8p, u64, _u64p, _f64p, u32]),
+    "bnq_fake_quantize_gradient": (status, [_context, _config, _training, _array, _array, _f32p,
+                                            _i8p, _f32p, u64, i32, address, u64, _f32p, _f32p,
+                                            _f32p, _f32p]),
+    "bnq_phase_create": (status, [POINTER(_phase)]),
+    "bnq_phase_destroy": (None, [_phase]),
+    "bnq_phase_options": (_options, [_phase]),
+    "bnq_phase_settings": (_options, [_phase]),
+    "bnq_schedule_create": (status, [POINTER(_phase), u64, POINTER(_schedule)]),
+    "bnq_schedule_destroy": (None, [_schedule]),
+    "bnq_schedule_step": (status, [_schedule, f64, f64, _i32p]),
+    "bnq_schedule_values": (status, [_schedule, _f64p, u32]),
+    "bnq_schedule_apply": (status, [_schedule, u64, u64, _config, _training, _i32p]),
+    "bnq_schedule_serialize": (status, [_schedule, address, u64, _u64p]),
+    "bnq_schedule_deserialize": (status, [address, u64, POINTER(_schedule)]),
 }
 
 

@@ -112,6 +112,7 @@ def _format(number: int) -> Format:
 CONFIG, CALIBRATOR = _abi.OPTIONS_CONFIG, _abi.OPTIONS_CALIBRATOR
 OPTIMIZER, OPERATOR = _abi.OPTIONS_OPTIMIZER, _abi.OPTIONS_OPERATOR
 CACHE = _abi.OPTIONS_CACHE
+TRAINING, PHASE = _abi.OPTIONS_TRAINING, _abi.OPTIONS_PHASE
 
 
 def options() -> tuple[Option, ...]:
@@ -137,6 +138,16 @@ def operator_options() -> tuple[Option, ...]:
 def cache_options() -> tuple[Option, ...]:
     """The options of a Cache."""
     return list_options(CACHE)
+
+
+def training_options() -> tuple[Option, ...]:
+    """The options of Training."""
+    return list_options(TRAINING)
+
+
+def phase_options() -> tuple[Option, ...]:
+    """The options of a Phase."""
+    return list_options(PHASE)
 
 
 @functools.lru_cache(maxsize=None)

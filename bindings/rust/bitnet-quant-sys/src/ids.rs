@@ -305,6 +305,10 @@ pub const BNQ_OPTIONS_OPTIMIZER: i32 = 3;
 pub const BNQ_OPTIONS_OPERATOR: i32 = 4;
 /// Those of a `bnq_cache`.
 pub const BNQ_OPTIONS_CACHE: i32 = 6;
+/// Those of a `bnq_training`.
+pub const BNQ_OPTIONS_TRAINING: i32 = 7;
+/// Those of a `bnq_phase`.
+pub const BNQ_OPTIONS_PHASE: i32 = 8;
 /// An integer option.
 pub const BNQ_OPTION_INT: i32 = 0;
 /// A float option.

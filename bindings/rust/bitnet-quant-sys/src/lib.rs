@@ -22,12 +22,14 @@ mod calibration;
 mod ids;
 mod operators;
 mod plans;
+mod training;
 pub use analysis::*;
 pub use cache::*;
 pub use calibration::*;
 pub use ids::*;
 pub use operators::*;
 pub use plans::*;
+pub use training::*;
 
 /// [`BNQ_OK`] or one of `BNQ_ERROR_*`.
 pub type bnq_status = i32;
@@ -90,6 +92,12 @@ opaque! {
     bnq_layers
     /// A loaded layer; immutable.
     bnq_layer
+    /// How training quantizes.
+    bnq_training
+    /// A phase of a schedule.
+    bnq_phase
+    /// Phases of training, one after another.
+    bnq_schedule
     /// The options of a handle, which they are a part of.
     bnq_options
 }

@@ -386,3 +386,36 @@ internal sealed class LayerHandle : SafeHandleZeroOrMinusOneIsInvalid
         return true;
     }
 }
+
+internal sealed class TrainingHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    public TrainingHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_training_destroy(handle);
+        return true;
+    }
+}
+
+internal sealed class PhaseHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    public PhaseHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_phase_destroy(handle);
+        return true;
+    }
+}
+
+internal sealed class ScheduleHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    public ScheduleHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_schedule_destroy(handle);
+        return true;
+    }
+}
