@@ -40,6 +40,12 @@ run dequantize "$out/mixed.bnq" -o "$out/mixed.safetensors" --force --quiet
 presets="$presets mixed"
 
 echo
+echo "== Ternary, as above, but trained so (tests/models/train_ternary.py)"
+cp tests/models/digits_ternary.bnq "$out/ternary_trained.bnq"
+run dequantize "$out/ternary_trained.bnq" -o "$out/ternary_trained.safetensors" --force
+presets="$presets ternary_trained"
+
+echo
 echo "== Bytes of the files"
 for preset in $presets; do set -- "$@" "$out/$preset.bnq"; done
 wc -c "$model" "$@" | grep -v total

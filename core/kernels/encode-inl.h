@@ -10,7 +10,6 @@
 
 #include <string.h>
 
-#include "core/kernels/fit-inl.h"
 #include "core/kernels/random.h"
 #include "core/kernels/runs-inl.h"
 #include "core/scheme/rules.h"
@@ -189,35 +188,6 @@ HWY_INLINE void LeaveOutColumns(const EncodeArgs& args, const EncodeSpan& span,
   }
 }
 
-// Values in place of codes. False where one of them is not finite and so has
-// none: then nothing of the span is written.
-template <class Codec>
-bool EncodeAsValues(const EncodeArgs& args, const EncodeSpan& span,
-                    const uint32_t* random) {
-  // Parameters that were found here have seen all values.
-  if (!args.find_params &&
-      !Reduce(span.x, span.count, span.count, Statistic::kAbsMax).finite()) {
-    return false;
-  }
-  HWY_ALIGN float values[kSpan];
-  RoundTripArgs trip;
-  trip.rule = args.rule;
-  trip.span = &span;
-  trip.scales = args.scales;
-  trip.x = span.x;
-  trip.count = span.count;
-  trip.random = random;
-  float* const out = args.values + span.element;
-  trip.out = args.stream ? values : out;
-  RoundTrip<Codec>(trip);
-  if (args.stream) {
-    StoreBytes(reinterpret_cast<const uint8_t*>(values),
-               span.count * sizeof(float), true,
-               reinterpret_cast<uint8_t*>(out));
-  }
-  return true;
-}
-
 // A stage at a time for all of a span's runs: a stage's runs do not wait for
 // each other, as a run's stages do.
 template <class Codec>
@@ -258,7 +228,7 @@ bool EncodeBlock(const EncodeArgs& args) {
       if (stochastic) RandomWords(args.seed, span.element, span.count, random);
       if (args.values != nullptr) {
         // What is not finite must still be there to be named.
-        if (!finite || !EncodeAsValues<Codec>(args, span, random)) return false;
+        if (!finite || !EncodeAsValues(args, span, random)) return false;
         continue;
       }
       if (layout.per_element) {
@@ -275,6 +245,7 @@ bool EncodeBlock(const EncodeArgs& args) {
                         args.code_base));
     }
   }
+  if (args.values != nullptr && args.stream) hwy::FlushStream();
   return finite;
 }
 

@@ -231,5 +231,31 @@ bool PrepareSpan(const EncodeArgs& args, Statistic statistic, RunCursor* cursor,
                                                    span);
 }
 
+bool EncodeAsValues(const EncodeArgs& args, const EncodeSpan& span,
+                    const uint32_t* random) {
+  // Parameters that were found here have seen all values.
+  if (!args.find_params &&
+      !Reduce(span.x, span.count, span.count, Statistic::kAbsMax).finite()) {
+    return false;
+  }
+  HWY_ALIGN float values[kSpan];
+  float* const out = args.values + span.element;
+  RoundTripArgs trip;
+  trip.rule = args.rule;
+  trip.span = &span;
+  trip.scales = args.scales;
+  trip.x = span.x;
+  trip.count = span.count;
+  trip.random = random;
+  trip.out = args.stream ? values : out;
+  args.format->kernels().round_trip(trip);
+  if (args.stream) {
+    StoreBytes(reinterpret_cast<const uint8_t*>(values),
+               span.count * sizeof(float), true,
+               reinterpret_cast<uint8_t*>(out));
+  }
+  return true;
+}
+
 }  // namespace bnq
 #endif  // HWY_ONCE

@@ -92,6 +92,11 @@ struct EncodeSpan {
 bool PrepareSpan(const EncodeArgs& args, Statistic statistic, RunCursor* cursor,
                  EncodeSpan* span);
 
+// Values in place of codes, which `random` has words for. False where one of
+// them is not finite and so has none: then nothing of the span is written.
+bool EncodeAsValues(const EncodeArgs& args, const EncodeSpan& span,
+                    const uint32_t* random);
+
 }  // namespace bnq
 
 #endif  // BNQ_CORE_KERNELS_SPAN_H_

@@ -9,6 +9,7 @@
 
 #include "core/kernels/decode-inl.h"
 #include "core/kernels/encode-inl.h"
+#include "core/kernels/fit-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace bnq {

@@ -288,7 +288,7 @@ TEST(Options, KindsAreListed) {
   const char* const listed = "kind = 4711, must be one of: 1 (config), ";
   int32_t id = 0;
   Expect(bnq_option_kind_at(kKinds, &id), BNQ_ERROR_INVALID_ARGUMENT,
-         "index = 5, must be below 5");
+         "index = 7, must be below 7");
   EXPECT_EQ(bnq_option_kind_name(unknown), nullptr);
   EXPECT_EQ(bnq_option_count(unknown), 0u);
   Expect(bnq_option_at(unknown, 0, &id), unsupported, listed);

@@ -19,6 +19,8 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 MODEL = HERE / "digits.safetensors"
 HELD_OUT = HERE / "digits_test.safetensors"
+TRAINED_ON = HERE / "digits_train.safetensors"
+TERNARY = HERE / "digits_ternary.bnq"
 
 _DTYPES = {"F32": "<f4", "F16": "<f2", "U8": "u1"}
 

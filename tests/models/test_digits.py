@@ -6,6 +6,7 @@ BNQ_CLI names the bnq program to test; without it the one on PATH is taken.
 import os
 import subprocess
 
+import numpy as np
 import pytest
 
 import digits
@@ -58,3 +59,16 @@ def test_only_matrices_change(tmp_path):
         assert after[name].shape == values.shape
         same = after[name].tobytes() == values.tobytes()
         assert same == (values.ndim < 2), name
+
+
+def test_trained_ternary_loses_less_than_a_point(tmp_path):
+    """digits_ternary.bnq, which train_ternary.py made."""
+    restored = tmp_path / "restored.safetensors"
+    subprocess.run([CLI, "dequantize", digits.TERNARY, "-o", restored], check=True,
+                   capture_output=True, text=True)
+    assert digits.accuracy(restored) > BASELINE - 0.01
+    for name, values in digits.read_safetensors(restored).items():
+        if values.ndim == 2:
+            for row in values:
+                assert len(np.unique(np.abs(row[:128]))) <= 2, name
+    assert digits.TERNARY.stat().st_size < digits.MODEL.stat().st_size / 8
