@@ -55,6 +55,9 @@ class Layer(Mapping[str, Entry]):
 
     __slots__ = ("_handle", "_index", "__weakref__")
 
+    _handle: Handle
+    _index: dict[str, int]
+
     def __init__(self) -> None:
         raise TypeError("a Layer comes from Layers")
 
