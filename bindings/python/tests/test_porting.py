@@ -29,6 +29,8 @@ def test_the_lines_of_a_page_run(page, tmp_path, monkeypatch):
     if page.stem == "torch-quantization":
         assert isinstance(names["model"][0], bq.torch.QuantizedLinear)
         assert np.array_equal(names["codes"], names["tensor"].unpack())
+        assert np.array_equal(names["fake"].values, names["values"])
+        assert names["dx"].shape == names["fake"].values.shape
 
 
 def test_the_index_names_every_page():
