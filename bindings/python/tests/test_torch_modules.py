@@ -153,6 +153,19 @@ def test_what_is_written_into_memory_is_used():
         assert not torch.equal(module(x), y - layer.bias)
 
 
+def test_memory_that_is_not_aligned_is_used():
+    layer, x = nn.Linear(96, 8), torch.randn(2, 96)
+    for config in ("int8_per_channel", "int4_offset_per_group_64", "codebook4_per_group_20"):
+        module = bqt.quantize_module(layer, config)
+        y = module(x)
+        for parameter in module.parameters(recurse=False):
+            if parameter.dtype == torch.uint8:
+                moved = torch.empty(parameter.numel() + 1, dtype=torch.uint8)[1:]
+                parameter.data = moved.copy_(parameter.data)
+        assert module.weight.data_ptr() % 4 == 1
+        assert torch.equal(module(x), y)
+
+
 def test_inputs_that_become_codes():
     layer, x = nn.Linear(64, 8), torch.randn(5, 64)
     module = bqt.quantize_module(layer, "int8_per_channel", input="int8")

@@ -449,7 +449,9 @@ def _tensor_of(parts: Mapping[str, torch.Tensor], about: Mapping[str, Any]) -> Q
     """The tensor in the memory of its parts."""
     views = {}
     for name, kind in about["parts"].items():
-        views[name] = on_cpu(parts[name], "the weight").detach().numpy().view(np.dtype(kind))
+        view = on_cpu(parts[name], "the weight").detach().numpy().view(np.dtype(kind))
+        # Numbers in a file that torch has mapped may lie anywhere.
+        views[name] = view if view.ctypes.data % 4 == 0 or name == "codes" else view.copy()
     return QuantizedTensor.from_parts(views, shape=about["shape"], config=about["config"],
                                       copy=False, context=context())
 
