@@ -116,15 +116,15 @@ extern "C" {
     /// `out_clipped` and `metrics` may be NULL.
     pub fn bnq_fake_quantize(
         context: *mut bnq_context, config: *const bnq_config, training: *const bnq_training,
-        source: *const bnq_array, given: i32, scales: *mut f32, zero_points: *mut i8, offsets:
-        *mut f32, param_count: u64, dtype: i32, overflow: i32, out: *mut c_void, out_bytes: u64,
-        clipped: *mut u8, clipped_bytes: u64, out_clipped: *mut u64, metrics: *mut f64,
-        metric_count: u32,
+        source: *const bnq_array, given: i32, scales: *mut f32, zero_points: *mut i8,
+        offsets: *mut f32, param_count: u64, dtype: i32, overflow: i32, out: *mut c_void,
+        out_bytes: u64, clipped: *mut u8, clipped_bytes: u64, out_clipped: *mut u64,
+        metrics: *mut f64, metric_count: u32,
     ) -> bnq_status;
     /// Its gradients; those of parameters may be NULL.
     pub fn bnq_fake_quantize_gradient(
-        context: *mut bnq_context, config: *const bnq_config, training: *const bnq_training, x:
-        *const bnq_array, dy: *const bnq_array, scales: *const f32, zero_points: *const i8,
+        context: *mut bnq_context, config: *const bnq_config, training: *const bnq_training,
+        x: *const bnq_array, dy: *const bnq_array, scales: *const f32, zero_points: *const i8,
         offsets: *const f32, param_count: u64, dtype: i32, dx: *mut c_void, dx_bytes: u64,
         scale_gradients: *mut f32, shift_gradients: *mut f32, end_gradients: *mut f32,
         slope_gradient: *mut f32,

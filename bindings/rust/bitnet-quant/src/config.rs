@@ -180,6 +180,10 @@ impl Config {
         self.handle.as_ptr()
     }
 
+    pub(crate) fn raw_mut(&mut self) -> *mut sys::bnq_config {
+        self.handle.as_ptr()
+    }
+
     /// The value of any option.
     /// [`Error::Unsupported`](crate::Error::Unsupported) where the library does not
     /// have it.

@@ -50,6 +50,9 @@ native! {
     bnq_cache_list: bnq_cache_list_destroy;
     bnq_layers: bnq_layers_close;
     bnq_layer: bnq_layer_destroy;
+    bnq_training: bnq_training_destroy;
+    bnq_phase: bnq_phase_destroy;
+    bnq_schedule: bnq_schedule_destroy;
 }
 
 /// An owned native object. Neither `Send` nor `Sync`: the types made of it say

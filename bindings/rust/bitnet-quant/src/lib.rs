@@ -38,6 +38,7 @@ pub mod quantizer;
 mod registry;
 mod sensitivity;
 mod tensor;
+pub mod training;
 mod validation;
 mod writer;
 
@@ -98,6 +99,10 @@ pub use sensitivity::{
     TensorSensitivity, Upgrade,
 };
 pub use tensor::{dynamic_map, Outliers, Part, PartData, QuantizedTensor};
+pub use training::{
+    phase_options, training_options, FakeQuantizer, Phase, PhaseOption, Schedule, Training,
+    TrainingOption,
+};
 pub use validation::{compare_histogram, ErrorHistogram};
 pub use writer::{WriteOptions, Writer};
 

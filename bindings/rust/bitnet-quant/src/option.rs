@@ -1,6 +1,6 @@
 //! Options as the library lists them: those of a config here, those of a calibrator in
 //! `calibration/option.rs`, those of an optimizer in `optimization/option.rs`, those of an
-//! operator in `operator.rs`.
+//! operator in `operator.rs`, those of training and its phases in `training/option.rs`.
 
 use crate::error::{check, Result};
 use crate::ffi::{self, Handle};
