@@ -125,6 +125,12 @@ public static unsafe class Library
     /// <summary>The options of an <see cref="OperatorOptions"/>.</summary>
     public static ImmutableArray<OptionInfo> OperatorOptions => OptionTable.Read(NativeMethods.BNQ_OPTIONS_OPERATOR);
 
+    /// <summary>The options of a <see cref="BitNetQuant.TrainingOptions"/>.</summary>
+    public static ImmutableArray<OptionInfo> TrainingOptions => OptionTable.Read(NativeMethods.BNQ_OPTIONS_TRAINING);
+
+    /// <summary>The options of a <see cref="TrainingPhase"/>.</summary>
+    public static ImmutableArray<OptionInfo> PhaseOptions => OptionTable.Read(NativeMethods.BNQ_OPTIONS_PHASE);
+
     /// <summary>The options of a <see cref="Cache"/>.</summary>
     public static ImmutableArray<OptionInfo> CacheOptions => OptionTable.Read(NativeMethods.BNQ_OPTIONS_CACHE);
 
