@@ -18,11 +18,29 @@ namespace HWY_NAMESPACE {
 namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
+struct TripPart {
+  size_t count;
+  float scale, inverse, shift;
+};
+
+// Part p, which begins at element i. Not worth a copy for every encoder.
+HWY_NOINLINE TripPart PartOf(const RoundTripArgs& args, size_t p, size_t i) {
+  if (args.span == nullptr) {
+    return {args.count, args.params.scale, InverseScale(args.params.scale),
+            ShiftOf(args.rule, args.params)};
+  }
+  const RunPart part = args.span->At(p);
+  if (args.prefetch) {
+    PrefetchFloats(args.x + kAhead + kSpan / 2 + i / 2, part.count / 2);
+  }
+  return {part.count, args.scales[part.param], args.span->inverse[p],
+          args.span->shift[p]};
+}
+
 template <class Codec>
 void RoundTrip(const RoundTripArgs& args) {
   const DF d;
   const size_t N = hn::Lanes(d);
-  const EncodeSpan* const span = args.span;
   // Read only where the rounding is stochastic.
   const uint32_t* const random =
       args.random != nullptr ? args.random
@@ -35,20 +53,10 @@ void RoundTrip(const RoundTripArgs& args) {
     };
     size_t i = 0;
     for (size_t p = 0; i < args.count; ++p) {
-      size_t end = args.count;
-      float scale = args.params.scale, shift, inverse;
-      if (span != nullptr) {
-        const RunPart part = span->At(p);
-        end = i + part.count;
-        scale = args.scales[part.param];
-        shift = span->shift[p];
-        inverse = span->inverse[p];
-      } else {
-        shift = ShiftOf(args.rule, args.params);
-        inverse = InverseScale(scale);
-      }
-      encoder.Begin(d, hn::Set(d, inverse), hn::Set(d, shift));
-      decoder.Begin(d, hn::Set(d, scale), hn::Set(d, shift));
+      const TripPart part = PartOf(args, p, i);
+      const size_t end = i + part.count;
+      encoder.Begin(d, hn::Set(d, part.inverse), hn::Set(d, part.shift));
+      decoder.Begin(d, hn::Set(d, part.scale), hn::Set(d, part.shift));
       for (; i + N <= end; i += N) {
         hn::StoreU(value(args.x + i, i), d, args.out + i);
       }

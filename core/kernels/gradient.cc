@@ -1,5 +1,8 @@
 #include "core/kernels/gradient.h"
 
+// Nothing here gains from what AVX3_DL adds (core/flags.txt).
+#undef BNQ_LEFT_OUT
+#define BNQ_LEFT_OUT HWY_AVX3_DL
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/kernels/gradient.cc"
 #include "hwy/foreach_target.h"
@@ -12,78 +15,63 @@ namespace bnq {
 namespace HWY_NAMESPACE {
 namespace {
 
-using DF = hn::Rebind<float, LaneSums::DD>;
+using Sums = LaneSumsOf<float>;
+using DF = Sums::DT;
 using VF = hn::Vec<DF>;
-
-// Registers of as many floats as a register has doubles.
-class GradientStep {
- public:
-  explicit GradientStep(const GradientArgs& args)
-      : offset_(hn::Set(DF(), args.offset)),
-        inverse_(hn::Set(DF(), args.inverse)),
-        lo_(hn::Set(DF(), args.lo)),
-        hi_(hn::Set(DF(), args.hi)),
-        outside_(hn::Set(DF(), args.outside)),
-        passes_(args.outside != 0.0f) {}
-
-  // Register k of the lanes.
-  HWY_INLINE VF operator()(size_t k, VF x, VF y, VF dy) {
-    const LaneSums::DD dd;
-    const VF v = hn::Mul(hn::Sub(x, offset_), inverse_);
-    const auto below = hn::Lt(v, lo_);
-    const auto above = hn::Gt(v, hi_);
-    const auto clipped = hn::Or(below, above);
-    const VF term = hn::Mul(dy, hn::Sub(y, x));
-    inside_.Add(k, hn::PromoteTo(dd, hn::IfThenZeroElse(clipped, term)));
-    below_.Add(k, hn::PromoteTo(dd, hn::IfThenElseZero(below, dy)));
-    above_.Add(k, hn::PromoteTo(dd, hn::IfThenElseZero(above, dy)));
-    // 0 times infinity would be NaN.
-    if (!passes_) return hn::IfThenZeroElse(clipped, dy);
-    return hn::IfThenElse(clipped, hn::Mul(outside_, dy), dy);
-  }
-  GradientSums Sums() {
-    GradientSums sums;
-    sums.inside = inside_.Total();
-    sums.below = below_.Total();
-    sums.above = above_.Total();
-    return sums;
-  }
-
- private:
-  VF offset_, inverse_, lo_, hi_, outside_;
-  bool passes_;
-  LaneSums inside_, below_, above_;
-};
 
 }  // namespace
 
 GradientSums GradientOfTarget(const GradientArgs& args) {
   const DF d;
-  GradientStep step(args);
-  size_t i = 0;
-  for (; i + kLanes <= args.count; i += kLanes) {
-    for (size_t k = 0; k < LaneSums::kCount; ++k) {
-      const size_t at = i + k * LaneSums::kPerRegister;
-      hn::StoreU(step(k, hn::LoadU(d, args.x + at), hn::LoadU(d, args.y + at),
-                      hn::LoadU(d, args.dy + at)),
-                 d, args.dx + at);
+  const VF offset = hn::Set(d, args.offset), inverse = hn::Set(d, args.inverse);
+  const VF lo = hn::Set(d, args.lo), hi = hn::Set(d, args.hi);
+  const VF outside = hn::Set(d, args.outside);
+  // 0 times infinity would be NaN.
+  const auto passes = hn::Ne(outside, hn::Zero(d));
+  HWY_ALIGN float last_x[kLanes] = {}, last_y[kLanes] = {};
+  HWY_ALIGN float last_dy[kLanes] = {};
+  GradientSums total;
+  for (size_t begin = 0; begin < args.count; begin += kGradientBlock) {
+    const size_t end = HWY_MIN(args.count, begin + kGradientBlock);
+    Sums inside, below, above;
+    for (size_t i = begin; i < end;) {
+      // Whole steps where they are, the last one in a copy.
+      const float *xs = args.x + i, *ys = args.y + i, *dys = args.dy + i;
+      float* out = args.dx + i;
+      size_t n = (end - i) / kLanes * kLanes;
+      const size_t rest = n == 0 ? (end - i) * sizeof(float) : 0;
+      if (rest != 0) {
+        memcpy(last_x, xs, rest);
+        memcpy(last_y, ys, rest);
+        memcpy(last_dy, dys, rest);
+        xs = last_x;
+        ys = last_y;
+        dys = out = last_dy;
+        n = kLanes;
+      }
+      for (size_t j = 0; j < n; j += kLanes) {
+        for (size_t k = 0; k < Sums::kCount; ++k) {
+          const size_t at = j + k * Sums::kPerRegister;
+          const VF x = hn::LoadU(d, xs + at), dy = hn::LoadU(d, dys + at);
+          const VF v = hn::Mul(hn::Sub(x, offset), inverse);
+          const auto is_below = hn::Lt(v, lo), is_above = hn::Gt(v, hi);
+          const auto clipped = hn::Or(is_below, is_above);
+          const VF term = hn::Mul(dy, hn::Sub(hn::LoadU(d, ys + at), x));
+          inside.Add(k, hn::IfThenZeroElse(clipped, term));
+          below.Add(k, hn::IfThenElseZero(is_below, dy));
+          above.Add(k, hn::IfThenElseZero(is_above, dy));
+          const VF part = hn::IfThenElseZero(passes, hn::Mul(outside, dy));
+          hn::StoreU(hn::IfThenElse(clipped, part, dy), d, out + at);
+        }
+      }
+      if (rest != 0) memcpy(args.dx + i, last_dy, rest);
+      i += n;
     }
+    total.inside += static_cast<double>(inside.Total());
+    total.below += static_cast<double>(below.Total());
+    total.above += static_cast<double>(above.Total());
   }
-  if (i < args.count) {
-    HWY_ALIGN float x[kLanes] = {}, y[kLanes] = {}, dy[kLanes] = {};
-    const size_t bytes = (args.count - i) * sizeof(float);
-    memcpy(x, args.x + i, bytes);
-    memcpy(y, args.y + i, bytes);
-    memcpy(dy, args.dy + i, bytes);
-    for (size_t k = 0; k < LaneSums::kCount; ++k) {
-      const size_t at = k * LaneSums::kPerRegister;
-      hn::StoreU(step(k, hn::Load(d, x + at), hn::Load(d, y + at),
-                      hn::Load(d, dy + at)),
-                 d, x + at);
-    }
-    memcpy(args.dx + i, x, bytes);
-  }
-  return step.Sums();
+  return total;
 }
 
 }  // namespace HWY_NAMESPACE

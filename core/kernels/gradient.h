@@ -20,7 +20,9 @@ struct GradientArgs {
   float* dx = nullptr;   // the gradient by x; may be dy, x or y
 };
 
-// Float64 sums of the chunk's lanes (chunk.h) of float32 terms.
+// Of so many values at a time, float32 sums in the lanes of a chunk (chunk.h);
+// float64 sums of these in order.
+constexpr size_t kGradientBlock = 1024;
 struct GradientSums {
   double inside = 0.0;  // dy * (y - x), of values that are not clipped
   double below = 0.0;   // dy, of values clipped at the least code

@@ -244,6 +244,7 @@ bool EncodeAsValues(const EncodeArgs& args, const EncodeSpan& span,
   trip.rule = args.rule;
   trip.span = &span;
   trip.scales = args.scales;
+  trip.prefetch = args.find_params && args.source.direct();
   trip.x = span.x;
   trip.count = span.count;
   trip.random = random;

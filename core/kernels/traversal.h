@@ -109,6 +109,7 @@ struct RoundTripArgs {
   // In place of params: a span's parts, and scales by their numbers.
   const EncodeSpan* span = nullptr;
   const float* scales = nullptr;
+  bool prefetch = false;  // the span is where floats follow
   const float* x = nullptr;
   size_t count = 0;
   // A word for each element, with kLanes more to read; where the rounding is

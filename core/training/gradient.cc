@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <vector>
 
 #include "core/base/checked.h"
@@ -10,6 +11,7 @@
 #include "core/kernels/function.h"
 #include "core/kernels/gradient.h"
 #include "core/kernels/random.h"
+#include "core/kernels/reduce.h"
 #include "core/kernels/traversal.h"
 #include "core/parallel/runner.h"
 #include "core/scheme/layout.h"
@@ -34,6 +36,13 @@ struct Steps {
   float lo, hi;  // the values of the least and the greatest code
 };
 
+// The elements that share parameters, and these.
+struct Shared {
+  Layout::Spread elements;
+  Params params;
+  const Steps& steps;
+};
+
 struct SegmentSums {
   GradientSums sums;
   double beyond = 0.0;  // dy times how far x lies beyond the range
@@ -42,6 +51,27 @@ struct SegmentSums {
     beyond += next.beyond;
   }
 };
+
+// Room for a chunk.
+struct Scratch {
+  float x[kChunk + kLanes], y[kChunk + kLanes], dy[kChunk + kLanes];
+  float shares[kChunk], kept[kChunk];
+  uint32_t words[kChunk + kLanes];
+  RoundTripArgs trip;
+};
+
+// f(element, count, where in the chunk) for what lies together of elements
+// [at, at + n).
+template <class F>
+void ForRuns(const Layout::Spread& e, uint64_t at, size_t n, const F& f) {
+  for (size_t done = 0; done < n;) {
+    const uint64_t i = (at + done) % e.length;
+    const size_t piece =
+        static_cast<size_t>(std::min<uint64_t>(n - done, e.length - i));
+    f(e.first + (at + done) / e.length * e.stride + i, piece, done);
+    done += piece;
+  }
+}
 
 class GradientRun {
  public:
@@ -56,8 +86,19 @@ class GradientRun {
         layout_(MakeLayout(format_, job.config, job.x.shape)),
         rule_(RuleOf(format_, job.config.variant())),
         softening_(job.training),
+        estimator_(job.training.estimator()),
         size_(Info(job.dtype).bits / 8),
-        slopes_(job.slope != nullptr ? layout_.num_params : 0) {}
+        greatest_(GreatestValue(format_, rule_.range, 0)),
+        alike_(layout_.InOrder() && layout_.matrix_rows == 0 &&
+               layout_.row_params * layout_.run == layout_.columns),
+        in_place_(layout_.contiguous && x_.direct() && dy_.direct() &&
+                  job.dtype == DType::kF32 && softening_.none() &&
+                  estimator_ != Estimator::kSoft),
+        slopes_(job.slope != nullptr ? layout_.num_params : 0) {
+    for (int32_t zero = rule_.range.lo; zero <= rule_.range.hi; ++zero) {
+      steps_.push_back(StepsOf(zero));
+    }
+  }
 
   void Run() {
     const uint64_t segments = layout_.num_params;
@@ -65,12 +106,19 @@ class GradientRun {
     // Segments differ in length only at ends.
     const uint64_t longest = layout_.ElementsOf(0).count();
     if (longest > kTask) {
-      for (uint64_t p = 0; p < segments; ++p) Finish(p, RunLong(p));
+      for (uint64_t p = 0; p < segments; ++p) {
+        const Shared shared = SharedOf(p);
+        Finish(p, shared, RunLong(shared));
+      }
     } else {
       const uint64_t per_task = std::max<uint64_t>(1, kTask / longest);
       ParallelFor(context_, DivCeil(segments, per_task), [&](uint64_t task) {
+        auto scratch = NewScratch();
         const uint64_t end = std::min(segments, (task + 1) * per_task);
-        for (uint64_t p = task * per_task; p < end; ++p) Finish(p, RunShort(p));
+        for (uint64_t p = task * per_task; p < end; ++p) {
+          const Shared shared = SharedOf(p);
+          Finish(p, shared, RunShort(shared, scratch.get()));
+        }
       });
     }
     if (job_.slope == nullptr) return;
@@ -80,111 +128,108 @@ class GradientRun {
   }
 
  private:
-  SegmentSums RunShort(uint64_t p) const {
-    const uint64_t n = layout_.ElementsOf(p).count();
+  std::unique_ptr<Scratch> NewScratch() const {
+    std::unique_ptr<Scratch> scratch(new Scratch);  // not filled with zeros
+    scratch->trip.rule = rule_;
+    return scratch;
+  }
+
+  Steps StepsOf(int32_t zero_point) const {
+    const float most = static_cast<float>(greatest_);
+    const bool integer = format_.Has(kInteger);
+    return {ReachOf(format_, rule_.range, zero_point),
+            integer ? static_cast<float>(rule_.range.lo - zero_point) : -most,
+            integer ? static_cast<float>(rule_.range.hi - zero_point) : most};
+  }
+
+  Shared SharedOf(uint64_t p) const {
+    // Without divisions where all are alike.
+    const Params params = params_.At(p);
+    return {alike_ ? Layout::Spread{p * layout_.run, layout_.run, 0, 1}
+                   : layout_.ElementsOf(p),
+            params, steps_[params.zero_point - rule_.range.lo]};
+  }
+
+  SegmentSums RunShort(const Shared& shared, Scratch* scratch) const {
+    const uint64_t n = shared.elements.count();
     SegmentSums total;
     for (uint64_t at = 0; at < n; at += kChunk) {
       total.Merge(RunChunk(
-          p, at, static_cast<size_t>(std::min<uint64_t>(kChunk, n - at))));
+          shared, at, static_cast<size_t>(std::min<uint64_t>(kChunk, n - at)),
+          scratch));
     }
     return total;
   }
 
-  SegmentSums RunLong(uint64_t p) const {
-    const uint64_t n = layout_.ElementsOf(p).count();
+  SegmentSums RunLong(const Shared& shared) const {
+    const uint64_t n = shared.elements.count();
     SegmentSums total;
     for (uint64_t wave = 0; wave < n; wave += kWaveChunks * kChunk) {
       const uint64_t wave_end = std::min(n, wave + kWaveChunks * kChunk);
       std::vector<SegmentSums> parts(DivCeil(wave_end - wave, kChunk));
       ForEachChunk(context_, wave, wave_end,
                    [&](uint64_t chunk, uint64_t at, size_t count) {
-                     parts[chunk] = RunChunk(p, at, count);
+                     const auto scratch = NewScratch();
+                     parts[chunk] = RunChunk(shared, at, count, scratch.get());
                    });
       for (const SegmentSums& part : parts) total.Merge(part);
     }
     return total;
   }
 
-  // f(element, count, where in the chunk) for what lies together of a segment's
-  // elements from `at` on.
-  template <class F>
-  void ForRuns(uint64_t p, uint64_t at, size_t n, const F& f) const {
-    const Layout::Spread e = layout_.ElementsOf(p);
-    for (size_t done = 0; done < n;) {
-      const uint64_t i = (at + done) % e.length;
-      const size_t piece =
-          static_cast<size_t>(std::min<uint64_t>(n - done, e.length - i));
-      f(e.first + (at + done) / e.length * e.stride + i, piece, done);
-      done += piece;
-    }
-  }
-
-  Steps StepsOfParam(uint64_t p) const {
-    const Params params = params_.At(p);
-    Steps steps;
-    steps.reach = ReachOf(format_, rule_.range, params.zero_point);
-    const float most =
-        static_cast<float>(GreatestValue(format_, rule_.range, 0));
-    const bool integer = format_.Has(kInteger);
-    steps.lo = integer ? static_cast<float>(rule_.range.lo - params.zero_point)
-                       : -most;
-    steps.hi =
-        integer ? static_cast<float>(rule_.range.hi - params.zero_point) : most;
-    return steps;
-  }
-
   // Where floats are, or in room for them.
-  const float* Floats(const SourceView& source, uint64_t p, uint64_t at,
-                      size_t n, float* room) const {
+  const float* Floats(const SourceView& source, const Layout::Spread& elements,
+                      uint64_t at, size_t n, float* room) const {
     if (layout_.contiguous && source.direct()) {
-      return reinterpret_cast<const float*>(source.data) +
-             layout_.ElementsOf(p).first + at;
+      return reinterpret_cast<const float*>(source.data) + elements.first + at;
     }
-    ForRuns(p, at, n, [&](uint64_t element, size_t count, size_t i) {
+    ForRuns(elements, at, n, [&](uint64_t element, size_t count, size_t i) {
       LoadElements(source, element, count, room + i);
     });
     return room;
   }
 
-  void FakeValues(uint64_t p, uint64_t at, const float* x, size_t n,
-                  float* y) const {
-    const Params params = params_.At(p);
+  void FakeValues(const Shared& shared, uint64_t at, const float* x, size_t n,
+                  Scratch* scratch) const {
     if (softening_.makes_noise()) {
-      const NoiseRange range = NoiseRangeOf(format_, rule_.range, params);
-      ForRuns(p, at, n, [&](uint64_t element, size_t count, size_t i) {
-        softening_.MakeNoise(element, x + i, count, range, y + i);
-      });
+      const NoiseRange range =
+          NoiseRangeOf(format_, rule_.range, shared.params);
+      ForRuns(shared.elements, at, n,
+              [&](uint64_t element, size_t count, size_t i) {
+                softening_.MakeNoise(element, x + i, count, range,
+                                     scratch->y + i);
+              });
       return;
     }
-    uint32_t words[kChunk + kLanes];
-    RoundTripArgs trip;
-    trip.rule = rule_;
-    trip.params = params;
+    RoundTripArgs& trip = scratch->trip;
+    trip.params = shared.params;
     trip.x = x;
     trip.count = n;
-    trip.out = y;
+    trip.out = scratch->y;
     if (rule_.rounding == Rounding::kStochastic) {
-      ForRuns(p, at, n, [&](uint64_t element, size_t count, size_t i) {
-        RandomWords(job_.config.seed(), element, count, words + i);
-      });
-      trip.random = words;
+      ForRuns(shared.elements, at, n,
+              [&](uint64_t element, size_t count, size_t i) {
+                RandomWords(job_.config.seed(), element, count,
+                            scratch->words + i);
+              });
+      trip.random = scratch->words;
     }
-    format_.kernels().round_trip(trip);
+    kernels_.round_trip(trip);
   }
 
   // The estimator soft: 1 - tanh(u / width)^2 of the gradient.
-  void SoftGradient(const GradientArgs& args, const Steps& steps, float* room,
+  void SoftGradient(const GradientArgs& args, const Steps& steps,
                     float* dx) const {
     const float half = 0.5f * (steps.hi - steps.lo);
     const float middle = 0.5f * (steps.hi + steps.lo);
     const float unit = 1.0f / (half * job_.training.width());
     for (size_t i = 0; i < args.count; ++i) {
       const float v = (args.x[i] - args.offset) * args.inverse;
-      room[i] = (v - middle) * unit;
+      dx[i] = (v - middle) * unit;
     }
-    ApplyFunction(Function::kTanh, 0.0f, room, args.count, room);
+    ApplyFunction(Function::kTanh, 0.0f, dx, args.count, dx);
     for (size_t i = 0; i < args.count; ++i) {
-      dx[i] = args.dy[i] * (1.0f - room[i] * room[i]);
+      dx[i] = args.dy[i] * (1.0f - dx[i] * dx[i]);
     }
   }
 
@@ -200,85 +245,80 @@ class GradientRun {
                              static_cast<double>((v - end) * scale);
       }
     }
-    for (size_t half = kLanes / 2; half != 0; half /= 2) {
-      for (size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-    }
-    return lanes[0];
+    return SumLanes(lanes, kLanes);
   }
 
-  SegmentSums RunChunk(uint64_t p, uint64_t at, size_t n) const {
-    float x[kChunk + kLanes], y[kChunk + kLanes], dy[kChunk + kLanes];
-    float shares[kChunk], kept[kChunk];
-    const Params params = params_.At(p);
-    const Steps steps = StepsOfParam(p);
+  SegmentSums RunChunk(const Shared& shared, uint64_t at, size_t n,
+                       Scratch* scratch) const {
+    const Layout::Spread& elements = shared.elements;
     GradientArgs args;
-    args.x = Floats(x_, p, at, n, x);
-    args.y = y;
-    args.dy = Floats(dy_, p, at, n, dy);
+    args.x = Floats(x_, elements, at, n, scratch->x);
+    args.y = scratch->y;
+    args.dy = Floats(dy_, elements, at, n, scratch->dy);
     args.count = n;
-    args.offset = params.offset;
-    args.inverse = InverseScale(params.scale);
-    args.lo = steps.reach.lo;
-    args.hi = steps.reach.hi;
-    FakeValues(p, at, args.x, n, y);
-    const bool softened =
-        !softening_.none() && Split(p, at, n, &args, shares, kept, dy);
-    const Estimator estimator = job_.training.estimator();
-    args.outside = estimator == Estimator::kStraight ? 1.0f
-                   : estimator == Estimator::kSlope  ? job_.training.slope()
-                                                     : 0.0f;
+    args.offset = shared.params.offset;
+    args.inverse = InverseScale(shared.params.scale);
+    args.lo = shared.steps.reach.lo;
+    args.hi = shared.steps.reach.hi;
+    args.outside = estimator_ == Estimator::kStraight ? 1.0f
+                   : estimator_ == Estimator::kSlope  ? job_.training.slope()
+                                                      : 0.0f;
+    args.dx = in_place_
+                  ? reinterpret_cast<float*>(job_.dx) + elements.first + at
+                  : scratch->y;
+    FakeValues(shared, at, args.x, n, scratch);
+    if (!softening_.none()) Split(elements, at, n, &args, scratch);
     SegmentSums sums;
-    if (job_.slope != nullptr) sums.beyond = Beyond(args, steps, params.scale);
-    const bool in_place = layout_.contiguous && job_.dtype == DType::kF32;
-    uint8_t* const out = job_.dx + (layout_.ElementsOf(p).first + at) * size_;
-    const bool soft = estimator == Estimator::kSoft;
-    const bool direct = in_place && !soft && !softened;
-    args.dx = direct ? reinterpret_cast<float*>(out) : y;
+    if (job_.slope != nullptr) {
+      sums.beyond = Beyond(args, shared.steps, shared.params.scale);
+    }
     sums.sums = Gradient(args);
-    if (direct) return sums;
-    if (soft) SoftGradient(args, steps, y, y);
-    for (size_t i = 0; softened && i < n; ++i) y[i] += kept[i];
-    ForRuns(p, at, n, [&](uint64_t element, size_t count, size_t i) {
-      StoreElements(y + i, count, job_.dtype, false, job_.dx + element * size_);
+    if (in_place_) return sums;
+    if (estimator_ == Estimator::kSoft) {
+      SoftGradient(args, shared.steps, scratch->y);
+    }
+    for (size_t i = 0; !softening_.none() && i < n; ++i) {
+      scratch->y[i] += scratch->kept[i];
+    }
+    ForRuns(elements, at, n, [&](uint64_t element, size_t count, size_t i) {
+      StoreElements(scratch->y + i, count, job_.dtype, false,
+                    job_.dx + element * size_);
     });
     return sums;
   }
 
   // Takes what passes by quantization, of values that are softened, out of dy.
-  bool Split(uint64_t p, uint64_t at, size_t n, GradientArgs* args,
-             float* shares, float* kept, float* dy) const {
-    ForRuns(p, at, n, [&](uint64_t element, size_t count, size_t i) {
-      softening_.Shares(element, count, shares + i);
+  void Split(const Layout::Spread& elements, uint64_t at, size_t n,
+             GradientArgs* args, Scratch* scratch) const {
+    ForRuns(elements, at, n, [&](uint64_t element, size_t count, size_t i) {
+      softening_.Shares(element, count, scratch->shares + i);
     });
     for (size_t i = 0; i < n; ++i) {
-      kept[i] = shares[i] * args->dy[i];
-      dy[i] = (1.0f - shares[i]) * args->dy[i];
+      scratch->kept[i] = scratch->shares[i] * args->dy[i];
+      scratch->dy[i] = (1.0f - scratch->shares[i]) * args->dy[i];
     }
-    args->dy = dy;
-    return true;
+    args->dy = scratch->dy;
   }
 
-  void Finish(uint64_t p, const SegmentSums& segment) {
-    const Params params = params_.At(p);
-    const Steps steps = StepsOfParam(p);
+  void Finish(uint64_t p, const Shared& shared, const SegmentSums& segment) {
     const GradientSums& sums = segment.sums;
-    const double count = static_cast<double>(layout_.ElementsOf(p).count());
-    const double factor =
-        job_.training.gradient_factor()
-            ? 1.0 / std::sqrt(count *
-                              (format_.Has(kInteger)
-                                   ? rule_.range.hi
-                                   : GreatestValue(format_, rule_.range, 0)))
-            : 1.0;
+    double factor = 1.0;
+    if (job_.training.gradient_factor()) {
+      const double count = static_cast<double>(shared.elements.count());
+      factor = 1.0 / std::sqrt(count * (format_.Has(kInteger) ? rule_.range.hi
+                                                              : greatest_));
+    }
     if (job_.scales != nullptr) {
-      const double sum = sums.inside * InverseScale(params.scale) +
-                         (sums.below * steps.lo + sums.above * steps.hi);
+      const double sum =
+          sums.inside * InverseScale(shared.params.scale) +
+          (sums.below * shared.steps.lo + sums.above * shared.steps.hi);
       job_.scales[p] = static_cast<float>(sum * factor);
     }
     if (job_.shifts != nullptr) {
-      const double outside = sums.below + sums.above;
-      const double by = rule_.offset ? 1.0 : -static_cast<double>(params.scale);
-      job_.shifts[p] = static_cast<float>(outside * by * factor);
+      const double by =
+          rule_.offset ? 1.0 : -static_cast<double>(shared.params.scale);
+      job_.shifts[p] =
+          static_cast<float>((sums.below + sums.above) * by * factor);
     }
     if (job_.ends != nullptr) {
       job_.ends[2 * p] = static_cast<float>(sums.below);
@@ -291,11 +331,17 @@ class GradientRun {
   const GradientJob& job_;
   const ParamSet& params_;
   const Format& format_;
+  const Kernels& kernels_ = format_.kernels();
   const SourceView x_, dy_;
   const Layout layout_;
   const CodeRule rule_;
   const Softening softening_;
+  const Estimator estimator_;
   const uint64_t size_;
+  const double greatest_;
+  const bool alike_;     // segments lie one behind another, all of a length
+  const bool in_place_;  // floats are read and written where they are
+  std::vector<Steps> steps_;  // by zero point, from the least code on
   std::vector<double> slopes_;
 };
 

@@ -32,8 +32,8 @@ struct GradientJob {
   float* slope = nullptr;
 };
 
-// bnq.h has the formulas. Sums are of float64, in the order of a parameter's
-// elements, by chunks and lanes, rounded once.
+// bnq.h has the formulas. Sums are taken in the order of a parameter's elements
+// (kernels/gradient.h), and rounded once.
 void FakeQuantizeGradient(const Context& context, const GradientJob& job);
 
 }  // namespace bnq

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -14,7 +15,7 @@ namespace {
 
 using namespace bnq;
 
-double SumOfLanes(double (&lanes)[kLanes]) {
+float SumOfLanes(float (&lanes)[kLanes]) {
   for (size_t half = kLanes / 2; half != 0; half /= 2) {
     for (size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
   }
@@ -23,24 +24,27 @@ double SumOfLanes(double (&lanes)[kLanes]) {
 
 // The definition, one value after another.
 GradientSums Reference(const GradientArgs& args, std::vector<float>* dx) {
-  double inside[kLanes] = {}, below[kLanes] = {}, above[kLanes] = {};
-  for (size_t i = 0; i < args.count; ++i) {
-    const float v = (args.x[i] - args.offset) * args.inverse;
-    const float dy = args.dy[i];
-    const bool is_below = v<args.lo, is_above = v> args.hi;
-    if (is_below) below[i % kLanes] += dy;
-    if (is_above) above[i % kLanes] += dy;
-    if (!is_below && !is_above) {
-      inside[i % kLanes] += dy * (args.y[i] - args.x[i]);
-      (*dx)[i] = dy;
-    } else {
-      (*dx)[i] = args.outside == 0.0f ? 0.0f : args.outside * dy;
-    }
-  }
   GradientSums sums;
-  sums.inside = SumOfLanes(inside);
-  sums.below = SumOfLanes(below);
-  sums.above = SumOfLanes(above);
+  for (size_t begin = 0; begin < args.count; begin += kGradientBlock) {
+    float inside[kLanes] = {}, below[kLanes] = {}, above[kLanes] = {};
+    const size_t end = std::min(args.count, begin + kGradientBlock);
+    for (size_t i = begin; i < end; ++i) {
+      const float v = (args.x[i] - args.offset) * args.inverse;
+      const float dy = args.dy[i];
+      const bool is_below = v<args.lo, is_above = v> args.hi;
+      if (is_below) below[i % kLanes] += dy;
+      if (is_above) above[i % kLanes] += dy;
+      if (!is_below && !is_above) {
+        inside[i % kLanes] += dy * (args.y[i] - args.x[i]);
+        (*dx)[i] = dy;
+      } else {
+        (*dx)[i] = args.outside == 0.0f ? 0.0f : args.outside * dy;
+      }
+    }
+    sums.inside += static_cast<double>(SumOfLanes(inside));
+    sums.below += static_cast<double>(SumOfLanes(below));
+    sums.above += static_cast<double>(SumOfLanes(above));
+  }
   return sums;
 }
 

@@ -3106,8 +3106,8 @@ BNQ_API bnq_status bnq_fake_quantize(
  *                level, the second less the first that of one for both sides
  *   slope_gradient   of the estimator slope: the sum of dy * how far x lies
  *                beyond its code's value, where clipped
- * Sums are of float64, in a fixed order, rounded once: the same with any number
- * of threads and on every CPU. A value left as it is, or in part, by
+ * Sums are taken in a fixed order, of at most 1024 values in float32 and of these
+ * in float64: the same with any number of threads and on every CPU. A value left as it is, or in part, by
  * probability or temperature passes that part of dy, and adds the rest alone to
  * sums. Formats without scales pass dy. UNSUPPORTED for outlier_threshold, and
  * for formats with a codebook. Since 0.1. */
