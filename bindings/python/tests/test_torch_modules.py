@@ -290,14 +290,17 @@ def test_one_failure_names_the_tensor_and_changes_nothing():
         bqt.quantize_module(nn.Embedding(4, 4, max_norm=1.0), "nf4", name="table")
 
 
-def test_what_reads_the_weights_of_other_modules_still_works():
+@pytest.mark.parametrize("quantized", [
+    lambda model: bqt.quantize_model(model, "int8_per_channel"),
+    lambda model: bqt.convert(bqt.prepare_qat(model, "int8_per_channel"))])
+def test_what_reads_the_weights_of_other_modules_still_works(quantized):
     torch.manual_seed(3)
     encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 32, batch_first=True), 2)
     encoder.eval()
     x, mask = torch.randn(2, 5, 16), torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
     with torch.no_grad():
         y = encoder(x, src_key_padding_mask=mask)
-        bqt.quantize_model(encoder, "int8_per_channel")
+        quantized(encoder)
         assert isinstance(encoder.layers[0].linear1, bqt.QuantizedLinear)
         assert type(encoder.layers[0].self_attn.out_proj).__name__ == (
             "NonDynamicallyQuantizableLinear")

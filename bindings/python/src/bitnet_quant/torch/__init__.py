@@ -27,12 +27,14 @@ from .quantization import (BITSANDBYTES_AVAILABLE, AdaptiveQuantizer, LayerQuant
                            QuantizationConfig, QuantizationMode, QuantizationRegistry,
                            dequantize_layer, get_fp4_config, get_int8_config,
                            get_mixed_precision_config, get_nf4_config, quantize_layer)
+from .training import BitLinear, FakeQuantize, LSQLinear, QATScheduler, convert, prepare_qat
 
 __all__ = [
-    "AdaptiveQuantizer", "BITSANDBYTES_AVAILABLE", "LayerQuantizer", "QuantizationConfig",
-    "QuantizationMode", "QuantizationRegistry", "QuantizedConv1d", "QuantizedConv2d",
-    "QuantizedEmbedding", "QuantizedLinear", "QuantizedModule", "dequantize_layer",
-    "dequantize_module", "from_numpy", "get_fp4_config", "get_int8_config",
-    "get_mixed_precision_config", "get_nf4_config", "quantize_layer", "quantize_model",
-    "quantize_module", "to_numpy",
+    "AdaptiveQuantizer", "BITSANDBYTES_AVAILABLE", "BitLinear", "FakeQuantize", "LSQLinear",
+    "LayerQuantizer", "QATScheduler", "QuantizationConfig", "QuantizationMode",
+    "QuantizationRegistry", "QuantizedConv1d", "QuantizedConv2d", "QuantizedEmbedding",
+    "QuantizedLinear", "QuantizedModule", "convert", "dequantize_layer", "dequantize_module",
+    "from_numpy", "get_fp4_config", "get_int8_config", "get_mixed_precision_config",
+    "get_nf4_config", "prepare_qat", "quantize_layer", "quantize_model", "quantize_module",
+    "to_numpy",
 ]

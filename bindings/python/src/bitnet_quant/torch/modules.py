@@ -431,12 +431,17 @@ def replace_modules(model: nn.Module, decide: Callable[[str, nn.Module], Optiona
     changes = [(parent, child_name, child) for path, parent, child_name, child in places
                if replacement(path, child) is not child]
     for parent, child_name, child in changes:
-        parent._modules[child_name] = made[id(child)]
-        if isinstance(parent, nn.TransformerEncoderLayer):
-            # As it says of functions that its fast path, which takes the weights of the
-            # modules in it instead of calling them, does not know.
-            parent.activation_relu_or_gelu = 0
+        put(parent, child_name, made[id(child)])
     return model
+
+
+def put(parent: nn.Module, name: str, module: nn.Module) -> None:
+    """A quantized module in the place of one of a parent's."""
+    parent._modules[name] = module
+    if isinstance(parent, nn.TransformerEncoderLayer):
+        # As it says of functions that its fast path, which takes the weights of the modules
+        # in it instead of calling them, does not know.
+        parent.activation_relu_or_gelu = 0
 
 
 def _about(config: torch.Tensor) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from ..tensor import QuantizedTensor, quantize
 from ..training import Schedule, Training, fake_quantize, fake_quantize_gradient
 from .._options import OptionValue
 from ._memory import NAMES, context, from_numpy, to_numpy
-from .modules import QuantizedLinear, kind_of
+from .modules import QuantizedLinear, kind_of, put
 
 __all__ = ["BitLinear", "FakeQuantize", "LSQLinear", "QATScheduler", "convert", "prepare_qat"]
 
@@ -247,7 +247,7 @@ def convert(model: nn.Module, *, input: str = "float") -> nn.Module:
         for name, child in list(parent._modules.items()):
             made = None if child is None else _converted(child, input)
             if made is not None:
-                parent._modules[name] = made
+                put(parent, name, made)
     return model
 
 
