@@ -94,6 +94,8 @@ class GradientRun {
         in_place_(layout_.contiguous && x_.direct() && dy_.direct() &&
                   job.dtype == DType::kF32 && softening_.none() &&
                   estimator_ != Estimator::kSoft),
+        sums_(job.scales != nullptr || job.shifts != nullptr ||
+              job.ends != nullptr || job.slope != nullptr),
         slopes_(job.slope != nullptr ? layout_.num_params : 0) {
     for (int32_t zero = rule_.range.lo; zero <= rule_.range.hi; ++zero) {
       steps_.push_back(StepsOf(zero));
@@ -169,8 +171,9 @@ class GradientRun {
       std::vector<SegmentSums> parts(DivCeil(wave_end - wave, kChunk));
       ForEachChunk(context_, wave, wave_end,
                    [&](uint64_t chunk, uint64_t at, size_t count) {
-                     const auto scratch = NewScratch();
-                     parts[chunk] = RunChunk(shared, at, count, scratch.get());
+                     Scratch scratch;  // not filled with zeros
+                     scratch.trip.rule = rule_;
+                     parts[chunk] = RunChunk(shared, at, count, &scratch);
                    });
       for (const SegmentSums& part : parts) total.Merge(part);
     }
@@ -266,7 +269,11 @@ class GradientRun {
     args.dx = in_place_
                   ? reinterpret_cast<float*>(job_.dx) + elements.first + at
                   : scratch->y;
-    FakeValues(shared, at, args.x, n, scratch);
+    if (sums_) {
+      FakeValues(shared, at, args.x, n, scratch);
+    } else {
+      args.y = args.x;
+    }
     if (!softening_.none()) Split(elements, at, n, &args, scratch);
     SegmentSums sums;
     if (job_.slope != nullptr) {
@@ -341,6 +348,7 @@ class GradientRun {
   const double greatest_;
   const bool alike_;     // segments lie one behind another, all of a length
   const bool in_place_;  // floats are read and written where they are
+  const bool sums_;      // any gradient but that of x is wanted
   std::vector<Steps> steps_;  // by zero point, from the least code on
   std::vector<double> slopes_;
 };

@@ -77,6 +77,16 @@ def test_the_gradient_makes_the_loss_less(weights):
     assert last < 0.1 * first
 
 
+def test_gradient_of_the_array_alone(weights):
+    fake = bq.fake_quantize(weights, "int2", granularity="channel", symmetric_range="full")
+    fake.params.scales[:] *= 0.5
+    dy = np.ones_like(weights)
+    both = bq.fake_quantize_gradient(weights, dy, fake)
+    alone = bq.fake_quantize_gradient(weights, dy, fake, of_params=False)
+    assert np.array_equal(alone.x, both.x) and not both.x.all()
+    assert both.scales.any() and not alone.scales.any()
+
+
 def test_pact(weights):
     """The clipping level's gradient is the sum over what is clipped at it."""
     x = np.abs(weights)

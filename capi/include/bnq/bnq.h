@@ -3106,12 +3106,12 @@ BNQ_API bnq_status bnq_fake_quantize(
  *                level, the second less the first that of one for both sides
  *   slope_gradient   of the estimator slope: the sum of dy * how far x lies
  *                beyond its code's value, where clipped
- * Sums are taken in a fixed order, of at most 1024 values in float32 and of
- * these in float64: the same with any number of threads and on every CPU. A
- * value left as it is, or in part, by probability or temperature passes that
- * part of dy, and adds the rest alone to sums. Formats without scales pass dy.
- * UNSUPPORTED for outlier_threshold, and for formats with a codebook. Since
- * 0.1. */
+ * Sums are taken in a fixed order, of at most 1024 values in float32 and of these
+ * in float64: the same with any number of threads and on every CPU. Without any
+ * of them it is faster. A value left as it is, or in part, by probability or
+ * temperature passes that part of dy, and adds the rest alone to sums. Formats
+ * without scales pass dy. UNSUPPORTED for outlier_threshold, and for formats
+ * with a codebook. Since 0.1. */
 BNQ_API bnq_status bnq_fake_quantize_gradient(
     bnq_context* context, const bnq_config* config,
     const bnq_training* training, const bnq_array* x, const bnq_array* dy,

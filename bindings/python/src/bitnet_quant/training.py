@@ -155,7 +155,7 @@ def fake_quantize_gradient(source: np.ndarray[Any, Any], dy: np.ndarray[Any, Any
                            training: Optional[Training] = None,
                            dtype: Optional[DTypeLike] = None, copy: bool = False,
                            out: Optional[np.ndarray[Any, Any]] = None,
-                           out_dtype: DTypeLike = "float32",
+                           out_dtype: DTypeLike = "float32", of_params: bool = True,
                            context: Optional[contexts.Context] = None) -> Gradients:
     """The gradients of `fake_quantize(source, params.config, training=training)` whose
     values have the gradient dy.
@@ -163,6 +163,7 @@ def fake_quantize_gradient(source: np.ndarray[Any, Any], dy: np.ndarray[Any, Any
     params: what it returned, or the parameters that it was given, with their config.
     dtype, copy: of source, as in `quantize`; dy is copied where it has to be.
     out: where the gradient by source goes, of out_dtype; may be `dy` itself.
+    of_params: whether those by parameters are wanted, too, which takes longer; 0 without.
     """
     if isinstance(params, FakeQuantized):
         params = params.params
@@ -176,8 +177,8 @@ def fake_quantize_gradient(source: np.ndarray[Any, Any], dy: np.ndarray[Any, Any
     library().bnq_fake_quantize_gradient(
         contexts.handle(context), params.config._handle, _handle(training), array, given,
         *_pointers(params), dtype_id(out_dtype), dx.ctypes.data, dx.nbytes,
-        pointer(scales, ctypes.c_float), pointer(shifts, ctypes.c_float),
-        pointer(ends, ctypes.c_float), ctypes.byref(slope))
+        *((pointer(scales, ctypes.c_float), pointer(shifts, ctypes.c_float),
+           pointer(ends, ctypes.c_float), ctypes.byref(slope)) if of_params else (None,) * 4))
     shifted = params.zero_points.size or params.offsets.size
     return Gradients(dx, scales, shifts if shifted else None, ends, slope.value)
 

@@ -70,7 +70,8 @@ class _Fake(torch.autograd.Function):
         if dy_name == "BF16":
             dy = to_numpy(gradient.detach().float().contiguous(), "the gradient")[0]
         found = fake_quantize_gradient(array, dy, ctx.params, training=ctx.training, dtype=name,
-                                       out_dtype=NAMES[native], context=context())
+                                       out_dtype=NAMES[native], context=context(),
+                                       of_params=ctx.scales is not None)
         of_scales = None
         if ctx.scales is not None:
             shape, dtype = ctx.scales
