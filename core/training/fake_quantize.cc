@@ -147,8 +147,9 @@ void FakeQuantize(const Context& context, const FakeQuantizeJob& job) {
                            job.metrics != nullptr;
   FakeSink sink(context, job);
   // Whether values need not come from codes.
-  const bool direct = job.dtype == DType::kF32 && sink.plain() &&
-                      job.metrics == nullptr && !(in_place && looks_again);
+  const bool direct = job.dtype == DType::kF32 && IsAligned(job.out) &&
+                      sink.plain() && job.metrics == nullptr &&
+                      !(in_place && looks_again);
   if (direct) quantize.values = reinterpret_cast<float*>(job.out);
   quantize.check_finite = job.given != nullptr;
   // Metrics look at the ends of the slice before, too.

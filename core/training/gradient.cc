@@ -92,8 +92,8 @@ class GradientRun {
         alike_(layout_.InOrder() && layout_.matrix_rows == 0 &&
                layout_.row_params * layout_.run == layout_.columns),
         in_place_(layout_.contiguous && x_.direct() && dy_.direct() &&
-                  job.dtype == DType::kF32 && softening_.none() &&
-                  estimator_ != Estimator::kSoft),
+                  job.dtype == DType::kF32 && IsAligned(job.dx) &&
+                  softening_.none() && estimator_ != Estimator::kSoft),
         sums_(job.scales != nullptr || job.shifts != nullptr ||
               job.ends != nullptr || job.slope != nullptr),
         slopes_(job.slope != nullptr ? layout_.num_params : 0) {

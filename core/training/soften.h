@@ -18,6 +18,11 @@ struct NoiseRange {
 };
 NoiseRange NoiseRangeOf(const Format& format, CodeRange codes, Params params);
 
+// Whether floats may be written there as such.
+inline bool IsAligned(const uint8_t* out) {
+  return reinterpret_cast<uintptr_t>(out) % sizeof(float) == 0;
+}
+
 class Softening {
  public:
   explicit Softening(const TrainingOptions& options);

@@ -168,6 +168,20 @@ TEST(FakeQuantize, EveryTarget) {
   }
 }
 
+// An output of bytes need not be aligned.
+TEST(FakeQuantize, WritesAnywhere) {
+  const Shape shape = MakeShape({2, 100});
+  const std::vector<float> x = HardValues(shape.elements(), 4);
+  const Config config = Config::FromText("int4,granularity=channel");
+  const ArrayView array = View(x, shape);
+  std::vector<uint8_t> bytes(4 * x.size() + 1);
+  FakeQuantizeJob job{config, kPlain, array};
+  job.out = bytes.data() + 1;
+  FakeQuantize(Context(), job);
+  const std::vector<float> expected = Expected(config, array);
+  EXPECT_EQ(std::memcmp(job.out, expected.data(), 4 * x.size()), 0);
+}
+
 // The first one that is not finite is named, also where values before it have
 // been written over.
 TEST(FakeQuantize, NamesWhatIsNotFinite) {
