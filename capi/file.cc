@@ -7,6 +7,7 @@
 #include "core/io/model_file.h"
 #include "core/model/convert.h"
 #include "core/model/model_writer.h"
+#include "core/model/source_model.h"
 
 using namespace bnq;
 using namespace bnq::capi;
@@ -66,14 +67,16 @@ bnq_status bnq_file_open(bnq_context* context, const char* path, int32_t flags,
   return Guard([&] {
     bnq_file*& out = Output(out_file, "out_file");
     const std::string name = &Required(path, "path");
-    if ((flags & ~BNQ_OPEN_READ) != 0) {
-      Fail(Status::kInvalidArgument, "flags = ", flags, ", must be 0 or ",
-           BNQ_OPEN_READ, " (BNQ_OPEN_READ)");
+    if ((flags & ~(BNQ_OPEN_READ | BNQ_OPEN_SOURCE)) != 0) {
+      Fail(Status::kInvalidArgument, "flags = ", flags,
+           ", must be of BNQ_OPEN_READ (", BNQ_OPEN_READ,
+           ") and BNQ_OPEN_SOURCE (", BNQ_OPEN_SOURCE, ")");
     }
     Context with = ContextOf(context);
     with.map_files = with.map_files && (flags & BNQ_OPEN_READ) == 0;
     auto file = std::make_unique<bnq_file>();
-    file->core = ModelFile::Open(with, name);
+    file->core = (flags & BNQ_OPEN_SOURCE) != 0 ? OpenModel(with, name)
+                                                : ModelFile::Open(with, name);
     out = file.release();
   });
 }
@@ -181,7 +184,7 @@ bnq_status bnq_file_data(const bnq_file* file, uint64_t index,
     const uint8_t* mapped = file->core->Mapped(entry);
     if (mapped == nullptr && entry.raw_bytes != 0) {
       Fail(Status::kUnsupported, "tensor ", Quoted(entry.name),
-           " is compressed; bnq_file_read reads it");
+           " is not in one piece in the file; bnq_file_read reads it");
     }
     data = mapped;
     bytes = entry.raw_bytes;

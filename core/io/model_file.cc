@@ -59,7 +59,11 @@ void ModelFile::Load(const Context& context, const Container& row,
   std::vector<ModelEntry> tied;
   for (const auto& [name, of] : reader.metadata()) {
     const ModelEntry* const entry = Find(of);
-    if (entry == nullptr || name.empty() || Find(name) != nullptr) continue;
+    // "format" is what Hugging Face's files say of themselves ("pt").
+    if (entry == nullptr || name.empty() || name == "format" ||
+        Find(name) != nullptr) {
+      continue;
+    }
     tied.push_back(TiedEntry(*entry, name));
   }
   if (tied.empty()) return;

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -21,18 +22,20 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/names.h"
 
 namespace bnq {
 namespace {
 
 constexpr int kAttempts = 100;
+constexpr char kBeginning[] = ".bnq-", kEnding[] = ".tmp";
 
 std::string RandomName() {
   std::random_device random;
   char name[40];
-  std::snprintf(name, sizeof name, ".bnq-%08x%08x.tmp",
+  std::snprintf(name, sizeof name, "%s%08x%08x%s", kBeginning,
                 static_cast<unsigned>(random()),
-                static_cast<unsigned>(random()));
+                static_cast<unsigned>(random()), kEnding);
   return name;
 }
 
@@ -66,6 +69,12 @@ ssize_t QuietWrite(int fd, const void* data, size_t bytes, off_t offset) {
 }
 
 }  // namespace
+
+bool IsTemporaryName(const std::string& name) {
+  return name.rfind(kBeginning, 0) == 0 && EndsWith(name, kEnding) &&
+         name.size() ==
+             sizeof kBeginning - 1 + 2 * sizeof(uint64_t) + sizeof kEnding - 1;
+}
 
 std::string DirectoryOf(const std::string& path) {
   const size_t slash = path.rfind('/');

@@ -14,6 +14,8 @@ namespace bnq {
 // With the slash, so that a name can be appended: "" for the working
 // directory.
 std::string DirectoryOf(const std::string& path);
+// Whether a file of this name, without a folder, is one that was not finished.
+bool IsTemporaryName(const std::string& name);
 // What comes behind it.
 std::string NameOf(const std::string& path);
 // Makes names given in it last through a power failure, where the file system

@@ -1,6 +1,7 @@
 #include "core/io/text.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -25,6 +26,17 @@ Metadata SortedMetadata(Metadata metadata) {
     }
   }
   return metadata;
+}
+
+void SetMetadata(const std::string& key, std::string value,
+                 Metadata* metadata) {
+  for (auto& [known, old] : *metadata) {
+    if (known == key) {
+      old = std::move(value);
+      return;
+    }
+  }
+  metadata->emplace_back(key, std::move(value));
 }
 
 void CheckNewName(const std::string& name) {

@@ -24,6 +24,8 @@ bool IsCleanText(const std::string& text);
 
 // Sorted; INVALID_ARGUMENT for a repeated key or text that is not clean.
 Metadata SortedMetadata(Metadata metadata);
+// In place of an earlier value.
+void SetMetadata(const std::string& key, std::string value, Metadata* metadata);
 // The one rule of names: not empty, UTF-8, without NUL. Whatever brings a name
 // in refuses others, so that every language and every file can hold it.
 // INVALID_ARGUMENT where a caller cannot give this name to a tensor.

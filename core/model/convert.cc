@@ -129,6 +129,21 @@ Fingerprint QuantizeFingerprint(const Plan& plan, const ModelFile& file,
   return fingerprint;
 }
 
+// A tensor of two names has the config of the first.
+void WarnOfOtherName(const Context& context, const Plan& plan,
+                     const ModelEntry& entry) {
+  const Plan::Decision own = plan.Match(entry.name, entry.shape);
+  const Config* const config = ConfigFor(plan, entry);
+  const bool same = own.config != nullptr && config != nullptr
+                        ? own.config->ToText() == config->ToText()
+                        : own.config == config;
+  if (same || own.rule < 0) return;
+  context.Log(LogLevel::kWarning,
+              Message("what the plan says of tensor ", Quoted(entry.name),
+                      " is not done: it is the same as ", Quoted(entry.same_as),
+                      ", and has its config"));
+}
+
 // One tensor of the input, as the plan says.
 void ConvertEntry(const Context& context, const Plan& plan,
                   const ModelFile& file, const ModelEntry& entry,
@@ -190,7 +205,10 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
   for (const ModelEntry& entry : file->entries()) {
     meter.Begin(entry.name);
     ReportRow row = PlannedRow(plan, entry);
-    if (!entry.same_as.empty() || conversion.Restore(&row)) {
+    if (!entry.same_as.empty()) {
+      WarnOfOtherName(context, plan, entry);
+      meter.Add(entry.raw_bytes);
+    } else if (conversion.Restore(&row)) {
       meter.Add(entry.raw_bytes);
     } else {
       InTensor(entry.name, [&] {

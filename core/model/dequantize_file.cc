@@ -1,5 +1,7 @@
 // Whole .bnq files to arrays.
 #include <algorithm>
+#include <cfloat>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -36,7 +38,9 @@ struct OutArray {
 
   uint64_t bytes_before() const {
     uint64_t bytes = 0;
-    for (const ModelEntry* entry : from) bytes += entry->raw_bytes;
+    for (const ModelEntry* entry : from) {
+      if (entry->same_as.empty()) bytes += entry->raw_bytes;
+    }
     return bytes;
   }
 };
@@ -58,15 +62,7 @@ OutArray JoinedArray(const ModelFile& file, const ExpertStack& stack,
   OutArray out;
   out.stack = &stack;
   for (uint64_t i = 0; i < stack.matrices(); ++i) {
-    const std::string name = stack.NameOf(i);
-    const ModelEntry* const entry = file.Find(name);
-    if (entry == nullptr || entry->shape != stack.matrix_shape() ||
-        (entry->format == 0 && !IsSource(static_cast<DType>(entry->dtype)))) {
-      Fail(Status::kCorruptFile, "tensor ", Quoted(stack.name),
-           " cannot be put together: the matrix ", Quoted(name),
-           " is missing or of another shape or type");
-    }
-    out.from.push_back(entry);
+    out.from.push_back(file.Find(stack.NameOf(i)));
   }
   out.array.name = stack.name;
   out.array.shape = stack.shape;
@@ -117,6 +113,24 @@ void CheckFits(float* x, size_t count, uint64_t at, const Target& to) {
        "; take F32 or BF16, or overflow = saturate or keep");
 }
 
+// float64 that no float32 holds has become infinity.
+void CheckNarrowed(const uint8_t* data, uint64_t at, size_t count,
+                   const Target& to, float* x) {
+  for (size_t i = 0; i < count; ++i) {
+    if (!std::isinf(x[i])) continue;
+    double value;
+    std::memcpy(&value, data + (at + i) * sizeof value, sizeof value);
+    if (std::isinf(value) || to.overflow == Overflow::kKeep) continue;
+    if (to.overflow == Overflow::kSaturate) {
+      x[i] = value < 0 ? -FLT_MAX : FLT_MAX;
+      continue;
+    }
+    Fail(Status::kNonFinite, "element ", at + i, " is ", value,
+         ", which overflows ", Info(to.dtype).name,
+         "; take overflow = saturate or keep");
+  }
+}
+
 // A whole plain array as another type.
 void ConvertPlain(const Context& context, const ModelFile& file,
                   const ModelEntry& entry, const Target& to, uint8_t* out) {
@@ -127,6 +141,9 @@ void ConvertPlain(const Context& context, const ModelFile& file,
   for (uint64_t at = 0, n = entry.shape.elements(); at < n; at += kChunk) {
     const uint64_t count = std::min<uint64_t>(kChunk, n - at);
     LoadElements(source, at, static_cast<size_t>(count), x.data());
+    if (source.dtype == DType::kF64) {
+      CheckNarrowed(source.data, at, static_cast<size_t>(count), to, x.data());
+    }
     CheckFits(x.data(), static_cast<size_t>(count), at, to);
     StoreElements(x.data(), static_cast<size_t>(count), to.dtype, false,
                   out + at * size);
@@ -237,7 +254,7 @@ Report DequantizeFile(const Context& caller, const std::string& input,
          " is not a .bnq file");
   }
   RefuseSameFile(*file, output);
-  const std::vector<ExpertStack> stacks = ExpertStacksOf(file->metadata());
+  const std::vector<ExpertStack> stacks = WholeExpertStacks(*file);
   const std::vector<OutArray> outs = OutArraysOf(*file, stacks, dtype);
   const Target to{dtype, overflow, slice_elements};
   std::vector<NewArray> arrays;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include "core/base/checked.h"
@@ -195,6 +196,9 @@ ExpertStack StackOf(const std::string& name, const JsonTree& json) {
   stack.name = name;
   std::vector<uint64_t> dims;
   for (const JsonTree& dim : Get(json, "shape", JsonTree::Kind::kArray).items) {
+    if (dim.kind != JsonTree::Kind::kUnsigned) {
+      FailCorrupt("\"shape\" is not of whole numbers");
+    }
     dims.push_back(dim.whole);
   }
   if (dims.size() != 3) FailCorrupt("\"shape\" has not three dimensions");
@@ -300,7 +304,7 @@ std::shared_ptr<const ModelFile> CutExperts(
     }
   }
   Metadata metadata = file->metadata();
-  metadata.emplace_back(kExpertStacks, JsonOf(stacks));
+  SetMetadata(kExpertStacks, JsonOf(stacks), &metadata);
   return ModelFile::View(file, std::move(entries), std::move(metadata),
                          std::move(readers));
 }
@@ -321,6 +325,35 @@ std::vector<ExpertStack> ExpertStacksOf(const Metadata& metadata) {
     }
   }
   return stacks;
+}
+
+std::vector<ExpertStack> WholeExpertStacks(const ModelFile& file) {
+  std::vector<ExpertStack> whole;
+  std::set<std::string> names;
+  for (ExpertStack& stack : ExpertStacksOf(file.metadata())) {
+    bool is_whole = true;
+    for (uint64_t i = 0; i < stack.matrices() && is_whole; ++i) {
+      const std::string name = stack.NameOf(i);
+      const ModelEntry* const entry = file.Find(name);
+      is_whole = entry != nullptr;
+      if (!is_whole) break;
+      const bool fits =
+          entry->format != 0 || IsSource(static_cast<DType>(entry->dtype));
+      if (!fits || entry->shape != stack.matrix_shape() ||
+          !names.insert(name).second) {
+        Fail(Status::kCorruptFile, TensorSubject(stack.name),
+             " cannot be put together: the matrix ", Quoted(name),
+             " is of another shape, type or array");
+      }
+    }
+    if (!is_whole) continue;
+    if (file.Find(stack.name) != nullptr || !names.insert(stack.name).second) {
+      Fail(Status::kCorruptFile, TensorSubject(stack.name),
+           " is there beside the matrices that it is made of");
+    }
+    whole.push_back(std::move(stack));
+  }
+  return whole;
 }
 
 }  // namespace bnq

@@ -71,6 +71,10 @@ std::shared_ptr<const ModelFile> CutExperts(
 // says. CORRUPT_FILE.
 constexpr char kExpertStacks[] = "bnq.experts";
 std::vector<ExpertStack> ExpertStacksOf(const Metadata& metadata);
+// Those that can be put together: all of whose matrices are there. (A shard has
+// some of them.) CORRUPT_FILE where one is of another shape or type, or the
+// array's name is that of another tensor.
+std::vector<ExpertStack> WholeExpertStacks(const ModelFile& file);
 
 }  // namespace bnq
 

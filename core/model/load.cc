@@ -7,6 +7,7 @@
 #include "core/base/tick.h"
 #include "core/io/naming.h"
 #include "core/model/convert.h"
+#include "core/model/expert_stacks.h"
 #include "core/scheme/registry.h"
 #include "core/tensor/source.h"
 
@@ -194,6 +195,7 @@ void VerifyFile(const Context& caller, std::shared_ptr<const ModelFile> file,
     }
     done += entry.stored_bytes;
   }
+  WholeExpertStacks(*file);
   file->VerifyRest();
   ticking.Report(done, total, "");
 }

@@ -143,6 +143,19 @@ void ListFiles(const std::string& folder, std::set<std::string>* side,
   }
 }
 
+// What a copy that was killed has left in a folder that is gone on with.
+void RemoveUnfinished(const std::string& folder) {
+  std::vector<fs::path> unfinished;
+  std::error_code error;
+  fs::recursive_directory_iterator it(folder, error), end;
+  for (; !error && it != end; it.increment(error)) {
+    if (IsTemporaryName(it->path().filename().string())) {
+      unfinished.push_back(it->path());
+    }
+  }
+  for (const fs::path& path : unfinished) fs::remove(path, error);
+}
+
 }  // namespace
 
 bool IsModelFolder(const std::string& path) {
@@ -191,6 +204,7 @@ FolderOutput::FolderOutput(const Context& context, const std::string& input,
   if (options.dry_run || complete) return;
   if (options.partial != nullptr) {
     folder_ = options.partial->OpenDirectory(target_);
+    RemoveUnfinished(path());
   } else {
     folder_ =
         std::make_shared<TemporaryDirectory>(DirectoryOf(target_), target_);

@@ -36,7 +36,7 @@ std::shared_ptr<const ModelFile> TieNames(
   std::vector<ModelEntry> entries = file->entries();
   std::vector<ModelEntry*> firsts;
   Metadata metadata = file->metadata();
-  const size_t known = metadata.size();
+  bool tied = false;
   const auto look = [&](LayerKind kind) {
     for (ModelEntry& entry : entries) {
       const bool may_be = entry.shape.rank == 2 && entry.raw_bytes != 0 &&
@@ -51,13 +51,14 @@ std::shared_ptr<const ModelFile> TieNames(
         firsts.push_back(&entry);
         continue;
       }
-      metadata.emplace_back(entry.name, (*first)->name);
+      SetMetadata(entry.name, (*first)->name, &metadata);
       entry = TiedEntry(**first, entry.name);
+      tied = true;
     }
   };
   look(LayerKind::kEmbedding);
   look(LayerKind::kHead);
-  if (metadata.size() == known) return file;
+  if (!tied) return file;
   return ModelFile::View(file, std::move(entries), std::move(metadata), {});
 }
 

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/cache/layers.h"
@@ -308,17 +310,65 @@ TEST_F(ExpertStacks, RefusesWhatCannotBe) {
       ExpertStacksOf({{kExpertStacks, bad}});
     })) << bad;
   }
-  // Matrices that are not there.
-  ModelWriter writer(context_, Path("m.bnq"), FileKind::kBnq, Overwrite());
-  writer.SetMetadata(kExpertStacks,
-                     R"({"a": {"shape": [2, 4, 3], "prefix": "p.",)"
-                     R"( "pieces": ["x"], "layout": ""}})");
-  writer.Finish();
-  EXPECT_TRUE(
-      FailsWith(Status::kCorruptFile, "the matrix \"p.0.x.weight\"", [&] {
-        DequantizeFile(context_, Path("m.bnq"), Path("o.safetensors"),
-                       DType::kF32, Overflow::kError, {}, nullptr);
-      }));
+  // A shard has some of the matrices: they come as they are.
+  const auto write = [&](const std::string& metadata, const char* extra) {
+    ModelWriter writer(context_, Path("m.bnq"), FileKind::kBnq, Overwrite());
+    const TestArray array({4, 3}, std::vector<float>(12, 1.0f));
+    writer.AddArray("p.0.x.weight", array.view());
+    if (extra != nullptr) writer.AddArray(extra, array.view());
+    writer.SetMetadata(kExpertStacks, metadata);
+    writer.Finish();
+    return ModelFile::Open(context_, Path("m.bnq"));
+  };
+  const auto of = [](const char* shape) {
+    return std::string(R"({"a": {"shape": [)") + shape +
+           R"(], "prefix": "p.", "pieces": ["x"], "layout": ""}})";
+  };
+  EXPECT_TRUE(WholeExpertStacks(*write(of("2, 4, 3"), nullptr)).empty());
+  DequantizeFile(context_, Path("m.bnq"), Path("o.safetensors"), DType::kF32,
+                 Overflow::kError, {}, nullptr);
+  EXPECT_EQ(WholeExpertStacks(*write(of("1, 4, 3"), nullptr)).size(), 1u);
+  // Files that say what cannot be; verifying them says so, too.
+  for (const auto& [metadata, extra] :
+       {std::pair(of("1, 3, 4"), static_cast<const char*>(nullptr)),
+        std::pair(of("1, 4, 3"), "a")}) {
+    const auto file = write(metadata, extra);
+    EXPECT_TRUE(FailsWith(Status::kCorruptFile, "tensor \"a\"",
+                          [&] { VerifyFile(context_, file, nullptr); }));
+    EXPECT_TRUE(FailsWith(Status::kCorruptFile, "tensor \"a\"", [&] {
+      DequantizeFile(context_, Path("m.bnq"), Path("p.safetensors"),
+                     DType::kF32, Overflow::kError, {}, nullptr);
+    }));
+  }
+}
+
+// float64 that float32 does not hold, beside matrices that are quantized.
+TEST_F(ExpertStacks, OverflowIsSaid) {
+  TestModel model;
+  std::vector<double> values(kExperts * kHidden * kInner, 0.5);
+  values[1] = 1e300;
+  model.insert({kLayouts[0].down,
+                TestArray(DType::kF64, {kExperts, kHidden, kInner}, values)});
+  Write(model, "in/model.safetensors");
+  WriteConfig("qwen3_moe");
+  Plan second;
+  second.Add("*experts.1.*", 2, Config::FromText("int8,group_size=8"));
+  ConversionOptions options(Overwrite());
+  QuantizeFile(context_, second, Path("in"), Path("out.bnq"), options, nullptr);
+  const auto run = [&](DType dtype, Overflow overflow) {
+    DequantizeFile(context_, Path("out.bnq"), Path("back.safetensors"), dtype,
+                   overflow, options, nullptr);
+    const auto file = ModelFile::Open(context_, Path("back.safetensors"));
+    float value;
+    std::memcpy(&value, file->Mapped(file->entries()[0]) + 4, 4);
+    return value;
+  };
+  for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+    EXPECT_TRUE(FailsWith(Status::kNonFinite, "element 1 is 1e+300",
+                          [&] { run(dtype, Overflow::kError); }));
+  }
+  EXPECT_EQ(run(DType::kF32, Overflow::kSaturate), 3.40282346638528859812e38f);
+  EXPECT_TRUE(std::isinf(run(DType::kF32, Overflow::kKeep)));
 }
 
 }  // namespace

@@ -131,12 +131,41 @@ TEST_F(SourceModel, OnlyNamesOfTensorsAreTied) {
   writer.SetMetadata("a", "b");
   writer.SetMetadata("c", "a");
   writer.SetMetadata("d", "c");
+  writer.AddArray("pt", model_.begin()->second.view());
   writer.SetMetadata("format", "pt");
   writer.Finish();
   const auto file = ModelFile::Open(context_, Path("m.bnq"));
-  ASSERT_EQ(file->entries().size(), 3u);
+  ASSERT_EQ(file->entries().size(), 4u);
+  EXPECT_EQ(file->Find("format"), nullptr);
   EXPECT_EQ(file->Find("a")->same_as, "");
   EXPECT_EQ(file->Find("c")->same_as, "a");
+}
+
+// What the input says already, and what a plan says of another name in vain.
+TEST_F(SourceModel, SaysWhatIsNotDone) {
+  ModelWriter writer(context_, Path("in.safetensors"), FileKind::kSafetensors,
+                     Overwrite());
+  for (const auto& [name, array] : model_) writer.AddArray(name, array.view());
+  writer.SetMetadata(kSame[2], "something");
+  writer.Finish();
+  std::string warning;
+  Context context;
+  context.log = [&](LogLevel level, const char* text) {
+    if (level == LogLevel::kWarning) warning = text;
+  };
+  QuantizeFile(context, plan_, Path("in.safetensors"), Path("out.bnq"),
+               Overwrite(), nullptr);
+  EXPECT_EQ(warning, "");
+  EXPECT_EQ(ModelFile::Open(context_, Path("out.bnq"))->Find(kSame[2])->same_as,
+            kSame[0]);
+  Plan plan;
+  plan.Add("lm_head*", 2, std::nullopt);
+  plan.Add("*", 2, Config::FromText("int8,group_size=8"));
+  QuantizeFile(context, plan, Path("in.safetensors"), Path("out.bnq"),
+               Overwrite(), nullptr);
+  EXPECT_NE(warning.find("of tensor \"lm_head.weight\" is not done"),
+            std::string::npos)
+      << warning;
 }
 
 }  // namespace

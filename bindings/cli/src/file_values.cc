@@ -7,7 +7,8 @@ namespace bnq::cli {
 
 File OpenFile(const std::string& path, Session& session) {
   bnq_file* opened = nullptr;
-  Check(bnq_file_open(session.context(), path.c_str(), 0, &opened));
+  Check(
+      bnq_file_open(session.context(), path.c_str(), BNQ_OPEN_SOURCE, &opened));
   return File(opened);
 }
 

@@ -66,7 +66,7 @@ thead th {
   vertical-align: bottom; color: var(--quiet); font-weight: 500;
   border-bottom: 1px solid var(--ink);
 }
-tbody th { font-weight: 400; white-space: normal; min-width: 15rem; }
+tbody th { font-weight: 400; white-space: normal; min-width: 9rem; }
 tbody tr { border-bottom: 1px solid var(--line); }
 tbody tr:hover { background: var(--hover); }
 tbody small { display: block; color: var(--quiet); line-height: 1.3; }

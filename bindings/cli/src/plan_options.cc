@@ -132,7 +132,8 @@ void CheckRules(const std::vector<Rule>& rules, const bnq_plan* plan,
   // The default rule, which nobody has given, may well match nothing.
   if (rules.size() == 1 && rules[0].option.empty()) return;
   bnq_file* opened = nullptr;
-  Check(bnq_file_open(session.context(), input.c_str(), 0, &opened));
+  Check(bnq_file_open(session.context(), input.c_str(), BNQ_OPEN_SOURCE,
+                      &opened));
   const File file(opened);
   const uint64_t count = bnq_file_count(opened);
 

@@ -191,3 +191,32 @@ def test_experts_and_tied_weights(tmp_path):
     diff = by_name(run_json("diff", tmp_path / "in", out, "--json"))
     assert diff["lm_head.weight"]["mse"] == 0
     assert set(diff) == set(rows)
+
+
+def test_experts_and_tied_weights_in_options(tmp_path):
+    """Patterns are those of the matrices; budgets, saved plans and reports know them."""
+    generator = np.random.default_rng(6)
+    embedding = generator.standard_normal((16, 32), dtype=np.float32)
+    experts = "l.0.mlp.experts"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "config.json").write_text('{"model_type": "llama4_text"}')
+    write_safetensors(tmp_path / "in" / "model.safetensors", {
+        "embed_tokens.weight": embedding, "lm_head.weight": embedding.copy(),
+        f"{experts}.gate_up_proj": generator.standard_normal((2, 32, 96), dtype=np.float32),
+        f"{experts}.down_proj": generator.standard_normal((2, 48, 32), dtype=np.float32)})
+    out, plan, page = tmp_path / "o.bnq", tmp_path / "plan.txt", tmp_path / "r.html"
+    run("analyze", tmp_path / "in", "--target-bits", "7", "--save-plan", plan)
+    for options in (["--target-bits", "7"], ["--plan", plan],
+                    ["--preset", "int8_per_channel", "--tensor", "*experts.1.up_proj*=bf16"]):
+        report = by_name(run_json("quantize", tmp_path / "in", "-o", out, "--force",
+                                  "--report", page, *options))
+        assert len(report) == 8
+        assert f"{experts}.0.gate_proj.weight" in page.read_text()
+    assert "lm_head.weight" in run("quantize", tmp_path / "in", "-o", out, "--force", "--preset",
+                                   "int8_per_channel", "--exclude", "lm_head*").stderr
+    rows = by_name(run_json("diff", tmp_path / "in", out, "--report", page, "--force",
+                            "--histogram", "3"))
+    assert len(rows) == 8
+    refused = run("quantize", tmp_path / "in", "-o", out, "--force", "--include", "*gate_up_proj",
+                  code=3)
+    assert "matches no tensor" in refused.stderr

@@ -1061,7 +1061,11 @@ enum {
 /* Flags of bnq_file_open. */
 enum {
   /* Read the whole file into memory, rather than map it. */
-  BNQ_OPEN_READ = 1
+  BNQ_OPEN_READ = 1,
+  /* A file of plain arrays as it is quantized: experts that share an array as
+   * matrices of their own, an embedding that is the head, too, as one tensor of
+   * two names (bnq_quantize_file says more). Other files as they are. */
+  BNQ_OPEN_SOURCE = 2
 };
 
 /* Opens a file; of a directory, the one model in it (several: one named model,

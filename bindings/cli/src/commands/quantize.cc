@@ -42,7 +42,8 @@ Config DefaultActivations() {
 // What the plan gave each quantized tensor.
 void AddConfigs(const bnq_plan* plan, std::vector<Row>& rows) {
   for (Row& row : rows) {
-    if (!row.quantized()) continue;
+    // One that takes no bytes is another name of a tensor, and has its config.
+    if (!row.quantized() || row.bytes == 0) continue;
     bnq_config* created = nullptr;
     Check(bnq_plan_match(plan, row.name.c_str(), row.shape.data(),
                          static_cast<int32_t>(row.shape.size()), nullptr,

@@ -44,15 +44,17 @@ public sealed unsafe class ModelFile : IDisposable
     /// <param name="context">For the log; null for none.</param>
     /// <param name="map">False to read the file into memory. A mapped file must not be cut short while it, or a
     /// tensor read from it, is in use: the system would end the process.</param>
+    /// <param name="asSource">True for a file of plain arrays as it is quantized: experts that share an array as
+    /// matrices of their own, a tensor of two names as one (<see cref="TensorInfo.SameAs"/>).</param>
     /// <exception cref="NotFoundException">There is no such file.</exception>
     /// <exception cref="InputOutputException">It cannot be read.</exception>
     /// <exception cref="CorruptFileException">It is truncated, damaged, or no model file.</exception>
     /// <exception cref="UnsupportedException">It is a .npy file of another type, order or version.</exception>
-    public static ModelFile Open(string path, Context? context = null, bool map = true)
+    public static ModelFile Open(string path, Context? context = null, bool map = true, bool asSource = false)
     {
+        int flags = (map ? 0 : NativeMethods.BNQ_OPEN_READ) | (asSource ? NativeMethods.BNQ_OPEN_SOURCE : 0);
         Native.Check(NativeMethods.bnq_file_open(
-            ContextHandle.Of(context), Native.Argument(path), map ? 0 : NativeMethods.BNQ_OPEN_READ,
-            out FileHandle handle));
+            ContextHandle.Of(context), Native.Argument(path), flags, out FileHandle handle));
         return Create(handle);
     }
 

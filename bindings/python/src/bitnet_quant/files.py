@@ -64,12 +64,16 @@ class File(Mapping[str, Entry]):
 
     mmap: False reads the file into memory. A mapped file must not be cut short while
         it, or an array taken from it, is in use: the system would end the process.
+    as_source: a file of plain arrays as it is quantized: experts that share an array as
+        matrices of their own, a tensor of two names as one (`TensorInfo.same_as`). Arrays
+        that do not lie in one piece are copied.
     """
 
     __slots__ = ("_context", "_open", "__weakref__")
 
     def __init__(self, source: Union[StrPath, bytes, bytearray, memoryview], *,
-                 mmap: bool = True, context: Optional[contexts.Context] = None) -> None:
+                 mmap: bool = True, as_source: bool = False,
+                 context: Optional[contexts.Context] = None) -> None:
         lib = library()
         self._context = context
         where = contexts.handle(context)
@@ -80,7 +84,9 @@ class File(Mapping[str, Entry]):
                             data.nbytes, destroy="bnq_file_close", keep=data)
         else:
             handle = create(_abi.bnq_file, lib.bnq_file_open, where,
-                            encode_path(source, "path"), 0 if mmap else _abi.OPEN_READ,
+                            encode_path(source, "path"),
+                            (0 if mmap else _abi.OPEN_READ) |
+                            (_abi.OPEN_SOURCE if as_source else 0),
                             destroy="bnq_file_close")
         self._open: Optional[Handle] = handle
 
@@ -225,12 +231,13 @@ def _held(info: TensorInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def open_file(source: Union[StrPath, bytes, bytearray, memoryview], *, mmap: bool = True,
-              context: Optional[contexts.Context] = None) -> File:
+              as_source: bool = False, context: Optional[contexts.Context] = None) -> File:
     """Opens a model file (told by its content, not its name), the index of a
     sharded model, the one model of a directory, or the bytes of a file in memory.
-    mmap=False reads the file instead of mapping it: see File. MissingFileError (a
-    FileNotFoundError), InputOutputError, CorruptFileError."""
-    return File(source, mmap=mmap, context=context)
+    mmap=False reads the file instead of mapping it, as_source=True has it as it is
+    quantized: see File. MissingFileError (a FileNotFoundError), InputOutputError,
+    CorruptFileError."""
+    return File(source, mmap=mmap, as_source=as_source, context=context)
 
 
 class Writer:

@@ -335,6 +335,8 @@ pub const BNQ_FILE_NPY: i32 = 4;
 pub const BNQ_FILE_BNQ_INDEX: i32 = 5;
 /// The file is read into memory, not mapped.
 pub const BNQ_OPEN_READ: i32 = 1;
+/// Experts as matrices, a tensor of two names as one.
+pub const BNQ_OPEN_SOURCE: i32 = 2;
 /// Replace an existing output.
 pub const BNQ_WRITE_OVERWRITE: i32 = 1;
 /// DEFLATE the chunks of a `.bnq` file.

@@ -91,6 +91,15 @@ impl File {
         File::open_with(context, path.as_ref(), sys::BNQ_OPEN_READ)
     }
 
+    /// Opens a file of plain arrays as it is quantized: experts that share an array as
+    /// matrices of their own, a tensor of two names as one ([`Entry::same_as`]).
+    ///
+    /// # Errors
+    /// As [`open`](File::open).
+    pub fn open_source(context: &Context, path: impl AsRef<Path>) -> Result<File> {
+        File::open_with(context, path.as_ref(), sys::BNQ_OPEN_SOURCE)
+    }
+
     fn open_with(context: &Context, path: &Path, flags: i32) -> Result<File> {
         let path = ffi::c_path("path", path)?;
         // SAFETY: a live context, a C string, and a place for the handle.
