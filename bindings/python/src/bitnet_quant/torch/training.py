@@ -109,7 +109,8 @@ class FakeQuantize(nn.Module):
         self.metrics: Optional[Metrics] = None
         self.clipped_count: Optional[int] = None
         self._params: Optional[QuantizationParams] = None
-        self.register_parameter("scale", nn.UninitializedParameter() if learn else None)
+        scale: Any = nn.UninitializedParameter() if learn else None
+        self.register_parameter("scale", scale)
 
     def _training(self) -> Training:
         if not self.training:
