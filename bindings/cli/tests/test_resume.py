@@ -78,7 +78,9 @@ def test_report_is_the_same(large, tmp_path):
     command = ["quantize", large, *QUANTIZE, "-o", out]
     expected = run_json(*command)
     out.unlink()
-    process = subprocess.Popen([BNQ, *map(str, command), "--resume", "--quiet"])
+    # A background process may be told to ignore it.
+    process = subprocess.Popen([BNQ, *map(str, command), "--resume", "--quiet"],
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     part = tmp_path / "out.bnq.part"
     while not part.exists() or (part / "journal").stat().st_size < 10000:
         assert process.poll() is None
