@@ -1,6 +1,7 @@
 // Files and writers through the C ABI.
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -214,8 +215,45 @@ TEST_F(Files, ReadInsteadOfMapped) {
   }
   bnq_context_destroy(reading);
   bnq_file* file = nullptr;
-  Expect(bnq_file_open(nullptr, Path("m").c_str(), 2, &file),
-         BNQ_ERROR_INVALID_ARGUMENT, "flags = 2");
+  Expect(bnq_file_open(nullptr, Path("m").c_str(), 4, &file),
+         BNQ_ERROR_INVALID_ARGUMENT, "flags = 4");
+}
+
+// Experts of a gpt_oss: [experts, in, out], rows of gate and up take turns.
+TEST_F(Files, AreOpenedAsTheyAreQuantized) {
+  const std::string config = R"({"model_type": "gpt_oss", "hidden_size": 2})";
+  ASSERT_EQ(bnq_write_file(nullptr, Path("config.json").c_str(), config.data(),
+                           config.size(), 0),
+            BNQ_OK);
+  const float values[] = {0, 1, 2, 3, 4, 5, 6, 7};
+  const uint64_t shape[] = {1, 2, 4};
+  const bnq_array array = {values, shape, BNQ_DTYPE_F32, 3};
+  const std::string path = Path("model.safetensors");
+  bnq_writer* writer = nullptr;
+  ASSERT_EQ(bnq_writer_create(nullptr, path.c_str(), BNQ_FILE_SAFETENSORS, 0, 0,
+                              &writer),
+            BNQ_OK);
+  ASSERT_EQ(bnq_writer_add_array(writer, "m.experts.gate_up_proj", &array),
+            BNQ_OK);
+  ASSERT_EQ(bnq_writer_finish(writer), BNQ_OK);
+  bnq_writer_destroy(writer);
+  bnq_file* file = nullptr;
+  ASSERT_EQ(bnq_file_open(nullptr, path.c_str(), BNQ_OPEN_SOURCE, &file),
+            BNQ_OK);
+  EXPECT_EQ(bnq_file_count(file), 2u);
+  uint64_t index = 0;
+  ASSERT_EQ(bnq_file_find(file, "m.experts.0.up_proj.weight", &index), BNQ_OK);
+  EXPECT_STREQ(bnq_file_same_as(file, index), "");
+  EXPECT_EQ(bnq_file_same_as(file, 2), nullptr);
+  float up[4];
+  ASSERT_EQ(bnq_file_read(nullptr, file, index, up, sizeof up), BNQ_OK);
+  const float expected[] = {1, 5, 3, 7};
+  EXPECT_TRUE(std::equal(up, up + 4, expected));
+  const void* data = nullptr;
+  uint64_t bytes = 0;
+  Expect(bnq_file_data(file, index, &data, &bytes), BNQ_ERROR_UNSUPPORTED,
+         "not in one piece");
+  bnq_file_close(file);
 }
 
 TEST_F(Files, BytesAreWrittenWholeOrNotAtAll) {
