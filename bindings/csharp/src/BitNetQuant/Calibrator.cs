@@ -256,25 +256,8 @@ public sealed partial class Calibrator : IDisposable
     /// <param name="options">Values, as <see cref="Set"/> takes them, by the options' names.</param>
     /// <exception cref="NotFoundException">There is no such option.</exception>
     /// <exception cref="InvalidArgumentException">A value is not legal; the message says what is.</exception>
-    public static Calibrator FromDictionary(IEnumerable<KeyValuePair<string, string>> options)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        var calibrator = new Calibrator();
-        try
-        {
-            foreach ((string option, string value) in options)
-            {
-                calibrator.Set(option, value);
-            }
-
-            return calibrator;
-        }
-        catch
-        {
-            calibrator.Dispose();
-            throw;
-        }
-    }
+    public static Calibrator FromDictionary(IEnumerable<KeyValuePair<string, string>> options) =>
+        OptionsHandle.Filled(new Calibrator(), options, static (filled, option, value) => filled.Set(option, value));
 
     /// <summary>The values of all options by their names, as <see cref="FromDictionary"/> takes them.</summary>
     public Dictionary<string, string> ToDictionary() => Library.CalibrationOptions.ToDictionary(

@@ -57,25 +57,8 @@ public sealed partial class Config : IEquatable<Config>
     /// <param name="options">Values, as <see cref="Set"/> takes them, by the options' names.</param>
     /// <exception cref="NotFoundException">There is no such option.</exception>
     /// <exception cref="InvalidArgumentException">A value is not legal; the message says what is.</exception>
-    public static Config FromDictionary(IEnumerable<KeyValuePair<string, string>> options)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        var config = new Config();
-        try
-        {
-            foreach ((string option, string value) in options)
-            {
-                config.Set(option, value);
-            }
-
-            return config;
-        }
-        catch
-        {
-            config.Dispose();
-            throw;
-        }
-    }
+    public static Config FromDictionary(IEnumerable<KeyValuePair<string, string>> options) =>
+        OptionsHandle.Filled(new Config(), options, static (filled, option, value) => filled.Set(option, value));
 
     /// <summary>The values of all options by their names, as <see cref="FromDictionary"/> takes them.</summary>
     public Dictionary<string, string> ToDictionary() =>

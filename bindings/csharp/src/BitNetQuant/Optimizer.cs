@@ -218,25 +218,8 @@ public sealed partial class Optimizer : IDisposable
     /// <param name="options">Values, as <see cref="Set"/> takes them, by the options' names.</param>
     /// <exception cref="NotFoundException">There is no such option.</exception>
     /// <exception cref="InvalidArgumentException">A value is not legal; the message says what is.</exception>
-    public static Optimizer FromDictionary(IEnumerable<KeyValuePair<string, string>> options)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        var optimizer = new Optimizer();
-        try
-        {
-            foreach ((string option, string value) in options)
-            {
-                optimizer.Set(option, value);
-            }
-
-            return optimizer;
-        }
-        catch
-        {
-            optimizer.Dispose();
-            throw;
-        }
-    }
+    public static Optimizer FromDictionary(IEnumerable<KeyValuePair<string, string>> options) =>
+        OptionsHandle.Filled(new Optimizer(), options, static (filled, option, value) => filled.Set(option, value));
 
     /// <summary>The values of all options by their names, as <see cref="FromDictionary"/> takes them.</summary>
     public Dictionary<string, string> ToDictionary() => Library.OptimizationOptions.ToDictionary(

@@ -121,25 +121,8 @@ public sealed class TrainingOptions : IDisposable
     /// <param name="options">Values, as <see cref="Set"/> takes them, by the options' names.</param>
     /// <exception cref="NotFoundException">There is no such option.</exception>
     /// <exception cref="InvalidArgumentException">A value is not legal; the message says what is.</exception>
-    public static TrainingOptions FromDictionary(IEnumerable<KeyValuePair<string, string>> options)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        var result = new TrainingOptions();
-        try
-        {
-            foreach ((string option, string value) in options)
-            {
-                result.Set(option, value);
-            }
-
-            return result;
-        }
-        catch
-        {
-            result.Dispose();
-            throw;
-        }
-    }
+    public static TrainingOptions FromDictionary(IEnumerable<KeyValuePair<string, string>> options) =>
+        OptionsHandle.Filled(new TrainingOptions(), options, static (filled, option, value) => filled.Set(option, value));
 
     /// <summary>The values of all options by their names, as <see cref="FromDictionary"/> takes them.</summary>
     public Dictionary<string, string> ToDictionary() => Library.TrainingOptions.ToDictionary(

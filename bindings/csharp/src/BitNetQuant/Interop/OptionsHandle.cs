@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -21,6 +22,28 @@ internal sealed class OptionsHandle : SafeHandleZeroOrMinusOneIsInvalid
         owner.DangerousAddRef(ref added);
         options.SetHandle(function(owner));
         return options;
+    }
+
+    /// <summary>What has options, with those of a dictionary; disposed of where one of them is refused.</summary>
+    internal static T Filled<T>(
+        T filled, IEnumerable<KeyValuePair<string, string>> options, Action<T, string, string> set)
+        where T : IDisposable
+    {
+        try
+        {
+            ArgumentNullException.ThrowIfNull(options);
+            foreach ((string option, string value) in options)
+            {
+                set(filled, option, value);
+            }
+
+            return filled;
+        }
+        catch
+        {
+            filled.Dispose();
+            throw;
+        }
     }
 
     internal long GetInteger(int option)
