@@ -144,6 +144,22 @@ void CheckCount(uint64_t count, uint64_t expected, const char* name) {
   }
 }
 
+ParamSet GivenParams(const Parts& sizes, const float* scales,
+                     const int8_t* zero_points, const float* offsets) {
+  const auto copy = [&](Part part, const auto* data, const char* name,
+                        auto* to) {
+    const uint64_t count = sizes[part].count;
+    if (count == 0) return;
+    Required(data, name);
+    to->assign(data, data + count);
+  };
+  ParamSet given;
+  copy(Part::kScales, scales, "scales", &given.scales);
+  copy(Part::kZeroPoints, zero_points, "zero_points", &given.zero_points);
+  copy(Part::kOffsets, offsets, "offsets", &given.offsets);
+  return given;
+}
+
 int32_t CopyShape(const Shape& shape, uint64_t* out) {
   if (out != nullptr) {
     for (int i = 0; i < kMaxRank; ++i) {

@@ -17,6 +17,7 @@
 #include "core/io/atomic_file.h"
 #include "core/kernels/overflow.h"
 #include "core/scheme/config.h"
+#include "core/scheme/params.h"
 #include "core/tensor/tensor.h"
 
 struct bnq_context {
@@ -116,6 +117,10 @@ WriteOptions OptionsOf(const bnq_context* context, int32_t flags,
                        int32_t allowed);
 // The count of a caller's buffer.
 void CheckCount(uint64_t count, uint64_t expected, const char* name);
+// Copies of as many parameters as a tensor of these sizes has; INVALID_ARGUMENT
+// where they are NULL.
+ParamSet GivenParams(const Parts& sizes, const float* scales,
+                     const int8_t* zero_points, const float* offsets);
 // Copies all dimensions; returns the rank.
 int32_t CopyShape(const Shape& shape, uint64_t* out);
 // With its NUL into text[size], unless that is NULL; INVALID_ARGUMENT where it

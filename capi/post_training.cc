@@ -141,13 +141,7 @@ bnq_status bnq_tensor_quantize_static(
     CheckCount(zero_point_count, sizes[Part::kZeroPoints].count,
                "zero_point_count");
     CheckCount(offset_count, sizes[Part::kOffsets].count, "offset_count");
-    if (scale_count != 0) Required(scales, "scales");
-    if (zero_point_count != 0) Required(zero_points, "zero_points");
-    if (offset_count != 0) Required(offsets, "offsets");
-    ParamSet given;
-    given.scales.assign(scales, scales + scale_count);
-    given.zero_points.assign(zero_points, zero_points + zero_point_count);
-    given.offsets.assign(offsets, offsets + offset_count);
+    const ParamSet given = GivenParams(sizes, scales, zero_points, offsets);
     uint64_t clamped = 0;
     auto tensor = std::make_unique<bnq_tensor>();
     tensor->core = QuantizeStatic(ContextOf(context), c, view, given,

@@ -79,26 +79,10 @@ const Schedule& CoreOf(const bnq_schedule* schedule) {
   return Required(schedule, "schedule").core;
 }
 
-void CheckGiven(uint64_t count, const Parts& sizes, const float* scales,
-                const int8_t* zero_points, const float* offsets) {
+ParamSet Given(uint64_t count, const Parts& sizes, const float* scales,
+               const int8_t* zero_points, const float* offsets) {
   CheckCount(count, sizes[Part::kScales].count, "param_count");
-  if (count != 0) Required(scales, "scales");
-  if (sizes[Part::kZeroPoints].count != 0) Required(zero_points, "zero_points");
-  if (sizes[Part::kOffsets].count != 0) Required(offsets, "offsets");
-}
-
-ParamSet GivenParams(uint64_t count, const Parts& sizes, const float* scales,
-                     const int8_t* zero_points, const float* offsets) {
-  CheckGiven(count, sizes, scales, zero_points, offsets);
-  ParamSet given;
-  given.scales.assign(scales, scales + count);
-  if (sizes[Part::kZeroPoints].count != 0) {
-    given.zero_points.assign(zero_points, zero_points + count);
-  }
-  if (sizes[Part::kOffsets].count != 0) {
-    given.offsets.assign(offsets, offsets + count);
-  }
-  return given;
+  return GivenParams(sizes, scales, zero_points, offsets);
 }
 
 uint8_t* Output(uint64_t elements, DType dtype, void* out, uint64_t bytes,
@@ -171,7 +155,7 @@ bnq_status bnq_fake_quantize(bnq_context* context, const bnq_config* config,
     FakeQuantizeJob job{c, OptionsOf(training), view};
     ParamSet params;
     if (given) {
-      params = GivenParams(param_count, sizes, scales, zero_points, offsets);
+      params = Given(param_count, sizes, scales, zero_points, offsets);
       job.given = &params;
     } else {
       CheckCount(param_count, scales ? sizes[Part::kScales].count : 0,
@@ -210,8 +194,8 @@ bnq_status bnq_fake_quantize_gradient(
     const Config& c = Required(config, "config").core;
     const ArrayView values = ViewOf(x, "x");
     const ArrayView gradients = ViewOf(dy, "dy");
-    const ParamSet params = GivenParams(param_count, PartSizes(c, values.shape),
-                                        scales, zero_points, offsets);
+    const ParamSet params = Given(param_count, PartSizes(c, values.shape),
+                                  scales, zero_points, offsets);
     GradientJob job{c, OptionsOf(training), values, gradients, params};
     job.dtype = TargetDType(dtype);
     job.dx = Output(values.shape.elements(), job.dtype, dx, dx_bytes, "dx",

@@ -2,6 +2,7 @@
 #ifndef BNQ_CORE_SCHEME_LAYOUT_H_
 #define BNQ_CORE_SCHEME_LAYOUT_H_
 
+#include <algorithm>
 #include <cstdint>
 
 #include "core/base/shape.h"
@@ -65,6 +66,18 @@ struct Layout {
     uint64_t count() const { return length * runs; }
   };
   Spread ElementsOf(uint64_t param) const;
+  // f(element, count, parameter) for what lies together, of elements
+  // [begin, end), and shares a parameter: in order.
+  template <class F>
+  void ForEachRun(uint64_t begin, uint64_t end, const F& f) const {
+    for (uint64_t at = begin; at < end;) {
+      const uint64_t column = at % columns;
+      const uint64_t n =
+          std::min({run - column % run, columns - column, end - at});
+      f(at, n, ParamIndex(at / columns, column));
+      at += n;
+    }
+  }
 };
 
 // The matrix whose rows start on a byte of codes each: that of the shape; of

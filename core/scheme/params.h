@@ -13,9 +13,17 @@ namespace bnq {
 // In somebody's memory.
 struct ParamSpan {
   float* scales = nullptr;
-  int8_t* zero_points = nullptr;  // nullptr: all 0
+  int8_t* zero_points = nullptr;  // nullptr: all alike
   float* offsets = nullptr;       // nullptr: none
 
+  // zero_point: of all, where they have none of their own.
+  Params At(uint64_t i, int32_t zero_point) const {
+    Params p;
+    p.scale = scales[i];
+    p.zero_point = zero_points != nullptr ? zero_points[i] : zero_point;
+    if (offsets != nullptr) p.offset = offsets[i];
+    return p;
+  }
   void Set(uint64_t i, Params p) const {
     scales[i] = p.scale;
     if (zero_points != nullptr) {

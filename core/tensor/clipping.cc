@@ -52,31 +52,23 @@ uint64_t Clipping::FindOnThread(uint64_t begin, uint64_t end,
                                 const ParamSpan& params, uint64_t param_base,
                                 uint8_t* mask) const {
   std::vector<float> x(kChunk + kLanes);
-  uint64_t total = 0, from = begin, to = begin;  // what is in x
-  for (uint64_t at = begin; at < end;) {
-    if (at == to) {
-      from = at;
-      to = std::min<uint64_t>(end, at + kChunk);
-      LoadElements(source_, from, static_cast<size_t>(to - from), x.data());
-    }
-    const uint64_t column = at % layout_.columns;
-    const uint64_t p =
-        layout_.ParamIndex(at / layout_.columns, column) - param_base;
-    const uint64_t n = std::min({layout_.run - column % layout_.run,
-                                 layout_.columns - column, to - at});
-    const Reach reach =
-        ReachOf(format_, range_,
-                params.zero_points ? params.zero_points[p] : zero_point_);
-    const float inverse = InverseScale(params.scales[p]);
-    const float offset = params.offsets ? params.offsets[p] : 0.0f;
-    for (uint64_t i = at; i < at + n; ++i) {
-      const float v = (x[i - from] - offset) * inverse;
-      const bool clipped = (v < reach.lo || v > reach.hi) &&
-                           (left_out_.empty() || left_out_[i % features_] == 0);
-      if (mask != nullptr) mask[i - begin] = clipped;
-      total += clipped;
-    }
-    at += n;
+  uint64_t total = 0;
+  for (uint64_t from = begin; from < end; from += kChunk) {
+    const uint64_t to = std::min<uint64_t>(end, from + kChunk);
+    LoadElements(source_, from, static_cast<size_t>(to - from), x.data());
+    layout_.ForEachRun(from, to, [&](uint64_t at, uint64_t n, uint64_t param) {
+      const Params p = params.At(param - param_base, zero_point_);
+      const Reach reach = ReachOf(format_, range_, p.zero_point);
+      const float inverse = InverseScale(p.scale);
+      for (uint64_t i = at; i < at + n; ++i) {
+        const float v = (x[i - from] - p.offset) * inverse;
+        const bool clipped =
+            (v < reach.lo || v > reach.hi) &&
+            (left_out_.empty() || left_out_[i % features_] == 0);
+        if (mask != nullptr) mask[i - begin] = clipped;
+        total += clipped;
+      }
+    });
   }
   return total;
 }

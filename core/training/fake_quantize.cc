@@ -97,27 +97,15 @@ class FakeSink : public SliceSink {
   void MakeNoise(const QuantizedSlice& slice, uint64_t at, size_t count,
                  const float* x, float* y) const {
     const CodeRange codes = format_.code_range(job_.config.variant());
-    for (size_t i = 0; i < count;) {
-      const uint64_t column = (at + i) % layout_.columns;
-      const uint64_t p =
-          layout_.ParamIndex((at + i) / layout_.columns, column) -
-          slice.param_base;
-      const size_t n = static_cast<size_t>(
-          std::min<uint64_t>({layout_.run - column % layout_.run,
-                              layout_.columns - column, count - i}));
-      Params params;
-      params.scale = slice.decoding.scales[p];
-      if (slice.decoding.zero_points != nullptr) {
-        params.zero_point = slice.decoding.zero_points[p];
-      }
-      if (slice.decoding.offsets != nullptr) {
-        params.offset = slice.decoding.offsets[p];
-        params.zero_point = codes.lo;
-      }
-      softening_.MakeNoise(at + i, x + i, n,
-                           NoiseRangeOf(format_, codes, params), y + i);
-      i += n;
-    }
+    const int32_t zero = slice.decoding.offsets != nullptr ? codes.lo : 0;
+    layout_.ForEachRun(
+        at, at + count, [&](uint64_t element, uint64_t n, uint64_t param) {
+          const Params params =
+              slice.decoding.At(param - slice.param_base, zero);
+          softening_.MakeNoise(
+              element, x + (element - at), static_cast<size_t>(n),
+              NoiseRangeOf(format_, codes, params), y + (element - at));
+        });
   }
 
   const Context& context_;
