@@ -3,7 +3,7 @@
 #include <cfloat>
 #include <cmath>
 #include <cstring>
-#include <map>
+#include <set>
 #include <utility>
 
 #include "core/base/checked.h"
@@ -74,10 +74,10 @@ std::vector<OutArray> OutArraysOf(const ModelFile& file,
                                   const std::vector<ExpertStack>& stacks,
                                   DType dtype) {
   std::vector<OutArray> arrays;
-  std::map<const ModelEntry*, bool> joined;
+  std::set<const ModelEntry*> joined;
   for (const ExpertStack& stack : stacks) {
     arrays.push_back(JoinedArray(file, stack, dtype));
-    for (const ModelEntry* entry : arrays.back().from) joined[entry] = true;
+    joined.insert(arrays.back().from.begin(), arrays.back().from.end());
   }
   for (const ModelEntry& entry : file.entries()) {
     if (joined.count(&entry) != 0) continue;

@@ -5,7 +5,6 @@
 #include <set>
 #include <utility>
 
-#include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/io/json_tree.h"
 #include "core/io/naming.h"
