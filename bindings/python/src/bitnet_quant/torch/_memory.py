@@ -20,6 +20,11 @@ _context = Context.__new__(Context)
 _threads = 0
 
 
+def native(dtype: torch.dtype) -> torch.dtype:
+    """The type that the library writes in place of this one: it makes no float64."""
+    return torch.float32 if dtype == torch.float64 else dtype
+
+
 def to_numpy(tensor: torch.Tensor, what: str = "tensor") -> tuple[_Array, str]:
     """A tensor's memory as an array, and the library's name of its type: bfloat16 is held
     in uint16. ValueError where it is not in the CPU's memory."""

@@ -17,7 +17,7 @@ from ..conversion import Plan, as_plan
 from ..convolution import QuantConvolution
 from ..linear import Layer, QuantLinear, embedding
 from ..tensor import QuantizedTensor, quantize
-from ._memory import NAMES, context, from_numpy, on_cpu, to_numpy
+from ._memory import NAMES, context, from_numpy, native, on_cpu, to_numpy
 
 
 class QuantizedModule(nn.Module):
@@ -183,7 +183,7 @@ class QuantizedModule(nn.Module):
     def run(self, x: torch.Tensor) -> torch.Tensor:
         """forward, without gradients."""
         # The library has no matrices of float64.
-        given = x.float() if x.dtype == torch.float64 else x
+        given = x.to(native(x.dtype))
         array, name = to_numpy(given, "x")
         operator: Any = self._ready()[1]
         y = from_numpy(operator(array, dtype=name, copy=True, context=context()), given.dtype)
@@ -277,10 +277,10 @@ class QuantizedEmbedding(QuantizedModule):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         dtype = self._like.dtype
-        native = torch.float32 if dtype == torch.float64 else dtype
+        made = native(dtype)
         rows = embedding(self.tensor, on_cpu(x, "x").detach().numpy(),
-                         out_dtype=NAMES[native], context=context())
-        return from_numpy(rows, native).to(dtype)
+                         out_dtype=NAMES[made], context=context())
+        return from_numpy(rows, made).to(dtype)
 
 
 class _Run(torch.autograd.Function):
@@ -462,10 +462,10 @@ def _tensor_of(parts: Mapping[str, torch.Tensor], about: Mapping[str, Any]) -> Q
 
 
 def _values(tensor: QuantizedTensor, dtype: torch.dtype) -> torch.Tensor:
-    native = torch.float32 if dtype == torch.float64 else dtype
-    if native not in NAMES:
+    made = native(dtype)
+    if made not in NAMES:
         raise TypeError(f"dtype is {dtype}; {', '.join(map(str, NAMES))} are accepted")
-    return from_numpy(tensor.dequantize(NAMES[native], context=context()), native).to(dtype)
+    return from_numpy(tensor.dequantize(NAMES[made], context=context()), made).to(dtype)
 
 
 def _state(tensor: torch.Tensor) -> tuple[int, int, int]:

@@ -34,7 +34,7 @@ from ..post_training import quantize_static
 from ..tensor import QuantizedTensor, quantize
 from ..training import Schedule, Training, fake_quantize, fake_quantize_gradient
 from .._options import OptionValue
-from ._memory import NAMES, context, from_numpy, to_numpy
+from ._memory import NAMES, context, from_numpy, native, to_numpy
 from .modules import QuantizedLinear, kind_of, put
 
 __all__ = ["BitLinear", "FakeQuantize", "LSQLinear", "QATScheduler", "convert", "prepare_qat"]
@@ -48,35 +48,35 @@ class _Fake(torch.autograd.Function):
                 scales: Optional[torch.Tensor], config: Config,
                 params: Optional[QuantizationParams], training: Training,
                 owner: Optional[FakeQuantize]) -> torch.Tensor:
-        native = torch.float32 if x.dtype == torch.float64 else x.dtype
         array, name = to_numpy(x.detach().contiguous(), "x")
+        made = native(x.dtype)
         watched = owner is not None and owner.watch
         fake = fake_quantize(array, config, params=params, training=training, dtype=name,
-                             out_dtype=NAMES[native], metrics=watched, context=context())
+                             out_dtype=NAMES[made], metrics=watched, context=context())
         if watched and owner is not None:
             owner.metrics, owner.clipped_count = fake.metrics, fake.clipped_count
         ctx.save_for_backward(x)
         ctx.params, ctx.training = fake.params, training
         ctx.scales = None if scales is None else (scales.shape, scales.dtype)
-        return from_numpy(fake.values, native).to(x.dtype)
+        return from_numpy(fake.values, made).to(x.dtype)
 
     @staticmethod
     @once_differentiable  # type: ignore[misc]
     def backward(ctx: Any, gradient: torch.Tensor) -> Any:
         (x,) = ctx.saved_tensors
         array, name = to_numpy(x.detach().contiguous(), "x")
-        native = torch.float32 if x.dtype == torch.float64 else x.dtype
+        made = native(x.dtype)
         dy, dy_name = to_numpy(gradient.detach().contiguous(), "the gradient")
         if dy_name == "BF16":
             dy = to_numpy(gradient.detach().float().contiguous(), "the gradient")[0]
         found = fake_quantize_gradient(array, dy, ctx.params, training=ctx.training, dtype=name,
-                                       out_dtype=NAMES[native], context=context(),
+                                       out_dtype=NAMES[made], context=context(),
                                        of_params=ctx.scales is not None)
         of_scales = None
         if ctx.scales is not None:
             shape, dtype = ctx.scales
             of_scales = torch.from_numpy(found.scales).reshape(shape).to(dtype)
-        return from_numpy(found.x, native).to(x.dtype), of_scales, None, None, None, None
+        return from_numpy(found.x, made).to(x.dtype), of_scales, None, None, None, None
 
 
 class FakeQuantize(nn.Module):
@@ -109,17 +109,24 @@ class FakeQuantize(nn.Module):
         self.metrics: Optional[Metrics] = None
         self.clipped_count: Optional[int] = None
         self._params: Optional[QuantizationParams] = None
+        self._settled: Optional[tuple[Training, Optional[int], Training]] = None
         scale: Any = nn.UninitializedParameter() if learn else None
         self.register_parameter("scale", scale)
 
     def _training(self) -> Training:
+        if self._settled is None or self._settled[0] is not self.how:
+            options = self.how.options
+            drawn = options["noise"] != "none" or options["probability"] != 1
+            # Made once for a `how`, not with each call.
+            self._settled = (self.how, int(options["seed"]) if drawn else None,
+                             self.how.replace(noise="none", temperature=0, probability=1))
+        how, seed, hard = self._settled
         if not self.training:
-            return self.how.replace(noise="none", temperature=0, probability=1)
-        options = self.how.options
-        if options["noise"] == "none" and options["probability"] == 1:
-            return self.how
+            return hard
+        if seed is None:
+            return how
         self.calls += 1
-        return self.how.replace(seed=int(options["seed"]) + self.calls)
+        return how.replace(seed=seed + self.calls)
 
     def params(self, x: torch.Tensor) -> Optional[QuantizationParams]:
         """What x is quantized with where that is not found from x itself."""
