@@ -126,3 +126,8 @@ const char* bnq_report_note(const bnq_report* report, uint64_t index) {
   const ReportRow* row = RowAt(report, index);
   return row ? row->note.c_str() : nullptr;
 }
+
+const char* bnq_report_same_as(const bnq_report* report, uint64_t index) {
+  const ReportRow* row = RowAt(report, index);
+  return row ? row->same_as.c_str() : nullptr;
+}

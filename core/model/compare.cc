@@ -191,6 +191,7 @@ Report CompareFiles(const Context& caller, const std::string& original,
     row.name = shown.name;
     row.shape = shown.shape;
     row.format = shown.format;
+    if (!only_a && !only_b) row.same_as = b->same_as;
     row.dtype = shown.dtype;
     if (!only_b) row.bytes_before = a->raw_bytes;
     if (!only_a) row.bytes_after = b->stored_bytes;

@@ -26,14 +26,15 @@ ErrorHistograms::ErrorHistograms(const std::string& original,
 bool ErrorHistograms::Compare(const std::string& name, uint32_t bins,
                               ErrorHistogram& result) {
   uint64_t a = 0, b = 0;
+  bnq_status status = bnq_file_find(original_.get(), name.c_str(), &a);
   // A matrix that only the other file's metadata tell of.
-  if (bnq_file_find(original_.get(), name.c_str(), &a) != BNQ_OK) return false;
+  if (status == BNQ_ERROR_NOT_FOUND) return false;
+  Check(status);
   Check(bnq_file_find(other_.get(), name.c_str(), &b));
   FileValues original;
   ReadValues(original_.get(), a, session_, original);
   result.name = name;
   result.counts.assign(bins, 0);
-  bnq_status status = BNQ_OK;
   if (bnq_file_format(other_.get(), b) == BNQ_FORMAT_NONE) {
     FileValues other;
     ReadValues(other_.get(), b, session_, other);

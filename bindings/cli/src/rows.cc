@@ -51,6 +51,7 @@ std::vector<Row> RowsOf(const bnq_report* report) {
     Check(bnq_report_metrics(report, i, row.metrics.data(),
                              static_cast<uint32_t>(row.metrics.size())));
     row.note = bnq_report_note(report, i);
+    row.same_as = bnq_report_same_as(report, i);
   }
   return rows;
 }
@@ -67,8 +68,8 @@ std::vector<Row> RowsOf(const bnq_file* file) {
     row.bytes_before = bnq_file_bytes(file, i);
     row.bytes = bnq_file_stored_bytes(file, i);
     row.bits_per_weight = BitsPerElement(row.bytes, Elements(row.shape));
-    const std::string same_as = bnq_file_same_as(file, i);
-    if (!same_as.empty()) row.note = "the same as " + same_as;
+    row.same_as = bnq_file_same_as(file, i);
+    if (!row.same_as.empty()) row.note = "the same as " + row.same_as;
   }
   return rows;
 }
@@ -79,10 +80,9 @@ Totals TotalsOf(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     totals.quantized += row.quantized();
     totals.bytes_before += row.bytes_before;
-    // Another name of a tensor takes no bytes, and its weights are not more.
-    if (row.bytes == 0) continue;
-    totals.elements += Elements(row.shape);
     totals.bytes += row.bytes;
+    // The weights of another name of a tensor are not more.
+    if (row.same_as.empty()) totals.elements += Elements(row.shape);
   }
   totals.bits_per_weight = BitsPerElement(totals.bytes, totals.elements);
   return totals;

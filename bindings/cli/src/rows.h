@@ -24,6 +24,7 @@ struct Row {
   // As in bnq_compare, NaN where there are none; empty when inspecting.
   std::vector<double> metrics;
   std::string note;
+  std::string same_as;  // the tensor of which it is another name; "": none
   // Of quantized tensors, where the command knows: the config as text; how
   // many columns are kept as outliers; how many scales their type cannot hold.
   std::string config;

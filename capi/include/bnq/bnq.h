@@ -1501,6 +1501,10 @@ BNQ_API bnq_status bnq_report_metrics(const bnq_report* report, uint64_t index,
 /* Why a row has no metrics, or what was done that was not asked for; "" if
  * nothing. Since 0.1. */
 BNQ_API const char* bnq_report_note(const bnq_report* report, uint64_t index);
+/* As bnq_file_same_as: the tensor of which a row is another name, whose weights
+ * are not more; "" where it is itself. Since 0.1. */
+BNQ_API const char* bnq_report_same_as(const bnq_report* report,
+                                       uint64_t index);
 
 /* ------------------------------------------------------------------------ */
 /* 10. Calibration                                                           */

@@ -42,8 +42,8 @@ Config DefaultActivations() {
 // What the plan gave each quantized tensor.
 void AddConfigs(const bnq_plan* plan, std::vector<Row>& rows) {
   for (Row& row : rows) {
-    // One that takes no bytes is another name of a tensor, and has its config.
-    if (!row.quantized() || row.bytes == 0) continue;
+    // The plan is not asked for another name of a tensor.
+    if (!row.quantized() || !row.same_as.empty()) continue;
     bnq_config* created = nullptr;
     Check(bnq_plan_match(plan, row.name.c_str(), row.shape.data(),
                          static_cast<int32_t>(row.shape.size()), nullptr,

@@ -29,6 +29,7 @@ public sealed class Report
                 BitsPerWeight = NativeMethods.bnq_report_bits_per_weight(handle, i),
                 Metrics = Metrics.From(new System.ReadOnlySpan<double>(metrics, Metrics.Count)),
                 Note = Native.Text(NativeMethods.bnq_report_note(handle, i)),
+                SameAs = Native.Text(NativeMethods.bnq_report_same_as(handle, i)),
             });
         }
 
@@ -91,4 +92,7 @@ public sealed class ReportRow
 
     /// <summary>Why there are no metrics, or what was done that was not asked for; empty if nothing.</summary>
     public required string Note { get; init; }
+
+    /// <summary>The tensor of which this is another name, and which takes the bytes; empty where it is itself.</summary>
+    public string SameAs { get; init; } = "";
 }

@@ -483,6 +483,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_report_bits_per_weight": (f64, [_report, u64]),
     "bnq_report_metrics": (status, [_report, u64, _f64p, u32]),
     "bnq_report_note": (text, [_report, u64]),
+    "bnq_report_same_as": (text, [_report, u64]),
     # Calibration
     "bnq_calibrator_create": (status, [POINTER(_calibrator)]),
     "bnq_calibrator_destroy": (None, [_calibrator]),

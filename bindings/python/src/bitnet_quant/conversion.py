@@ -226,6 +226,8 @@ class ReportRow(NamedTuple):
     metrics: Metrics
     #: Why there are no metrics, or what was done that was not asked for.
     note: str
+    #: The tensor of which this is another name, and which takes the bytes; "": it is itself.
+    same_as: str = ""
 
 
 class Report(Sequence[ReportRow]):
@@ -293,7 +295,8 @@ def read_report(handle: Handle) -> Report:
             int(lib.bnq_report_bytes_after(handle, index)),
             float(lib.bnq_report_bits_per_weight(handle, index)),
             read_metrics(lib.bnq_report_metrics, handle, index),
-            decode(lib.bnq_report_note(handle, index)))
+            decode(lib.bnq_report_note(handle, index)),
+            decode(lib.bnq_report_same_as(handle, index)))
 
     return Report([row(index) for index in range(lib.bnq_report_count(handle))],
                   os.fsdecode(lib.bnq_report_output(handle)),

@@ -570,7 +570,7 @@ extern "C" {
     pub fn bnq_file_bytes(file: *const bnq_file, index: u64) -> u64;
     /// Bytes of the data as stored; 0 for another index.
     pub fn bnq_file_stored_bytes(file: *const bnq_file, index: u64) -> u64;
-    /// NULL for another index.
+    /// The tensor of which this is another name; "" if it is itself, NULL for another index.
     pub fn bnq_file_same_as(file: *const bnq_file, index: u64) -> *const c_char;
     /// The options a quantized tensor was made with, as [`bnq_tensor_config`].
     pub fn bnq_file_config(
@@ -705,4 +705,6 @@ extern "C" {
     ) -> bnq_status;
     /// Why a row has no metrics, or what was done unasked; "" if nothing.
     pub fn bnq_report_note(report: *const bnq_report, index: u64) -> *const c_char;
+    /// The tensor of which a row is another name; "" if it is itself.
+    pub fn bnq_report_same_as(report: *const bnq_report, index: u64) -> *const c_char;
 }

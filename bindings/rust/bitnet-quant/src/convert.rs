@@ -270,6 +270,14 @@ impl<'a> Row<'a> {
         // SAFETY: a live report and an index in range; the note lives as long as it.
         unsafe { ffi::text(sys::bnq_report_note(self.report.raw(), self.index)) }.unwrap_or("")
     }
+
+    /// The tensor of which this is another name, and which takes the bytes; `None` where it
+    /// is itself.
+    pub fn same_as(&self) -> Option<&'a str> {
+        // SAFETY: a live report and an index in range; the name lives as long as it.
+        unsafe { ffi::text(sys::bnq_report_same_as(self.report.raw(), self.index)) }
+            .filter(|name| !name.is_empty())
+    }
 }
 
 impl fmt::Debug for Row<'_> {

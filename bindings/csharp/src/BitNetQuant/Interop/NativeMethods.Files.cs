@@ -201,4 +201,7 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName)]
     internal static partial byte* bnq_report_note(ReportHandle report, ulong index);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_report_same_as(ReportHandle report, ulong index);
 }
