@@ -73,6 +73,7 @@ TEST_F(SourceModel, ATensorOfThreeNamesIsStoredOnce) {
     }
     for (const ReportRow& row : CompareFiles(context_, Path("in.safetensors"),
                                              report.output, nullptr)) {
+      EXPECT_EQ(row.same_as, file->Find(row.name)->same_as);
       EXPECT_LT(row.metrics.values[static_cast<int>(Metric::kMse)], 1e-4);
     }
     // All names come back as tensors.

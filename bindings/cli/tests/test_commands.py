@@ -307,6 +307,8 @@ def test_diff_of_different_models(tmp_path):
     for name in ("only_a", "only_b", "shape"):
         assert tensors[name]["mse"] is None and tensors[name]["note"]
     assert tensors["changed"]["mse"] is None
+    # All of them, whichever file they are in.
+    assert value["totals"]["elements"] == 6 * 6
     lines = run("diff", a, b).stdout.splitlines()
     shown = [line.split()[0] for line in lines[1:7]]
     assert shown == ["changed", "only_a", "only_b", "shape", "apart", "good"]

@@ -178,7 +178,12 @@ def test_experts_and_tied_weights(tmp_path):
     assert rows["lm_head.weight"]["note"] == "the same as \"model.embed_tokens.weight\""
     assert report["dense_share"] == pytest.approx(
         (16 * 32 + 2 * 32) / (16 * 32 + 2 * 32 + 2 * 3 * 48 * 32))
-    inspected = by_name(run_json("inspect", out, "--json"))
+    # The weights of a tensor's other name are not more.
+    elements = 16 * 32 + 2 * 32 + 2 * 3 * 48 * 32
+    assert report["totals"]["elements"] == elements
+    whole = run_json("inspect", out)
+    assert whole["totals"]["elements"] == elements
+    inspected = by_name(whole)
     assert inspected["lm_head.weight"]["bytes"] == 0
     assert inspected["lm_head.weight"]["note"] == "the same as model.embed_tokens.weight"
     run("dequantize", out, "-o", back, "--dtype", "F32")
