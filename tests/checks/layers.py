@@ -18,7 +18,7 @@ LAYERS = [
     ["kernels", "parallel"],
     ["formats"],
     ["tensor", "io"],
-    ["calibration", "optimize", "ops"],
+    ["calibration", "optimize", "ops", "interchange"],
     ["training"],
     ["model"],
     ["cache"],

@@ -27,6 +27,7 @@ SHARED_HEADERS = [
      "rows of methods.h"),
     ("core/optimize/{awq,gptq,gradient,grid,hqq}*.cc", "rows of methods.h"),
     ("core/io/*.cc", "rows of the containers"),
+    ("core/interchange/*.cc", "rows, which layouts.def lists"),
     ("core/optimize/{params,request}*.cc", "what methods.h and optimize.h share, by subject"),
     ("core/calibration/serialize*.cc", "the bytes of calibrator.h's class"),
     ("core/model/{compare,dequantize_file,load}*.cc", "convert.h: the ways between two files"),
