@@ -186,6 +186,15 @@ run_dotnet() {
     --logger "trx;LogFileName=csharp.trx"
 }
 
+# The libraries of other programs that read what ours writes: NuGet has them.
+restore_peers() {
+  local wanted
+  for wanted in true false; do
+    timeout 600 dotnet restore tests/peers/packages.csproj -p:Libtorch=$wanted \
+      "-p:BaseIntermediateOutputPath=$build/peers/" && return
+  done
+}
+
 # The demo's network in integers, in every language there is: the same bytes.
 classify() {
   local images=$root/tests/models/digits_test.safetensors models=() tables=() preset
@@ -241,6 +250,9 @@ clients() {
   phase cli junit "$results/cli.xml" run_pytest "$results/cli.xml" bindings/cli/tests
   phase models junit "$results/models.xml" \
     run_pytest "$results/models.xml" tests/models
+  if command -v dotnet >/dev/null; then restore_peers >"$results/restore_peers.log" 2>&1; fi
+  "$python" tests/peers/found.py
+  phase peers junit "$results/peers.xml" run_pytest "$results/peers.xml" tests/peers
   phase python junit "$results/python.xml" \
     run_pytest "$results/python.xml" bindings/python/tests
   for example in bindings/python/examples/*_model.py; do

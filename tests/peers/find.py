@@ -8,6 +8,7 @@ A peer is another program's library that reads what libbnq writes. It is looked 
   3. where the system's loader looks.
 Nothing is downloaded here.
 """
+import ctypes
 import ctypes.util
 import os
 import pathlib
@@ -29,6 +30,14 @@ def runtime_id():
     machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(
         platform.machine().lower(), platform.machine().lower())
     return f"{platform.system().lower()}-{machine}"
+
+
+def has(feature):
+    """Whether the processor says that it has the feature; no, where it is not asked."""
+    try:
+        return feature in pathlib.Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return False
 
 
 def newest(package):
@@ -61,3 +70,11 @@ def find(variable, package, folders, library):
     if system:
         return pathlib.Path(system)
     raise NotFound(f"no {name}: set {variable} to its folder, or restore {package} from NuGet")
+
+
+def load(path, mode=ctypes.DEFAULT_MODE):
+    """The library; one that is there but cannot be loaded here is as good as none."""
+    try:
+        return ctypes.CDLL(str(path), mode=mode)
+    except OSError as error:
+        raise NotFound(f"{path} cannot be loaded: {error}") from None

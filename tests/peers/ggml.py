@@ -18,7 +18,9 @@ DOT_TYPES = {**{name: "q8_0" for name in BLOCKS}, "q4_1": "q8_1", "q5_1": "q8_1"
                                           "tq1_0", "tq2_0")},
              "f32": "f32", "f16": "f16", "bf16": "bf16"}
 
-_FOLDERS = [f"LLamaSharpRuntimes/{{rid}}/native/{level}" for level in ("avx2", "")]
+# Of one version, for several processors.
+_FOLDERS = [f"LLamaSharpRuntimes/{{rid}}/native/{level}"
+            for level in ("avx2" if find.has("avx2") else "noavx", "")]
 
 
 @functools.lru_cache(maxsize=None)
@@ -29,7 +31,7 @@ def folder():
 
 def load(name):
     """One of its libraries, whose symbols the others find."""
-    return ctypes.CDLL(str(folder() / f"lib{name}.so"), mode=ctypes.RTLD_GLOBAL)
+    return find.load(folder() / f"lib{name}.so", ctypes.RTLD_GLOBAL)
 
 
 @functools.lru_cache(maxsize=None)
