@@ -25,7 +25,7 @@
 
 #include "core/base/checked.h"
 #include "core/base/error.h"
-#include "core/interchange/module_arrays.h"
+#include "core/interchange/module_export.h"
 #include "core/io/endian.h"
 
 namespace bnq {

@@ -70,7 +70,7 @@ ELSEWHERE = [
     ("optimize/optimize_test.cc", "NeverWorse", "optimize/subject", "likewise"),
     ("capi/post_training_test.cc", "post_training", "model/post_training", "whole models"),
     ("model/foreign_model_test.cc", "FindForeignLayout", "interchange/layout", "what it drives"),
-    ("interchange/compressed_tensors_test.cc", "ActOrder", "interchange/module_arrays",
+    ("interchange/compressed_tensors_test.cc", "ActOrder", "interchange/module_*",
      "what layouts of modules share"),
     ("io/bnq_reader_test.cc", "Entries", "io/bnq_format", "what a reader may accept"),
     ("io/model_file_test.cc", "npy", "io/*container", "rows, found by what a file begins with"),
