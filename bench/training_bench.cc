@@ -40,10 +40,11 @@ struct Setup {
   }
   void Forward() {
     const bnq_array x = {data.x.data(), shape, BNQ_DTYPE_F32, 2};
-    Check(bnq_fake_quantize(
-        context, config, nullptr, &x, 0, scales.data(), zero_points.data(),
-        nullptr, scales.size(), BNQ_DTYPE_F32, BNQ_OVERFLOW_ERROR,
-        data.y.data(), data.y.size() * 4, nullptr, 0, nullptr, nullptr, 0));
+    Check(bnq_fake_quantize(context, config, nullptr, &x, 0, scales.data(),
+                            zero_points.data(), nullptr, scales.size(),
+                            BNQ_DTYPE_F32, BNQ_OVERFLOW_ERROR, data.y.data(),
+                            data.y.size() * 4, nullptr, 0, nullptr, nullptr, 0,
+                            nullptr));
   }
   void Backward(const std::vector<float>& dy) {
     const bnq_array x = {data.x.data(), shape, BNQ_DTYPE_F32, 2};

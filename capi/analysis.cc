@@ -34,16 +34,6 @@ const Plan& PlanOf(const bnq_plan* plan) {
   return plan ? plan->core : none;
 }
 
-// The first `count` of the values that there are.
-template <size_t kCount>
-void CopyValues(const double (&values)[kCount], double* out, uint32_t count) {
-  if (count > kCount) {
-    Fail(Status::kInvalidArgument, "value_count = ", count,
-         ", must be at most ", kCount);
-  }
-  if (count != 0) std::copy_n(values, count, &Required(out, "values"));
-}
-
 // The tensor at an index; nullptr where there is none.
 const std::pair<const std::string, SensitivityTensor>* TensorAt(
     const bnq_sensitivity* sensitivity, uint64_t index) {

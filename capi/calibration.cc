@@ -213,16 +213,9 @@ bnq_status bnq_calibrator_serialize(bnq_context* context,
                                     const bnq_calibrator* calibrator, void* out,
                                     uint64_t out_bytes, uint64_t* out_size) {
   return Guard([&] {
-    uint64_t& size = Required(out_size, "out_size");
-    const std::string bytes = CoreOf(calibrator).Serialize(ContextOf(context));
-    if (out != nullptr) {
-      if (out_bytes < bytes.size()) {
-        Fail(Status::kInvalidArgument, "out_bytes = ", out_bytes,
-             ", must be at least ", bytes.size());
-      }
-      std::memcpy(out, bytes.data(), bytes.size());
-    }
-    size = bytes.size();
+    Required(out_size, "out_size");
+    CopyBytes(CoreOf(calibrator).Serialize(ContextOf(context)), out, out_bytes,
+              out_size);
   });
 }
 

@@ -182,6 +182,19 @@ void CopyText(const std::string& s, char* text, uint64_t size,
   if (out_size) *out_size = needed;
 }
 
+void CopyBytes(const std::string& bytes, void* out, uint64_t out_bytes,
+               uint64_t* out_size) {
+  uint64_t& size = Required(out_size, "out_size");
+  if (out != nullptr) {
+    if (out_bytes < bytes.size()) {
+      Fail(Status::kInvalidArgument, "out_bytes = ", out_bytes,
+           ", must be at least ", bytes.size());
+    }
+    std::memcpy(out, bytes.data(), bytes.size());
+  }
+  size = bytes.size();
+}
+
 void CopyMetrics(const double* values, double* metrics, uint32_t count) {
   if (count > static_cast<uint32_t>(kNumMetrics)) {
     Fail(Status::kInvalidArgument, "metric_count = ", count, ", must be 0 to ",

@@ -127,7 +127,21 @@ int32_t CopyShape(const Shape& shape, uint64_t* out);
 // is too small. The bytes that takes into *out_size, unless that is NULL.
 void CopyText(const std::string& s, char* text, uint64_t size,
               uint64_t* out_size);
+// Likewise, of a serialized state, whose size is always wanted.
+void CopyBytes(const std::string& bytes, void* out, uint64_t out_bytes,
+               uint64_t* out_size);
 void CopyMetrics(const double* values, double* metrics, uint32_t count);
+// The first value_count of `all`; INVALID_ARGUMENT where there are not so many.
+template <size_t kCount>
+void CopyValues(const double (&all)[kCount], double* values,
+                uint32_t value_count) {
+  if (value_count > kCount) {
+    Fail(Status::kInvalidArgument, "value_count = ", value_count,
+         ", must be at most ", kCount);
+  }
+  if (value_count != 0) Required(values, "values");
+  std::copy_n(all, value_count, values);
+}
 
 }  // namespace capi
 }  // namespace bnq

@@ -29,6 +29,10 @@ struct bnq_schedule {
   Schedule core;
 };
 
+struct bnq_training_statistics {
+  TrainingStatistics core;
+};
+
 namespace {
 
 #define BNQ_SAME(value, id) \
@@ -65,6 +69,21 @@ BNQ_SAME(PhaseOption::kShareEnd, PHASE_SHARE_END);
 BNQ_SAME(PhaseOption::kLayersBegin, PHASE_LAYERS_BEGIN);
 BNQ_SAME(PhaseOption::kLayersEnd, PHASE_LAYERS_END);
 BNQ_SAME(kNumPhaseOptions, NUM_PHASE_OPTIONS);
+BNQ_SAME(TrainingStatistic::kSteps, TRAINING_STATISTIC_STEPS);
+BNQ_SAME(TrainingStatistic::kElements, TRAINING_STATISTIC_ELEMENTS);
+BNQ_SAME(TrainingStatistic::kClipped, TRAINING_STATISTIC_CLIPPED);
+BNQ_SAME(TrainingStatistic::kClippedShare, TRAINING_STATISTIC_CLIPPED_SHARE);
+BNQ_SAME(TrainingStatistic::kMse, TRAINING_STATISTIC_MSE);
+BNQ_SAME(TrainingStatistic::kRelativeMse, TRAINING_STATISTIC_RELATIVE_MSE);
+BNQ_SAME(TrainingStatistic::kSqnrDb, TRAINING_STATISTIC_SQNR_DB);
+BNQ_SAME(TrainingStatistic::kMaxError, TRAINING_STATISTIC_MAX_ERROR);
+BNQ_SAME(TrainingStatistic::kScaleMin, TRAINING_STATISTIC_SCALE_MIN);
+BNQ_SAME(TrainingStatistic::kScaleMax, TRAINING_STATISTIC_SCALE_MAX);
+BNQ_SAME(TrainingStatistic::kWorstClippedShare,
+         TRAINING_STATISTIC_WORST_CLIPPED_SHARE);
+BNQ_SAME(TrainingStatistic::kWorstRelativeMse,
+         TRAINING_STATISTIC_WORST_RELATIVE_MSE);
+BNQ_SAME(kNumTrainingStatistics, NUM_TRAINING_STATISTICS);
 #undef BNQ_SAME
 
 const TrainingOptions& OptionsOf(const bnq_training* training) {
@@ -77,6 +96,10 @@ Schedule& CoreOf(bnq_schedule* schedule) {
 }
 const Schedule& CoreOf(const bnq_schedule* schedule) {
   return Required(schedule, "schedule").core;
+}
+
+const TrainingStatistics& CoreOf(const bnq_training_statistics* statistics) {
+  return Required(statistics, "statistics").core;
 }
 
 ParamSet Given(uint64_t count, const Parts& sizes, const float* scales,
@@ -143,7 +166,8 @@ bnq_status bnq_fake_quantize(bnq_context* context, const bnq_config* config,
                              int32_t overflow, void* out, uint64_t out_bytes,
                              uint8_t* clipped, uint64_t clipped_bytes,
                              uint64_t* out_clipped, double* metrics,
-                             uint32_t metric_count) {
+                             uint32_t metric_count,
+                             bnq_training_statistics* statistics) {
   return Guard([&] {
     const Config& c = Required(config, "config").core;
     const ArrayView view = ViewOf(source, "source");
@@ -177,6 +201,7 @@ bnq_status bnq_fake_quantize(bnq_context* context, const bnq_config* config,
     if (out_clipped) job.clipped_count = &clipped_count;
     Metrics found;
     if (metrics) job.metrics = &found;
+    if (statistics) job.statistics = &statistics->core;
     FakeQuantize(ContextOf(context), job);
     if (out_clipped) *out_clipped = clipped_count;
     if (metrics) CopyMetrics(found.values, metrics, metric_count);
@@ -205,6 +230,54 @@ bnq_status bnq_fake_quantize_gradient(
     job.ends = end_gradients;
     job.slope = slope_gradient;
     FakeQuantizeGradient(ContextOf(context), job);
+  });
+}
+
+bnq_status bnq_training_statistics_create(
+    bnq_training_statistics** out_statistics) {
+  return Guard([&] {
+    Output(out_statistics, "out_statistics");
+    *out_statistics = new bnq_training_statistics();
+  });
+}
+
+void bnq_training_statistics_destroy(bnq_training_statistics* statistics) {
+  delete statistics;
+}
+
+bnq_status bnq_training_statistics_values(
+    const bnq_training_statistics* statistics, double* values,
+    uint32_t value_count) {
+  return Guard([&] {
+    double all[kNumTrainingStatistics];
+    CoreOf(statistics).Values(all);
+    CopyValues(all, values, value_count);
+  });
+}
+
+bnq_status bnq_training_statistics_merge(bnq_training_statistics* statistics,
+                                         const bnq_training_statistics* other) {
+  return Guard([&] {
+    Required(statistics, "statistics")
+        .core.Merge(Required(other, "other").core);
+  });
+}
+
+bnq_status bnq_training_statistics_serialize(
+    const bnq_training_statistics* statistics, void* out, uint64_t out_bytes,
+    uint64_t* out_size) {
+  return Guard([&] {
+    CopyBytes(CoreOf(statistics).Serialize(), out, out_bytes, out_size);
+  });
+}
+
+bnq_status bnq_training_statistics_deserialize(
+    const void* data, uint64_t bytes,
+    bnq_training_statistics** out_statistics) {
+  return Guard([&] {
+    bnq_training_statistics*& out = Output(out_statistics, "out_statistics");
+    out = new bnq_training_statistics{TrainingStatistics::Deserialize(
+        &Required(static_cast<const uint8_t*>(data), "data"), bytes)};
   });
 }
 
@@ -259,12 +332,7 @@ bnq_status bnq_schedule_values(const bnq_schedule* schedule, double* values,
         s.best_loss(),
         static_cast<double>(s.since_best()),
         s.done() ? 1.0 : 0.0};
-    if (value_count > BNQ_NUM_SCHEDULE_VALUES) {
-      Fail(Status::kInvalidArgument, "value_count = ", value_count,
-           ", must be at most ", BNQ_NUM_SCHEDULE_VALUES);
-    }
-    if (value_count == 0) return;
-    std::memcpy(&Required(values, "values"), all, value_count * sizeof(double));
+    CopyValues(all, values, value_count);
   });
 }
 
@@ -282,16 +350,7 @@ bnq_status bnq_schedule_apply(const bnq_schedule* schedule, uint64_t layer,
 bnq_status bnq_schedule_serialize(const bnq_schedule* schedule, void* out,
                                   uint64_t out_bytes, uint64_t* out_size) {
   return Guard([&] {
-    uint64_t& size = Required(out_size, "out_size");
-    const std::string bytes = CoreOf(schedule).Serialize();
-    if (out != nullptr) {
-      if (out_bytes < bytes.size()) {
-        Fail(Status::kInvalidArgument, "out_bytes = ", out_bytes,
-             ", must be at least ", bytes.size());
-      }
-      std::memcpy(out, bytes.data(), bytes.size());
-    }
-    size = bytes.size();
+    CopyBytes(CoreOf(schedule).Serialize(), out, out_bytes, out_size);
   });
 }
 

@@ -10,6 +10,7 @@
 #include "core/scheme/rules.h"
 #include "core/tensor/chunks.h"
 #include "core/tensor/clipping.h"
+#include "core/tensor/outliers.h"
 #include "core/tensor/slices.h"
 #include "core/tensor/source.h"
 #include "core/tensor/static.h"
@@ -34,11 +35,13 @@ class FakeSink : public SliceSink {
 
   bool plain() const { return softening_.none(); }
   uint64_t clipped() const { return clipped_; }
+  const Bounds& scales() const { return scales_; }
 
   void Take(const QuantizedSlice& slice) override {
-    CopyParams(slice);
+    TakeParams(slice);
     if (format_.Has(kScaled) &&
-        (job_.clipped != nullptr || job_.clipped_count != nullptr)) {
+        (job_.clipped != nullptr || job_.clipped_count != nullptr ||
+         job_.statistics != nullptr)) {
       const Clipping clipping(job_.config, job_.array, layout_, slice.outliers);
       clipped_ += clipping.Find(
           context_, slice.begin, slice.end, slice.coding, slice.param_base,
@@ -63,10 +66,16 @@ class FakeSink : public SliceSink {
   }
 
  private:
-  void CopyParams(const QuantizedSlice& slice) const {
-    if (job_.params.scales == nullptr || slice.param_count == 0) return;
+  void TakeParams(const QuantizedSlice& slice) {
     const ParamSpan& from = slice.decoding;
     const uint64_t base = slice.param_base, n = slice.param_count;
+    // Slices may have all of them, each time.
+    if (!format_.Has(kScaled) || base + n <= taken_params_) return;
+    taken_params_ = base + n;
+    for (uint64_t i = 0; i < n && job_.statistics != nullptr; ++i) {
+      scales_.Add(static_cast<double>(from.scales[i]));
+    }
+    if (job_.params.scales == nullptr) return;
     std::copy_n(from.scales, n, job_.params.scales + base);
     if (from.zero_points != nullptr && job_.params.zero_points != nullptr) {
       std::copy_n(from.zero_points, n, job_.params.zero_points + base);
@@ -84,6 +93,9 @@ class FakeSink : public SliceSink {
                         reinterpret_cast<uint8_t*>(y));
     if (softening_.makes_noise() && format_.Has(kScaled)) {
       MakeNoise(slice, at, count, x, y);
+      ScatterOutliers(slice.outliers, job_.array.shape.features(), at, count,
+                      DType::kF32, Overflow::kKeep,
+                      reinterpret_cast<uint8_t*>(y));
     }
     softening_.Shares(at, count, shares);
     Softening::Blend(x, shares, count, y);
@@ -114,8 +126,28 @@ class FakeSink : public SliceSink {
   const SourceView source_;
   const Layout layout_;
   const Softening softening_;
-  uint64_t clipped_ = 0;
+  uint64_t clipped_ = 0, taken_params_ = 0;
+  Bounds scales_;
 };
+
+// NON_FINITE where the policy left such values in.
+TrainingStep StepOf(const FakeQuantizeJob& job, const FakeSink& sink,
+                    const ErrorSums& sums) {
+  TrainingStep step;
+  step.elements = sums.count();
+  if (step.elements == 0) return step;
+  if (!sums.finite()) {
+    CheckFinite(job.array, 0, step.elements, "statistics");
+    Fail(Status::kNonFinite, "statistics: a value becomes infinite as ",
+         FormatOf(job.config).name);
+  }
+  step.clipped = sink.clipped();
+  step.error_energy = sums.error_energy();
+  step.energy = sums.energy();
+  step.max_error = sums.Result().values[static_cast<int>(Metric::kMaxError)];
+  step.scales = sink.scales();
+  return step;
+}
 
 }  // namespace
 
@@ -123,36 +155,39 @@ void FakeQuantize(const Context& context, const FakeQuantizeJob& job) {
   const Format& format = FormatOf(job.config);
   ParamSet usable;
   QuantizeJob quantize{job.config, job.array};
-  if (job.given != nullptr) {
+  const bool given = job.given != nullptr && format.Has(kScaled);
+  if (given) {
     CheckTakesParams(format);
     usable = UsableParams(job.config, format,
                           PartSizes(job.config, job.array.shape), *job.given);
     quantize.params = &usable;
   }
   const bool in_place = job.out == job.array.data;
-  const bool looks_again = job.clipped != nullptr ||
-                           job.clipped_count != nullptr ||
-                           job.metrics != nullptr;
+  const bool measured = job.metrics != nullptr || job.statistics != nullptr;
+  const bool looks_again =
+      job.clipped != nullptr || job.clipped_count != nullptr || measured;
   FakeSink sink(context, job);
   // Whether values need not come from codes.
   const bool direct = job.dtype == DType::kF32 && IsAligned(job.out) &&
-                      sink.plain() && job.metrics == nullptr &&
-                      !(in_place && looks_again);
+                      sink.plain() && !measured && !(in_place && looks_again);
   if (direct) quantize.values = reinterpret_cast<float*>(job.out);
-  quantize.check_finite = job.given != nullptr;
+  quantize.check_finite = given;
   // Metrics look at the ends of the slice before, too.
-  if ((!direct || looks_again) && !(in_place && job.metrics != nullptr)) {
+  if ((!direct || looks_again) && !(in_place && measured)) {
     quantize.slice_elements =
         kSlice * (context.runner ? context.runner->workers() : 1);
   }
   PartRooms rooms(context);
   MetricsSink metrics(context, job.array);
   std::vector<SliceSink*> sinks;
-  if (job.metrics != nullptr) sinks.push_back(&metrics);
+  if (measured) sinks.push_back(&metrics);
   sinks.push_back(&sink);
   QuantizeSlices(context, quantize, &rooms, sinks);
   if (job.metrics != nullptr) *job.metrics = metrics.Result();
   if (job.clipped_count != nullptr) *job.clipped_count = sink.clipped();
+  if (job.statistics != nullptr) {
+    job.statistics->Add(StepOf(job, sink, metrics.sums()));
+  }
 }
 
 }  // namespace bnq

@@ -12,6 +12,7 @@
 #include "core/scheme/params.h"
 #include "core/tensor/metrics.h"
 #include "core/training/options.h"
+#include "core/training/statistics.h"
 
 namespace bnq {
 
@@ -31,7 +32,8 @@ struct FakeQuantizeJob {
   uint8_t* clipped = nullptr;  // a byte for each element: 1, else 0
   uint64_t* clipped_count = nullptr;
   ParamSpan params = {};  // those that were decoded with, as many as there are
-  Metrics* metrics = nullptr;  // of quantization alone
+  Metrics* metrics = nullptr;                // of quantization alone
+  TrainingStatistics* statistics = nullptr;  // a step of it is added
 };
 
 // One pass over memory where parameters can be found along with the values.

@@ -18,6 +18,7 @@
 #include "core/scheme/rules.h"
 #include "core/tensor/chunks.h"
 #include "core/tensor/clipping.h"
+#include "core/tensor/outliers.h"
 #include "core/tensor/source.h"
 #include "core/tensor/static.h"
 #include "core/training/soften.h"
@@ -86,14 +87,17 @@ class GradientRun {
         layout_(MakeLayout(format_, job.config, job.x.shape)),
         rule_(RuleOf(format_, job.config.variant())),
         softening_(job.training),
+        passing_(PassingColumns(context, job)),
+        features_(job.x.shape.features()),
+        splits_(!softening_.none() || !passing_.empty()),
         estimator_(job.training.estimator()),
         size_(Info(job.dtype).bits / 8),
         greatest_(GreatestValue(format_, rule_.range, 0)),
         alike_(layout_.InOrder() && layout_.matrix_rows == 0 &&
                layout_.row_params * layout_.run == layout_.columns),
         in_place_(layout_.contiguous && x_.direct() && dy_.direct() &&
-                  job.dtype == DType::kF32 && IsAligned(job.dx) &&
-                  softening_.none() && estimator_ != Estimator::kSoft),
+                  job.dtype == DType::kF32 && IsAligned(job.dx) && !splits_ &&
+                  estimator_ != Estimator::kSoft),
         sums_(job.scales != nullptr || job.shifts != nullptr ||
               job.ends != nullptr || job.slope != nullptr),
         slopes_(job.slope != nullptr ? layout_.num_params : 0) {
@@ -130,6 +134,17 @@ class GradientRun {
   }
 
  private:
+  // Those that are no codes, by feature: outliers. Empty for none.
+  static std::vector<uint8_t> PassingColumns(const Context& context,
+                                             const GradientJob& job) {
+    const float threshold = job.config.outlier_threshold();
+    if (threshold == 0.0f) return {};
+    return FindOutliers(context, MakeSource(job.x, &job.config), job.x.dtype,
+                        job.x.shape.elements(), job.x.shape.features(),
+                        threshold)
+        .mask;
+  }
+
   std::unique_ptr<Scratch> NewScratch() const {
     std::unique_ptr<Scratch> scratch(new Scratch);  // not filled with zeros
     scratch->trip.rule = rule_;
@@ -274,7 +289,7 @@ class GradientRun {
     } else {
       args.y = args.x;
     }
-    if (!softening_.none()) Split(elements, at, n, &args, scratch);
+    if (splits_) Split(elements, at, n, &args, scratch);
     SegmentSums sums;
     if (job_.slope != nullptr) {
       sums.beyond = Beyond(args, shared.steps, shared.params.scale);
@@ -284,7 +299,7 @@ class GradientRun {
     if (estimator_ == Estimator::kSoft) {
       SoftGradient(args, shared.steps, scratch->y);
     }
-    for (size_t i = 0; !softening_.none() && i < n; ++i) {
+    for (size_t i = 0; splits_ && i < n; ++i) {
       scratch->y[i] += scratch->kept[i];
     }
     ForRuns(elements, at, n, [&](uint64_t element, size_t count, size_t i) {
@@ -294,11 +309,16 @@ class GradientRun {
     return sums;
   }
 
-  // Takes what passes by quantization, of values that are softened, out of dy.
+  // Takes what passes by quantization, of values that are softened and of
+  // outliers, out of dy.
   void Split(const Layout::Spread& elements, uint64_t at, size_t n,
              GradientArgs* args, Scratch* scratch) const {
     ForRuns(elements, at, n, [&](uint64_t element, size_t count, size_t i) {
-      softening_.Shares(element, count, scratch->shares + i);
+      float* const shares = scratch->shares + i;
+      softening_.Shares(element, count, shares);
+      for (size_t j = 0; !passing_.empty() && j < count; ++j) {
+        if (passing_[(element + j) % features_] != 0) shares[j] = 1.0f;
+      }
     });
     for (size_t i = 0; i < n; ++i) {
       scratch->kept[i] = scratch->shares[i] * args->dy[i];
@@ -343,6 +363,9 @@ class GradientRun {
   const Layout layout_;
   const CodeRule rule_;
   const Softening softening_;
+  const std::vector<uint8_t> passing_;
+  const uint64_t features_;
+  const bool splits_;  // some of dy passes by quantization
   const Estimator estimator_;
   const uint64_t size_;
   const double greatest_;
@@ -372,11 +395,6 @@ void FakeQuantizeGradient(const Context& context, const GradientJob& job) {
   if (job.dy.shape != job.x.shape) {
     Fail(Status::kInvalidArgument, "shape of dy = ", job.dy.shape.ToString(),
          ", must be that of x, ", job.x.shape.ToString());
-  }
-  if (job.config.outlier_threshold() != 0.0f) {
-    Fail(Status::kUnsupported,
-         "outlier_threshold = ", job.config.outlier_threshold(),
-         ", must be 0: outlier columns have no gradients");
   }
   if (!format.Has(kScaled)) {
     PassThrough(context, job);

@@ -7,9 +7,8 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/io/endian.h"
 #include "core/scheme/format.h"
-#include "zlib.h"
+#include "core/training/state_bytes.h"
 
 namespace bnq {
 namespace {
@@ -19,24 +18,7 @@ namespace {
 // numbers with a fraction as the bits of float64.
 constexpr char kMagic[4] = {'B', 'N', 'Q', 'S'};
 constexpr uint16_t kVersion = 1;
-constexpr uint64_t kHead = 12, kState = 6 * 8, kTail = 4;
-
-uint64_t BitsOf(double x) {
-  uint64_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  return bits;
-}
-
-double LoadNumber(const uint8_t* p) {
-  const uint64_t bits = LoadLE<uint64_t>(p);
-  double x;
-  std::memcpy(&x, &bits, sizeof x);
-  return x;
-}
-
-uint32_t Crc(const uint8_t* data, uint64_t size) {
-  return static_cast<uint32_t>(crc32(0, data, static_cast<uInt>(size)));
-}
+constexpr uint64_t kHead = 12, kState = 6 * 8;
 
 void CheckNotInfinite(double x, const char* name) {
   if (!std::isinf(x)) return;
@@ -130,15 +112,15 @@ std::string Schedule::Serialize() const {
   AppendLE(static_cast<uint32_t>(phases_.size()), &out);
   for (const PhaseOptions& phase : phases_) {
     for (int id = 1; id <= kNumPhaseOptions; ++id) {
-      AppendLE(BitsOf(phase.Number(static_cast<PhaseOption>(id))), &out);
+      AppendNumber(phase.Number(static_cast<PhaseOption>(id)), &out);
     }
   }
   for (uint64_t count :
        {phase_, phase_step_, step_, since_best_, uint64_t{done_}}) {
     AppendLE(count, &out);
   }
-  AppendLE(BitsOf(best_loss_), &out);
-  AppendLE(Crc(reinterpret_cast<const uint8_t*>(out.data()), out.size()), &out);
+  AppendNumber(best_loss_, &out);
+  SealState(&out);
   return out;
 }
 
@@ -157,8 +139,8 @@ Schedule Schedule::Deserialize(const uint8_t* data, uint64_t size) {
     corrupt("its phases have options that are not known");
   }
   if ((size - kHead) / 8 / options < phases ||
-      size != kHead + 8 * options * phases + kState + kTail ||
-      LoadLE<uint32_t>(data + size - kTail) != Crc(data, size - kTail)) {
+      size != kHead + 8 * options * phases + kState + kStateSeal ||
+      !IsSealed(data, size)) {
     corrupt("it is damaged");
   }
   std::vector<PhaseOptions> read(phases);

@@ -263,6 +263,36 @@ TEST(FakeQuantizeGradient, OfSoftenedValues) {
   EXPECT_NEAR(noise.scales[0], sum, 1e-3);
 }
 
+// Outlier columns, found in x, pass their gradient and add nothing to sums.
+TEST(FakeQuantizeGradient, PassesOutliers) {
+  const uint64_t dims[] = {4, 300};
+  const Shape shape = Shape::Make(2, dims);
+  std::vector<float> x = HardValues(shape.elements(), 1);
+  const std::vector<float> dy = HardValues(shape.elements(), 8);
+  for (float& value : x) value = std::fmod(value, 8.0f);
+  x[2 * 300 + 17] = 64.0f;
+  std::vector<float> rest = x, of_rest = dy;
+  for (size_t row = 0; row < 4; ++row) {
+    rest[row * 300 + 17] = of_rest[row * 300 + 17] = 0.0f;
+  }
+  ParamSet params(4, Scheme::kSymmetric, {});
+  for (float& scale : params.scales) scale = 0.25f;
+  const TrainingOptions training;
+  const Gradients all = RunGradient(
+      Context(),
+      Config::FromText("int2,granularity=token,outlier_threshold=50"), training,
+      View(x, shape), View(dy, shape), params);
+  const Gradients without =
+      RunGradient(Context(), Config::FromText("int2,granularity=token"),
+                  training, View(rest, shape), View(of_rest, shape), params);
+  for (size_t i = 0; i < x.size(); ++i) {
+    ASSERT_EQ(all.x[i], i % 300 == 17 ? dy[i] : without.x[i]);
+  }
+  EXPECT_EQ(all.scales, without.scales);
+  EXPECT_EQ(all.ends, without.ends);
+  EXPECT_EQ(all.slope, without.slope);
+}
+
 TEST(FakeQuantizeGradient, Refuses) {
   const uint64_t dims[] = {2, 8}, others[] = {4, 4};
   const Shape shape = Shape::Make(2, dims);
@@ -281,8 +311,6 @@ TEST(FakeQuantizeGradient, Refuses) {
     }
   };
   refused("int4,granularity=channel", Shape::Make(2, others), "shape of dy");
-  refused("int4,granularity=channel,outlier_threshold=2", shape,
-          "outlier_threshold");
   refused("codebook4,granularity=channel", shape, "codebook");
   params.scales[1] = NAN;
   refused("int4,granularity=channel", shape, "scale 1");

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 import bitnet_quant as bq  # noqa: E402
 from bitnet_quant.torch import QuantizedConv2d, QuantizedLinear  # noqa: E402
 from bitnet_quant.torch.training import (BitLinear, FakeQuantize, LSQLinear,  # noqa: E402
-                                         QATScheduler, convert, prepare_qat)
+                                         QATScheduler, convert, prepare_qat, statistics)
 from torch import nn  # noqa: E402
 
 
@@ -146,7 +146,23 @@ def test_activations_and_statistics():
     y = fake(torch.full((2, 2), 9.0))
     assert torch.allclose(y, torch.tensor(4.0), atol=0.1)
     assert fake.clipped_count == 4 and fake.metrics.mse > 20
+    assert fake.statistics.summary.steps == 5  # not of eval()
     assert pickle.loads(pickle.dumps(fake.how)).options == fake.how.options
+
+
+def test_statistics_by_layer():
+    model = nn.Sequential(nn.Linear(32, 16), nn.Sequential(nn.Linear(16, 4)))
+    prepare_qat(model, "int4,granularity=channel", watch=True)
+    for _ in range(3):
+        model(torch.randn(2, 32))
+    copied = copy.deepcopy(model)
+    model.eval()(torch.randn(2, 32))
+    for each in (model, copied):
+        found = statistics(each)
+        assert list(found) == ["0", "1.0"]
+        assert [layer.summary.steps for layer in found.values()] == [3, 3]
+        assert 15 < found["0"].summary.sqnr_db < 30
+    assert statistics(nn.Sequential(FakeQuantize("int4"))) == {}
 
 
 def test_draws_differ_from_call_to_call_but_not_in_eval():

@@ -135,3 +135,22 @@ def test_schedule():
         bq.Schedule([])
     with pytest.raises(bq.CorruptFileError):
         bq.Schedule.from_bytes(b"BNQS and nothing else")
+
+
+def test_statistics_of_a_layer(weights):
+    layer, other = bq.TrainingStatistics(), bq.TrainingStatistics()
+    assert np.isnan(layer.summary.mse)
+    fakes = [bq.fake_quantize(weights * factor, "int4", group_size=32, metrics=True,
+                              statistics=statistics)
+             for factor, statistics in ((1, layer), (3, layer), (2, other))]
+    layer.merge(other)
+    summary = layer.summary
+    assert summary.steps == 3 and summary.elements == 3 * weights.size
+    assert summary.mse == pytest.approx(np.mean([fake.metrics.mse for fake in fakes]))
+    assert summary.scale_max == max(fake.params.scales.max() for fake in fakes)
+    assert summary["clipped"] == 0
+    restored = pickle.loads(pickle.dumps(layer))
+    assert restored.to_bytes() == layer.to_bytes()
+    assert dict(restored.summary) == dict(summary)
+    with pytest.raises(bq.CorruptFileError, match="statistics"):
+        bq.TrainingStatistics.from_bytes(layer.to_bytes()[:-1])

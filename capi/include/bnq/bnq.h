@@ -17,7 +17,7 @@
  *  13. validation          distributions of values and errors
  *  14. operators           what networks compute, on quantized weights
  *  15. layer cache and layers: what was quantized before; models layer by layer
- *  16. training            fake quantization, gradients, schedules
+ *  16. training            fake quantization, gradients, statistics, schedules
  *
  * CONVENTIONS
  *
@@ -2991,7 +2991,8 @@ BNQ_API bnq_status bnq_estimate_file(bnq_context* context, const bnq_plan* plan,
  * for (fake quantization), the gradient through it, and a schedule.
  *
  *   bnq_fake_quantize(context, config, training, &w, 0, scales, NULL, NULL, n,
- *                     BNQ_DTYPE_F32, 0, fake, bytes, NULL, 0, NULL, NULL, 0);
+ *                     BNQ_DTYPE_F32, 0, fake, bytes, NULL, 0, NULL, NULL, 0,
+ *                     NULL);
  *   ... the network runs with `fake` and gives dy, the gradient by it ...
  *   bnq_fake_quantize_gradient(context, config, training, &w, &dy, scales, NULL,
  *                              NULL, n, BNQ_DTYPE_F32, dw, bytes, NULL, NULL,
@@ -3052,6 +3053,12 @@ enum {
 };
 enum { BNQ_DRAWN_BY_ELEMENT = 0, BNQ_DRAWN_BY_LAYER = 1 };
 
+/* Draws: the word w of element i (row-major; of DRAWN_BY_LAYER 0 for all) of
+ * Philox4x32-10, of the key seed for probability, where a value is quantized if
+ * w / 2^32 < probability, and of the key seed with its top bit flipped for
+ * noise, where a = (w + 0.5) / 2^32 makes u = a - 0.5, or the normal deviate
+ * below which a share a of all lie. Outlier columns have no noise. */
+
 /* Options of training at their defaults. Since 0.1. */
 BNQ_API bnq_status bnq_training_create(bnq_training** out_training);
 BNQ_API void bnq_training_destroy(bnq_training* training);
@@ -3072,6 +3079,56 @@ BNQ_API bnq_status bnq_range_params(const bnq_config* config, float lo,
                                     float hi, float* scale, int8_t* zero_point,
                                     float* offset);
 
+/* What fake quantization of a layer lost, over the steps of training: a handle
+ * for each layer, that bnq_fake_quantize adds to. One may be read by several
+ * threads while nobody adds to it. */
+typedef struct bnq_training_statistics bnq_training_statistics;
+
+/* Their values. NaN where there are no elements. Only ever appended to. */
+enum {
+  /* arrays, and their elements; those that were clipped, and their share */
+  BNQ_TRAINING_STATISTIC_STEPS = 0,
+  BNQ_TRAINING_STATISTIC_ELEMENTS = 1,
+  BNQ_TRAINING_STATISTIC_CLIPPED = 2,
+  BNQ_TRAINING_STATISTIC_CLIPPED_SHARE = 3,
+  /* of all elements: the mean squared error, that over the mean square of the
+   * values, and -10 log10 of this: BNQ_METRIC_SQNR_DB */
+  BNQ_TRAINING_STATISTIC_MSE = 4,
+  BNQ_TRAINING_STATISTIC_RELATIVE_MSE = 5,
+  BNQ_TRAINING_STATISTIC_SQNR_DB = 6,
+  BNQ_TRAINING_STATISTIC_MAX_ERROR = 7,
+  /* of all scales; NaN where there are none */
+  BNQ_TRAINING_STATISTIC_SCALE_MIN = 8,
+  BNQ_TRAINING_STATISTIC_SCALE_MAX = 9,
+  /* of the steps, the greatest share that was clipped, and the greatest relative
+   * mean squared error */
+  BNQ_TRAINING_STATISTIC_WORST_CLIPPED_SHARE = 10,
+  BNQ_TRAINING_STATISTIC_WORST_RELATIVE_MSE = 11,
+  BNQ_NUM_TRAINING_STATISTICS = 12
+};
+
+/* Statistics of no step. Since 0.1. */
+BNQ_API bnq_status
+bnq_training_statistics_create(bnq_training_statistics** out_statistics);
+BNQ_API void bnq_training_statistics_destroy(
+    bnq_training_statistics* statistics);
+/* The first value_count of them. Since 0.1. */
+BNQ_API bnq_status bnq_training_statistics_values(
+    const bnq_training_statistics* statistics, double* values,
+    uint32_t value_count);
+/* Adds the steps of `other`. Sums are exact: steps give the same bits in
+ * whatever order they are added and merged. Since 0.1. */
+BNQ_API bnq_status
+bnq_training_statistics_merge(bnq_training_statistics* statistics,
+                              const bnq_training_statistics* other);
+/* As bytes, the same ones on every machine, as bnq_calibrator_serialize and
+ * bnq_calibrator_deserialize. Since 0.1. */
+BNQ_API bnq_status bnq_training_statistics_serialize(
+    const bnq_training_statistics* statistics, void* out, uint64_t out_bytes,
+    uint64_t* out_size);
+BNQ_API bnq_status bnq_training_statistics_deserialize(
+    const void* data, uint64_t bytes, bnq_training_statistics** out_statistics);
+
 /* What bnq_tensor_quantize and bnq_tensor_dequantize make of source, bit for
  * bit, as an array of dtype in out[out_bytes], in one pass over memory where
  * parameters can be found along with the values (not: granularity tensor, or
@@ -3081,7 +3138,8 @@ BNQ_API bnq_status bnq_range_params(const bnq_config* config, float lo,
  *   given        0: parameters are found as config says, and those that values
  *                are decoded with are written to scales, zero_points and
  *                offsets, unless they are NULL; 1: they are read from there, as
- *                bnq_tensor_quantize_static takes them
+ *                bnq_tensor_quantize_static takes them; none of formats without
+ *                scales
  *   param_count  that of bnq_param_count; 0 where scales is NULL
  *   overflow     BNQ_OVERFLOW_*, of F16 and BF16
  *   clipped      clipped_bytes = one byte for each element: 1 where it is
@@ -3089,15 +3147,19 @@ BNQ_API bnq_status bnq_range_params(const bnq_config* config, float lo,
  *   out_clipped  their number; NULL
  *   metrics      the first metric_count of BNQ_METRIC_* between source and what
  *                quantization alone makes of it; NULL
- * INVALID_ARGUMENT, UNSUPPORTED, NON_FINITE as of those; on failure what is
- * written is undefined. Since 0.1. */
+ *   statistics   to which the same is added as a step; NULL
+ * INVALID_ARGUMENT, UNSUPPORTED, NON_FINITE as of those (NON_FINITE also for
+ * statistics of values that BNQ_NON_FINITE_KEEP or BNQ_OVERFLOW_KEEP leaves);
+ * on failure what is written is undefined, but statistics are as they were.
+ * Since 0.1. */
 BNQ_API bnq_status bnq_fake_quantize(
     bnq_context* context, const bnq_config* config,
     const bnq_training* training, const bnq_array* source, int32_t given,
     float* scales, int8_t* zero_points, float* offsets, uint64_t param_count,
     int32_t dtype, int32_t overflow, void* out, uint64_t out_bytes,
     uint8_t* clipped, uint64_t clipped_bytes, uint64_t* out_clipped,
-    double* metrics, uint32_t metric_count);
+    double* metrics, uint32_t metric_count,
+    bnq_training_statistics* statistics);
 
 /* The gradient by x of what has the gradient dy by bnq_fake_quantize(x) with the
  * same config, training and parameters, as an array of dtype in dx[dx_bytes],
@@ -3112,14 +3174,14 @@ BNQ_API bnq_status bnq_fake_quantize(
  *   end_gradients[2 * param_count] the sums of dy where clipped at the least and
  *                at the greatest code: the second is that of PACT's clipping
  *                level, the second less the first that of one for both sides
- *   slope_gradient   of the estimator slope: the sum of dy * how far x lies
- *                beyond its code's value, where clipped
+ *   slope_gradient   by BNQ_TRAINING_SLOPE, whatever the estimator: the sum of
+ *                dy * how far x lies beyond its code's value, where clipped
  * Sums are taken in a fixed order, of at most 1024 values in float32 and of these
  * in float64: the same with any number of threads and on every CPU. Without any
  * of them it is faster. A value left as it is, or in part, by probability or
- * temperature passes that part of dy, and adds the rest alone to sums. Formats
- * without scales pass dy. UNSUPPORTED for outlier_threshold, and for formats
- * with a codebook. Since 0.1. */
+ * temperature passes that part of dy, and adds the rest alone to sums; one of an
+ * outlier column (of x) passes all of it. Formats without scales pass dy.
+ * UNSUPPORTED for formats with a codebook. Since 0.1. */
 BNQ_API bnq_status bnq_fake_quantize_gradient(
     bnq_context* context, const bnq_config* config,
     const bnq_training* training, const bnq_array* x, const bnq_array* dy,

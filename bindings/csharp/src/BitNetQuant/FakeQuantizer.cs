@@ -118,6 +118,23 @@ public sealed unsafe class FakeQuantizer : IDisposable
         QuantizationParameters? parameters = null, Context? context = null) =>
         Quantize(values, shape, destination, parameters, [], null, [], context);
 
+    /// <summary>As <see cref="Quantize(ReadOnlySpan{float}, ReadOnlySpan{long}, Span{float}, QuantizationParameters?, Context?)"/>,
+    /// and adds the array to the statistics of the layer as a step.</summary>
+    /// <inheritdoc cref="Quantize(ReadOnlySpan{float}, ReadOnlySpan{long}, Span{float}, QuantizationParameters?, Context?)"/>
+    /// <param name="values">The elements, row-major; as many as the shape has.</param>
+    /// <param name="shape">Up to 8 dimensions, each 0 or more; empty for a single element.</param>
+    /// <param name="destination">As long; may be <paramref name="values"/> itself, but not overlap it otherwise.</param>
+    /// <param name="statistics">To be added to; as they were where it fails.</param>
+    /// <param name="parameters">What to quantize with; null to find it.</param>
+    /// <param name="context">Where to run; null for one thread.</param>
+    public QuantizationParameters QuantizeAndRecord(
+        ReadOnlySpan<float> values, ReadOnlySpan<long> shape, Span<float> destination, TrainingStatistics statistics,
+        QuantizationParameters? parameters = null, Context? context = null)
+    {
+        ArgumentNullException.ThrowIfNull(statistics);
+        return Quantize(values, shape, destination, parameters, [], null, [], context, statistics.Handle);
+    }
+
     /// <summary>As <see cref="Quantize(ReadOnlySpan{float}, ReadOnlySpan{long}, QuantizationParameters?, Context?)"/>,
     /// with what was clipped and how far off the values are: the statistics of a layer that is trained.</summary>
     /// <inheritdoc cref="Quantize(ReadOnlySpan{float}, ReadOnlySpan{long}, QuantizationParameters?, Context?)"/>
@@ -144,7 +161,7 @@ public sealed unsafe class FakeQuantizer : IDisposable
     /// <param name="context">Where to run; null for one thread.</param>
     /// <exception cref="ArgumentException">The number of values is not that of the shape.</exception>
     /// <exception cref="InvalidArgumentException">The number of parameters is wrong.</exception>
-    /// <exception cref="UnsupportedException">The config asks for outliers, or the format has a codebook.</exception>
+    /// <exception cref="UnsupportedException">The format has a codebook.</exception>
     public FakeGradients Gradient(
         ReadOnlySpan<float> values, ReadOnlySpan<float> dy, ReadOnlySpan<long> shape,
         QuantizationParameters parameters, Context? context = null)
@@ -202,7 +219,7 @@ public sealed unsafe class FakeQuantizer : IDisposable
     private QuantizationParameters Quantize(
         ReadOnlySpan<float> values, ReadOnlySpan<long> shape, Span<float> destination,
         QuantizationParameters? parameters, Span<byte> clipped, ulong* clippedCount, Span<double> metrics,
-        Context? context)
+        Context? context, TrainingStatisticsHandle? statistics = null)
     {
         ulong[] dimensions = Native.Shape(shape);
         Native.RequireSize(values, DataType.Float32, dimensions);
@@ -212,14 +229,15 @@ public sealed unsafe class FakeQuantizer : IDisposable
             BnqArray source = Array(data, dimension, dimensions.Length);
             Parameters used = Of(parameters, &source);
             Native.Check(Run(
-                &source, parameters is not null, used, destination, clipped, clippedCount, metrics, context));
+                &source, parameters is not null, used, destination, clipped, clippedCount, metrics, context,
+                statistics));
             return used.ToPublic();
         }
     }
 
     private int Run(
         BnqArray* source, bool given, Parameters parameters, Span<float> destination, Span<byte> clipped,
-        ulong* clippedCount, Span<double> metrics, Context? context)
+        ulong* clippedCount, Span<double> metrics, Context? context, TrainingStatisticsHandle? statistics = null)
     {
         fixed (float* result = destination, scale = parameters.Scales, offset = parameters.Offsets)
         fixed (sbyte* zeroPoint = parameters.ZeroPoints)
@@ -230,7 +248,7 @@ public sealed unsafe class FakeQuantizer : IDisposable
                 ContextHandle.Of(context), Config.Handle, Training.Handle, source, given ? 1 : 0, scale, zeroPoint,
                 offset, (ulong)parameters.Scales.Length, (int)DataType.Float32, (int)Overflow.Error, result,
                 (ulong)destination.Length * sizeof(float), mask, (ulong)clipped.Length, clippedCount, metric,
-                (uint)metrics.Length);
+                (uint)metrics.Length, statistics ?? TrainingStatisticsHandle.None);
         }
     }
 

@@ -52,6 +52,36 @@ public sealed class FakeQuantizerTests
     }
 
     [Fact]
+    public void StatisticsAreOfAllStepsInAnyOrder()
+    {
+        using var one = new TrainingStatistics();
+        using var other = new TrainingStatistics();
+        Assert.True(double.IsNaN(one.Summary.Mse));
+        string[] texts = ["int4", "ternary", "int8"];
+        var measured = new MeasuredFake[texts.Length];
+        for (int i = 0; i < texts.Length; i++)
+        {
+            using FakeQuantizer quantizer = Quantizer(texts[i]);
+            var values = new float[Weights.Length];
+            measured[i] = quantizer.QuantizeAndMeasure(Weights, Shape);
+            QuantizationParameters used = quantizer.QuantizeAndRecord(Weights, Shape, values, one);
+            Assert.Equal(measured[i].Fake.Values, values);
+            quantizer.QuantizeAndRecord(Weights, Shape, values, other, used);
+        }
+
+        TrainingSummary summary = one.Summary;
+        Assert.Equal((3, 3 * Weights.Length), (summary.Steps, summary.Elements));
+        Assert.Equal(measured.Sum(each => each.ClippedCount), summary.Clipped);
+        Assert.Equal(measured.Average(each => each.Metrics.Mse), summary.Mse, 1e-12);
+        using var restored = TrainingStatistics.FromBytes(one.ToBytes());
+        one.Merge(other);
+        other.Merge(restored);
+        Assert.Equal(one.ToBytes(), other.ToBytes());
+        Assert.Equal(summary.Mse, one.Summary.Mse);
+        Assert.Throws<CorruptFileException>(() => TrainingStatistics.FromBytes([1, 2]));
+    }
+
+    [Fact]
     public void BadArgumentsAreNamed()
     {
         using FakeQuantizer quantizer = Quantizer("int8,granularity=channel,scheme=asymmetric");

@@ -62,6 +62,7 @@ from .tensor import (QuantizedTensor, Sizes, dynamic_map, pack, quantize, quanti
                      quantized_sizes)
 from .training import (FakeQuantized, Gradients, LayerTraining, Phase, Schedule, ScheduleState,
                        Training, fake_quantize, fake_quantize_gradient, param_count, range_params)
+from .training_statistics import TrainingStatistics, TrainingSummary
 
 __version__ = "0.1.0"
 
@@ -73,6 +74,7 @@ __all__ = [
     "estimate_model_size", "load_and_quantize", "load_weights", "quantize_activations_int8",
     "quantize_weights_ternary",
     "FakeQuantized", "Gradients", "LayerTraining", "Phase", "Schedule", "ScheduleState", "Training",
+    "TrainingStatistics", "TrainingSummary",
     "fake_quantize", "fake_quantize_gradient", "param_count", "phase_options", "range_params",
     "training_options",
     "AllocatedTensor", "Allocation", "Measurement", "Recipes", "Sensitivity", "SizeEstimate",

@@ -196,6 +196,10 @@ class bnq_training(ctypes.Structure):
     pass
 
 
+class bnq_training_statistics(ctypes.Structure):
+    pass
+
+
 class bnq_phase(ctypes.Structure):
     pass
 
@@ -284,6 +288,7 @@ _optimizer, _options = POINTER(bnq_optimizer), POINTER(bnq_options)
 _operator, _linear = POINTER(bnq_operator), POINTER(bnq_linear)
 _cache, _cache_list = POINTER(bnq_cache), POINTER(bnq_cache_list)
 _training, _phase, _schedule = POINTER(bnq_training), POINTER(bnq_phase), POINTER(bnq_schedule)
+_training_statistics = POINTER(bnq_training_statistics)
 _layers, _layer = POINTER(bnq_layers), POINTER(bnq_layer)
 _i32p, _i64p, _u64p, _f64p = POINTER(i32), POINTER(i64), POINTER(u64), POINTER(f64)
 _i8p, _u8p, _u32p, _f32p = POINTER(i8), POINTER(u8), POINTER(u32), POINTER(f32)
@@ -674,8 +679,16 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_training_settings": (_options, [_training]),
     "bnq_param_count": (status, [_config, i32, _u64p, _u64p]),
     "bnq_range_params": (status, [_config, f32, f32, _f32p, _i8p, _f32p]),
+    "bnq_training_statistics_create": (status, [POINTER(_training_statistics)]),
+    "bnq_training_statistics_destroy": (None, [_training_statistics]),
+    "bnq_training_statistics_values": (status, [_training_statistics, _f64p, u32]),
+    "bnq_training_statistics_merge": (status, [_training_statistics, _training_statistics]),
+    "bnq_training_statistics_serialize": (status, [_training_statistics, address, u64, _u64p]),
+    "bnq_training_statistics_deserialize": (status, [address, u64,
+                                                     POINTER(_training_statistics)]),
     "bnq_fake_quantize": (status, [_context, _config, _training, _array, i32, _f32p, _i8p, _f32p,
-                                   u64, i32, i32, address, u64, _u8p, u64, _u64p, _f64p, u32]),
+                                   u64, i32, i32, address, u64, _u8p, u64, _u64p, _f64p, u32,
+                                   _training_statistics]),
     "bnq_fake_quantize_gradient": (status, [_context, _config, _training, _array, _array, _f32p,
                                             _i8p, _f32p, u64, i32, address, u64, _f32p, _f32p,
                                             _f32p, _f32p]),

@@ -49,6 +49,15 @@ def create(kind: type[ctypes.Structure], constructor: Callable[..., Any], *argum
     return Handle(pointer, getattr(library(), destroy), keep, atexit)
 
 
+def serialized(serialize: Callable[..., Any], handle: Handle) -> bytes:
+    """The bytes that serialize(handle, void*, size, size*) writes."""
+    size = ctypes.c_uint64()
+    serialize(handle, None, 0, ctypes.byref(size))
+    data = ctypes.create_string_buffer(size.value)
+    serialize(handle, data, size.value, ctypes.byref(size))
+    return data.raw
+
+
 def integer(value: Any, what: str, bits: int) -> int:
     """`value` for an intN_t: ctypes would keep the low bits, without a word."""
     number = operator.index(value)

@@ -18,14 +18,15 @@ from . import _abi, registry
 from . import context as contexts
 from ._arrays import (ArrayArgument, DTypeLike, dtype_id, holder_of, new_or, pointer,
                       shape_argument)
-from ._handles import Handle, create, unsigned
+from ._handles import Handle, create, serialized, unsigned
 from ._loader import library
 from ._options import Optioned, OptionValue
-from ._values import Values
+from ._values import Values, read_values
 from .calibration import QuantizationParams
 from .comparison import Metrics
 from .config import Config, ConfigLike, as_config
 from .tensor import overflow_id
+from .training_statistics import TrainingStatistics
 
 
 class Training(Optioned):
@@ -120,7 +121,8 @@ def fake_quantize(source: np.ndarray[Any, Any], config: Optional[ConfigLike] = N
                   training: Optional[Training] = None, dtype: Optional[DTypeLike] = None,
                   out: Optional[np.ndarray[Any, Any]] = None, out_dtype: DTypeLike = "float32",
                   overflow: str = "error", clipped: bool = False, metrics: bool = False,
-                  copy: bool = False, context: Optional[contexts.Context] = None,
+                  statistics: Optional[TrainingStatistics] = None, copy: bool = False,
+                  context: Optional[contexts.Context] = None,
                   **options: OptionValue) -> FakeQuantized:
     """The values that quantizing an array and dequantizing it gives, bit for bit; then
     what `training` makes of them: noise, values quantized in part or at random.
@@ -131,6 +133,7 @@ def fake_quantize(source: np.ndarray[Any, Any], config: Optional[ConfigLike] = N
     out: where the values go, of out_dtype; may be `source` itself.
     overflow: as in `QuantizedTensor.dequantize`.
     clipped, metrics: whether those are wanted, too.
+    statistics: of the layer; this array is added as a step.
     """
     config = as_config(config, options)
     array = ArrayArgument(source, "source", dtype=dtype, copy=copy)
@@ -144,7 +147,8 @@ def fake_quantize(source: np.ndarray[Any, Any], config: Optional[ConfigLike] = N
         contexts.handle(context), config._handle, _handle(training), array, int(given),
         *_pointers(used), dtype_id(out_dtype), overflow_id(overflow), values.ctypes.data,
         values.nbytes, pointer(mask, ctypes.c_uint8), 0 if mask is None else mask.nbytes,
-        None if count is None else ctypes.byref(count), found, 0 if found is None else len(found))
+        None if count is None else ctypes.byref(count), found, 0 if found is None else len(found),
+        None if statistics is None else statistics._handle)
     return FakeQuantized(
         values, used._replace(config=config), mask, None if count is None else count.value,
         None if found is None else Metrics(dict(zip(registry.metrics(), found))))
@@ -300,9 +304,7 @@ class Schedule:
     @property
     def state(self) -> ScheduleState:
         """Where it stands."""
-        values = (ctypes.c_double * len(_STATE))()
-        library().bnq_schedule_values(self._handle, values, len(_STATE))
-        return ScheduleState(dict(zip(_STATE, values)))
+        return read_values(ScheduleState, _STATE, library().bnq_schedule_values, self._handle)
 
     @property
     def done(self) -> bool:
@@ -325,11 +327,7 @@ class Schedule:
 
     def to_bytes(self) -> bytes:
         """Phases and where it stands, the same bytes on every machine."""
-        size = ctypes.c_uint64()
-        library().bnq_schedule_serialize(self._handle, None, 0, ctypes.byref(size))
-        data = ctypes.create_string_buffer(size.value)
-        library().bnq_schedule_serialize(self._handle, data, size.value, ctypes.byref(size))
-        return data.raw
+        return serialized(library().bnq_schedule_serialize, self._handle)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Schedule:

@@ -94,6 +94,8 @@ opaque! {
     bnq_layer
     /// How training quantizes.
     bnq_training
+    /// What training lost, over its steps.
+    bnq_training_statistics
     /// A phase of a schedule.
     bnq_phase
     /// Phases of training, one after another.

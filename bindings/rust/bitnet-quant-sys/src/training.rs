@@ -2,7 +2,7 @@
 
 use super::{
     bnq_array, bnq_config, bnq_context, bnq_options, bnq_phase, bnq_schedule, bnq_status,
-    bnq_training,
+    bnq_training, bnq_training_statistics,
 };
 use std::os::raw::c_void;
 
@@ -92,6 +92,32 @@ pub const BNQ_SCHEDULE_SINCE_BEST: i32 = 8;
 pub const BNQ_SCHEDULE_DONE: i32 = 9;
 /// Number of schedule values.
 pub const BNQ_NUM_SCHEDULE_VALUES: i32 = 10;
+/// A position in `bnq_training_statistics_values`: steps.
+pub const BNQ_TRAINING_STATISTIC_STEPS: i32 = 0;
+/// A position in `bnq_training_statistics_values`: elements.
+pub const BNQ_TRAINING_STATISTIC_ELEMENTS: i32 = 1;
+/// A position in `bnq_training_statistics_values`: clipped.
+pub const BNQ_TRAINING_STATISTIC_CLIPPED: i32 = 2;
+/// A position in `bnq_training_statistics_values`: clipped share.
+pub const BNQ_TRAINING_STATISTIC_CLIPPED_SHARE: i32 = 3;
+/// A position in `bnq_training_statistics_values`: mse.
+pub const BNQ_TRAINING_STATISTIC_MSE: i32 = 4;
+/// A position in `bnq_training_statistics_values`: relative mse.
+pub const BNQ_TRAINING_STATISTIC_RELATIVE_MSE: i32 = 5;
+/// A position in `bnq_training_statistics_values`: sqnr db.
+pub const BNQ_TRAINING_STATISTIC_SQNR_DB: i32 = 6;
+/// A position in `bnq_training_statistics_values`: max error.
+pub const BNQ_TRAINING_STATISTIC_MAX_ERROR: i32 = 7;
+/// A position in `bnq_training_statistics_values`: scale min.
+pub const BNQ_TRAINING_STATISTIC_SCALE_MIN: i32 = 8;
+/// A position in `bnq_training_statistics_values`: scale max.
+pub const BNQ_TRAINING_STATISTIC_SCALE_MAX: i32 = 9;
+/// A position in `bnq_training_statistics_values`: worst clipped share.
+pub const BNQ_TRAINING_STATISTIC_WORST_CLIPPED_SHARE: i32 = 10;
+/// A position in `bnq_training_statistics_values`: worst relative mse.
+pub const BNQ_TRAINING_STATISTIC_WORST_RELATIVE_MSE: i32 = 11;
+/// Number of statistics.
+pub const BNQ_NUM_TRAINING_STATISTICS: i32 = 12;
 
 extern "C" {
     /// Options of training at their defaults.
@@ -102,6 +128,29 @@ extern "C" {
     pub fn bnq_training_options(training: *const bnq_training) -> *const bnq_options;
     /// Its options, to be changed.
     pub fn bnq_training_settings(training: *mut bnq_training) -> *mut bnq_options;
+    /// Statistics of no step.
+    pub fn bnq_training_statistics_create(
+        out_statistics: *mut *mut bnq_training_statistics,
+    ) -> bnq_status;
+    /// Frees them; NULL is fine.
+    pub fn bnq_training_statistics_destroy(statistics: *mut bnq_training_statistics);
+    /// What they add up to.
+    pub fn bnq_training_statistics_values(
+        statistics: *const bnq_training_statistics, values: *mut f64, value_count: u32,
+    ) -> bnq_status;
+    /// Adds the steps of others.
+    pub fn bnq_training_statistics_merge(
+        statistics: *mut bnq_training_statistics, other: *const bnq_training_statistics,
+    ) -> bnq_status;
+    /// As bytes.
+    pub fn bnq_training_statistics_serialize(
+        statistics: *const bnq_training_statistics, out: *mut c_void, out_bytes: u64,
+        out_size: *mut u64,
+    ) -> bnq_status;
+    /// From bytes.
+    pub fn bnq_training_statistics_deserialize(
+        data: *const c_void, bytes: u64, out_statistics: *mut *mut bnq_training_statistics,
+    ) -> bnq_status;
     /// Scales of an array of this shape.
     pub fn bnq_param_count(
         config: *const bnq_config, rank: i32, shape: *const u64, out_count: *mut u64,
@@ -113,13 +162,13 @@ extern "C" {
         offset: *mut f32,
     ) -> bnq_status;
     /// What quantizing and dequantizing makes of an array; `training`, `clipped`,
-    /// `out_clipped` and `metrics` may be NULL.
+    /// `out_clipped`, `metrics` and `statistics` may be NULL.
     pub fn bnq_fake_quantize(
         context: *mut bnq_context, config: *const bnq_config, training: *const bnq_training,
         source: *const bnq_array, given: i32, scales: *mut f32, zero_points: *mut i8,
         offsets: *mut f32, param_count: u64, dtype: i32, overflow: i32, out: *mut c_void,
         out_bytes: u64, clipped: *mut u8, clipped_bytes: u64, out_clipped: *mut u64,
-        metrics: *mut f64, metric_count: u32,
+        metrics: *mut f64, metric_count: u32, statistics: *mut bnq_training_statistics,
     ) -> bnq_status;
     /// Its gradients; those of parameters may be NULL.
     pub fn bnq_fake_quantize_gradient(

@@ -53,6 +53,7 @@ native! {
     bnq_training: bnq_training_destroy;
     bnq_phase: bnq_phase_destroy;
     bnq_schedule: bnq_schedule_destroy;
+    bnq_training_statistics: bnq_training_statistics_destroy;
 }
 
 /// An owned native object. Neither `Send` nor `Sync`: the types made of it say

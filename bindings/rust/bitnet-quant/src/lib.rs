@@ -101,7 +101,7 @@ pub use sensitivity::{
 pub use tensor::{dynamic_map, Outliers, Part, PartData, QuantizedTensor};
 pub use training::{
     phase_options, training_options, FakeQuantizer, Phase, PhaseOption, Schedule, Training,
-    TrainingOption,
+    TrainingOption, TrainingStatistics,
 };
 pub use validation::{compare_histogram, ErrorHistogram};
 pub use writer::{WriteOptions, Writer};

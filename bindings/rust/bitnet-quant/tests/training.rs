@@ -4,7 +4,7 @@ mod common;
 
 use bitnet_quant::training::{
     phase_options, training_options, DrawnBy, Estimator, FakeQuantizer, Noise, Phase, PhaseOption,
-    Schedule, Training, TrainingOption,
+    Schedule, Training, TrainingOption, TrainingStatistics,
 };
 use bitnet_quant::{
     ArrayView, Config, Context, DType, Error, Format, Granularity, OptionValue, Output,
@@ -360,6 +360,44 @@ fn a_schedule_goes_through_its_phases_and_on_where_it_was_left() {
             Err(Error::CorruptFile(_)) => {}
             other => panic!("{:?}", other),
         }
+    }
+}
+
+#[test]
+fn statistics_are_of_all_steps_in_any_order() {
+    let (context, values) = (Context::new(), weights(6 * 96));
+    let (mut one, mut other) = (
+        TrainingStatistics::new().unwrap(),
+        TrainingStatistics::new().unwrap(),
+    );
+    assert!(one.summary().unwrap().mse.is_nan());
+    let measured = ["int4", "ternary", "int8"].map(|text| {
+        let x = array(&values, &SHAPE);
+        for statistics in [&mut one, &mut other] {
+            quantizer(text)
+                .quantize_and_record(&context, &x, None, statistics)
+                .unwrap();
+        }
+        quantizer(text)
+            .quantize_and_measure(&context, &x, None)
+            .unwrap()
+    });
+    let summary = one.summary().unwrap();
+    assert_eq!((summary.steps, summary.elements), (3, 3 * 6 * 96));
+    let clipped: u64 = measured.iter().map(|each| each.clipped_count).sum();
+    assert_eq!(summary.clipped, clipped);
+    let mse = measured.iter().map(|each| each.metrics.mse).sum::<f64>() / 3.0;
+    assert!((summary.mse - mse).abs() < 1e-12 * mse);
+    let bytes = one.to_bytes().unwrap();
+    one.merge(&other).unwrap();
+    other
+        .merge(&TrainingStatistics::from_bytes(&bytes).unwrap())
+        .unwrap();
+    assert_eq!(one.to_bytes().unwrap(), other.to_bytes().unwrap());
+    assert_eq!(one.summary().unwrap().mse, summary.mse);
+    match TrainingStatistics::from_bytes(&bytes[1..]) {
+        Err(Error::CorruptFile(_)) => {}
+        other => panic!("{:?}", other),
     }
 }
 

@@ -398,6 +398,20 @@ internal sealed class TrainingHandle : SafeHandleZeroOrMinusOneIsInvalid
     }
 }
 
+internal sealed class TrainingStatisticsHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    /// <summary>NULL: nothing is added up.</summary>
+    internal static readonly TrainingStatisticsHandle None = new();
+
+    public TrainingStatisticsHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_training_statistics_destroy(handle);
+        return true;
+    }
+}
+
 internal sealed class PhaseHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
     public PhaseHandle() : base(ownsHandle: true) { }

@@ -51,6 +51,19 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_SCHEDULE_SINCE_BEST = 8;
     internal const int BNQ_SCHEDULE_DONE = 9;
     internal const int BNQ_NUM_SCHEDULE_VALUES = 10;
+    internal const int BNQ_TRAINING_STATISTIC_STEPS = 0;
+    internal const int BNQ_TRAINING_STATISTIC_ELEMENTS = 1;
+    internal const int BNQ_TRAINING_STATISTIC_CLIPPED = 2;
+    internal const int BNQ_TRAINING_STATISTIC_CLIPPED_SHARE = 3;
+    internal const int BNQ_TRAINING_STATISTIC_MSE = 4;
+    internal const int BNQ_TRAINING_STATISTIC_RELATIVE_MSE = 5;
+    internal const int BNQ_TRAINING_STATISTIC_SQNR_DB = 6;
+    internal const int BNQ_TRAINING_STATISTIC_MAX_ERROR = 7;
+    internal const int BNQ_TRAINING_STATISTIC_SCALE_MIN = 8;
+    internal const int BNQ_TRAINING_STATISTIC_SCALE_MAX = 9;
+    internal const int BNQ_TRAINING_STATISTIC_WORST_CLIPPED_SHARE = 10;
+    internal const int BNQ_TRAINING_STATISTIC_WORST_RELATIVE_MSE = 11;
+    internal const int BNQ_NUM_TRAINING_STATISTICS = 12;
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_training_create(out TrainingHandle training);
@@ -65,6 +78,28 @@ internal static unsafe partial class NativeMethods
     internal static partial nint bnq_training_settings(TrainingHandle training);
 
     [LibraryImport(LibraryName)]
+    internal static partial int bnq_training_statistics_create(out TrainingStatisticsHandle statistics);
+
+    [LibraryImport(LibraryName)]
+    internal static partial void bnq_training_statistics_destroy(nint statistics);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_training_statistics_values(
+        TrainingStatisticsHandle statistics, double* values, uint valueCount);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_training_statistics_merge(
+        TrainingStatisticsHandle statistics, TrainingStatisticsHandle other);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_training_statistics_serialize(
+        TrainingStatisticsHandle statistics, void* output, ulong outBytes, ulong* outSize);
+
+    [LibraryImport(LibraryName)]
+    internal static partial int bnq_training_statistics_deserialize(
+        void* data, ulong bytes, out TrainingStatisticsHandle statistics);
+
+    [LibraryImport(LibraryName)]
     internal static partial int bnq_param_count(ConfigHandle config, int rank, ulong* shape, ulong* outCount);
 
     [LibraryImport(LibraryName)]
@@ -76,7 +111,7 @@ internal static unsafe partial class NativeMethods
         ContextHandle context, ConfigHandle config, TrainingHandle training, BnqArray* source, int given,
         float* scales, sbyte* zeroPoints, float* offsets, ulong paramCount, int dtype, int overflow,
         void* output, ulong outBytes, byte* clipped, ulong clippedBytes, ulong* outClipped, double* metrics,
-        uint metricCount);
+        uint metricCount, TrainingStatisticsHandle statistics);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_fake_quantize_gradient(

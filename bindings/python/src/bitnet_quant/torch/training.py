@@ -33,11 +33,13 @@ from ..conversion import Plan, as_plan
 from ..post_training import quantize_static
 from ..tensor import QuantizedTensor, quantize
 from ..training import Schedule, Training, fake_quantize, fake_quantize_gradient
+from ..training_statistics import TrainingStatistics
 from .._options import OptionValue
 from ._memory import NAMES, context, from_numpy, native, to_numpy
 from .modules import QuantizedLinear, kind_of, put
 
-__all__ = ["BitLinear", "FakeQuantize", "LSQLinear", "QATScheduler", "convert", "prepare_qat"]
+__all__ = ["BitLinear", "FakeQuantize", "LSQLinear", "QATScheduler", "convert", "prepare_qat",
+           "statistics"]
 
 
 class _Fake(torch.autograd.Function):
@@ -51,8 +53,10 @@ class _Fake(torch.autograd.Function):
         array, name = to_numpy(x.detach().contiguous(), "x")
         made = native(x.dtype)
         watched = owner is not None and owner.watch
+        recorded = owner.statistics if owner is not None and owner.training else None
         fake = fake_quantize(array, config, params=params, training=training, dtype=name,
-                             out_dtype=NAMES[made], metrics=watched, context=context())
+                             out_dtype=NAMES[made], metrics=watched, context=context(),
+                             statistics=recorded)
         if watched and owner is not None:
             owner.metrics, owner.clipped_count = fake.metrics, fake.clipped_count
         ctx.save_for_backward(x)
@@ -88,7 +92,8 @@ class FakeQuantize(nn.Module):
     calibrator: finds the range from all arrays while training, and has it afterwards: of
         activations, say Calibrator(method="moving_average"). Without, and without `learn`,
         parameters are those of each array.
-    watch: keeps `metrics` and `clipped_count` of the last call.
+    watch: keeps `metrics` and `clipped_count` of the last call, and `statistics` of all
+        those while training.
 
     `enabled` = False passes everything on. In eval() there is neither noise nor chance.
     """
@@ -108,6 +113,7 @@ class FakeQuantize(nn.Module):
         self.calls = 0
         self.metrics: Optional[Metrics] = None
         self.clipped_count: Optional[int] = None
+        self.statistics = TrainingStatistics() if watch else None
         self._params: Optional[QuantizationParams] = None
         self._settled: Optional[tuple[Training, Optional[int], Training]] = None
         scale: Any = nn.UninitializedParameter() if learn else None
@@ -211,13 +217,13 @@ class LSQLinear(_FakeLinear):
 
 
 def prepare_qat(model: nn.Module, plan: Union[Plan, ConfigLike, None] = None, *,
-                training: Optional[Training] = None, learn: bool = False,
+                training: Optional[Training] = None, learn: bool = False, watch: bool = False,
                 **options: OptionValue) -> nn.Module:
     """Makes the weights of Linear, Conv1d, Conv2d and Embedding modules fake quantized, as a
     plan says of their names ("layers.0.weight"); plan, options: as in quantize_file. The
     model is changed in place, and returned; its float weights stay its parameters.
 
-    training, learn: as in FakeQuantize.
+    training, learn, watch: as in FakeQuantize; `statistics` has what is watched.
     """
     rules = as_plan(plan, options)
     for name, module in list(model.named_modules()):
@@ -227,11 +233,13 @@ def prepare_qat(model: nn.Module, plan: Union[Plan, ConfigLike, None] = None, *,
         config = rules.match(f"{name}.weight" if name else "weight", tuple(weight.shape)).config
         if config is None or config.format == "none":
             continue
-        fake = FakeQuantize(config, training=training, learn=learn)
+        fake = FakeQuantize(config, training=training, learn=learn, watch=watch)
         fake.train(module.training)
         if learn:
             fake.params(weight)
         parametrize.register_parametrization(module, "weight", fake)
+        if watch:
+            fake.statistics = TrainingStatistics()  # registering has run it
     return model
 
 
@@ -240,6 +248,14 @@ def _fakes(model: nn.Module) -> Iterator[FakeQuantize]:
     for name, module in model.named_modules():
         if isinstance(module, FakeQuantize) and not name.endswith("fake_input"):
             yield module
+
+
+def statistics(model: nn.Module) -> dict[str, TrainingStatistics]:
+    """Those of the model's FakeQuantize modules that watch, by the name of the module that
+    they are of: the layer, or its `fake_weight` or `fake_input`."""
+    return {name.partition("parametrizations.")[0].rstrip("."): module.statistics
+            for name, module in model.named_modules()
+            if isinstance(module, FakeQuantize) and module.statistics is not None}
 
 
 def convert(model: nn.Module, *, input: str = "float") -> nn.Module:

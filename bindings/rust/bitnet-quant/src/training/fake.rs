@@ -9,7 +9,7 @@ use crate::error::{check, Result};
 use crate::ffi::{expect_length, length, pointer, pointer_mut, Shape};
 use crate::metrics::Metrics;
 use crate::registry::DType;
-use crate::training::Training;
+use crate::training::{Training, TrainingStatistics};
 use bitnet_quant_sys as sys;
 use std::ptr;
 
@@ -100,6 +100,7 @@ struct Target<'a> {
     out_bytes: usize,
     clipped: Option<&'a mut [u8]>,
     clipped_count: Option<&'a mut u64>,
+    statistics: Option<&'a mut TrainingStatistics>,
 }
 
 impl FakeQuantizer {
@@ -191,6 +192,7 @@ impl FakeQuantizer {
             out_bytes: out.len(),
             clipped: None,
             clipped_count: None,
+            statistics: None,
         };
         // SAFETY: a live array; the output is borrowed mutably, so it is not the array's.
         unsafe { self.run(context, &x.raw(), x.dimensions(), given, target, None) }
@@ -210,6 +212,7 @@ impl FakeQuantizer {
             out_bytes: std::mem::size_of_val(values),
             clipped: None,
             clipped_count: None,
+            statistics: None,
         };
         // SAFETY: an array borrowed mutably, which the library takes as source and output.
         unsafe { self.run(context, &x, &shape, given, target, None) }
@@ -233,6 +236,7 @@ impl FakeQuantizer {
             out_bytes: std::mem::size_of_val(&values[..]),
             clipped: Some(&mut mask),
             clipped_count: Some(&mut clipped_count),
+            statistics: None,
         };
         let mut metrics = None;
         // SAFETY: a live array, and buffers of our own with an entry for each element.
@@ -254,13 +258,37 @@ impl FakeQuantizer {
         })
     }
 
+    /// As [`quantize`](FakeQuantizer::quantize), and adds the array to the statistics of the
+    /// layer as a step.
+    ///
+    /// # Errors
+    /// As there; then the statistics are as they were.
+    pub fn quantize_and_record(
+        &self, context: &Context, x: &ArrayView<'_>, given: Option<&QuantParams>,
+        statistics: &mut TrainingStatistics,
+    ) -> Result<FakeQuantized> {
+        let mut values = vec![0f32; length(x.dimensions().elements()?)];
+        let target = Target {
+            dtype: DType::F32,
+            overflow: Overflow::Error,
+            out: values.as_mut_ptr().cast(),
+            out_bytes: std::mem::size_of_val(&values[..]),
+            clipped: None,
+            clipped_count: None,
+            statistics: Some(statistics),
+        };
+        // SAFETY: a live array, and a buffer of our own with an entry for each element.
+        let params = unsafe { self.run(context, &x.raw(), x.dimensions(), given, target, None)? };
+        Ok(FakeQuantized { values, params })
+    }
+
     /// The gradients of what has the gradient `dy` by the values that
     /// [`quantize`](FakeQuantizer::quantize) made of `x` with `params`.
     ///
     /// # Errors
     /// [`InvalidArgument`](crate::Error::InvalidArgument) where the shapes differ or the number
-    /// of parameters is another, [`Unsupported`](crate::Error::Unsupported) for outliers and
-    /// formats with a codebook.
+    /// of parameters is another, [`Unsupported`](crate::Error::Unsupported) for formats with a
+    /// codebook.
     pub fn gradient(
         &self, context: &Context, x: &ArrayView<'_>, dy: &ArrayView<'_>, params: &QuantParams,
     ) -> Result<Gradients> {
@@ -332,6 +360,9 @@ impl FakeQuantizer {
             None => self.room(self.count(shape)?)?,
         };
         let clipped = target.clipped.unwrap_or_default();
+        let statistics = target
+            .statistics
+            .map_or(ptr::null_mut(), TrainingStatistics::raw_mut);
         let call = |values: *mut f64, count: u32| {
             // SAFETY: as the caller's; parameters of that number, or NULL.
             unsafe {
@@ -354,6 +385,7 @@ impl FakeQuantizer {
                     target.clipped_count.map_or(ptr::null_mut(), |count| count),
                     values,
                     count,
+                    statistics,
                 )
             }
         };

@@ -10,6 +10,7 @@
 //! | straight-through estimator: standard, clipped, soft, learnable | [`Estimator`] |
 //! | learned step size (LSQ), PACT | [`Gradients`] |
 //! | noise injection | [`Noise`], [`TrainingBuilder::noise`] |
+//! | error and clipping per layer | [`TrainingStatistics`] |
 //! | temperature annealing | [`PhaseBuilder::temperature`] |
 //! | progressive quantization | [`Schedule`] of [`Phase`]s |
 //! | layer by layer, by share of the elements | [`PhaseBuilder::layers`], [`PhaseBuilder::share`] |
@@ -46,6 +47,7 @@ mod fake;
 mod option;
 mod schedule;
 mod settings;
+mod statistics;
 
 pub use fake::{FakeQuantized, FakeQuantizer, Gradients, MeasuredFake, ParamGradients};
 pub use option::{
@@ -53,3 +55,4 @@ pub use option::{
 };
 pub use schedule::{Phase, PhaseBuilder, Schedule, ScheduleState};
 pub use settings::{Training, TrainingBuilder};
+pub use statistics::{TrainingStatistics, TrainingSummary};
