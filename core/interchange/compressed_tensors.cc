@@ -359,15 +359,16 @@ class CompressedTensorsExporter final : public ModuleExporter {
       if (mixed) groups += ", \"format\": \"" + item.second.format + '"';
       groups += '}';
     }
-    return {{"quantization_config",
-             Message("{\"quant_method\": \"compressed-tensors\", \"format\": "
-                     "\"",
-                     mixed ? "mixed-precision" : format.c_str(),
-                     "\", \"quantization_status\": \"compressed\", "
-                     "\"version\": \"0.9.0\", \"global_compression_ratio\": "
-                     "null, \"kv_cache_scheme\": null, \"sparsity_config\": "
-                     "{}, \"transform_config\": {}, \"ignore\": ",
-                     PlainModules(), ", \"config_groups\": {", groups, "}}")}};
+    return {
+        {"quantization_config",
+         Message("{\"quant_method\": \"compressed-tensors\", \"format\": "
+                 "\"",
+                 mixed ? "mixed-precision" : format.c_str(),
+                 "\", \"quantization_status\": \"compressed\", "
+                 "\"version\": \"0.9.0\", \"global_compression_ratio\": "
+                 "null, \"kv_cache_scheme\": null, \"sparsity_config\": "
+                 "{}, \"transform_config\": {}, \"ignore\": ",
+                 JsonList(plain()), ", \"config_groups\": {", groups, "}}")}};
   }
 
  private:

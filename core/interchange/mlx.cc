@@ -175,7 +175,7 @@ void Find(const Context&, ForeignModel* model) {
 // ---- Writing ----
 
 // The greatest size of groups that all columns of each share a scale; 0: none.
-uint64_t GroupSizeOf(const Config& config, const Shape& shape) {
+uint64_t WrittenGroup(const Config& config, const Shape& shape) {
   for (const uint64_t size : kGroups) {
     if (shape.features() % size == 0 && HoldsGroups(config, shape, size)) {
       return size;
@@ -224,7 +224,7 @@ class MlxExporter final : public ModuleExporter {
     const std::string why = WhyNot(entry.shape, config, sizes);
     if (!why.empty()) return Refused(why);
     Mode mode;
-    mode.group_size = GroupSizeOf(config, entry.shape);
+    mode.group_size = WrittenGroup(config, entry.shape);
     auto tensor = std::make_unique<PlannedTensor>();
     const std::string prefix = Prefix(entry.name);
     if (IsMxfp4(config)) {
@@ -285,7 +285,7 @@ class MlxExporter final : public ModuleExporter {
       return Message("format ", FormatOf(config).name,
                      ": the layout has integers, and e2m1 with e8m0 scales");
     }
-    if (GroupSizeOf(config, shape) != 0) return "";
+    if (WrittenGroup(config, shape) != 0) return "";
     return Message("its ", shape.features(), " columns with scales of ",
                    ScaleRun(config, shape),
                    " columns are not groups of 32, 64 or 128");

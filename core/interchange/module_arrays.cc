@@ -10,6 +10,7 @@
 #include "core/io/endian.h"
 #include "core/io/naming.h"
 #include "core/kernels/packing.h"
+#include "core/kernels/transpose.h"
 #include "core/scheme/registry.h"
 
 namespace bnq {
@@ -242,6 +243,41 @@ void MapFields(FieldKind fields, const StoredArray& array, uint64_t stride,
                                  uint8_t* out) {
     CopyRows(data + begin * stride, stride, end - begin, row_bytes, flip, out);
   });
+}
+
+void ReadColumns(const uint8_t* data, uint64_t rows, uint64_t columns,
+                 uint32_t element, uint64_t begin, uint64_t end, uint8_t* out) {
+  std::vector<const uint8_t*> starts(rows);
+  for (uint64_t i = 0; i < rows; ++i) starts[i] = data + i * columns * element;
+  TransposeArgs args;
+  args.rows = starts.data();
+  args.num_rows = rows;
+  args.first = begin;
+  args.columns = end - begin;
+  args.element = element;
+  args.out = out;
+  args.out_stride = rows * element;
+  Transpose(args);
+}
+
+void MapTransposedScales(const StoredArray& scales, FoundTensor* tensor) {
+  const uint64_t groups = scales.dim(0), out = scales.dim(1);
+  const uint32_t element = Info(scales.dtype).bits / 8;
+  const uint8_t* const data = scales.data;
+  tensor->Take(scales);
+  tensor->Make(Part::kScales,
+               [=](const Context&, uint64_t begin, uint64_t end, uint8_t* to) {
+                 ReadColumns(data, groups, out, element, begin, end, to);
+               });
+}
+
+uint64_t GroupSizeOf(uint64_t said, uint64_t columns, uint64_t groups) {
+  if (said != 0 && DivCeil(columns, said) == groups) return said;
+  if (groups != 0 && columns % groups == 0 && columns != 0) {
+    return columns / groups;
+  }
+  Fail(Status::kCorruptFile, groups, " groups for ", columns,
+       " columns, must divide them, or be as config.json says");
 }
 
 std::vector<uint32_t> ReadGroupIndex(const StoredArray& index, uint64_t groups,

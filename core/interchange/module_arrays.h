@@ -109,6 +109,17 @@ class FoundTensor final : public ForeignTensor {
 void MapFields(FieldKind fields, const StoredArray& array, uint64_t stride,
                FoundTensor* tensor);
 
+// Rows [begin, end) of a part, rows of `element` bytes each, of an array that
+// has them as columns: [rows, columns].
+void ReadColumns(const uint8_t* data, uint64_t rows, uint64_t columns,
+                 uint32_t element, uint64_t begin, uint64_t end, uint8_t* out);
+// As the part of scales.
+void MapTransposedScales(const StoredArray& scales, FoundTensor* tensor);
+// The columns of a group, of `groups` of a row of `columns`: what config.json
+// says, if that many are so many groups, else equal shares. CORRUPT_FILE where
+// there are none.
+uint64_t GroupSizeOf(uint64_t said, uint64_t columns, uint64_t groups);
+
 // Of each column its group, as arrays called g_idx say it: empty where they are
 // `group_size` columns each, in order, or where all are -1, which stands for
 // that. CORRUPT_FILE for one out of range.

@@ -135,6 +135,15 @@ void ReadFields(const Context& context, const QuantizedTensor& tensor,
   }
 }
 
+const uint8_t* FieldRows(const Context& context, const QuantizedTensor& tensor,
+                         FieldKind fields, uint64_t stride, Buffer* buffer) {
+  if (AreSameBytes(tensor, fields, stride)) return tensor.codes();
+  const uint64_t rows = tensor.shape().elements() / tensor.shape().features();
+  *buffer = context.Allocate(rows * stride + kPackSlack);
+  ReadFields(context, tensor, 0, rows, fields, stride, buffer->data());
+  return buffer->data();
+}
+
 void AppendFields(const Context& context, const QuantizedTensor& tensor,
                   FieldKind fields, uint64_t stride,
                   const AppendBytes& append) {
@@ -232,6 +241,46 @@ void PlannedTensor::Append(const char* what, const float* values, uint64_t n,
   AppendFloats(values, n, dtype, append);
 }
 
+void AppendTransposedScales(const GroupValues& values, DType dtype,
+                            PlannedTensor* tensor, const AppendBytes& append) {
+  const uint64_t rows = values.rows(), groups = values.groups();
+  std::vector<float> all(values.count()), column(rows);
+  values.Scales(0, all.size(), all.data());
+  for (uint64_t g = 0; g < groups; ++g) {
+    for (uint64_t r = 0; r < rows; ++r) column[r] = all[r * groups + g];
+    tensor->AppendScales(column.data(), rows, dtype, append);
+  }
+}
+
+void AppendTransposedZeros(const GroupValues& values, FieldKind fields,
+                           int32_t shift, const AppendBytes& append) {
+  const uint64_t rows = values.rows(), groups = values.groups();
+  const Packing packing = PackingOfBits(fields.bits);
+  const uint64_t bytes = RowBytes(packing, rows);
+  std::vector<int8_t> all(values.count()), column(rows + kPackSlack);
+  std::vector<uint8_t> packed(bytes);
+  values.ZeroPoints(0, all.size(), all.data());
+  for (uint64_t g = 0; g < groups; ++g) {
+    for (uint64_t r = 0; r < rows; ++r) {
+      column[r] = static_cast<int8_t>(all[r * groups + g] + shift);
+    }
+    for (uint64_t at = 0; at < rows; at += kPiece) {
+      const uint64_t n = std::min(kPiece, rows - at);
+      int8_t codes[kPiece + kPackSlack];
+      std::memcpy(codes, column.data() + at, n + kMaxUnitCodes);
+      GetPackingKernels(packing).pack(codes, n, fields.bias,
+                                      packed.data() + ByteOf(packing, at));
+    }
+    append(packed.data(), bytes);
+  }
+}
+
+void LowerToF16(const Config& config, PlannedTensor* tensor) {
+  if (config.scale_dtype() == ScaleDType::kF16) return;
+  tensor->Lower(Verdict::kScalesRounded,
+                ScalesBecome(config, {DType::kF16, true}));
+}
+
 ScalesAs ScalesAsStored(const Config& config, int32_t requested) {
   // What they are without loss.
   DType exact = DType::kF32;
@@ -314,8 +363,6 @@ Config ModuleExporter::NearestIntegers(
   }
   return nearest;
 }
-
-std::string ModuleExporter::PlainModules() const { return JsonList(plain_); }
 
 std::string JsonList(const std::vector<std::string>& texts) {
   std::string json;

@@ -51,7 +51,9 @@ class GroupValues {
 void ReadFields(const Context& context, const QuantizedTensor& tensor,
                 uint64_t begin, uint64_t end, FieldKind fields, uint64_t stride,
                 uint8_t* out);
-// All of them.
+// All rows, where they lie, or in a buffer that is made for them.
+const uint8_t* FieldRows(const Context& context, const QuantizedTensor& tensor,
+                         FieldKind fields, uint64_t stride, Buffer* buffer);
 void AppendFields(const Context& context, const QuantizedTensor& tensor,
                   FieldKind fields, uint64_t stride, const AppendBytes& append);
 
@@ -92,6 +94,15 @@ class PlannedTensor final : public ExportTensor {
   std::vector<WriteArray> writers_;
 };
 
+// Of layouts whose arrays have inputs as rows: [groups, out].
+void AppendTransposedScales(const GroupValues& values, DType dtype,
+                            PlannedTensor* tensor, const AppendBytes& append);
+// Zero points plus `shift` as fields of each row of [groups, out].
+void AppendTransposedZeros(const GroupValues& values, FieldKind fields,
+                           int32_t shift, const AppendBytes& append);
+// What loaders of such layouts have in float16 alone.
+void LowerToF16(const Config& config, PlannedTensor* tensor);
+
 // `value` as float16 or bfloat16 holds it; as it is for other types.
 float Rounded(float value, DType dtype);
 
@@ -126,8 +137,8 @@ class ModuleExporter : public Exporter {
   static Config NearestIntegers(const ModelEntry& entry, const Config& config,
                                 const std::string& integers,
                                 std::initializer_list<uint64_t> group_sizes);
-  // As a JSON array: the modules that stay as they are.
-  std::string PlainModules() const;
+  // The modules that stay as they are.
+  const std::vector<std::string>& plain() const { return plain_; }
 
   const ExportRequest& request_;
 

@@ -260,7 +260,7 @@ inline std::unique_ptr<QuantizedTensor> RandomTensor(const std::string& config,
   std::mt19937 random(seed);
   std::vector<float> values(shape.elements());
   for (float& value : values) {
-    value = static_cast<float>(static_cast<int32_t>(random())) * 1e-9f;
+    value = static_cast<float>(static_cast<int32_t>(random())) * 1e-9f + 0.9f;
   }
   ArrayView view;
   view.data = reinterpret_cast<const uint8_t*>(values.data());
