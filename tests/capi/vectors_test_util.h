@@ -31,6 +31,9 @@ struct Destroy {
   void operator()(bnq_recipes* r) const { bnq_recipes_destroy(r); }
   void operator()(bnq_sensitivity* s) const { bnq_sensitivity_destroy(s); }
   void operator()(bnq_allocation* a) const { bnq_allocation_destroy(a); }
+  void operator()(bnq_training* t) const { bnq_training_destroy(t); }
+  void operator()(bnq_phase* p) const { bnq_phase_destroy(p); }
+  void operator()(bnq_schedule* s) const { bnq_schedule_destroy(s); }
 };
 template <class T>
 using Owned = std::unique_ptr<T, Destroy>;

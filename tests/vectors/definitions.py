@@ -85,17 +85,17 @@ def segments(shape, o):
 # Statistics
 
 
-def exact_sum(x):
+def exact_sum(x, bits=53):
     """The sum of x, having made sure that summing in any order gives it.
 
     All elements are multiples of the least bit of any of them, and the sum of
-    the magnitudes is below 2**53 of those: no partial sum is ever rounded.
+    the magnitudes is below 2**bits of those: no partial sum is ever rounded.
     """
     exact = [Fraction(float(v)) for v in x]
     unit = Fraction(1, max((v.denominator for v in exact), default=1))
     if unit == 1 and any(exact):
         unit = Fraction(math.gcd(*(int(v) for v in exact)))
-    assert sum(map(abs, exact)) / unit <= 2**53, "a sum that depends on the order of summing"
+    assert sum(map(abs, exact)) / unit <= 2**bits, "a sum that depends on the order of summing"
     return float(sum(exact, Fraction(0)))
 
 

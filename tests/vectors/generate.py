@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes quantize.json, metrics.json, errors.json, config.json, calibration.json,
 post_training.json, optimization.json, activations.json, linear.json,
-convolution.json, plans.json and allocation.json.
+convolution.json, plans.json, allocation.json, training.json and schedules.json.
 
 They go beside this file. The expected values are derived from the definitions
 (definitions.py, calibration_definitions.py), with numpy, and never with libbnq:
@@ -39,6 +39,7 @@ import refusals
 import small_float_cases
 import small_floats
 import tables
+import training_cases
 
 
 def write(path, description, cases):
@@ -93,6 +94,12 @@ def main():
     write(target / "allocation.json",
           "Sensitivities of models, budgets, and the choices of least loss.",
           allocation_cases.cases())
+    write(target / "training.json",
+          "Arrays, and what training makes of them: fake quantized values, and gradients.",
+          training_cases.cases())
+    write(target / "schedules.json",
+          "Schedules of training, and where they stand after each step.",
+          training_cases.schedule_cases())
 
 
 if __name__ == "__main__":
