@@ -304,20 +304,14 @@ class CompressedTensorsExporter final : public ModuleExporter {
     const DType dtype = scales.dtype;
     const auto write = [=](const Context&, const QuantizedTensor& from,
                            const AppendBytes& append) {
-      // Tiles and tensors as they are, the rest for each row.
       const StoredScales stored = from.scales();
-      const GroupValues values(from, run);
-      const bool as_they_are = tiles || (fields.bits == 0 && stored.count == 1);
-      const uint64_t count = as_they_are ? stored.count : values.count();
-      std::vector<float> batch(std::min<uint64_t>(count, 65536));
-      for (uint64_t at = 0; at < count; at += batch.size()) {
-        const uint64_t n = std::min<uint64_t>(batch.size(), count - at);
-        if (as_they_are) {
-          stored.Read(at, n, batch.data());
-        } else {
-          values.Scales(at, n, batch.data());
-        }
-        planned->AppendScales(batch.data(), n, dtype, append);
+      // Tiles and tensors as they are, the rest for each row.
+      if (tiles || (fields.bits == 0 && stored.count == 1)) {
+        std::vector<float> all(stored.count);
+        stored.Read(0, all.size(), all.data());
+        planned->AppendScales(all.data(), all.size(), dtype, append);
+      } else {
+        AppendScalesOf(GroupValues(from, run), dtype, planned, append);
       }
     };
     const uint64_t out = entry.shape.rows(), in = entry.shape.columns();

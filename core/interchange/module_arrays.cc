@@ -109,9 +109,11 @@ void Expect(const StoredArray& array, const std::string& name,
   }
 }
 
-void ForEachModule(const ForeignModel& model, const std::string& ending,
-                   const std::function<void(const std::string& prefix,
-                                            const StoredArray& array)>& f) {
+namespace {
+
+void ForEachEnding(
+    const ForeignModel& model, const std::string& ending, const char* added,
+    const std::function<void(const std::string&, const StoredArray&)>& f) {
   for (const ModelEntry& entry : model.file.entries()) {
     const std::string& name = entry.name;
     if (name.size() <= ending.size() ||
@@ -121,7 +123,7 @@ void ForEachModule(const ForeignModel& model, const std::string& ending,
     const StoredArray array = FindStored(model, name);
     if (!array) continue;
     const std::string prefix = name.substr(0, name.size() - ending.size());
-    InTensor(prefix + ".weight", [&] {
+    InTensor(prefix + added, [&] {
       try {
         f(prefix, array);
       } catch (const Error& e) {
@@ -130,6 +132,20 @@ void ForEachModule(const ForeignModel& model, const std::string& ending,
       }
     });
   }
+}
+
+}  // namespace
+
+void ForEachModule(const ForeignModel& model, const std::string& ending,
+                   const std::function<void(const std::string& prefix,
+                                            const StoredArray& array)>& f) {
+  ForEachEnding(model, ending, ".weight", f);
+}
+
+void ForEachNamed(const ForeignModel& model, const std::string& ending,
+                  const std::function<void(const std::string& name,
+                                           const StoredArray& array)>& f) {
+  ForEachEnding(model, ending, "", f);
 }
 
 uint64_t UnsignedOr(const JsonTree& tree, const char* key, uint64_t otherwise) {

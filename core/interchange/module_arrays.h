@@ -66,6 +66,11 @@ void ForEachModule(const ForeignModel& model, const std::string& ending,
                    const std::function<void(const std::string& prefix,
                                             const StoredArray& array)>& f);
 
+// The same, where the tensor's name is the prefix itself.
+void ForEachNamed(const ForeignModel& model, const std::string& ending,
+                  const std::function<void(const std::string& name,
+                                           const StoredArray& array)>& f);
+
 // Members of a JSON object that may be missing.
 uint64_t UnsignedOr(const JsonTree& tree, const char* key, uint64_t otherwise);
 std::string StringOr(const JsonTree& tree, const char* key,

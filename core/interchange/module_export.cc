@@ -241,6 +241,17 @@ void PlannedTensor::Append(const char* what, const float* values, uint64_t n,
   AppendFloats(values, n, dtype, append);
 }
 
+void AppendScalesOf(const GroupValues& values, DType dtype,
+                    PlannedTensor* tensor, const AppendBytes& append) {
+  constexpr uint64_t kBatch = 4096;
+  float scales[kBatch];
+  for (uint64_t at = 0; at < values.count(); at += kBatch) {
+    const uint64_t n = std::min(kBatch, values.count() - at);
+    values.Scales(at, n, scales);
+    tensor->AppendScales(scales, n, dtype, append);
+  }
+}
+
 void AppendTransposedScales(const GroupValues& values, DType dtype,
                             PlannedTensor* tensor, const AppendBytes& append) {
   const uint64_t rows = values.rows(), groups = values.groups();

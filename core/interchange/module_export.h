@@ -94,6 +94,9 @@ class PlannedTensor final : public ExportTensor {
   std::vector<WriteArray> writers_;
 };
 
+// All of them, [rows, groups].
+void AppendScalesOf(const GroupValues& values, DType dtype,
+                    PlannedTensor* tensor, const AppendBytes& append);
 // Of layouts whose arrays have inputs as rows: [groups, out].
 void AppendTransposedScales(const GroupValues& values, DType dtype,
                             PlannedTensor* tensor, const AppendBytes& append);
