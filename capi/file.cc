@@ -29,6 +29,7 @@ static_assert(static_cast<int>(FileKind::kSafetensorsIndex) ==
                   BNQ_FILE_SAFETENSORS_INDEX,
               "kind");
 static_assert(static_cast<int>(FileKind::kNpy) == BNQ_FILE_NPY, "kind");
+static_assert(static_cast<int>(FileKind::kGguf) == BNQ_FILE_GGUF, "kind");
 static_assert(static_cast<int>(FileKind::kBnqIndex) == BNQ_FILE_BNQ_INDEX,
               "kind");
 

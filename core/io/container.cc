@@ -57,7 +57,8 @@ bool BeginsAsSafetensors(const MappedFile& file) {
 const std::vector<const Container*>& Containers() {
   // safetensors has no signature and comes last.
   static const std::vector<const Container*> rows = {
-      &kBnqContainer, &kNpyContainer, &kIndexContainer, &kSafetensorsContainer};
+      &kBnqContainer, &kGgufContainer, &kNpyContainer, &kIndexContainer,
+      &kSafetensorsContainer};
   return rows;
 }
 

@@ -29,6 +29,7 @@ enum class FileKind : int32_t {
   kSafetensorsIndex = 3,
   kNpy = 4,  // one array, of the file's name without its ending
   kBnqIndex = 5,
+  kGguf = 6,
 };
 
 class ContainerReader;
@@ -53,6 +54,8 @@ struct ModelEntry {
   // The tensor that this one is another name of, whose bytes it has, and which
   // has none of its own (stored_bytes is 0); "" where it is itself.
   std::string same_as;
+  // What a plain array of bytes stands for; none of most.
+  GgmlBlocks blocks;
   // Where it lies: in this file, whose entry of this index it is.
   const ContainerReader* reader = nullptr;
   size_t index = 0;
@@ -150,6 +153,10 @@ struct Container {
   // before the first. nullptr: any.
   std::vector<size_t> (*order)(const std::vector<NewArray>& arrays);
   bool holds_quantized;
+  // Where shards tell of each other, rather than an index of them all: the
+  // metadata of one, counted from 0, of a model of so many arrays.
+  Metadata (*shard_metadata)(const Metadata& metadata, size_t shard,
+                             size_t shards, size_t arrays) = nullptr;
 };
 
 // All of them, each kind once.
@@ -165,6 +172,7 @@ constexpr char kIndexEnding[] = ".index.json";
 
 // The rows, each in its own file.
 extern const Container kBnqContainer;
+extern const Container kGgufContainer;
 extern const Container kIndexContainer;  // of shards of any kind
 extern const Container kNpyContainer;
 extern const Container kSafetensorsContainer;

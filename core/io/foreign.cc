@@ -18,7 +18,6 @@ struct Signature {
 constexpr Signature kSignatures[] = {
     {0, "version https://git-lfs.github.com/spec/"sv,
      "a Git LFS pointer, not the file itself; `git lfs pull` fetches that"},
-    {0, "GGUF"sv, "a GGUF file, which is not supported"},
     {0, "PK\x03\x04"sv,
      "a zip archive (a PyTorch checkpoint or .npz file?), which is not "
      "supported; save the tensors as safetensors"},

@@ -131,7 +131,7 @@ std::unique_ptr<ContainerReader> OpenShard(const Context& context,
                                            const std::string& path) {
   auto file = MappedFile::Open(context, path);
   const Container& row = ContainerOf(*file);
-  if (row.create == nullptr) {
+  if (row.create == nullptr || row.shard_metadata != nullptr) {
     Fail(Status::kCorruptFile, file->label(),
          " cannot be a part of a model: its kind is ", row.name);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 #include <vector>
 
@@ -38,9 +39,14 @@ bool IsShard(const std::string& name) {
   return of != std::string::npos && of >= 6 && digits(of - 5) && digits(of + 4);
 }
 
+// A GGUF file, the first of those of a split model.
+bool IsGgufModel(const std::string& name) {
+  return EndsWith(name, ".gguf") &&
+         (!IsShard(name) || name.find("-00001-of-") != std::string::npos);
+}
+
 // What else of a model is there, for the message.
 const char* OtherModel(const std::string& name) {
-  if (EndsWith(name, ".gguf")) return "a GGUF file, which is not supported";
   if (EndsWith(name, ".bin") || EndsWith(name, ".pt") ||
       EndsWith(name, ".pth")) {
     return "a PyTorch checkpoint, which is not supported; save the tensors as "
@@ -81,8 +87,8 @@ std::vector<std::string> NamesIn(const std::string& path) {
     }
   }
   Fail(Status::kNotFound, "directory ", Quoted(path),
-       " has no model: no file *.safetensors, *.bnq, *.safetensors.index.json "
-       "or *.bnq.index.json");
+       " has no model: no file *.safetensors, *.bnq, *.gguf, "
+       "*.safetensors.index.json or *.bnq.index.json");
 }
 
 }  // namespace
@@ -102,6 +108,11 @@ std::string ModelPath(const std::string& path) {
     if (IsIndex(name) || (IsModel(name) && !IsShard(name))) {
       models.push_back(name);
     }
+  }
+  // Beside a model of Hugging Face's, they are copies of it.
+  if (models.empty()) {
+    std::copy_if(names.begin(), names.end(), std::back_inserter(models),
+                 IsGgufModel);
   }
   if (models.empty()) FailNone(path, names);
   std::string chosen = models[0];

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/base/names.h"
 #include "core/io/endian.h"
 #include "core/io/json_tree.h"
 #include "core/io/temporary_file.h"
@@ -59,10 +60,14 @@ ModelOutput::ModelOutput(const Context& context, const std::string& path,
     WriteOptions check = options;
     check.dry_run = true;
     AtomicFile(path, check);
-    if (!path.empty()) AtomicFile(path + kIndexEnding, check);
-    if (!IsCleanText(NameOf(path))) {
+    if (!path.empty() && HasIndex()) AtomicFile(path + kIndexEnding, check);
+    if (HasIndex() && !IsCleanText(NameOf(path))) {
       Fail(Status::kInvalidArgument, "output ", Quoted(path),
            " must be UTF-8 to be split: its index names the files");
+    }
+    if (!HasIndex() && !path.empty() && !EndsWith(path, row_.ending)) {
+      Fail(Status::kInvalidArgument, "output ", Quoted(path), " must end in ",
+           row_.ending, " to be split: its files are found by their names");
     }
     files_ = std::make_unique<AtomicFileSet>(path, options);
   }
@@ -127,7 +132,12 @@ void ModelOutput::OpenShard() {
                   arrays_.begin() + static_cast<std::ptrdiff_t>(end));
   }
   outputs_.push_back(files_ ? files_->Add() : output_);
-  writer_ = row_.create(context_, outputs_.back(), options_, metadata_, arrays);
+  const Metadata own =
+      HasIndex() ? metadata_
+                 : row_.shard_metadata(metadata_, shards_,
+                                       std::max<size_t>(begins_.size(), 1),
+                                       arrays_.size());
+  writer_ = row_.create(context_, outputs_.back(), options_, own, arrays);
   ++shards_;
   shard_bytes_ = 0;
 }
@@ -194,7 +204,11 @@ std::string ModelOutput::IndexText(
 }
 
 std::string ModelOutput::written() const {
-  return shards_ > 1 ? path_ + kIndexEnding : path_;
+  if (shards_ <= 1) return path_;
+  if (HasIndex()) return path_ + kIndexEnding;
+  const std::string name = NameOf(path_);
+  return path_.substr(0, path_.size() - name.size()) +
+         ShardName(name, 1, shards_);
 }
 
 void ModelOutput::FinishShards() {
@@ -208,6 +222,8 @@ void ModelOutput::FinishShards() {
     for (size_t i = 1; i <= shards_; ++i) {
       names.push_back(ShardName(name, i, shards_));
     }
+  }
+  if (shards_ > 1 && HasIndex()) {
     const std::string text = IndexText(names);
     const auto index = files_->Add();
     outputs_.push_back(index);

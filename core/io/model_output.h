@@ -21,9 +21,10 @@ const Container& WritableContainer(FileKind kind);
 // Splits the model where options.max_shard_bytes says so, as Hugging Face does:
 // a tensor that would make a file's data exceed it begins the next file. More
 // than one file of "model.bnq" are named model-00001-of-00002.bnq and so on,
-// with model.bnq.index.json beside them; one alone is model.bnq. They appear
-// together in Finish, the index last, or not at all; a file model.bnq that they
-// may replace is then removed.
+// with model.bnq.index.json beside them, where the container's files do not
+// tell of each other; one alone is model.bnq. They appear together in Finish,
+// the index last, or not at all; a file model.bnq that they may replace is then
+// removed.
 class ModelOutput final : public ContainerWriter {
  public:
   // As AtomicFile; EXISTS also for the index. arrays: all that will be
@@ -36,7 +37,7 @@ class ModelOutput final : public ContainerWriter {
               FileKind kind, const WriteOptions& options,
               const Metadata& metadata, std::vector<NewArray> arrays);
 
-  // After Finish: the path, or that of the index.
+  // After Finish: the path, or that of the index, or of the first shard.
   std::string written() const;
   // The order in which the arrays are to be written: their indices.
   const std::vector<size_t>& order() const { return order_; }
@@ -54,6 +55,7 @@ class ModelOutput final : public ContainerWriter {
 
  private:
   void Plan();
+  bool HasIndex() const { return row_.shard_metadata == nullptr; }
   bool BeginsShard(uint64_t bytes) const;
   void PlaceEntry(const std::string& name, uint64_t bytes);
   void OpenShard();

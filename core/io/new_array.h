@@ -5,6 +5,7 @@
 
 #include "core/base/dtype.h"
 #include "core/base/shape.h"
+#include "core/io/ggml_types.h"
 
 namespace bnq {
 
@@ -13,6 +14,7 @@ struct NewArray {
   std::string name;
   DType dtype = DType::kF32;
   Shape shape;
+  GgmlBlocks blocks{};  // that it stands for, of kU8; none of most arrays
 };
 
 }  // namespace bnq

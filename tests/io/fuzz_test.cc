@@ -11,6 +11,7 @@
 #include "core/io/bnq_writer.h"
 #include "core/io/model_file.h"
 #include "tests/io/bnq_raw.h"
+#include "tests/io/gguf_raw.h"
 #include "tests/io/io_test_util.h"
 
 namespace bnq {
@@ -96,7 +97,7 @@ void Damage(Random* random, std::string* file) {
 
 // Makes the checksums and lengths right again, so that the damage gets past
 // them.
-void SignBnq(std::string* file) {
+void SignBnq(const std::string& /*original*/, std::string* file) {
   if (file->size() < 64) return;
   uint8_t* p = reinterpret_cast<uint8_t*>(&(*file)[0]);
   StoreLE<uint64_t>(file->size(), p + 16);
@@ -116,20 +117,20 @@ void SignSafetensors(const std::string& original, std::string* file) {
                     reinterpret_cast<uint8_t*>(&(*file)[0]));
 }
 
+// Nothing in it depends on the rest.
+void SignNothing(const std::string& /*original*/, std::string* /*file*/) {}
+
+// What makes a damaged file worth reading again.
+using Sign = void (*)(const std::string& original, std::string* file);
+
 // How many of the damaged files could be opened.
-uint64_t Fuzz(const std::string& original, bool is_bnq) {
+uint64_t Fuzz(const std::string& original, Sign sign) {
   Random random(20240229);
   uint64_t opened = 0;
   for (uint64_t i = 0; i < Iterations(); ++i) {
     std::string file = original;
     Damage(&random, &file);
-    if (random() % 4 != 0) {
-      if (is_bnq) {
-        SignBnq(&file);
-      } else {
-        SignSafetensors(original, &file);
-      }
-    }
+    if (random() % 4 != 0) sign(original, &file);
     const ExactBytes bytes(file);
     try {
       const auto model =
@@ -156,7 +157,23 @@ TEST(IoFuzz, Safetensors) {
       R"("b":{"dtype":"F4","shape":[4],"data_offsets":[24,26]},)"
       R"("c":{"dtype":"U8","shape":[0,9],"data_offsets":[26,26]}})",
       Noise(26));
-  EXPECT_GT(Fuzz(file, false), Iterations() / 100);
+  EXPECT_GT(Fuzz(file, SignSafetensors), Iterations() / 100);
+}
+
+TEST(IoFuzz, Gguf) {
+  GgufRaw raw;
+  raw.keys = {{"general.architecture", "t"},
+              {"general.alignment", "u32:8"},
+              {"words", "str[]:\"a\",\"bc\""},
+              {"numbers", "f32[]:1,nan"},
+              {"b", "bool:true"}};
+  raw.tensors = {{"a", {3, 2}, 0, 0},
+                 {"b", {32, 2}, 2, 24},
+                 {"c", {0, 9}, 24, 64},
+                 {"d", {8}, 36, 64}};
+  raw.alignment = 8;
+  raw.data = Noise(64 + 34);
+  EXPECT_GT(Fuzz(raw.Bytes(), SignNothing), Iterations() / 100);
 }
 
 class IoFuzzBnq : public TempDirTest,
@@ -190,7 +207,7 @@ TEST_P(IoFuzzBnq, Bnq) {
   }
   const std::string file = ReadFile(Path("f"));
   ReadEverything(*ModelFile::Open(context, Path("f")), 300);
-  EXPECT_GT(Fuzz(file, true), Iterations() / 100);
+  EXPECT_GT(Fuzz(file, SignBnq), Iterations() / 100);
 }
 
 INSTANTIATE_TEST_SUITE_P(StoredAndCompressed, IoFuzzBnq, testing::Bool());

@@ -41,6 +41,11 @@ TEST_F(ModelDirectoryTest, TheOneModelInIt) {
             "model.safetensors.index.json");
   EXPECT_EQ(Of({"model.safetensors.index.json", "model.safetensors"}),
             "model.safetensors");
+  // Beside other models, GGUF files are copies of them.
+  EXPECT_EQ(Of({"a.safetensors", "q4.gguf", "q8.gguf"}), "a.safetensors");
+  EXPECT_EQ(Of({"q4.gguf", "config.json"}), "q4.gguf");
+  EXPECT_EQ(Of({"q4-00002-of-00002.gguf", "q4-00001-of-00002.gguf"}),
+            "q4-00001-of-00002.gguf");
 }
 
 TEST_F(ModelDirectoryTest, WhatIsMissing) {
@@ -51,11 +56,11 @@ TEST_F(ModelDirectoryTest, WhatIsMissing) {
   EXPECT_TRUE(Fails(Status::kNotFound,
                     "\"pytorch_model.bin\" is a PyTorch checkpoint",
                     {"config.json", "pytorch_model.bin"}));
-  EXPECT_TRUE(
-      Fails(Status::kNotFound, "\"m.gguf\" is a GGUF file", {"m.gguf"}));
   EXPECT_TRUE(Fails(Status::kUnsupported,
                     "2 models (\"a.bnq\", \"b.safetensors\"); name the one",
                     {"a.bnq", "b.safetensors"}));
+  EXPECT_TRUE(Fails(Status::kUnsupported, "2 models (\"a.gguf\", \"b.gguf\")",
+                    {"a.gguf", "b.gguf"}));
 }
 
 TEST_F(ModelDirectoryTest, OtherPathsAreThemselves) {

@@ -232,7 +232,6 @@ TEST_F(ModelFileTest, ForeignFilesAreNamed) {
   } cases[] = {
       {"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
        "a Git LFS pointer, not the file itself; `git lfs pull`"},
-      {"GGUF\x03" + zeros, "a GGUF file"},
       {"PK\x03\x04\x14" + zeros, "a zip archive (a PyTorch"},
       {"\x89HDF\r\n\x1a\n" + zeros, "an HDF5 file"},
       {"\x1f\x8b\x08" + zeros, "compressed by gzip"},

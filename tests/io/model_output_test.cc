@@ -136,9 +136,10 @@ TEST(ModelOutput, WhatCannotBeWritten) {
     ModelOutput(Context(), std::make_shared<MemoryOutput>(Allocator()), kind,
                 options, {}, {});
   };
-  EXPECT_TRUE(FailsWith(Status::kInvalidArgument,
-                        "kind = 4, must be 2 (bnq) or 1 (safetensors)",
-                        [&] { make(FileKind::kNpy, {}); }));
+  EXPECT_TRUE(
+      FailsWith(Status::kInvalidArgument,
+                "kind = 4, must be 2 (bnq) or 6 (gguf) or 1 (safetensors)",
+                [&] { make(FileKind::kNpy, {}); }));
   WriteOptions split;
   split.max_shard_bytes = 1;
   EXPECT_TRUE(FailsWith(Status::kInvalidArgument, "cannot be split",

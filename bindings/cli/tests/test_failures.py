@@ -62,7 +62,7 @@ def test_directory_as_input(model, tmp_path):
 
 @pytest.mark.parametrize("content, name", [
     (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "Git LFS"),
-    (b"<!DOCTYPE html>\n<html>Not found</html>", "HTML"), (b"GGUF\3\0\0\0" + bytes(64), "GGUF"),
+    (b"<!DOCTYPE html>\n<html>Not found</html>", "HTML"),
     (b"PK\3\4" + bytes(64), "zip"), (b"\x80\2}q\0." + bytes(64), "pickle"),
     (b'{"architectures": ["LlamaForCausalLM"]}', "JSON")])
 def test_a_file_of_another_kind_is_named(model, tmp_path, content, name):

@@ -1056,7 +1056,8 @@ enum {
   BNQ_FILE_BNQ = 2,
   BNQ_FILE_SAFETENSORS_INDEX = 3,
   BNQ_FILE_NPY = 4, /* read only */
-  BNQ_FILE_BNQ_INDEX = 5
+  BNQ_FILE_BNQ_INDEX = 5,
+  BNQ_FILE_GGUF = 6 /* also where it is split into several files */
 };
 /* Flags of bnq_file_open. */
 enum {
@@ -1080,7 +1081,7 @@ enum {
  *
  * NOT_FOUND, IO, CORRUPT_FILE, UNSUPPORTED (a .npy file of another type, order
  * or version; a file recognized as something else: a Git LFS pointer, a page of
- * HTML, a zip archive, GGUF, a pickle, JSON, which the error says),
+ * HTML, a zip archive, a pickle, JSON, which the error says),
  * OUT_OF_MEMORY. Since 0.1. */
 BNQ_API bnq_status bnq_file_open(bnq_context* context, const char* path,
                                  int32_t flags, bnq_file** out_file);

@@ -31,6 +31,8 @@ const char* KindName(const bnq_file* file) {
       return "npy";
     case BNQ_FILE_BNQ_INDEX:
       return "bnq-index";
+    case BNQ_FILE_GGUF:
+      return "gguf";
     default:
       return "unknown";
   }

@@ -360,6 +360,9 @@ public enum ModelFileKind
 
     /// <summary>The index of a .bnq model in several files.</summary>
     BnqIndex = NativeMethods.BNQ_FILE_BNQ_INDEX,
+
+    /// <summary>A GGUF file of llama.cpp, or several of one model.</summary>
+    Gguf = NativeMethods.BNQ_FILE_GGUF,
 }
 
 /// <summary>How an output file is written.</summary>

@@ -25,6 +25,7 @@ _KINDS = {
     "safetensors-index": _abi.FILE_SAFETENSORS_INDEX,
     "npy": _abi.FILE_NPY,
     "bnq-index": _abi.FILE_BNQ_INDEX,
+    "gguf": _abi.FILE_GGUF,
 }
 
 Entry = Union["np.ndarray[Any, Any]", QuantizedTensor]
@@ -109,7 +110,7 @@ class File(Mapping[str, Entry]):
 
     @property
     def kind(self) -> str:
-        """"safetensors", "bnq", "safetensors-index", "bnq-index" or "npy"."""
+        """"safetensors", "bnq", "safetensors-index", "bnq-index", "gguf" or "npy"."""
         number = library().bnq_file_kind(self._handle)
         return next((name for name, kind in _KINDS.items() if kind == number), str(number))
 

@@ -333,6 +333,8 @@ pub const BNQ_FILE_SAFETENSORS_INDEX: i32 = 3;
 pub const BNQ_FILE_NPY: i32 = 4;
 /// The index of a sharded `.bnq` model.
 pub const BNQ_FILE_BNQ_INDEX: i32 = 5;
+/// A GGUF file, or several of one model.
+pub const BNQ_FILE_GGUF: i32 = 6;
 /// The file is read into memory, not mapped.
 pub const BNQ_OPEN_READ: i32 = 1;
 /// Experts as matrices, a tensor of two names as one.

@@ -32,6 +32,8 @@ impl FileKind {
     pub const NPY: FileKind = FileKind(sys::BNQ_FILE_NPY);
     /// The index of a sharded `.bnq` model.
     pub const BNQ_INDEX: FileKind = FileKind(sys::BNQ_FILE_BNQ_INDEX);
+    /// A GGUF file, or several of one model.
+    pub const GGUF: FileKind = FileKind(sys::BNQ_FILE_GGUF);
 
     /// The id as in `bnq.h`.
     pub fn id(self) -> i32 {

@@ -15,6 +15,7 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_FILE_SAFETENSORS_INDEX = 3;
     internal const int BNQ_FILE_NPY = 4;
     internal const int BNQ_FILE_BNQ_INDEX = 5;
+    internal const int BNQ_FILE_GGUF = 6;
     internal const int BNQ_OPEN_READ = 1;
     internal const int BNQ_OPEN_SOURCE = 2;
     internal const int BNQ_WRITE_OVERWRITE = 1;
