@@ -6,6 +6,7 @@
 #include "core/io/atomic_file.h"
 #include "core/io/model_file.h"
 #include "core/model/convert.h"
+#include "core/model/foreign_model.h"
 #include "core/model/model_writer.h"
 #include "core/model/source_model.h"
 
@@ -68,16 +69,20 @@ bnq_status bnq_file_open(bnq_context* context, const char* path, int32_t flags,
   return Guard([&] {
     bnq_file*& out = Output(out_file, "out_file");
     const std::string name = &Required(path, "path");
-    if ((flags & ~(BNQ_OPEN_READ | BNQ_OPEN_SOURCE)) != 0) {
+    constexpr int32_t kKnown = BNQ_OPEN_READ | BNQ_OPEN_SOURCE | BNQ_OPEN_RAW;
+    constexpr int32_t kOneOf = BNQ_OPEN_SOURCE | BNQ_OPEN_RAW;
+    if ((flags & ~kKnown) != 0 || (flags & kOneOf) == kOneOf) {
       Fail(Status::kInvalidArgument, "flags = ", flags,
            ", must be of BNQ_OPEN_READ (", BNQ_OPEN_READ,
-           ") and BNQ_OPEN_SOURCE (", BNQ_OPEN_SOURCE, ")");
+           ") and either BNQ_OPEN_SOURCE (", BNQ_OPEN_SOURCE,
+           ") or BNQ_OPEN_RAW (", BNQ_OPEN_RAW, ")");
     }
     Context with = ContextOf(context);
     with.map_files = with.map_files && (flags & BNQ_OPEN_READ) == 0;
     auto file = std::make_unique<bnq_file>();
     file->core = (flags & BNQ_OPEN_SOURCE) != 0 ? OpenModel(with, name)
                                                 : ModelFile::Open(with, name);
+    if ((flags & kOneOf) == 0) file->core = ForeignView(with, file->core);
     out = file.release();
   });
 }
@@ -88,7 +93,8 @@ bnq_status bnq_file_open_memory(bnq_context* context, const void* data,
     bnq_file*& out = Output(out_file, "out_file");
     if (bytes != 0) Required(static_cast<const char*>(data), "data");
     auto file = std::make_unique<bnq_file>();
-    file->core = ModelFile::FromMemory(ContextOf(context), data, bytes);
+    const Context with = ContextOf(context);
+    file->core = ForeignView(with, ModelFile::FromMemory(with, data, bytes));
     out = file.release();
   });
 }
@@ -145,6 +151,11 @@ uint64_t bnq_file_bytes(const bnq_file* file, uint64_t index) {
 uint64_t bnq_file_stored_bytes(const bnq_file* file, uint64_t index) {
   const ModelEntry* entry = EntryAt(file, index);
   return entry ? entry->stored_bytes : 0;
+}
+
+const char* bnq_file_layout(const bnq_file* file, uint64_t index) {
+  const ModelEntry* entry = EntryAt(file, index);
+  return entry ? entry->layout.c_str() : nullptr;
 }
 
 const char* bnq_file_same_as(const bnq_file* file, uint64_t index) {

@@ -4,6 +4,7 @@
 #include "core/base/names.h"
 #include "core/cache/options.h"
 #include "core/calibration/options.h"
+#include "core/interchange/options.h"
 #include "core/ops/options.h"
 #include "core/optimize/options.h"
 #include "core/scheme/config.h"
@@ -26,6 +27,7 @@ constexpr struct {
     {BNQ_OPTIONS_CACHE, CacheOptions::Table},
     {BNQ_OPTIONS_TRAINING, TrainingOptions::Table},
     {BNQ_OPTIONS_PHASE, PhaseOptions::Table},
+    {BNQ_OPTIONS_INTERCHANGE, InterchangeOptions::Table},
 };
 
 const OptionTable& Known(int32_t kind) {

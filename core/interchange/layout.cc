@@ -24,12 +24,12 @@ void ForeignModel::Add(std::unique_ptr<ForeignTensor> tensor) {
   tensors_.push_back(std::move(tensor));
 }
 
-std::unique_ptr<NewArray> Exporter::PlanPlain(const ModelEntry& entry) {
-  auto array = std::make_unique<NewArray>();
-  array->name = entry.name;
-  array->dtype = static_cast<DType>(entry.dtype);
-  array->shape = entry.shape;
-  return array;
+std::unique_ptr<PlainExport> Exporter::PlanPlain(const ModelEntry& entry) {
+  auto plain = std::make_unique<PlainExport>();
+  plain->array.name = entry.name;
+  plain->array.dtype = static_cast<DType>(entry.dtype);
+  plain->array.shape = entry.shape;
+  return plain;
 }
 
 const std::vector<const ForeignLayout*>& ForeignLayouts() {

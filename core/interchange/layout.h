@@ -111,11 +111,12 @@ class ForeignModel {
 
 // ---- Writing ----
 
-// Ids are those of BNQ_VERDICT_*.
+// Ids are those of BNQ_VERDICT_* (capi/interchange.cc asserts it).
 enum class Verdict : int32_t {
   kExact = 1,      // every value is the same
   kScalesRounded,  // codes are the same; scales, zero points or offsets round
   kNotRepresentable,
+  kRequantized,  // because that was asked for
 };
 
 // Where pieces of an array go, one behind the other.
@@ -150,10 +151,24 @@ struct ExportRequest {
   const ModelFile& file;
   const JsonTree& root;
   // Of stored scales: -1: as they are, or float16 where the layout has no
-  // other; else kF32, kF16 or kBF16.
+  // other; else a DType: kF32, kF16 or kBF16.
   int32_t scale_dtype = -1;
   // Of a donor (GGUF): another file of the same model, or "".
   std::string metadata_from;
+};
+
+// What becomes of a plain array.
+struct PlainExport {
+  // Of whatever name, and of its own type or one that IsTarget; of as many
+  // elements.
+  NewArray array;
+  // Row i of the output is this row of the input; empty: in their order.
+  std::vector<uint64_t> rows;
+};
+
+// A member of config.json, which replaces one of its name.
+struct ConfigMember {
+  std::string key, json;
 };
 
 // A file of text beside the weights.
@@ -170,19 +185,14 @@ class Exporter {
   virtual std::unique_ptr<ExportTensor> Plan(const ModelEntry& entry,
                                              const Config& config,
                                              const Parts& sizes) = 0;
-  // Of a plain array: how its elements are written, of whatever name and type
-  // (one that is a target of dequantizing, or its own). nullptr: not at all.
-  virtual std::unique_ptr<NewArray> PlanPlain(const ModelEntry& entry);
+  // Of a plain array: how its elements are written. nullptr: not at all.
+  virtual std::unique_ptr<PlainExport> PlanPlain(const ModelEntry& entry);
   // How a tensor is quantized anew that is not representable otherwise, as
   // close to `config` as the layout has it.
   virtual Config Nearest(const ModelEntry& entry, const Config& config) = 0;
   // Of the file, made of that of the input.
   virtual Metadata MakeMetadata(const Metadata& input) { return input; }
-  // After all tensors were planned: the member of config.json that tells of
-  // the quantization, and its value in JSON; "" for none.
-  struct ConfigMember {
-    std::string key, json;
-  };
+  // After all tensors were planned: what config.json says of the quantization.
   virtual std::vector<ConfigMember> ConfigMembers() { return {}; }
   virtual std::vector<SideFile> SideFiles() { return {}; }
   // Of the whole export, for people; "" for nothing: "tensors only: ...".

@@ -314,7 +314,8 @@ std::string ScalesBecome(const Config& config, ScalesAs scales) {
       " scales become ", Info(scales.dtype).name);
 }
 
-std::unique_ptr<NewArray> ModuleExporter::PlanPlain(const ModelEntry& entry) {
+std::unique_ptr<PlainExport> ModuleExporter::PlanPlain(
+    const ModelEntry& entry) {
   if (entry.shape.rank >= 2) plain_.push_back(Prefix(entry.name));
   return Exporter::PlanPlain(entry);
 }

@@ -121,7 +121,7 @@ std::string ScalesBecome(const Config& config, ScalesAs scales);
 // What exports of such layouts share.
 class ModuleExporter : public Exporter {
  public:
-  std::unique_ptr<NewArray> PlanPlain(const ModelEntry& entry) override;
+  std::unique_ptr<PlainExport> PlanPlain(const ModelEntry& entry) override;
   Metadata MakeMetadata(const Metadata& input) override;
 
  protected:

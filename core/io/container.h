@@ -32,6 +32,11 @@ enum class FileKind : int32_t {
   kGguf = 6,
 };
 
+// A .bnq file, or several.
+constexpr bool IsBnq(FileKind kind) {
+  return kind == FileKind::kBnq || kind == FileKind::kBnqIndex;
+}
+
 class ContainerReader;
 
 // A piece of a quantized tensor: what it is (core/tensor knows) and its size.
@@ -56,6 +61,9 @@ struct ModelEntry {
   std::string same_as;
   // What a plain array of bytes stands for; none of most.
   GgmlBlocks blocks;
+  // As another ecosystem holds it, for people ("GPTQ", "Q4_K, dequantized"), ""
+  // where it is as ours hold it (core/interchange).
+  std::string layout;
   // Where it lies: in this file, whose entry of this index it is.
   const ContainerReader* reader = nullptr;
   size_t index = 0;

@@ -46,7 +46,11 @@ class JsonHandler {
 
   // Called by sax_parse.
   bool null() { return Scalar("null"); }
-  bool boolean(bool) { return Scalar("a boolean"); }
+  bool boolean(bool value) {
+    if (skipping_ == 0 && !skip_next_) OnBool(value);
+    skip_next_ = false;
+    return true;
+  }
   bool number_integer(number_integer_t value) {
     return Number(static_cast<double>(value), "a negative number");
   }
@@ -86,6 +90,7 @@ class JsonHandler {
   [[noreturn]] virtual void OnError(const std::string& what) = 0;
   // A value that is not a string, an unsigned number, an object or an array.
   virtual void OnOther(const std::string& what) = 0;
+  virtual void OnBool(bool /*value*/) { OnOther("a boolean"); }
   // A number with a sign or a fraction, which is mostly of no use.
   virtual void OnNumber(double /*value*/, const std::string& what) {
     OnOther(what);

@@ -31,9 +31,11 @@ class Builder final : public JsonHandler {
     parent.members.emplace_back(std::move(key_), std::move(value));
     return &parent.members.back().second;
   }
-  void OnOther(const std::string& what) override {
+  void OnOther(const std::string&) override { Add(JsonTree()); }  // null
+  void OnBool(bool truth) override {
     JsonTree value;
-    if (what != "null") value.kind = JsonTree::Kind::kOther;
+    value.kind = JsonTree::Kind::kBool;
+    value.truth = truth;
     Add(std::move(value));
   }
   void OnString(std::string& text) override {
@@ -83,6 +85,48 @@ JsonTree ParseJson(const std::string& text, const char* what) {
   Builder builder(what);
   builder.Parse(text.data(), text.size());
   return builder.Take();
+}
+
+std::string WithMember(const std::string& text, const std::string& key,
+                       const std::string& json, const char* what) {
+  const JsonTree tree = ParseJson(text, what);
+  if (!tree.is_object()) {
+    Fail(Status::kCorruptFile, what, ": it is not an object");
+  }
+  // Where the value of the last member of that name is, of this JSON; and where
+  // the object ends.
+  size_t begin = 0, end = 0, last = 0;
+  int depth = 0;
+  for (size_t i = 0, value = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') {
+      const size_t from = i++;
+      while (text[i] != '"') i += text[i] == '\\' ? 2 : 1;
+      const size_t colon = text.find_first_not_of(" \t\r\n", i + 1);
+      if (depth == 1 && value == 0 && text[colon] == ':') {
+        const std::string name = text.substr(from, i + 1 - from);
+        value = text.find_first_not_of(" \t\r\n", colon + 1);
+        if (ParseJson(name, what).string == key) begin = value;
+        i = value - 1;
+      }
+      continue;
+    }
+    if (c == '{' || c == '[') ++depth;
+    const bool closes = c == '}' || c == ']';
+    if (depth == 1 && (c == ',' || closes)) {
+      if (begin == value) end = i;
+      value = 0;
+      if (closes) last = i;
+    }
+    if (closes) --depth;
+  }
+  if (begin != 0) {
+    while (std::strchr(" \t\r\n", text[end - 1]) != nullptr) --end;
+    return text.substr(0, begin) + json + text.substr(end);
+  }
+  const size_t behind = text.find_last_not_of(" \t\r\n", last - 1) + 1;
+  return text.substr(0, behind) + (tree.members.empty() ? "" : ",") + "\n  " +
+         JsonText(key) + ": " + json + "\n" + text.substr(last);
 }
 
 std::string JsonText(const std::string& text) {

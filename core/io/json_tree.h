@@ -15,7 +15,7 @@ struct JsonTree {
   // A number that is whole and 0 or more is kUnsigned, and a kNumber, too.
   enum class Kind {
     kNull,
-    kOther,
+    kBool,
     kString,
     kUnsigned,
     kNumber,
@@ -24,6 +24,7 @@ struct JsonTree {
   };
 
   Kind kind = Kind::kNull;
+  bool truth = false;  // of kBool
   std::string string;
   uint64_t whole = 0;   // of kUnsigned
   double number = 0.0;  // of kUnsigned and kNumber
@@ -31,6 +32,7 @@ struct JsonTree {
   std::vector<JsonTree> items;                            // of an array
 
   bool is_object() const { return kind == Kind::kObject; }
+  bool is_array() const { return kind == Kind::kArray; }
   bool is_number() const {
     return kind == Kind::kUnsigned || kind == Kind::kNumber;
   }
@@ -40,6 +42,12 @@ struct JsonTree {
 
 // CORRUPT_FILE says where the text is no JSON, calling it `what`.
 JsonTree ParseJson(const std::string& text, const char* what);
+
+// The text of an object in which `key` has the value `json`, in the place where
+// it was, or at the end; everything else stays as it is. CORRUPT_FILE where it
+// is no object, calling it `what`.
+std::string WithMember(const std::string& text, const std::string& key,
+                       const std::string& json, const char* what);
 
 // Quoted and escaped; text is UTF-8.
 std::string JsonText(const std::string& text);

@@ -24,13 +24,13 @@ std::string ShardName(const std::string& name, size_t number, size_t of) {
          (ending ? name.substr(dot) : "");
 }
 
+}  // namespace
+
 uint64_t BytesOf(const NewArray& array) {
   uint64_t bytes = 0;
-  TryByteSize(array.shape, array.dtype, &bytes);  // else the writer refuses it
+  TryByteSize(array.shape, array.dtype, &bytes);
   return bytes;
 }
-
-}  // namespace
 
 const Container& WritableContainer(FileKind kind) {
   const Container* row = FindContainer(kind);

@@ -15,6 +15,9 @@
 
 namespace bnq {
 
+// Of its elements; 0 where they overflow, which writers refuse.
+uint64_t BytesOf(const NewArray& array);
+
 // The row of a kind that can be written: INVALID_ARGUMENT for others.
 const Container& WritableContainer(FileKind kind);
 

@@ -10,6 +10,7 @@
 #include "core/io/naming.h"
 #include "core/model/convert.h"
 #include "core/model/expert_stacks.h"
+#include "core/model/foreign_model.h"
 #include "core/model/source_model.h"
 #include "core/tensor/dequantize.h"
 
@@ -167,13 +168,13 @@ Report CompareFiles(const Context& caller, const std::string& original,
                     uint64_t slice_elements) {
   TickingProgress ticking(caller, progress);
   const Context& context = ticking.context();
-  auto file_a = ModelFile::Open(context, original);
-  auto file_b = ModelFile::Open(context, other);
+  auto file_a = ForeignView(context, ModelFile::Open(context, original));
+  auto file_b = ForeignView(context, ModelFile::Open(context, other));
   // Experts as they are in the other file.
   const auto stacks_a = ExpertStacksOf(file_a->metadata());
   const auto stacks_b = ExpertStacksOf(file_b->metadata());
-  if (!HoldsQuantized(file_a->kind())) file_a = CutExperts(file_a, stacks_b);
-  if (!HoldsQuantized(file_b->kind())) file_b = CutExperts(file_b, stacks_a);
+  if (!HoldsQuantized(*file_a)) file_a = CutExperts(file_a, stacks_b);
+  if (!HoldsQuantized(*file_b)) file_b = CutExperts(file_b, stacks_a);
   uint64_t total = 0, done = 0;
   for (const ModelEntry& entry : file_a->entries()) total += entry.raw_bytes;
   Report report;

@@ -117,7 +117,7 @@ Conversion::Conversion(const Context& context, const ModelFile& model,
                        FileKind kind, const ConversionOptions& options,
                        const Metadata& metadata, std::vector<NewArray> arrays,
                        const std::function<Fingerprint()>& fingerprint)
-    : model_(model), output_(output), options_(options) {
+    : context_(context), model_(model), output_(output), options_(options) {
   const bool is_folder = FolderOutput::IsMeant(input, output);
   if ((options.resume || options.restart) && !options.dry_run) {
     // Shards are put beside the path, a single file beside what it leads to.
@@ -165,6 +165,26 @@ void Conversion::Record(const ReportRow& row) {
   options_.partial->Record(std::move(record));
 }
 
+void Conversion::SetSideFiles(std::vector<ConfigMember> members,
+                              std::vector<SideFile> files) {
+  if (folder_ == nullptr && (!members.empty() || !files.empty())) {
+    std::string names;
+    for (const ConfigMember& member : members) {
+      names += Message(names.empty() ? "" : ", ", "config.json with ",
+                       Quoted(member.key));
+    }
+    for (const SideFile& file : files) {
+      names += (names.empty() ? "" : ", ") + file.name;
+    }
+    context_.Log(LogLevel::kWarning,
+                 Message("a file alone is written, without what its loaders "
+                         "need beside it (",
+                         names, "): give a folder with a config.json"));
+  }
+  config_members_ = std::move(members);
+  side_files_ = std::move(files);
+}
+
 std::string Conversion::Written() const {
   if (folder_) return output_;
   if (writer_) return writer_->written();
@@ -179,6 +199,8 @@ void Conversion::Finish(Report* report) {
     writer_->Finish();
     if (folder_) {
       folder_->CopySideFiles(model_);
+      folder_->EditConfig(config_members_);
+      for (const SideFile& file : side_files_) folder_->WriteSideFile(file);
       folder_->Place(options_.held.get());
     }
   } else {
@@ -205,18 +227,24 @@ void RefuseSameFile(const ModelFile& file, const std::string& output) {
   }
 }
 
-void CopyPlain(const Context& context, const ModelFile& file,
-               const ModelEntry& entry, Meter* meter, ModelOutput* writer) {
-  PlainReader reader(context, file, entry);
-  Buffer buffer = context.Allocate(std::min(kCopy, reader.remaining()));
-  for (uint64_t at = 0; reader.remaining() != 0;) {
-    const uint64_t n = std::min(kCopy, reader.remaining());
-    reader.Read(buffer.data(), n);
-    writer->Append(0, buffer.data(), n);
-    file.Release(entry, at, n);
+void CopySection(const Context& context, const ModelFile& file,
+                 const ModelEntry& entry, size_t section, Meter* meter,
+                 ContainerWriter* writer) {
+  const auto reader = file.OpenSection(context, entry, section);
+  Buffer buffer = context.Allocate(std::min(kCopy, reader->remaining()));
+  for (uint64_t at = 0; reader->remaining() != 0;) {
+    const uint64_t n = std::min(kCopy, reader->remaining());
+    reader->Read(buffer.data(), n);
+    writer->Append(section, buffer.data(), n);
+    file.Release(entry, at, n, section);
     at += n;
     meter->Add(n);
   }
+}
+
+void CopyPlain(const Context& context, const ModelFile& file,
+               const ModelEntry& entry, Meter* meter, ModelOutput* writer) {
+  CopySection(context, file, entry, 0, meter, writer);
 }
 
 }  // namespace bnq

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/context.h"
+#include "core/interchange/layout.h"
 #include "core/io/model_file.h"
 #include "core/io/model_output.h"
 #include "core/io/partial_output.h"
@@ -74,6 +75,10 @@ class Conversion {
   bool Restore(ReportRow* row);
   ModelOutput& writer() { return *writer_; }
   void Record(const ReportRow& row);
+  // Of a folder: what becomes of its config.json, and what is put beside it. A
+  // file alone has none of them, which is told.
+  void SetSideFiles(std::vector<ConfigMember> members,
+                    std::vector<SideFile> files);
   // Sorts the report, and says in it what was written.
   void Finish(Report* report);
 
@@ -87,11 +92,14 @@ class Conversion {
 
   std::string Written() const;
 
+  const Context& context_;
   const ModelFile& model_;
   const std::string output_;
   WriteOptions options_;
   std::shared_ptr<HeldOutputs> own_;      // nullptr: the caller's
   std::unique_ptr<FolderOutput> folder_;  // nullptr: files
+  std::vector<ConfigMember> config_members_;
+  std::vector<SideFile> side_files_;
   std::vector<size_t> order_;
   std::map<std::string, Finished> finished_;
   std::unique_ptr<ModelOutput> writer_;  // nullptr: everything is written
@@ -101,7 +109,11 @@ class Conversion {
 uint64_t TotalBytes(const ModelFile& file);
 // EXISTS where the output would replace what the model is read from.
 void RefuseSameFile(const ModelFile& file, const std::string& output);
-// The array's bytes, piece by piece, into the entry that has begun.
+// A section's bytes, piece by piece, into the entry that has begun.
+void CopySection(const Context& context, const ModelFile& file,
+                 const ModelEntry& entry, size_t section, Meter* meter,
+                 ContainerWriter* writer);
+// Those of a plain array.
 void CopyPlain(const Context& context, const ModelFile& file,
                const ModelEntry& entry, Meter* meter, ModelOutput* writer);
 

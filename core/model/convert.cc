@@ -8,7 +8,6 @@
 #include "core/io/deflate.h"
 #include "core/io/naming.h"
 #include "core/model/meter.h"
-#include "core/model/quantized_already.h"
 #include "core/model/source_model.h"
 #include "core/model/tensor_entry.h"
 #include "core/tensor/search.h"
@@ -186,14 +185,13 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
                     uint64_t slice_elements) {
   TickingProgress ticking(caller, progress);
   const Context& context = ticking.context();
-  const auto file = OpenSourceModel(context, input);
+  const auto file = OpenSourceModel(context, input, options.requantize);
   for (const ExtraArray& array : extra) {
     if (file->Find(array.name) == nullptr) continue;
     Fail(Status::kInvalidArgument, "input = ", Quoted(input), " has a tensor ",
          Quoted(array.name), " already, which was to be added");
   }
   RefuseSameFile(*file, output);
-  if (!options.requantize) RefuseQuantized(context, *file, input);
   CheckImportanceIsUsed(plan, *file);
   Conversion conversion(context, *file, input, output, FileKind::kBnq, options,
                         file->metadata(), {}, [&] {

@@ -61,6 +61,8 @@ std::unique_ptr<QuantizedTensor> LoadTensor(
     const Context& context, std::shared_ptr<const ModelFile> file,
     const ModelEntry& entry, bool checked = false);
 
+// The parts' sizes and types, without data. As LoadTensor.
+Parts StoredSizes(const ModelEntry& entry);
 // The options stored with a quantized tensor. As LoadTensor.
 Config StoredConfig(const ModelEntry& entry);
 

@@ -1,23 +1,19 @@
 // Whole .bnq files to arrays.
 #include <algorithm>
-#include <cfloat>
-#include <cmath>
-#include <cstring>
 #include <set>
 #include <utility>
 
-#include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/base/tick.h"
 #include "core/io/naming.h"
-#include "core/kernels/elements.h"
 #include "core/model/convert.h"
 #include "core/model/expert_stacks.h"
+#include "core/model/foreign_model.h"
 #include "core/model/meter.h"
+#include "core/model/plain_array.h"
 #include "core/model/source_model.h"
 #include "core/model/tensor_entry.h"
 #include "core/tensor/dequantize.h"
-#include "core/tensor/source.h"
 
 namespace bnq {
 namespace {
@@ -104,52 +100,6 @@ Metadata MetadataOf(const ModelFile& file) {
   return metadata;
 }
 
-void CheckFits(float* x, size_t count, uint64_t at, const Target& to) {
-  if (FitsDType(to.dtype, to.overflow, x, count)) return;
-  const auto i = std::find_if(
-      x, x + count, [&](float value) { return Overflows(to.dtype, value); });
-  Fail(Status::kNonFinite, "element ", at + static_cast<uint64_t>(i - x),
-       " is ", *i, ", which overflows ", Info(to.dtype).name,
-       "; take F32 or BF16, or overflow = saturate or keep");
-}
-
-// float64 that no float32 holds has become infinity.
-void CheckNarrowed(const uint8_t* data, uint64_t at, size_t count,
-                   const Target& to, float* x) {
-  for (size_t i = 0; i < count; ++i) {
-    if (!std::isinf(x[i])) continue;
-    double value;
-    std::memcpy(&value, data + (at + i) * sizeof value, sizeof value);
-    if (std::isinf(value) || to.overflow == Overflow::kKeep) continue;
-    if (to.overflow == Overflow::kSaturate) {
-      x[i] = value < 0 ? -FLT_MAX : FLT_MAX;
-      continue;
-    }
-    Fail(Status::kNonFinite, "element ", at + i, " is ", value,
-         ", which overflows ", Info(to.dtype).name,
-         "; take overflow = saturate or keep");
-  }
-}
-
-// A whole plain array as another type.
-void ConvertPlain(const Context& context, const ModelFile& file,
-                  const ModelEntry& entry, const Target& to, uint8_t* out) {
-  const SourceArray array(context, file, entry);
-  const SourceView source = MakeSource(array.view(), nullptr);
-  const uint64_t size = Info(to.dtype).bits / 8;
-  std::vector<float> x(kChunk + kLanes);
-  for (uint64_t at = 0, n = entry.shape.elements(); at < n; at += kChunk) {
-    const uint64_t count = std::min<uint64_t>(kChunk, n - at);
-    LoadElements(source, at, static_cast<size_t>(count), x.data());
-    if (source.dtype == DType::kF64) {
-      CheckNarrowed(source.data, at, static_cast<size_t>(count), to, x.data());
-    }
-    CheckFits(x.data(), static_cast<size_t>(count), at, to);
-    StoreElements(x.data(), static_cast<size_t>(count), to.dtype, false,
-                  out + at * size);
-  }
-}
-
 // A whole matrix of the type to.dtype.
 void ReadMatrix(const Context& context,
                 const std::shared_ptr<const ModelFile>& file,
@@ -161,7 +111,9 @@ void ReadMatrix(const Context& context,
   } else if (static_cast<DType>(entry.dtype) == to.dtype) {
     PlainReader(context, *file, entry).Read(out, entry.raw_bytes);
   } else {
-    ConvertPlain(context, *file, entry, to, out);
+    const SourceArray array(context, *file, entry);
+    ConvertElements(array.view(), 0, entry.shape.elements(), to.dtype,
+                    to.overflow, out);
   }
   file->Release(entry);
 }
@@ -248,10 +200,10 @@ Report DequantizeFile(const Context& caller, const std::string& input,
                       const Progress& progress, uint64_t slice_elements) {
   TickingProgress ticking(caller, progress);
   const Context& context = ticking.context();
-  const auto file = ModelFile::Open(context, input);
-  if (!HoldsQuantized(file->kind())) {
+  const auto file = ForeignView(context, ModelFile::Open(context, input));
+  if (!HoldsQuantized(*file)) {
     Fail(Status::kUnsupported, "input = ", Quoted(input),
-         " is not a .bnq file");
+         " is not a .bnq file, and has no quantized tensors");
   }
   RefuseSameFile(*file, output);
   const std::vector<ExpertStack> stacks = WholeExpertStacks(*file);

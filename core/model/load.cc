@@ -160,6 +160,14 @@ Config StoredConfig(const ModelEntry& entry) {
   });
 }
 
+Parts StoredSizes(const ModelEntry& entry) {
+  const Config config = StoredConfig(entry);
+  return InTensor(entry.name, [&] {
+    size_t sections[kNumParts];
+    return PartSizes(config, entry.shape, SectionSizes(entry, sections));
+  });
+}
+
 std::unique_ptr<QuantizedTensor> LoadTensor(
     const Context& context, std::shared_ptr<const ModelFile> file,
     const ModelEntry& entry, bool checked) {

@@ -156,6 +156,16 @@ void RemoveUnfinished(const std::string& folder) {
   for (const fs::path& path : unfinished) fs::remove(path, error);
 }
 
+std::shared_ptr<const MappedFile> OpenConfig(const Context& context,
+                                             const std::string& folder) {
+  auto file = MappedFile::Open(context, WithoutSlashes(folder) + '/' + kConfig);
+  if (file->size() > kMaxConfigBytes) {
+    Fail(Status::kCorruptFile, file->label(), ": ", file->size(),
+         " bytes, must be at most ", kMaxConfigBytes);
+  }
+  return file;
+}
+
 }  // namespace
 
 bool IsModelFolder(const std::string& path) {
@@ -165,17 +175,21 @@ bool IsModelFolder(const std::string& path) {
 }
 
 ModelConfig ReadModelConfig(const Context& context, const std::string& folder) {
-  const auto file =
-      MappedFile::Open(context, WithoutSlashes(folder) + '/' + kConfig);
-  if (file->size() > kMaxConfigBytes) {
-    Fail(Status::kCorruptFile, file->label(), ": ", file->size(),
-         " bytes, must be at most ", kMaxConfigBytes);
-  }
+  const auto file = OpenConfig(context, folder);
   ModelConfig config;
   ConfigParser(file->label(), &config)
       .Parse(reinterpret_cast<const char*>(file->data()),
              static_cast<size_t>(file->size()));
   return config;
+}
+
+JsonTree ReadModelConfigTree(const Context& context,
+                             const std::string& folder) {
+  if (!IsModelFolder(folder)) return {};
+  const auto file = OpenConfig(context, folder);
+  return ParseJson({reinterpret_cast<const char*>(file->data()),
+                    static_cast<size_t>(file->size())},
+                   file->label().c_str());
 }
 
 bool FolderOutput::IsMeant(const std::string& input,
@@ -252,6 +266,29 @@ void FolderOutput::CopySideFiles(const ModelFile& model) {
   }
   if (folder_ == nullptr) return;
   for (const std::string& name : side) CopyFile(name);
+}
+
+void FolderOutput::EditConfig(const std::vector<ConfigMember>& members) {
+  if (folder_ == nullptr || members.empty()) return;
+  std::string text;
+  {
+    const auto file = OpenConfig(context_, path());
+    text.assign(reinterpret_cast<const char*>(file->data()),
+                static_cast<size_t>(file->size()));
+  }
+  for (const ConfigMember& member : members) {
+    text = WithMember(text, member.key, member.json, kConfig);
+  }
+  WriteSideFile({kConfig, text});
+}
+
+void FolderOutput::WriteSideFile(const SideFile& file) {
+  if (folder_ == nullptr) return;
+  WriteOptions options;
+  options.overwrite = true;  // that of the input, or of a run interrupted
+  AtomicFile written(path() + '/' + file.name, options);
+  written.Append(file.text.data(), file.text.size());
+  written.Commit();
 }
 
 void FolderOutput::Place(HeldOutputs* outputs) {

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "core/base/context.h"
+#include "core/interchange/layout.h"
 #include "core/io/atomic_file.h"
+#include "core/io/json_tree.h"
 #include "core/io/model_file.h"
 
 namespace bnq {
@@ -31,6 +33,9 @@ struct ModelConfig {
 bool IsModelFolder(const std::string& path);
 // Of a model folder. CORRUPT_FILE where it is not JSON.
 ModelConfig ReadModelConfig(const Context& context, const std::string& folder);
+
+// The whole of it; kNull where the folder has none.
+JsonTree ReadModelConfigTree(const Context& context, const std::string& folder);
 
 // The folder that a conversion of a model folder makes. It is built beside its
 // place, and takes it when all is in it.
@@ -55,6 +60,9 @@ class FolderOutput {
   // folders, but for weights, of which a warning tells. config.json is copied
   // as it is: what is quantized how is said by the file of the weights.
   void CopySideFiles(const ModelFile& model);
+  // After that: changes config.json, or writes another file in place of a copy.
+  void EditConfig(const std::vector<ConfigMember>& members);
+  void WriteSideFile(const SideFile& file);
   // Puts it among the outputs, behind the files that go into it.
   void Place(HeldOutputs* outputs);
 

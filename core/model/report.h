@@ -22,6 +22,7 @@ struct ReportRow {
   Metrics metrics = Metrics::None();
   std::string note;
   std::string same_as;  // ModelEntry's
+  int32_t verdict = 0;  // of an export (interchange/layout.h), else 0
 };
 // What its file says of a tensor.
 ReportRow RowOf(const ModelEntry& entry);

@@ -5,8 +5,11 @@
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/io/naming.h"
 #include "core/model/expert_stacks.h"
+#include "core/model/foreign_model.h"
 #include "core/model/layer_kind.h"
+#include "core/model/quantized_already.h"
 #include "core/tensor/search.h"
 #include "core/tensor/source.h"
 
@@ -62,27 +65,49 @@ std::shared_ptr<const ModelFile> TieNames(
   return ModelFile::View(file, std::move(entries), std::move(metadata), {});
 }
 
+// The first that is quantized, or was; nullptr: none.
+const ModelEntry* FirstQuantized(const ModelFile& file) {
+  for (const ModelEntry& entry : file.entries()) {
+    if (entry.format != 0 || !entry.layout.empty()) return &entry;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const ModelFile> Source(
+    const Context& context, const std::shared_ptr<const ModelFile>& file) {
+  return TieNames(context, CutExperts(file, FindExpertStacks(context, *file)));
+}
+
 }  // namespace
 
-bool HoldsQuantized(FileKind kind) {
-  return kind == FileKind::kBnq || kind == FileKind::kBnqIndex;
+bool HoldsQuantized(const ModelFile& file) {
+  return IsBnq(file.kind()) || FirstQuantized(file) != nullptr;
 }
 
 std::shared_ptr<const ModelFile> OpenModel(const Context& context,
                                            const std::string& path) {
-  const auto file = ModelFile::Open(context, path);
-  if (HoldsQuantized(file->kind())) return file;
-  return TieNames(context, CutExperts(file, FindExpertStacks(context, *file)));
+  const auto file = ForeignView(context, ModelFile::Open(context, path));
+  return HoldsQuantized(*file) ? file : Source(context, file);
 }
 
 std::shared_ptr<const ModelFile> OpenSourceModel(const Context& context,
-                                                 const std::string& input) {
-  auto file = OpenModel(context, input);
-  if (HoldsQuantized(file->kind())) {
+                                                 const std::string& input,
+                                                 bool requantize) {
+  auto file = ForeignView(context, ModelFile::Open(context, input));
+  if (requantize) return Source(context, DequantizedView(file));
+  const std::string again =
+      " is quantized already; quantizing its values anew must be asked for "
+      "(requantize)";
+  if (IsBnq(file->kind())) {
     Fail(Status::kUnsupported, "input = ", Quoted(input),
-         " is a .bnq file, must be safetensors or its index");
+         " is a .bnq file, which", again);
   }
-  return file;
+  if (const ModelEntry* entry = FirstQuantized(*file)) {
+    Fail(Status::kUnsupported, "input = ", Quoted(input), ", in which ",
+         TensorSubject(entry->name), " is ", entry->layout, ',', again);
+  }
+  RefuseQuantized(context, *file, input);
+  return Source(context, file);
 }
 
 ArrayView ArrayOf(const ModelFile& file, const ModelEntry& entry) {

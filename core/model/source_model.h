@@ -16,18 +16,22 @@
 
 namespace bnq {
 
-// Whether files of this kind hold quantized tensors.
-bool HoldsQuantized(FileKind kind);
+// Whether a file is a .bnq file, or has quantized tensors of another layout.
+bool HoldsQuantized(const ModelFile& file);
 
-// A file as ModelFile::Open has it; where it holds no quantized tensors, as it
-// is quantized: experts that share an array are matrices (expert_stacks.h), and
-// of embeddings and heads that are the same bytes all but the first are other
-// names of it (TiedEntry). The metadata says both.
+// A file with the tensors of other ecosystems as ours (ForeignView); where it
+// holds no quantized tensors, as it is quantized: experts that share an array
+// are matrices (expert_stacks.h), and of embeddings and heads that are the same
+// bytes all but the first are other names of it (TiedEntry). The metadata says
+// both.
 std::shared_ptr<const ModelFile> OpenModel(const Context& context,
                                            const std::string& path);
-// UNSUPPORTED for a .bnq file; and the errors of ModelFile::Open.
+// What is to be quantized. UNSUPPORTED for a model that is quantized already,
+// as RefuseQuantized and HoldsQuantized have it; with `requantize` its values,
+// as DequantizedView has them. And the errors of OpenModel.
 std::shared_ptr<const ModelFile> OpenSourceModel(const Context& context,
-                                                 const std::string& input);
+                                                 const std::string& input,
+                                                 bool requantize = false);
 
 // The array in its file; without data where it is not mapped in one piece.
 ArrayView ArrayOf(const ModelFile& file, const ModelEntry& entry);

@@ -55,6 +55,24 @@ BnqEntry PlainEntry(const std::string& name, int32_t dtype, const Shape& shape,
   return plain;
 }
 
+BnqEntry EntryOf(const ModelEntry& entry) {
+  if (entry.format == 0) {
+    return PlainEntry(entry.name, entry.dtype, entry.shape, entry.raw_bytes);
+  }
+  BnqEntry ours;
+  ours.name = entry.name;
+  ours.format = entry.format;
+  ours.shape = entry.shape;
+  ours.options = entry.options;
+  for (const ModelSection& from : entry.sections) {
+    BnqSection section;
+    section.role = from.role;
+    section.raw_bytes = from.raw_bytes;
+    ours.sections.push_back(section);
+  }
+  return ours;
+}
+
 void WriteTensor(const std::string& name, const QuantizedTensor& tensor,
                  ContainerWriter* writer) {
   const Parts& parts = tensor.parts();

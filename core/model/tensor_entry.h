@@ -25,6 +25,9 @@ BnqEntry EntryOf(const std::string& name, const Shape& shape,
 BnqEntry PlainEntry(const std::string& name, int32_t dtype, const Shape& shape,
                     uint64_t bytes);
 
+// The same entry for another file: a plain array, or a quantized tensor.
+BnqEntry EntryOf(const ModelEntry& entry);
+
 // Writes the parts of a tensor while it is quantized, a slice at a time.
 class EntrySink : public PartRooms {
  public:

@@ -71,7 +71,12 @@ const Kind<bnq_phase> kPhase = {BNQ_OPTIONS_PHASE,  BNQ_PHASE_MAX_ERROR,
                                 BNQ_PHASE_PATIENCE, bnq_phase_create,
                                 bnq_phase_destroy,  bnq_phase_options,
                                 bnq_phase_settings};
-constexpr uint32_t kKinds = 7;
+const Kind<bnq_interchange> kInterchange = {
+    BNQ_OPTIONS_INTERCHANGE, BNQ_INTERCHANGE_MAX_SCALE_CHANGE,
+    BNQ_INTERCHANGE_I2_S,    bnq_interchange_create,
+    bnq_interchange_destroy, bnq_interchange_options,
+    bnq_interchange_settings};
+constexpr uint32_t kKinds = 8;
 
 // A handle, by its options' names.
 template <class Handle>
@@ -129,6 +134,7 @@ void ForEachKind(Test test) {
   run(kCache);
   run(kTraining);
   run(kPhase);
+  run(kInterchange);
 }
 
 void ExpectSentence(const char* text) {

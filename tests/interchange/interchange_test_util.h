@@ -193,7 +193,7 @@ inline Exported Export(const std::string& layout, const TestTensors& tensors,
   const auto exporter = FindForeignLayout(layout).exporter(context, request);
   Exported exported;
   std::vector<std::pair<std::string, std::unique_ptr<ExportTensor>>> planned;
-  std::map<std::string, std::unique_ptr<NewArray>> kept;
+  std::map<std::string, std::unique_ptr<PlainExport>> kept;
   for (const ModelEntry& entry : file->entries()) {
     if (entry.format == 0) {
       kept[entry.name] = exporter->PlanPlain(entry);
@@ -238,7 +238,7 @@ inline Exported Export(const std::string& layout, const TestTensors& tensors,
   }
   for (const auto& item : kept) {
     if (item.second == nullptr) continue;
-    writer.AddArray(item.second->name, plain.at(item.first).view());
+    writer.AddArray(item.second->array.name, plain.at(item.first).view());
   }
   for (const auto& item : exporter->MakeMetadata({})) {
     writer.SetMetadata(item.first, item.second);

@@ -24,7 +24,8 @@ TEST(JsonTree, ReadsValues) {
   ASSERT_EQ(items.size(), 5u);
   EXPECT_EQ(items[0].string, "x");
   EXPECT_EQ(items[1].kind, JsonTree::Kind::kNull);
-  EXPECT_EQ(items[2].kind, JsonTree::Kind::kOther);
+  EXPECT_EQ(items[2].kind, JsonTree::Kind::kBool);
+  EXPECT_TRUE(items[2].truth);
   EXPECT_TRUE(items[3].is_object());
   EXPECT_EQ(items[4].whole, UINT64_MAX);
   EXPECT_TRUE(items[4].is_number());

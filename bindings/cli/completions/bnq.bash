@@ -22,7 +22,7 @@ _bnq() {
   fi
   for ((i = 1; i < COMP_CWORD; ++i)); do
     case ${COMP_WORDS[i]} in
-    quantize|analyze|estimate|calibrate|dequantize|inspect|verify|diff|presets|info|cache)
+    quantize|analyze|estimate|calibrate|dequantize|export|import|inspect|verify|diff|presets|info|cache)
       command=${COMP_WORDS[i]}
       break
       ;;
@@ -144,6 +144,24 @@ _bnq() {
     dequantize:--progress) _bnq_words "auto never json"; return ;;
     dequantize:--dtype) _bnq_words "f32 f16 bf16"; return ;;
     dequantize:--overflow) _bnq_words "error saturate keep"; return ;;
+    export:-o|export:--output) _bnq_files; return ;;
+    export:--max-shard-size) return ;;
+    export:--threads) return ;;
+    export:--progress) _bnq_words "auto never json"; return ;;
+    export:--to) return ;;
+    export:--metadata-from) _bnq_files; return ;;
+    export:--scale-dtype) _bnq_words "keep f32 f16 bf16 Type that scales are written as, where the layout has several (default keep)"; return ;;
+    export:--weight-scale) _bnq_words "config multiply divide"; return ;;
+    export:--i2-s) _bnq_words "unknown x86 arm"; return ;;
+    export:--max-scale-change) return ;;
+    import:-o|import:--output) _bnq_files; return ;;
+    import:--max-shard-size) return ;;
+    import:--threads) return ;;
+    import:--progress) _bnq_words "auto never json"; return ;;
+    import:--scale-dtype) _bnq_words "keep f32 f16 bf16 Type that scales are written as, where the layout has several (default keep)"; return ;;
+    import:--weight-scale) _bnq_words "config multiply divide"; return ;;
+    import:--i2-s) _bnq_words "unknown x86 arm"; return ;;
+    import:--max-scale-change) return ;;
     inspect:--threads) return ;;
     inspect:--progress) _bnq_words "auto never json"; return ;;
     verify:--threads) return ;;
@@ -160,7 +178,7 @@ _bnq() {
     cache:--progress) _bnq_words "auto never json"; return ;;
   esac
   case $command:$cur in
-    :*) _bnq_words "quantize analyze estimate calibrate dequantize inspect verify diff presets info cache -h --help --version" ;;
+    :*) _bnq_words "quantize analyze estimate calibrate dequantize export import inspect verify diff presets info cache -h --help --version" ;;
     quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --resume --restart --max-shard-size --json --threads --no-mmap --progress -q --quiet --report --include --exclude --tensor --plan --model-defaults --target-bits --target-size --target-ratio --candidates --fused-apart --experts-apart --sensitivity --compress --requantize --importance --calibration --method --activations --preset --config --recipes --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold --saturate" ;;
     quantize:*) _bnq_files ;;
     analyze:-*) _bnq_words "-h --help -o --output --resume --merge --metrics --importance --target-bits --target-size --target-ratio --candidates --fused-apart --experts-apart --sweep --save-plan --report --exclude --tensor --plan --model-defaults --recipes --force --json --threads --no-mmap --progress -q --quiet" ;;
@@ -171,6 +189,10 @@ _bnq() {
     calibrate:*) _bnq_files ;;
     dequantize:-*) _bnq_words "-h --help -o --output --dry-run --force --resume --restart --max-shard-size --json --threads --no-mmap --progress -q --quiet --dtype --overflow" ;;
     dequantize:*) _bnq_files ;;
+    export:-*) _bnq_words "-h --help -o --output --dry-run --force --max-shard-size --json --threads --no-mmap --progress -q --quiet --to --requantize --metadata-from --scale-dtype --weight-scale --i2-s --max-scale-change" ;;
+    export:*) _bnq_files ;;
+    import:-*) _bnq_words "-h --help -o --output --dry-run --force --resume --restart --max-shard-size --json --threads --no-mmap --progress -q --quiet --compress --scale-dtype --weight-scale --i2-s --max-scale-change" ;;
+    import:*) _bnq_files ;;
     inspect:-*) _bnq_words "-h --help --json --threads --no-mmap --progress -q --quiet" ;;
     inspect:*) _bnq_files ;;
     verify:-*) _bnq_words "-h --help --threads --no-mmap --progress -q --quiet" ;;

@@ -11,6 +11,8 @@ namespace bnq::cli {
 void AddQuantize(CLI::App& app);
 void AddCalibrate(CLI::App& app);
 void AddDequantize(CLI::App& app);
+void AddExport(CLI::App& app);
+void AddImport(CLI::App& app);
 void AddInspect(CLI::App& app);
 void AddVerify(CLI::App& app);
 void AddDiff(CLI::App& app);

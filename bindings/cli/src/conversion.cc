@@ -10,7 +10,7 @@
 namespace bnq::cli {
 void AddConversionOptions(CLI::App& command, ConversionOptions& options,
                           const std::string& input_help,
-                          const std::string& output_help) {
+                          const std::string& output_help, bool resumable) {
   command.add_option("IN", options.input, input_help)
       ->required()
       ->option_text("FILE");
@@ -22,11 +22,13 @@ void AddConversionOptions(CLI::App& command, ConversionOptions& options,
                    "Do everything but write the output");
   command.add_flag("--force", options.force,
                    "Replace an existing output; never the input");
-  command.add_flag("--resume", options.resume,
-                   "Keep what is finished in OUT.part until all is, and go on "
-                   "with what an interrupted run left there");
-  command.add_flag("--restart", options.restart,
-                   "As --resume, but forget what is in OUT.part");
+  if (resumable) {
+    command.add_flag("--resume", options.resume,
+                     "Keep what is finished in OUT.part until all is, and go "
+                     "on with what an interrupted run left there");
+    command.add_flag("--restart", options.restart,
+                     "As --resume, but forget what is in OUT.part");
+  }
   command
       .add_option("--max-shard-size", options.max_shard_bytes,
                   "Split the output into files of at most so many bytes of "

@@ -21,11 +21,12 @@ struct ConversionOptions {
   SessionOptions session;
 };
 
-// Adds IN, --output, --dry-run, --force, --resume, --restart, --max-shard-size,
-// --json and those of the session.
+// Adds IN, --output, --dry-run, --force, --max-shard-size, --json and those of
+// the session; and, where it is resumable, --resume and --restart.
 void AddConversionOptions(CLI::App& command, ConversionOptions& options,
                           const std::string& input_help,
-                          const std::string& output_help);
+                          const std::string& output_help,
+                          bool resumable = true);
 
 // Whether nothing is to be written: --dry-run, or an output of /dev/null.
 bool IsDryRun(const ConversionOptions& options);

@@ -30,6 +30,8 @@ void AddRows(Json& object, const std::vector<Row>& rows, JsonRows kind) {
       const char* name = bnq_metric_name(static_cast<uint32_t>(m));
       if (name != nullptr) tensor[name] = JsonNumber(row.metrics[m]);
     }
+    if (!row.verdict.empty()) tensor["verdict"] = row.verdict;
+    if (!row.layout.empty()) tensor["layout"] = row.layout;
     if (!row.note.empty()) tensor["note"] = row.note;
     tensors.push_back(std::move(tensor));
   }

@@ -43,6 +43,8 @@ int Run(int argc, char** argv) {
   AddEstimate(app);
   AddCalibrate(app);
   AddDequantize(app);
+  AddExport(app);
+  AddImport(app);
   AddInspect(app);
   AddVerify(app);
   AddDiff(app);

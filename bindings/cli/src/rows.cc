@@ -52,6 +52,8 @@ std::vector<Row> RowsOf(const bnq_report* report) {
                              static_cast<uint32_t>(row.metrics.size())));
     row.note = bnq_report_note(report, i);
     row.same_as = bnq_report_same_as(report, i);
+    const char* verdict = bnq_verdict_name(bnq_report_verdict(report, i));
+    if (verdict != nullptr) row.verdict = verdict;
   }
   return rows;
 }
@@ -69,6 +71,8 @@ std::vector<Row> RowsOf(const bnq_file* file) {
     row.bytes = bnq_file_stored_bytes(file, i);
     row.bits_per_weight = BitsPerElement(row.bytes, Elements(row.shape));
     row.same_as = bnq_file_same_as(file, i);
+    row.layout = bnq_file_layout(file, i);
+    row.note = row.layout;
     if (!row.same_as.empty()) row.note = "the same as " + row.same_as;
   }
   return rows;

@@ -25,6 +25,8 @@ struct Row {
   std::vector<double> metrics;
   std::string note;
   std::string same_as;  // the tensor of which it is another name; "": none
+  std::string verdict;  // of an export; "": none
+  std::string layout;   // of another ecosystem, in a file; "": ours
   // Of quantized tensors, where the command knows: the config as text; how
   // many columns are kept as outliers; how many scales their type cannot hold.
   std::string config;

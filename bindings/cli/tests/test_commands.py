@@ -134,7 +134,8 @@ def test_info():
     for format_ in value["formats"]:
         assert format_["description"] in text
     assert list(value["options"]) == ["config", "calibrator", "optimizer",
-                                        "operator", "cache", "training", "phase"]
+                                        "operator", "cache", "training", "phase",
+                                        "interchange"]
     for option in sum(value["options"].values(), []):
         assert re.search(rf"^{option['name']} +{option['default']} .*"
                          + re.escape(option["description"]), text, re.MULTILINE)

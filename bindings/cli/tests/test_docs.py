@@ -22,8 +22,9 @@ def commands():
 def test_the_help_is_understood(commands):
     """The generator sees what is there: else the tests below prove nothing."""
     found = {command.name: command for command in commands}
-    assert list(found) == ["quantize", "analyze", "estimate", "calibrate", "dequantize", "inspect",
-                           "verify", "diff", "presets", "info", "cache"]
+    assert list(found) == ["quantize", "analyze", "estimate", "calibrate", "dequantize",
+                           "export", "import", "inspect", "verify", "diff", "presets",
+                           "info", "cache"]
     assert all(command.text for command in commands)
     assert not found["info"].takes_files and found["diff"].takes_files
     assert found["cache"].words == ["list", "stat", "verify", "trim", "clear"]

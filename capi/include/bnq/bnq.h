@@ -18,6 +18,7 @@
  *  14. operators           what networks compute, on quantized weights
  *  15. layer cache and layers: what was quantized before; models layer by layer
  *  16. training            fake quantization, gradients, statistics, schedules
+ *  17. interchange         to and from what other ecosystems load
  *
  * CONVENTIONS
  *
@@ -439,7 +440,8 @@ enum {
   BNQ_OPTIONS_OPERATOR = 4,
   BNQ_OPTIONS_CACHE = 6,
   BNQ_OPTIONS_TRAINING = 7,
-  BNQ_OPTIONS_PHASE = 8
+  BNQ_OPTIONS_PHASE = 8,
+  BNQ_OPTIONS_INTERCHANGE = 9
 };
 
 /* The kind of the handle that has them; 0 for NULL. Since 0.1. */
@@ -1066,7 +1068,11 @@ enum {
   /* A file of plain arrays as it is quantized: experts that share an array as
    * matrices of their own, an embedding that is the head, too, as one tensor of
    * two names (bnq_quantize_file says more). Other files as they are. */
-  BNQ_OPEN_SOURCE = 2
+  BNQ_OPEN_SOURCE = 2,
+  /* The arrays of the file as they are, also where several of them are a
+   * quantized tensor of another ecosystem (section 17). Without, they are one
+   * tensor of this library's, with the same codes. */
+  BNQ_OPEN_RAW = 4
 };
 
 /* Opens a file; of a directory, the one model in it (several: one named model,
@@ -1115,6 +1121,10 @@ BNQ_API uint64_t bnq_file_stored_bytes(const bnq_file* file, uint64_t index);
  * index. Where the file says so is its metadata: the other name is a key, with the
  * first as its value, as safetensors' save_model has it. Since 0.1. */
 BNQ_API const char* bnq_file_same_as(const bnq_file* file, uint64_t index);
+/* How another ecosystem holds the tensor, for people: "GPTQ", "Q4_K, dequantized"
+ * (a plain array of its values, whose codes no format here has); "" where it is as
+ * this library has it, NULL for another index. Since 0.1. */
+BNQ_API const char* bnq_file_layout(const bnq_file* file, uint64_t index);
 /* The options a quantized tensor was made with, as bnq_tensor_config, without
  * reading its data. UNSUPPORTED where it is a plain array. Since 0.1. */
 BNQ_API bnq_status bnq_file_config(const bnq_file* file, uint64_t index,
@@ -1413,10 +1423,9 @@ typedef struct bnq_report bnq_report;
  * (".bnq"): model.bnq, or its shards, and copies of the files beside the input's
  * weights, config.json among them, which stays as it is. Other weights are left
  * out, with a warning. The folder appears when it is complete; OVERWRITE
- * replaces the folder of a model only. A model that is quantized already
- * (bitsandbytes, GPTQ, AWQ, compressed-tensors, FP8, MLX, MXFP4, by its tensors;
- * or by the config.json of the folder) is UNSUPPORTED without REQUANTIZE: what
- * would be quantized are its scales.
+ * replaces the folder of a model only. A model that is quantized already (as a
+ * .bnq file, in a layout of section 17, or by the config.json of the folder) is
+ * UNSUPPORTED without REQUANTIZE, which quantizes its values.
  * Experts that share an array, [experts, out, in] or [experts, in, out], become
  * matrices [out, in] with names such as "...experts.3.up_proj.weight", where the
  * model_type of the config.json beside the weights tells their layout (a table,
@@ -3280,6 +3289,117 @@ BNQ_API bnq_status bnq_schedule_serialize(const bnq_schedule* schedule,
                                           uint64_t* out_size);
 BNQ_API bnq_status bnq_schedule_deserialize(const void* data, uint64_t bytes,
                                             bnq_schedule** out_schedule);
+
+/* ------------------------------------------------------------------------ */
+/* 17. Interchange                                                           */
+
+/* Models in the layouts of other ecosystems. Their files are model files like any
+ * other: bnq_file_open shows what bitsandbytes, GPTQ or llama.cpp have quantized
+ * as tensors of this library's, with the same codes, and so do conversions,
+ * comparison, layers and operators. Where no format here holds the codes, it is a
+ * plain float32 array of the values by their definition (bnq_file_layout says so).
+ *
+ *   bnq_export_file(context, NULL, "compressed-tensors", "model", "model-vllm", 0,
+ *                   0, NULL, NULL, &report);
+ *   bnq_import_file(context, NULL, "model.gguf", "model.bnq", 0, 0, NULL, NULL,
+ *                   NULL);
+ *
+ * Codes are transcoded, never derived anew from values. What else a tensor loses
+ * is its verdict. */
+enum {
+  /* every value is the same */
+  BNQ_VERDICT_EXACT = 1,
+  /* codes are the same; scales, zero points or offsets are rounded, which the
+   * row's note says */
+  BNQ_VERDICT_SCALES_ROUNDED = 2,
+  /* the layout cannot hold it; the note says why */
+  BNQ_VERDICT_NOT_REPRESENTABLE = 3,
+  /* quantized anew, since BNQ_WRITE_REQUANTIZE asked for that */
+  BNQ_VERDICT_REQUANTIZED = 4
+};
+/* "exact", ...; NULL for other numbers. Since 0.1. */
+BNQ_API const char* bnq_verdict_name(int32_t verdict);
+/* BNQ_VERDICT_* of a quantized tensor in the report of an export; 0 of other rows,
+ * and of other reports. Since 0.1. */
+BNQ_API int32_t bnq_report_verdict(const bnq_report* report, uint64_t index);
+
+/* The layouts: their number, and of each its name ("gptq"), NULL past the last;
+ * what it is, in a sentence; and BNQ_LAYOUT_* of what can be done. Since 0.1. */
+enum { BNQ_LAYOUT_READ = 1, BNQ_LAYOUT_WRITTEN = 2 };
+BNQ_API uint32_t bnq_layout_count(void);
+BNQ_API const char* bnq_layout_name(uint32_t index);
+BNQ_API const char* bnq_layout_description(uint32_t index);
+BNQ_API int32_t bnq_layout_flags(uint32_t index);
+
+/* How to export and import; NULL stands for the defaults. May be shared by threads
+ * while nobody changes it. */
+typedef struct bnq_interchange bnq_interchange;
+
+/* Options of interchange (BNQ_OPTIONS_INTERCHANGE). */
+enum {
+  /* BNQ_INTERCHANGE_SCALES_*: what scales are written as, where the layout has
+   * several types */
+  BNQ_INTERCHANGE_SCALE_DTYPE = 1,
+  /* BNQ_WEIGHT_SCALE_*: what the weight_scale of BitNet's files means */
+  BNQ_INTERCHANGE_WEIGHT_SCALE = 2,
+  /* BNQ_I2_S_*: the order of bytes in GGUF tensors of the type I2_S, which files
+   * do not tell */
+  BNQ_INTERCHANGE_I2_S = 3,
+  /* the greatest |written / scale - 1| of a rounded scale that is no error */
+  BNQ_INTERCHANGE_MAX_SCALE_CHANGE = 4,
+  BNQ_NUM_INTERCHANGE_OPTIONS = 4
+};
+enum {
+  /* as they are, or float16 where the layout has no other */
+  BNQ_INTERCHANGE_SCALES_KEEP = 0,
+  BNQ_INTERCHANGE_SCALES_F32 = 1,
+  BNQ_INTERCHANGE_SCALES_F16 = 2,
+  BNQ_INTERCHANGE_SCALES_BF16 = 3
+};
+enum {
+  /* as the linear_class of config.json says */
+  BNQ_WEIGHT_SCALE_CONFIG = 0,
+  BNQ_WEIGHT_SCALE_MULTIPLY = 1,
+  BNQ_WEIGHT_SCALE_DIVIDE = 2
+};
+enum { BNQ_I2_S_UNKNOWN = 0, BNQ_I2_S_X86 = 1, BNQ_I2_S_ARM = 2 };
+
+/* Options at their defaults. Since 0.1. */
+BNQ_API bnq_status bnq_interchange_create(bnq_interchange** out_interchange);
+BNQ_API void bnq_interchange_destroy(bnq_interchange* interchange);
+/* Its options (BNQ_INTERCHANGE_*), as in section 5. Since 0.1. */
+BNQ_API const bnq_options* bnq_interchange_options(
+    const bnq_interchange* interchange);
+BNQ_API bnq_options* bnq_interchange_settings(bnq_interchange* interchange);
+/* Of exports to GGUF: a GGUF file of the same model, from which the metadata (the
+ * tokenizer among them) and the names of tensors are taken; NULL or "" for none.
+ * Opened when it is needed. Since 0.1. */
+BNQ_API bnq_status bnq_interchange_set_metadata_from(
+    bnq_interchange* interchange, const char* path);
+
+/* Writes a model of any kind in a layout (INVALID_ARGUMENT lists them) into a file,
+ * or, as bnq_quantize_file, a folder into a folder, whose config.json then says
+ * what its loaders need to know. UNSUPPORTED names the first tensor that the layout
+ * cannot hold, unless flags have REQUANTIZE, which quantizes it anew as closely as
+ * the layout can; with DRY_RUN it is a row, and sizes and verdicts come from
+ * headers alone. Plain arrays stay as they are, or as the layout's loaders want
+ * them (norms in GGUF as float32). flags: OVERWRITE, DRY_RUN, REQUANTIZE. The
+ * rest, progress and errors as bnq_quantize_file. Since 0.1. */
+BNQ_API bnq_status bnq_export_file(bnq_context* context,
+                                   const bnq_interchange* interchange,
+                                   const char* layout, const char* input,
+                                   const char* output, int32_t flags,
+                                   uint64_t max_shard_bytes,
+                                   bnq_progress_fn progress, void* opaque,
+                                   bnq_report** out_report);
+/* Writes a model of any layout as a .bnq file, or a folder into a folder. flags:
+ * OVERWRITE, COMPRESS, DRY_RUN, RESUME, RESTART. As above. Since 0.1. */
+BNQ_API bnq_status bnq_import_file(bnq_context* context,
+                                   const bnq_interchange* interchange,
+                                   const char* input, const char* output,
+                                   int32_t flags, uint64_t max_shard_bytes,
+                                   bnq_progress_fn progress, void* opaque,
+                                   bnq_report** out_report);
 
 #ifdef __cplusplus
 }

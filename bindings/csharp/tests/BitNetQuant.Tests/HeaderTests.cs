@@ -42,6 +42,7 @@ public sealed class HeaderTests
         ["bnq_convolution"] = typeof(ConvolutionHandle),
         ["bnq_cache"] = typeof(CacheHandle), ["bnq_cache_list"] = typeof(CacheListHandle),
         ["bnq_layers"] = typeof(LayersHandle), ["bnq_layer"] = typeof(LayerHandle),
+        ["bnq_interchange"] = typeof(InterchangeHandle),
         ["bnq_training"] = typeof(TrainingHandle), ["bnq_phase"] = typeof(PhaseHandle),
         ["bnq_training_statistics"] = typeof(TrainingStatisticsHandle), ["bnq_schedule"] = typeof(ScheduleHandle),
         ["bnq_options"] = typeof(OptionsHandle),

@@ -43,6 +43,7 @@ from .errors import (BitNetQuantError, CancelledError, CorruptFileError, ExistsE
                      MissingFileError, NoDataError, NonFiniteError, NotFoundError,
                      OutOfMemoryError, UnsupportedError)
 from .files import File, TensorInfo, Writer, open_file
+from .interchange import Layout, export_file, import_file, interchange_options, layouts
 from .layers import Layer, Layers, LayerStatistics
 from .linear import Operator, QuantLinear, embedding, new_workspace, run_many
 from .memory import Allocator, BufferAllocator
@@ -77,6 +78,7 @@ __all__ = [
     "TrainingStatistics", "TrainingSummary",
     "fake_quantize", "fake_quantize_gradient", "param_count", "phase_options", "range_params",
     "training_options",
+    "Layout", "export_file", "import_file", "interchange_options", "layouts",
     "AllocatedTensor", "Allocation", "Measurement", "Recipes", "Sensitivity", "SizeEstimate",
     "analyze_file", "candidates", "estimate_file", "layer_kind",
     "Allocator", "BufferAllocator",

@@ -76,6 +76,7 @@ OPTIONS_OPERATOR = 4
 OPTIONS_CACHE = 6
 OPTIONS_TRAINING = 7
 OPTIONS_PHASE = 8
+OPTIONS_INTERCHANGE = 9
 NUM_SCHEDULE_VALUES = 10
 OPTION_INT = 0
 OPTION_FLOAT = 1
@@ -103,6 +104,9 @@ FILE_BNQ_INDEX = 5
 FILE_GGUF = 6
 OPEN_READ = 1
 OPEN_SOURCE = 2
+OPEN_RAW = 4
+LAYOUT_READ = 1
+LAYOUT_WRITTEN = 2
 WRITE_OVERWRITE = 1
 WRITE_COMPRESS = 2
 WRITE_DRY_RUN = 4
@@ -201,6 +205,10 @@ class bnq_training_statistics(ctypes.Structure):
     pass
 
 
+class bnq_interchange(ctypes.Structure):
+    pass
+
+
 class bnq_phase(ctypes.Structure):
     pass
 
@@ -291,6 +299,7 @@ _cache, _cache_list = POINTER(bnq_cache), POINTER(bnq_cache_list)
 _training, _phase, _schedule = POINTER(bnq_training), POINTER(bnq_phase), POINTER(bnq_schedule)
 _training_statistics = POINTER(bnq_training_statistics)
 _layers, _layer = POINTER(bnq_layers), POINTER(bnq_layer)
+_interchange = POINTER(bnq_interchange)
 _i32p, _i64p, _u64p, _f64p = POINTER(i32), POINTER(i64), POINTER(u64), POINTER(f64)
 _i8p, _u8p, _u32p, _f32p = POINTER(i8), POINTER(u8), POINTER(u32), POINTER(f32)
 # Lists of pointers, for batches.
@@ -423,6 +432,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_file_bytes": (u64, [_file, u64]),
     "bnq_file_stored_bytes": (u64, [_file, u64]),
     "bnq_file_same_as": (text, [_file, u64]),
+    "bnq_file_layout": (text, [_file, u64]),
     "bnq_file_config": (status, [_file, u64, POINTER(_config)]),
     "bnq_file_metadata_count": (u64, [_file]),
     "bnq_file_metadata_key": (text, [_file, u64]),
@@ -704,6 +714,22 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bnq_schedule_apply": (status, [_schedule, u64, u64, _config, _training, _i32p]),
     "bnq_schedule_serialize": (status, [_schedule, address, u64, _u64p]),
     "bnq_schedule_deserialize": (status, [address, u64, POINTER(_schedule)]),
+    # Interchange
+    "bnq_verdict_name": (text, [i32]),
+    "bnq_report_verdict": (i32, [_report, u64]),
+    "bnq_layout_count": (u32, []),
+    "bnq_layout_name": (text, [u32]),
+    "bnq_layout_description": (text, [u32]),
+    "bnq_layout_flags": (i32, [u32]),
+    "bnq_interchange_create": (status, [POINTER(_interchange)]),
+    "bnq_interchange_destroy": (None, [_interchange]),
+    "bnq_interchange_options": (_options, [_interchange]),
+    "bnq_interchange_settings": (_options, [_interchange]),
+    "bnq_interchange_set_metadata_from": (status, [_interchange, text]),
+    "bnq_export_file": (status, [_context, _interchange, text, text, text, i32, u64,
+                                 bnq_progress_fn, address, POINTER(_report)]),
+    "bnq_import_file": (status, [_context, _interchange, text, text, i32, u64,
+                                 bnq_progress_fn, address, POINTER(_report)]),
 }
 
 

@@ -228,6 +228,9 @@ class ReportRow(NamedTuple):
     note: str
     #: The tensor of which this is another name, and which takes the bytes; "": it is itself.
     same_as: str = ""
+    #: Of a quantized tensor that was exported: "exact", "scales rounded", "not representable"
+    #: (in a dry run) or "requantized"; else None.
+    verdict: Optional[str] = None
 
 
 class Report(Sequence[ReportRow]):
@@ -280,6 +283,10 @@ class Report(Sequence[ReportRow]):
                 "bytes)")
 
 
+def optional(text: Optional[bytes]) -> Optional[str]:
+    return None if text is None else decode(text)
+
+
 def read_report(handle: Handle) -> Report:
     lib = library()
 
@@ -290,13 +297,14 @@ def read_report(handle: Handle) -> Report:
             decode(lib.bnq_report_name(handle, index)),
             read_shape(lib.bnq_report_shape, handle, index),
             registry.format_name(format_id),
-            None if dtype is None else decode(dtype),
+            optional(dtype),
             int(lib.bnq_report_bytes_before(handle, index)),
             int(lib.bnq_report_bytes_after(handle, index)),
             float(lib.bnq_report_bits_per_weight(handle, index)),
             read_metrics(lib.bnq_report_metrics, handle, index),
             decode(lib.bnq_report_note(handle, index)),
-            decode(lib.bnq_report_same_as(handle, index)))
+            decode(lib.bnq_report_same_as(handle, index)),
+            optional(lib.bnq_verdict_name(lib.bnq_report_verdict(handle, index))))
 
     return Report([row(index) for index in range(lib.bnq_report_count(handle))],
                   os.fsdecode(lib.bnq_report_output(handle)),

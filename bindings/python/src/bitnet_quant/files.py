@@ -45,6 +45,8 @@ class TensorInfo(NamedTuple):
     stored_nbytes: int
     #: The tensor of which this is another name, and whose bytes it has; "": it is itself.
     same_as: str = ""
+    #: How another ecosystem holds it, for people: "GPTQ"; "": as ours are.
+    layout: str = ""
 
 
 class File(Mapping[str, Entry]):
@@ -68,12 +70,15 @@ class File(Mapping[str, Entry]):
     as_source: a file of plain arrays as it is quantized: experts that share an array as
         matrices of their own, a tensor of two names as one (`TensorInfo.same_as`). Arrays
         that do not lie in one piece are copied.
+    raw: the arrays of the file as they are, also where several of them are a quantized
+        tensor of another ecosystem, which is otherwise one tensor with the same codes
+        (`TensorInfo.layout`).
     """
 
     __slots__ = ("_context", "_open", "__weakref__")
 
     def __init__(self, source: Union[StrPath, bytes, bytearray, memoryview], *,
-                 mmap: bool = True, as_source: bool = False,
+                 mmap: bool = True, as_source: bool = False, raw: bool = False,
                  context: Optional[contexts.Context] = None) -> None:
         lib = library()
         self._context = context
@@ -87,7 +92,8 @@ class File(Mapping[str, Entry]):
             handle = create(_abi.bnq_file, lib.bnq_file_open, where,
                             encode_path(source, "path"),
                             (0 if mmap else _abi.OPEN_READ) |
-                            (_abi.OPEN_SOURCE if as_source else 0),
+                            (_abi.OPEN_SOURCE if as_source else 0) |
+                            (_abi.OPEN_RAW if raw else 0),
                             destroy="bnq_file_close")
         self._open: Optional[Handle] = handle
 
@@ -219,7 +225,8 @@ class File(Mapping[str, Entry]):
             registry.format_name(format_id),
             decode(lib.bnq_dtype_name(lib.bnq_file_dtype(handle, index))) if plain else None,
             int(lib.bnq_file_bytes(handle, index)), int(lib.bnq_file_stored_bytes(handle, index)),
-            decode(lib.bnq_file_same_as(handle, index)))
+            decode(lib.bnq_file_same_as(handle, index)),
+            decode(lib.bnq_file_layout(handle, index)))
 
 
 def _held(info: TensorInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -232,13 +239,14 @@ def _held(info: TensorInfo) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def open_file(source: Union[StrPath, bytes, bytearray, memoryview], *, mmap: bool = True,
-              as_source: bool = False, context: Optional[contexts.Context] = None) -> File:
+              as_source: bool = False, raw: bool = False,
+              context: Optional[contexts.Context] = None) -> File:
     """Opens a model file (told by its content, not its name), the index of a
     sharded model, the one model of a directory, or the bytes of a file in memory.
     mmap=False reads the file instead of mapping it, as_source=True has it as it is
-    quantized: see File. MissingFileError (a FileNotFoundError), InputOutputError,
-    CorruptFileError."""
-    return File(source, mmap=mmap, as_source=as_source, context=context)
+    quantized, raw=True its arrays as they are: see File. MissingFileError (a
+    FileNotFoundError), InputOutputError, CorruptFileError."""
+    return File(source, mmap=mmap, as_source=as_source, raw=raw, context=context)
 
 
 class Writer:

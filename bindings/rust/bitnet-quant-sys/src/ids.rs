@@ -309,6 +309,8 @@ pub const BNQ_OPTIONS_CACHE: i32 = 6;
 pub const BNQ_OPTIONS_TRAINING: i32 = 7;
 /// Those of a `bnq_phase`.
 pub const BNQ_OPTIONS_PHASE: i32 = 8;
+/// Those of a `bnq_interchange`.
+pub const BNQ_OPTIONS_INTERCHANGE: i32 = 9;
 /// An integer option.
 pub const BNQ_OPTION_INT: i32 = 0;
 /// A float option.
@@ -339,6 +341,8 @@ pub const BNQ_FILE_GGUF: i32 = 6;
 pub const BNQ_OPEN_READ: i32 = 1;
 /// Experts as matrices, a tensor of two names as one.
 pub const BNQ_OPEN_SOURCE: i32 = 2;
+/// The arrays of the file as they are.
+pub const BNQ_OPEN_RAW: i32 = 4;
 /// Replace an existing output.
 pub const BNQ_WRITE_OVERWRITE: i32 = 1;
 /// DEFLATE the chunks of a `.bnq` file.

@@ -22,6 +22,7 @@ mod calibration;
 mod ids;
 mod operators;
 mod plans;
+mod interchange;
 mod training;
 pub use analysis::*;
 pub use cache::*;
@@ -29,6 +30,7 @@ pub use calibration::*;
 pub use ids::*;
 pub use operators::*;
 pub use plans::*;
+pub use interchange::*;
 pub use training::*;
 
 /// [`BNQ_OK`] or one of `BNQ_ERROR_*`.
@@ -92,6 +94,8 @@ opaque! {
     bnq_layers
     /// A loaded layer; immutable.
     bnq_layer
+    /// How to export and import.
+    bnq_interchange
     /// How training quantizes.
     bnq_training
     /// What training lost, over its steps.
@@ -574,6 +578,8 @@ extern "C" {
     pub fn bnq_file_stored_bytes(file: *const bnq_file, index: u64) -> u64;
     /// The tensor of which this is another name; "" if it is itself, NULL for another index.
     pub fn bnq_file_same_as(file: *const bnq_file, index: u64) -> *const c_char;
+    /// How another ecosystem holds the tensor; "" where it is as ours are.
+    pub fn bnq_file_layout(file: *const bnq_file, index: u64) -> *const c_char;
     /// The options a quantized tensor was made with, as [`bnq_tensor_config`].
     pub fn bnq_file_config(
         file: *const bnq_file, index: u64, out_config: *mut *mut bnq_config,

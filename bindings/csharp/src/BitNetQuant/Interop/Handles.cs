@@ -387,6 +387,17 @@ internal sealed class LayerHandle : SafeHandleZeroOrMinusOneIsInvalid
     }
 }
 
+internal sealed class InterchangeHandle : SafeHandleZeroOrMinusOneIsInvalid
+{
+    public InterchangeHandle() : base(ownsHandle: true) { }
+
+    protected override bool ReleaseHandle()
+    {
+        NativeMethods.bnq_interchange_destroy(handle);
+        return true;
+    }
+}
+
 internal sealed class TrainingHandle : SafeHandleZeroOrMinusOneIsInvalid
 {
     public TrainingHandle() : base(ownsHandle: true) { }

@@ -80,6 +80,7 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_OPTIONS_CACHE = 6;
     internal const int BNQ_OPTIONS_TRAINING = 7;
     internal const int BNQ_OPTIONS_PHASE = 8;
+    internal const int BNQ_OPTIONS_INTERCHANGE = 9;
     internal const int BNQ_OPTION_INT = 0;
     internal const int BNQ_OPTION_FLOAT = 1;
 

@@ -18,6 +18,7 @@ internal static unsafe partial class NativeMethods
     internal const int BNQ_FILE_GGUF = 6;
     internal const int BNQ_OPEN_READ = 1;
     internal const int BNQ_OPEN_SOURCE = 2;
+    internal const int BNQ_OPEN_RAW = 4;
     internal const int BNQ_WRITE_OVERWRITE = 1;
     internal const int BNQ_WRITE_COMPRESS = 2;
     internal const int BNQ_WRITE_DRY_RUN = 4;
@@ -66,6 +67,9 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(LibraryName)]
     internal static partial byte* bnq_file_same_as(FileHandle file, ulong index);
+
+    [LibraryImport(LibraryName)]
+    internal static partial byte* bnq_file_layout(FileHandle file, ulong index);
 
     [LibraryImport(LibraryName)]
     internal static partial int bnq_file_config(FileHandle file, ulong index, out ConfigHandle config);
