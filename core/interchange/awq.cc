@@ -16,39 +16,16 @@
 
 #include "core/base/error.h"
 #include "core/interchange/module_export.h"
+#include "core/interchange/transcode.h"
 #include "core/io/endian.h"
 
 namespace bnq {
 namespace {
 
 constexpr uint64_t kFields = 8;  // of a word
-constexpr uint64_t kOrder[kFields] = {0, 2, 4, 6, 1, 3, 5, 7};
+constexpr uint8_t kOrder[kFields] = {0, 2, 4, 6, 1, 3, 5, 7};
+constexpr uint8_t kInOrder[kFields] = {0, 1, 2, 3, 4, 5, 6, 7};
 constexpr FieldKind kFourBits = {4, 8};
-
-// Words of which each has a code of eight inputs, and those that have of eight
-// outputs, are the transpose of each other's 8 x 8 fields. Many at once, so
-// that they are vectors: word i of lane n is words[i][n].
-constexpr uint64_t kLanes = 16;
-
-template <uint32_t kDistance, uint32_t kMask>
-void SwapFields(uint32_t (*words)[kLanes]) {
-  constexpr uint32_t kShift = 4 * kDistance;
-  for (uint32_t i = 0; i < kFields; ++i) {
-    if ((i & kDistance) != 0) continue;
-    for (uint64_t n = 0; n < kLanes; ++n) {
-      const uint32_t swapped =
-          ((words[i][n] >> kShift) ^ words[i + kDistance][n]) & kMask;
-      words[i][n] ^= swapped << kShift;
-      words[i + kDistance][n] ^= swapped;
-    }
-  }
-}
-
-void TransposeFields(uint32_t (*words)[kLanes]) {
-  SwapFields<4, 0x0000FFFF>(words);
-  SwapFields<2, 0x00FF00FF>(words);
-  SwapFields<1, 0x0F0F0F0F>(words);
-}
 
 // ---- Reading ----
 
@@ -57,36 +34,21 @@ struct Codes {
   uint64_t in, words;  // words of an input
 };
 
-// Rows [begin, end) of outputs, whose codes are a word for eight inputs. In
-// squares of words, so that a row is written a cache line at a time.
-void ReadCodes(const Codes& codes, uint64_t begin, uint64_t end, uint8_t* out) {
-  const uint64_t row_words = codes.in / kFields;
-  const uint64_t last = (end + kFields - 1) / kFields;
-  for (uint64_t column = begin / kFields; column < last; column += kLanes) {
-    const uint64_t lanes = std::min(kLanes, last - column);
-    for (uint64_t w = 0; w < row_words; ++w) {
-      uint32_t words[kFields][kLanes] = {};
-      for (uint64_t i = 0; i < kFields; ++i) {
-        std::memcpy(words[i],
-                    codes.data + 4 * ((w * kFields + i) * codes.words + column),
-                    4 * lanes);
-      }
-      TransposeFields(words);
-      for (uint64_t n = 0; n < lanes; ++n) {
-        for (uint64_t k = 0; k < kFields; ++k) {
-          const uint64_t row = (column + n) * kFields + kOrder[k];
-          if (row < begin || row >= end) continue;
-          std::memcpy(out + 4 * ((row - begin) * row_words + w), &words[k][n],
-                      4);
-        }
-      }
-    }
+// The rows of all outputs: a word for eight inputs.
+void ReadCodes(const Context& context, const Codes& codes, uint8_t* out) {
+  constexpr uint64_t kBand = 64;  // words of outputs
+  for (uint64_t word = 0; word < codes.words; word += kBand) {
+    const uint64_t n = std::min(kBand, codes.words - word);
+    TransposeNibbles(codes.data + 4 * word, 4 * codes.words, kInOrder,
+                     codes.in / kFields, n, kOrder, out, codes.in / 2);
+    out += n * kFields * codes.in / 2;
+    context.Tick();
   }
 }
 
 // The place of an output's field within its word.
 uint32_t PlaceOf(uint64_t output) {
-  const uint64_t* const found =
+  const uint8_t* const found =
       std::find(kOrder, kOrder + kFields, output % kFields);
   return static_cast<uint32_t>(found - kOrder);
 }
@@ -137,9 +99,10 @@ void Read(ForeignModel* model, const std::string& prefix,
       "AWQ");
   const Codes codes = {qweight.data, in, words};
   tensor->Take(qweight);
+  tensor->MakeWhole();
   tensor->Make(Part::kCodes,
-               [codes](const Context&, uint64_t begin, uint64_t end,
-                       uint8_t* to) { ReadCodes(codes, begin, end, to); });
+               [codes](const Context& context, uint64_t, uint64_t,
+                       uint8_t* to) { ReadCodes(context, codes, to); });
   MapTransposedScales(scales, tensor.get());
   tensor->Take(qzeros);
   if (!symmetric) {
@@ -166,46 +129,22 @@ void Find(const Context&, ForeignModel* model) {
 
 // ---- Writing ----
 
-// Of rows of codes, whose words are those of eight inputs: all words of inputs
-// [begin, end), multiples of eight.
-void MakeWords(const uint8_t* rows, uint64_t in, uint64_t out, uint64_t begin,
-               uint64_t end, uint8_t* to) {
-  const uint64_t columns = out / kFields, row_bytes = in / 2;
-  const uint64_t last = end / kFields;
-  for (uint64_t w = begin / kFields; w < last; w += kLanes) {
-    const uint64_t lanes = std::min(kLanes, last - w);
-    for (uint64_t column = 0; column < columns; ++column) {
-      uint32_t words[kFields][kLanes] = {};
-      for (uint64_t k = 0; k < kFields; ++k) {
-        std::memcpy(words[k],
-                    rows + (column * kFields + kOrder[k]) * row_bytes + 4 * w,
-                    4 * lanes);
-      }
-      TransposeFields(words);
-      for (uint64_t n = 0; n < lanes; ++n) {
-        for (uint64_t i = 0; i < kFields; ++i) {
-          const uint64_t input = (w + n) * kFields + i - begin;
-          std::memcpy(to + 4 * (input * columns + column), &words[i][n], 4);
-        }
-      }
-    }
-  }
-}
-
 void AppendWords(const Context& context, const QuantizedTensor& from,
                  const AppendBytes& append) {
   const uint64_t out = from.shape().rows(), in = from.shape().columns();
   Buffer rows_buffer;
   const uint8_t* const rows =
       FieldRows(context, from, kFourBits, in / 2, &rows_buffer);
-  const uint64_t unit = kFields * kLanes;
+  // Words of rows at a time, each of eight inputs.
+  const uint64_t words = in / kFields, columns = out / kFields;
   const uint64_t band =
-      std::max<uint64_t>((uint64_t{1} << 20) / (out / 2) / unit * unit, unit);
-  Buffer buffer = context.Allocate(std::min(band, in) * out / 2);
-  for (uint64_t begin = 0; begin < in; begin += band) {
-    const uint64_t end = std::min(in, begin + band);
-    MakeWords(rows, in, out, begin, end, buffer.data());
-    append(buffer.data(), (end - begin) * out / 2);
+      std::max<uint64_t>((uint64_t{1} << 20) / (4 * out) / 16 * 16, 16);
+  Buffer buffer = context.Allocate(std::min(band, words) * out * 4);
+  for (uint64_t begin = 0; begin < words; begin += band) {
+    const uint64_t n = std::min(band, words - begin);
+    TransposeNibbles(rows + 4 * begin, in / 2, kOrder, columns, n, kInOrder,
+                     buffer.data(), 4 * columns);
+    append(buffer.data(), n * out * 4);
     context.Tick();
   }
 }

@@ -17,18 +17,10 @@
 
 #include "core/base/error.h"
 #include "core/interchange/module_export.h"
+#include "core/interchange/transcode.h"
 
 namespace bnq {
 namespace {
-
-// Four bytes of four fields of two bits: byte i has the fields i of all four.
-// Twice is once back.
-uint32_t TransposePairs(uint32_t x) {
-  uint32_t swapped = ((x >> 6) ^ x) & 0x00CC00CC;
-  x ^= swapped ^ (swapped << 6);
-  swapped = ((x >> 12) ^ x) & 0x0000F0F0;
-  return x ^ swapped ^ (swapped << 12);
-}
 
 // ---- Reading ----
 
@@ -37,26 +29,11 @@ void UnpackRows(const uint8_t* packed, uint64_t quarter, uint64_t in,
                 uint8_t* out) {
   const uint64_t row_bytes = RowBytes(Packing::kBits2, in);
   for (uint64_t j = 0; j < quarter; ++j) {
-    const uint8_t* const from = packed + j * in;
     uint8_t* rows[4];
     for (uint64_t i = 0; i < 4; ++i) {
       rows[i] = out + (i * quarter + j) * row_bytes;
     }
-    for (uint64_t k = 0; k < in / 4; ++k) {
-      uint32_t word;
-      std::memcpy(&word, from + 4 * k, 4);
-      word = TransposePairs(word);
-      for (uint64_t i = 0; i < 4; ++i) {
-        rows[i][k] = static_cast<uint8_t>(word >> (8 * i));
-      }
-    }
-    if (in % 4 == 0) continue;
-    uint32_t word = 0;
-    std::memcpy(&word, from + in / 4 * 4, in % 4);
-    word = TransposePairs(word);
-    for (uint64_t i = 0; i < 4; ++i) {
-      rows[i][in / 4] = static_cast<uint8_t>(word >> (8 * i));
-    }
+    SplitPairs(packed + j * in, in, rows);
   }
 }
 
@@ -122,7 +99,7 @@ void Read(ForeignModel* model, const std::string& prefix,
     const uint64_t quarter = weight.dim(0), in = weight.dim(1);
     const uint8_t* const data = weight.data;
     // Four of them are made at once.
-    tensor->rows = 1;
+    tensor->MakeWhole();
     tensor->Make(Part::kCodes,
                  [=](const Context&, uint64_t, uint64_t, uint8_t* out) {
                    UnpackRows(data, quarter, in, out);
@@ -163,20 +140,13 @@ void AppendPacked(const Context& context, const QuantizedTensor& from,
   Buffer buffer;
   const uint8_t* const rows =
       FieldRows(context, from, {2, 1}, row_bytes, &buffer);
-  std::vector<uint8_t> packed(4 * row_bytes);
+  std::vector<uint8_t> packed(in);
   for (uint64_t j = 0; j < quarter; ++j) {
     const uint8_t* fields[4];
     for (uint64_t i = 0; i < 4; ++i) {
       fields[i] = rows + (i * quarter + j) * row_bytes;
     }
-    for (uint64_t k = 0; k < row_bytes; ++k) {
-      uint32_t word = 0;
-      for (uint32_t i = 0; i < 4; ++i) {
-        word |= static_cast<uint32_t>(fields[i][k]) << (8 * i);
-      }
-      word = TransposePairs(word);
-      std::memcpy(packed.data() + 4 * k, &word, 4);
-    }
+    JoinPairs(fields, in, packed.data());
     append(packed.data(), in);
     if (j % 256 == 0) context.Tick();
   }

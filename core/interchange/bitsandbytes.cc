@@ -160,7 +160,7 @@ void ReadFourBits(ForeignModel* model, const std::string& prefix,
   auto tensor = std::make_unique<FoundTensor>(
       name, shape, config, "bitsandbytes " + type + (nested ? ", nested" : ""));
   // Blocks are not cut by rows.
-  tensor->rows = 1;
+  tensor->MakeWhole();
   tensor->Map(Part::kCodes, weight);
   tensor->Take(map);
   tensor->Take(stored_state);

@@ -23,9 +23,9 @@
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/interchange/module_export.h"
+#include "core/interchange/transcode.h"
 #include "core/io/endian.h"
 #include "core/io/naming.h"
-#include "core/kernels/transpose.h"
 
 namespace bnq {
 namespace {
@@ -150,12 +150,19 @@ bool FindVersion(const Context& context, const std::string& name, Said said,
   return false;
 }
 
-void ReadCodes(const uint8_t* data, uint64_t words, uint64_t out, uint32_t bits,
-               uint64_t begin, uint64_t end, uint8_t* to) {
-  ReadColumns(data, words, out, 4, begin, end, to);
-  if (bits != 8) return;
-  // Ours are in two's complement.
-  for (uint64_t i = 0; i < (end - begin) * words * 4; ++i) to[i] ^= 0x80;
+void ReadCodes(const Context& context, const uint8_t* data, uint64_t words,
+               uint64_t out, uint32_t bits, uint64_t begin, uint64_t end,
+               uint8_t* to) {
+  constexpr uint64_t kBand = 512;
+  for (uint64_t at = begin; at < end; at += kBand) {
+    const uint64_t last = std::min(end, at + kBand);
+    const uint64_t bytes = (last - at) * words * 4;
+    ReadColumns(data, words, out, 4, at, last, to);
+    // Ours are in two's complement.
+    if (bits == 8) FlipSigns(to, bytes, to);
+    to += bytes;
+    context.Tick();
+  }
 }
 
 void Read(const Context& context, ForeignModel* model, const Said& said,
@@ -205,10 +212,11 @@ void Read(const Context& context, ForeignModel* model, const Said& said,
       "GPTQ");
   const uint8_t* const data = qweight.data;
   tensor->Take(qweight);
-  tensor->Make(Part::kCodes,
-               [=](const Context&, uint64_t begin, uint64_t end, uint8_t* to) {
-                 ReadCodes(data, words, out, zeros.bits, begin, end, to);
-               });
+  tensor->MakeWhole();
+  tensor->Make(Part::kCodes, [=](const Context& by, uint64_t begin,
+                                 uint64_t end, uint8_t* to) {
+    ReadCodes(by, data, words, out, zeros.bits, begin, end, to);
+  });
   MapTransposedScales(scales, tensor.get());
   tensor->Take(qzeros);
   if (!symmetric) {
@@ -248,22 +256,12 @@ void Find(const Context& context, ForeignModel* model) {
 void AppendTransposedWords(const Context& context, const uint8_t* rows,
                            uint64_t words, uint64_t out,
                            const AppendBytes& append) {
-  std::vector<const uint8_t*> starts(out);
-  for (uint64_t i = 0; i < out; ++i) starts[i] = rows + i * words * 4;
   const uint64_t band =
-      std::max<uint64_t>((uint64_t{1} << 20) / (4 * out) / 16 * 16, 16);
+      std::max<uint64_t>((uint64_t{1} << 20) / (4 * out) / 64 * 64, 64);
   Buffer buffer = context.Allocate(std::min(band, words) * out * 4);
   for (uint64_t begin = 0; begin < words; begin += band) {
     const uint64_t n = std::min(band, words - begin);
-    TransposeArgs args;
-    args.rows = starts.data();
-    args.num_rows = out;
-    args.first = begin;
-    args.columns = n;
-    args.element = 4;
-    args.out = buffer.data();
-    args.out_stride = out * 4;
-    Transpose(args);
+    TransposeWords(rows + 4 * begin, 4 * words, out, n, buffer.data(), 4 * out);
     append(buffer.data(), n * out * 4);
     context.Tick();
   }

@@ -20,6 +20,7 @@
 
 #include "core/base/error.h"
 #include "core/interchange/module_export.h"
+#include "core/interchange/transcode.h"
 
 namespace bnq {
 namespace {
@@ -202,9 +203,7 @@ class Biases {
     if (offset_) return values_.Offsets(begin, n, out);
     std::vector<int8_t> zeros(n);
     values_.ZeroPoints(begin, n, zeros.data());
-    for (uint64_t i = 0; i < n; ++i) {
-      out[i] = -static_cast<float>(zeros[i] + zero_) * scales[i];
-    }
+    ShiftsOf(zeros.data(), zero_, scales, n, out);
   }
 
  private:
@@ -333,30 +332,28 @@ class MlxExporter final : public ModuleExporter {
                     const AppendBytes& append) {
                   AppendFields(context, from, fields, stride, append);
                 });
-    for (const bool biases : {false, true}) {
-      tensor->Add(prefix + (biases ? ".biases" : ".scales"), as.dtype,
-                  Dims(shape, in / group),
-                  [=](const Context&, const QuantizedTensor& from,
-                      const AppendBytes& append) {
-                    AppendParameters(Biases(from, group, fields.bias), biases,
-                                     as.dtype, tensor, append);
-                  });
-    }
+    tensor->Add(prefix + ".scales", as.dtype, Dims(shape, in / group),
+                [=](const Context&, const QuantizedTensor& from,
+                    const AppendBytes& append) {
+                  AppendScalesOf(GroupValues(from, group), as.dtype, tensor,
+                                 append);
+                });
+    tensor->Add(prefix + ".biases", as.dtype, Dims(shape, in / group),
+                [=](const Context&, const QuantizedTensor& from,
+                    const AppendBytes& append) {
+                  AppendBiases(Biases(from, group, fields.bias), as.dtype,
+                               tensor, append);
+                });
   }
 
-  static void AppendParameters(const Biases& from, bool biases, DType dtype,
-                               PlannedTensor* tensor,
-                               const AppendBytes& append) {
+  static void AppendBiases(const Biases& from, DType dtype,
+                           PlannedTensor* tensor, const AppendBytes& append) {
     constexpr uint64_t kBatch = 4096;
     float scales[kBatch], shifts[kBatch];
     for (uint64_t at = 0; at < from.values().count(); at += kBatch) {
       const uint64_t n = std::min(kBatch, from.values().count() - at);
       from.values().Scales(at, n, scales);
-      if (!biases) {
-        tensor->AppendScales(scales, n, dtype, append);
-        continue;
-      }
-      for (uint64_t i = 0; i < n; ++i) scales[i] = Rounded(scales[i], dtype);
+      if (from.values().StoredAs(dtype) == nullptr) RoundTo(dtype, scales, n);
       from.Read(at, n, scales, shifts);
       tensor->AppendOffsets(shifts, n, dtype, append);
     }

@@ -7,6 +7,7 @@
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/base/half.h"
+#include "core/interchange/transcode.h"
 #include "core/io/endian.h"
 #include "core/io/naming.h"
 #include "core/kernels/packing.h"
@@ -205,6 +206,15 @@ void FoundTensor::Take(const StoredArray& array) {
 
 void FoundTensor::Read(const Context& context, Part part, uint64_t begin,
                        uint64_t end, uint8_t* out) const {
+  if (rows == 1) {
+    MakePart(context, part, 0, shape.rows(), out);
+  } else {
+    MakePart(context, part, begin, end, out);
+  }
+}
+
+void FoundTensor::MakePart(const Context& context, Part part, uint64_t begin,
+                           uint64_t end, uint8_t* out) const {
   const auto found = parts_.find(part);
   if (found == parts_.end()) {
     Fail(Status::kInternal, "a part that it has not");
@@ -212,9 +222,10 @@ void FoundTensor::Read(const Context& context, Part part, uint64_t begin,
   const Source& source = found->second;
   if (source.mapped == nullptr) return source.make(context, begin, end, out);
   // Whole where it is not cut into rows.
-  const uint64_t bytes = sizes[part].bytes, row_bytes = bytes / rows;
+  const uint64_t bytes = sizes[part].bytes;
+  const uint64_t row_bytes = bytes / shape.rows();
   const uint64_t first = begin * row_bytes;
-  const uint64_t last = end == rows ? bytes : end * row_bytes;
+  const uint64_t last = end == shape.rows() ? bytes : end * row_bytes;
   std::memcpy(out, source.mapped + first, last - first);
 }
 
@@ -227,14 +238,16 @@ namespace {
 
 // The last unit of a row of ours may be shorter than the array's.
 void CopyRows(const uint8_t* from, uint64_t stride, uint64_t rows,
-              uint64_t row_bytes, uint8_t flip, uint8_t* out) {
+              uint64_t row_bytes, bool flip, uint8_t* out) {
+  if (stride == row_bytes) {
+    row_bytes *= rows;
+    rows = 1;
+  }
   for (uint64_t r = 0; r < rows; ++r, from += stride, out += row_bytes) {
-    if (flip == 0) {
-      std::memcpy(out, from, row_bytes);
+    if (flip) {
+      FlipSigns(from, row_bytes, out);
     } else {
-      for (uint64_t i = 0; i < row_bytes; ++i) {
-        out[i] = static_cast<uint8_t>(from[i] ^ flip);
-      }
+      std::memcpy(out, from, row_bytes);
     }
   }
 }
@@ -252,7 +265,7 @@ void MapFields(FieldKind fields, const StoredArray& array, uint64_t stride,
     return;
   }
   // Bytes in two's complement, whose bias is the sign.
-  const uint8_t flip = bias == fields.bias ? 0 : 0x80;
+  const bool flip = bias != fields.bias;
   const uint8_t* const data = array.data;
   tensor->Take(array);
   tensor->Make(Part::kCodes, [=](const Context&, uint64_t begin, uint64_t end,
@@ -263,6 +276,11 @@ void MapFields(FieldKind fields, const StoredArray& array, uint64_t stride,
 
 void ReadColumns(const uint8_t* data, uint64_t rows, uint64_t columns,
                  uint32_t element, uint64_t begin, uint64_t end, uint8_t* out) {
+  if (element == 4) {
+    TransposeWords(data + 4 * begin, 4 * columns, rows, end - begin, out,
+                   4 * rows);
+    return;
+  }
   std::vector<const uint8_t*> starts(rows);
   for (uint64_t i = 0; i < rows; ++i) starts[i] = data + i * columns * element;
   TransposeArgs args;
@@ -325,30 +343,34 @@ void MakeValues(const Context& context, const FoundTensor& tensor,
                 const std::vector<uint32_t>& index, uint64_t begin,
                 uint64_t end, float* out) {
   const Parts& sizes = tensor.sizes;
-  const uint64_t columns = tensor.shape.columns(), rows = tensor.rows;
+  const uint64_t columns = tensor.shape.columns(), rows = tensor.shape.rows();
   const uint64_t row_bytes = sizes[Part::kCodes].bytes / rows;
   const uint64_t groups = sizes[Part::kScales].count / rows;
-  const uint64_t scale_bytes = sizes[Part::kScales].bytes / rows;
   const bool shifted = sizes[Part::kZeroPoints].count != 0;
   const Format& format = FormatOf(tensor.config);
   const CodeRule rule = RuleOf(format, tensor.config.variant());
   const PackingKernels& kernels = GetPackingKernels(format.packing);
-  std::vector<uint8_t> packed(row_bytes), stored(scale_bytes);
-  std::vector<int8_t> codes(columns + kPackSlack), zeros(groups);
-  std::vector<float> scales(groups);
-  for (uint64_t row = begin; row < end; ++row, out += columns) {
-    tensor.Read(context, Part::kCodes, row, row + 1, packed.data());
-    kernels.unpack(packed.data(), columns, BiasOf(format, rule), codes.data());
-    tensor.Read(context, Part::kScales, row, row + 1, stored.data());
-    StoredScales(tensor.config, groups, stored.data())
-        .Read(0, groups, scales.data());
-    if (shifted) {
-      tensor.Read(context, Part::kZeroPoints, row, row + 1,
-                  reinterpret_cast<uint8_t*>(zeros.data()));
-    }
+  const uint64_t count = end - begin;
+  std::vector<uint8_t> packed(count * row_bytes);
+  std::vector<uint8_t> stored(count * sizes[Part::kScales].bytes / rows);
+  std::vector<int8_t> codes(columns + kPackSlack), zeros(count * groups);
+  std::vector<float> scales(count * groups);
+  tensor.MakePart(context, Part::kCodes, begin, end, packed.data());
+  tensor.MakePart(context, Part::kScales, begin, end, stored.data());
+  StoredScales(tensor.config, scales.size(), stored.data())
+      .Read(0, scales.size(), scales.data());
+  if (shifted) {
+    tensor.MakePart(context, Part::kZeroPoints, begin, end,
+                    reinterpret_cast<uint8_t*>(zeros.data()));
+  }
+  for (uint64_t row = 0; row < count; ++row, out += columns) {
+    kernels.unpack(packed.data() + row * row_bytes, columns,
+                   BiasOf(format, rule), codes.data());
+    const int8_t* const zero = zeros.data() + row * groups;
+    const float* const scale = scales.data() + row * groups;
     for (uint64_t c = 0; c < columns; ++c) {
       const uint32_t group = index[c];
-      out[c] = static_cast<float>(codes[c] - zeros[group]) * scales[group];
+      out[c] = static_cast<float>(codes[c] - zero[group]) * scale[group];
     }
   }
 }

@@ -95,6 +95,12 @@ class FoundTensor final : public ForeignTensor {
   void Make(Part part, MakeRows make);
   // An array that it is made of besides.
   void Take(const StoredArray& array);
+  // Parts are made all at once: where rows are far from each other in the file,
+  // many of them together are faster.
+  void MakeWhole() { rows = 1; }
+  // Rows of the shape, whatever is made at once.
+  void MakePart(const Context& context, Part part, uint64_t begin, uint64_t end,
+                uint8_t* out) const;
 
   void Read(const Context& context, Part part, uint64_t begin, uint64_t end,
             uint8_t* out) const override;

@@ -7,7 +7,8 @@
 #include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/base/half.h"
-#include "core/io/endian.h"
+#include "core/interchange/transcode.h"
+#include "core/kernels/elements.h"
 #include "core/kernels/packing.h"
 
 namespace bnq {
@@ -49,6 +50,12 @@ GroupValues::GroupValues(const QuantizedTensor& tensor, uint64_t group_size)
                 tensor.config().granularity() != Granularity::kTile &&
                 tensor.layout().num_params == rows_ * groups_) {}
 
+const PartData* GroupValues::StoredAs(DType dtype) const {
+  const PartData& scales = tensor_.part(Part::kScales);
+  return in_order_ && scales.dtype == dtype && scales.count != 0 ? &scales
+                                                                 : nullptr;
+}
+
 uint64_t GroupValues::ParamOf(uint64_t group) const {
   if (in_order_) return group;
   const Layout& layout = tensor_.layout();
@@ -85,9 +92,12 @@ void GroupValues::Offsets(uint64_t begin, uint64_t n, float* out) const {
 
 void GroupValues::ZeroPoints(uint64_t begin, uint64_t n, int8_t* out) const {
   const int8_t* const zeros = tensor_.zero_points();
-  const bool has = tensor_.part(Part::kZeroPoints).count != 0;
-  for (uint64_t i = 0; i < n; ++i) {
-    out[i] = has ? zeros[ParamOf(begin + i)] : int8_t{0};
+  if (tensor_.part(Part::kZeroPoints).count == 0) {
+    std::memset(out, 0, n);
+  } else if (in_order_) {
+    std::memcpy(out, zeros + begin, n);
+  } else {
+    for (uint64_t i = 0; i < n; ++i) out[i] = zeros[ParamOf(begin + i)];
   }
 }
 
@@ -120,8 +130,12 @@ void ReadFields(const Context& context, const QuantizedTensor& tensor,
     return;
   }
   const Packing packing = PackingOfBits(fields.bits);
-  const PackingKernels& kernels = GetPackingKernels(packing);
   const uint64_t columns = tensor.shape().features();
+  if (fields.bits == 8 && tensor.packing() == packing && stride == columns) {
+    FlipSigns(tensor.codes() + begin * stride, (end - begin) * stride, out);
+    return;
+  }
+  const PackingKernels& kernels = GetPackingKernels(packing);
   int8_t codes[kPiece + kPackSlack];
   for (uint64_t row = begin; row < end; ++row, out += stride) {
     const uint64_t used = RowBytes(packing, columns);
@@ -189,60 +203,56 @@ void PlannedTensor::Lower(Verdict to, const std::string& reason) {
   why += (why.empty() ? "" : "; ") + reason;
 }
 
-float Rounded(float value, DType dtype) {
-  switch (dtype) {
-    case DType::kF16:
-      return F32FromF16(F16FromF32(value));
-    case DType::kBF16:
-      return F32FromBF16(BF16FromF32(value));
-    default:
-      return value;
+void RoundTo(DType dtype, float* values, uint64_t n) {
+  if (dtype == DType::kF32) return;
+  for (uint64_t i = 0; i < n; ++i) {
+    values[i] = dtype == DType::kF16 ? F32FromF16(F16FromF32(values[i]))
+                                     : F32FromBF16(BF16FromF32(values[i]));
   }
 }
-
-namespace {
-
-void AppendFloats(const float* values, uint64_t n, DType dtype,
-                  const AppendBytes& append) {
-  if (dtype == DType::kF32) {
-    append(values, n * sizeof(float));
-    return;
-  }
-  constexpr uint64_t kBatch = 1024;
-  uint8_t halves[2 * kBatch];
-  for (uint64_t at = 0; at < n; at += kBatch) {
-    const uint64_t count = std::min(kBatch, n - at);
-    for (uint64_t i = 0; i < count; ++i) {
-      StoreLE(dtype == DType::kF16 ? F16FromF32(values[at + i])
-                                   : BF16FromF32(values[at + i]),
-              halves + 2 * i);
-    }
-    append(halves, 2 * count);
-  }
-}
-
-}  // namespace
 
 void PlannedTensor::Append(const char* what, const float* values, uint64_t n,
                            DType dtype, bool to_zero,
                            const AppendBytes& append) {
+  constexpr uint64_t kBatch = 2048;
+  uint8_t bytes[4 * kBatch];
+  float stored[kBatch + 64];  // what LoadElements may write behind them
+  const uint64_t element = Info(dtype).bits / 8;
+  SourceView view;
+  view.data = bytes;
+  view.dtype = dtype;
+  for (uint64_t at = 0; at < n; at += kBatch) {
+    const float* const from = values + at;
+    const uint64_t count = std::min(kBatch, n - at);
+    StoreElements(from, count, dtype, /*stream=*/false, bytes);
+    LoadElements(view, 0, count, stored);
+    if (!AreEqual(stored, from, count)) {
+      CompareRounded(what, from, stored, count, dtype, to_zero);
+    }
+    append(bytes, count * element);
+  }
+}
+
+void PlannedTensor::CompareRounded(const char* what, const float* values,
+                                   const float* stored, uint64_t n, DType dtype,
+                                   bool to_zero) {
   for (uint64_t i = 0; i < n; ++i) {
-    const float stored = Rounded(values[i], dtype);
-    if (stored == values[i]) continue;
-    if (!std::isfinite(stored) || (stored == 0.0f && !to_zero)) {
-      Fail(Status::kUnsupported, what, ' ', values[i], " becomes ", stored,
+    if (stored[i] == values[i]) continue;
+    if (!std::isfinite(stored[i]) || (stored[i] == 0.0f && !to_zero)) {
+      Fail(Status::kUnsupported, what, ' ', values[i], " becomes ", stored[i],
            " as ", Info(dtype).name);
     }
-    scale_change = std::max(
-        scale_change,
-        std::fabs(static_cast<double>(stored) / static_cast<double>(values[i]) -
-                  1.0));
+    scale_change =
+        std::max(scale_change, std::fabs(static_cast<double>(stored[i]) /
+                                             static_cast<double>(values[i]) -
+                                         1.0));
   }
-  AppendFloats(values, n, dtype, append);
 }
 
 void AppendScalesOf(const GroupValues& values, DType dtype,
                     PlannedTensor* tensor, const AppendBytes& append) {
+  const PartData* const stored = values.StoredAs(dtype);
+  if (stored != nullptr) return append(stored->data, stored->bytes);
   constexpr uint64_t kBatch = 4096;
   float scales[kBatch];
   for (uint64_t at = 0; at < values.count(); at += kBatch) {

@@ -35,8 +35,8 @@ class GroupValues {
   void Offsets(uint64_t begin, uint64_t n, float* out) const;
   // 0 where there are none.
   void ZeroPoints(uint64_t begin, uint64_t n, int8_t* out) const;
-  // Of tensors that have as many, in the same order.
-  bool in_order() const { return in_order_; }
+  // The scales, where they are stored so; else nullptr.
+  const PartData* StoredAs(DType dtype) const;
 
  private:
   uint64_t ParamOf(uint64_t group) const;
@@ -90,6 +90,9 @@ class PlannedTensor final : public ExportTensor {
  private:
   void Append(const char* what, const float* values, uint64_t n, DType dtype,
               bool to_zero, const AppendBytes& append);
+  void CompareRounded(const char* what, const float* values,
+                      const float* stored, uint64_t n, DType dtype,
+                      bool to_zero);
 
   std::vector<WriteArray> writers_;
 };
@@ -106,8 +109,8 @@ void AppendTransposedZeros(const GroupValues& values, FieldKind fields,
 // What loaders of such layouts have in float16 alone.
 void LowerToF16(const Config& config, PlannedTensor* tensor);
 
-// `value` as float16 or bfloat16 holds it; as it is for other types.
-float Rounded(float value, DType dtype);
+// Values as float16 or bfloat16 hold them; as they are for other types.
+void RoundTo(DType dtype, float* values, uint64_t n);
 
 // Scales of a type that a tensor of config has, in one that is asked for.
 struct ScalesAs {

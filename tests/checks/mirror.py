@@ -74,6 +74,7 @@ ELSEWHERE = [
     ("model/source_model_test.cc", "DequantizeFile", "model/plain_array", "what comes back"),
     ("interchange/compressed_tensors_test.cc", "ActOrder", "interchange/module_*",
      "what layouts of modules share"),
+    ("interchange/awq_test.cc", "ThereAndBack", "interchange/transcode", "with GPTQ and BitNet"),
     ("io/bnq_reader_test.cc", "Entries", "io/bnq_format", "what a reader may accept"),
     ("io/model_file_test.cc", "npy", "io/*container", "rows, found by what a file begins with"),
     ("io/model_file_test.cc", "HDF5", "io/foreign", "what is no row is named"),
