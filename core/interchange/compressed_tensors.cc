@@ -89,6 +89,8 @@ void ReadPacked(ForeignModel* model, const std::vector<uint64_t>& said,
   const auto find = [&](const char* ending) {
     return FindStored(*model, prefix + ending);
   };
+  // Others are in bytes, and scaled otherwise: nvfp4.
+  if (!find(".weight_scale") || packed.dtype == DType::kU8) return;
   const StoredArray shape = find(".weight_shape");
   const StoredArray scale = find(".weight_scale");
   const StoredArray zero = find(".weight_zero_point");
@@ -109,9 +111,6 @@ void ReadPacked(ForeignModel* model, const std::vector<uint64_t>& said,
   }
   const uint32_t bits = BitsOf(said, in, words);
   Expect(packed, prefix + ".weight_packed", {DType::kI32}, {out, words});
-  if (!scale || scale.shape.elements() == 0) {
-    Expect(scale, prefix + ".weight_scale", kScaleTypes, {out, 1});
-  }
   const bool of_tensor =
       scale.shape.elements() == 1 && (out != 1 || scale.shape.rank != 2);
   const uint64_t groups = of_tensor ? 1 : scale.dim(scale.shape.rank - 1);

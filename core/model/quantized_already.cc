@@ -7,8 +7,9 @@
 namespace bnq {
 namespace {
 
-// Codes, which are of no type that is quantized, and what is stored with them:
-// the endings of their names behind a common beginning.
+// What the layouts of core/interchange may leave alone, since it is of another
+// type or shape. Codes, which are of no type that is quantized, and what is
+// stored with them: the endings of their names behind a common beginning.
 constexpr struct {
   const char* layout;
   const char* codes;

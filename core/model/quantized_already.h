@@ -11,8 +11,9 @@ namespace bnq {
 
 // UNSUPPORTED, saying by whom, where the weights of `file`, which `input`
 // names, are codes of a layout that is known by its tensors' names and types
-// (packed integers beside their scales), or where the config.json of the folder
-// `input` says so: what would be quantized are their scales.
+// (packed integers beside their scales) but is none that is read
+// (core/interchange), or where the config.json of the folder `input` says so:
+// what would be quantized are their scales.
 void RefuseQuantized(const Context& context, const ModelFile& file,
                      const std::string& input);
 
