@@ -69,7 +69,6 @@ ELSEWHERE = [
     ("optimize/optimize_test.cc", "NeverWorse", "optimize/segments", "what all of them share"),
     ("optimize/optimize_test.cc", "NeverWorse", "optimize/subject", "likewise"),
     ("capi/post_training_test.cc", "post_training", "model/post_training", "whole models"),
-    ("model/foreign_model_test.cc", "FindForeignLayout", "interchange/layout", "what it drives"),
     ("capi/options_test.cc", "interchange", "interchange/options", "options of every kind"),
     ("model/source_model_test.cc", "DequantizeFile", "model/plain_array", "what comes back"),
     ("interchange/compressed_tensors_test.cc", "ActOrder", "interchange/module_*",
