@@ -29,8 +29,8 @@ constexpr OptionInfo kOptions[kNumInterchangeOptions] = {
     Choice(Row::kI2S, "i2_s", kI2Ss, ImportOptions::I2S::kUnknown,
            "Order of bytes in GGUF tensors of the type I2_S, which files do "
            "not tell"),
-    Real(Row::kMaxScaleChange, "max_scale_change", 0, 1, 1,
-         "Greatest relative change of a scale by rounding that is no error"),
+    Real(Row::kMaxScaleChange, "max_scale_change", 0, 100, 100,
+         "Percent that rounding may change a scale by without an error"),
 };
 
 static_assert(AreNumbered(kOptions), "options");

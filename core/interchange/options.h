@@ -30,8 +30,9 @@ class InterchangeOptions
     const auto chosen = As<int32_t>(InterchangeOption::kScaleDType);
     return chosen == 0 ? -1 : chosen;
   }
+  // As a share.
   double max_scale_change() const {
-    return Number(InterchangeOption::kMaxScaleChange);
+    return Number(InterchangeOption::kMaxScaleChange) / 100.0;
   }
   ImportOptions import() const;
 

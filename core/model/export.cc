@@ -209,11 +209,14 @@ void WritePlain(const Context& context, const ModelFile& file,
   meter->Add(entry.raw_bytes);
 }
 
+std::string PercentText(double share) {
+  return Message(std::ceil(share * 1e6) / 1e4, " %");
+}
+
 void NoteScaleChange(const ExportTensor& tensor, ReportRow* row) {
   if (tensor.scale_change == 0.0) return;
-  const double percent = std::ceil(tensor.scale_change * 1e6) / 1e4;
-  row->note +=
-      Message(row->note.empty() ? "" : ", ", "by at most ", percent, " %");
+  row->note += Message(row->note.empty() ? "" : ", ", "by at most ",
+                       PercentText(tensor.scale_change));
 }
 
 void WriteArrays(const Context& context,
@@ -244,8 +247,9 @@ void WriteArrays(const Context& context,
                             append);
       if (planned.tensor->scale_change > max_scale_change) {
         Fail(Status::kUnsupported, "a scale changes by ",
-             planned.tensor->scale_change, " of itself (", planned.tensor->why,
-             "), must by at most max_scale_change = ", max_scale_change);
+             PercentText(planned.tensor->scale_change), " (",
+             planned.tensor->why, "), must by at most max_scale_change = ",
+             max_scale_change * 100.0);
       }
       if (outs[i].index == 0) meter->Add(entry.raw_bytes);
     });

@@ -215,8 +215,11 @@ TEST_F(Files, ReadInsteadOfMapped) {
   }
   bnq_context_destroy(reading);
   bnq_file* file = nullptr;
-  Expect(bnq_file_open(nullptr, Path("m").c_str(), 4, &file),
-         BNQ_ERROR_INVALID_ARGUMENT, "flags = 4");
+  Expect(bnq_file_open(nullptr, Path("m").c_str(), 8, &file),
+         BNQ_ERROR_INVALID_ARGUMENT, "flags = 8");
+  Expect(bnq_file_open(nullptr, Path("m").c_str(),
+                       BNQ_OPEN_SOURCE | BNQ_OPEN_RAW, &file),
+         BNQ_ERROR_INVALID_ARGUMENT, "flags = 6");
 }
 
 // Experts of a gpt_oss: [experts, in, out], rows of gate and up take turns.

@@ -193,7 +193,7 @@ _bnq() {
     export:*) _bnq_files ;;
     import:-*) _bnq_words "-h --help -o --output --dry-run --force --resume --restart --max-shard-size --json --threads --no-mmap --progress -q --quiet --compress --scale-dtype --weight-scale --i2-s --max-scale-change" ;;
     import:*) _bnq_files ;;
-    inspect:-*) _bnq_words "-h --help --json --threads --no-mmap --progress -q --quiet" ;;
+    inspect:-*) _bnq_words "-h --help --json --raw --threads --no-mmap --progress -q --quiet" ;;
     inspect:*) _bnq_files ;;
     verify:-*) _bnq_words "-h --help --threads --no-mmap --progress -q --quiet" ;;
     verify:*) _bnq_files ;;

@@ -187,7 +187,7 @@ complete -c bnq -n '__fish_seen_subcommand_from export' -l metadata-from -r -F -
 complete -c bnq -n '__fish_seen_subcommand_from export' -l scale-dtype -x -a 'keep f32 f16 bf16 Type that scales are written as, where the layout has several (default keep)' -d ''
 complete -c bnq -n '__fish_seen_subcommand_from export' -l weight-scale -x -a 'config multiply divide' -d 'What the weight_scale of BitNet\'s files means (default config)'
 complete -c bnq -n '__fish_seen_subcommand_from export' -l i2-s -x -a 'unknown x86 arm' -d 'Order of bytes in GGUF tensors of the type I2_S, which files do not tell (default unknown)'
-complete -c bnq -n '__fish_seen_subcommand_from export' -l max-scale-change -x -d 'Greatest relative change of a scale by rounding that is no error (0 to 1; default 1)'
+complete -c bnq -n '__fish_seen_subcommand_from export' -l max-scale-change -x -d 'Percent that rounding may change a scale by without an error (0 to 100; default 100)'
 
 complete -c bnq -n __fish_use_subcommand -f -a import -d 'Write a model of another ecosystem as a .bnq file'
 complete -c bnq -n '__fish_seen_subcommand_from import' -s h -l help -d 'Print this help and exit'
@@ -206,11 +206,12 @@ complete -c bnq -n '__fish_seen_subcommand_from import' -l compress -d 'DEFLATE 
 complete -c bnq -n '__fish_seen_subcommand_from import' -l scale-dtype -x -a 'keep f32 f16 bf16 Type that scales are written as, where the layout has several (default keep)' -d ''
 complete -c bnq -n '__fish_seen_subcommand_from import' -l weight-scale -x -a 'config multiply divide' -d 'What the weight_scale of BitNet\'s files means (default config)'
 complete -c bnq -n '__fish_seen_subcommand_from import' -l i2-s -x -a 'unknown x86 arm' -d 'Order of bytes in GGUF tensors of the type I2_S, which files do not tell (default unknown)'
-complete -c bnq -n '__fish_seen_subcommand_from import' -l max-scale-change -x -d 'Greatest relative change of a scale by rounding that is no error (0 to 1; default 1)'
+complete -c bnq -n '__fish_seen_subcommand_from import' -l max-scale-change -x -d 'Percent that rounding may change a scale by without an error (0 to 100; default 100)'
 
 complete -c bnq -n __fish_use_subcommand -f -a inspect -d 'List what is in a model file'
 complete -c bnq -n '__fish_seen_subcommand_from inspect' -s h -l help -d 'Print this help and exit'
 complete -c bnq -n '__fish_seen_subcommand_from inspect' -l json -d 'Print one JSON object instead of the table'
+complete -c bnq -n '__fish_seen_subcommand_from inspect' -l raw -d 'The arrays of the file as they are, also where several of them are a quantized tensor of another ecosystem'
 complete -c bnq -n '__fish_seen_subcommand_from inspect' -l threads -x -d 'Threads to use; 0 for every processor (default 0)'
 complete -c bnq -n '__fish_seen_subcommand_from inspect' -l no-mmap -d 'Read files into memory, not map them: for files that may be cut short meanwhile'
 complete -c bnq -n '__fish_seen_subcommand_from inspect' -l progress -x -a 'auto never json' -d 'auto: a bar on a terminal; never; json: lines of JSON on standard error, for programs (default auto)'

@@ -3345,7 +3345,7 @@ enum {
   /* BNQ_I2_S_*: the order of bytes in GGUF tensors of the type I2_S, which files
    * do not tell */
   BNQ_INTERCHANGE_I2_S = 3,
-  /* the greatest |written / scale - 1| of a rounded scale that is no error */
+  /* percent of itself that a scale may change by in rounding: no error */
   BNQ_INTERCHANGE_MAX_SCALE_CHANGE = 4,
   BNQ_NUM_INTERCHANGE_OPTIONS = 4
 };

@@ -15,7 +15,7 @@ namespace {
 
 struct Options {
   std::string input;
-  bool json = false;
+  bool json = false, raw = false;
   SessionOptions session;
 };
 
@@ -109,7 +109,8 @@ void Inspect(const Options& options) {
   std::vector<Row> rows;
   {
     Session session(options.session);
-    Check(bnq_file_open(session.context(), options.input.c_str(), 0, &opened));
+    Check(bnq_file_open(session.context(), options.input.c_str(),
+                        options.raw ? BNQ_OPEN_RAW : 0, &opened));
     file.reset(opened);
     rows = RowsOf(opened);
     AddDetails(opened, session, rows);
@@ -143,6 +144,9 @@ void AddInspect(CLI::App& app) {
       ->option_text("FILE");
   command->add_flag("--json", options->json,
                     "Print one JSON object instead of the table");
+  command->add_flag("--raw", options->raw,
+                    "The arrays of the file as they are, also where several "
+                    "of them are a quantized tensor of another ecosystem");
   AddSessionOptions(*command, options->session);
   command->footer(
       "Examples:\n"
