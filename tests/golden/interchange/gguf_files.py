@@ -105,7 +105,7 @@ def write(folder, make_case, with_ggml):
     for kind, span in (("x86", 128), ("arm", 64)):
         case = make_case(f"gguf-i2_s-{kind}", "gguf", {"i2_s": kind})
         codes, scale = case.numbers.integers(-1, 2, 3, 256), F32(0.0371)
-        case.expected = {"weight": codes * scale}
+        case.expected = {"weight": codes.astype(F32) * scale}
         yield save(case, f"i2_s-{kind}", gguf.to_bytes(
             metadata(), {"weight": (I2_S, codes.shape, i2_s(codes, scale, span))}))
 
