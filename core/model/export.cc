@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -137,7 +138,9 @@ class CurrentTensor {
     if (entry_ == planned.entry) return *tensor_;
     tensor_.reset();
     entry_ = nullptr;
-    tensor_ = LoadTensor(context_, file_, *planned.entry);
+    // Its arrays do not follow each other: once is enough.
+    const bool checked = !loaded_.insert(planned.entry).second;
+    tensor_ = LoadTensor(context_, file_, *planned.entry, checked);
     if (planned.requantized) tensor_ = Anew(*tensor_, planned.config);
     entry_ = planned.entry;
     return *tensor_;
@@ -160,6 +163,7 @@ class CurrentTensor {
   const Context& context_;
   const std::shared_ptr<const ModelFile> file_;
   const ModelEntry* entry_ = nullptr;
+  std::set<const ModelEntry*> loaded_;
   std::unique_ptr<QuantizedTensor> tensor_;
 };
 
@@ -252,6 +256,7 @@ void WriteArrays(const Context& context,
              max_scale_change * 100.0);
       }
       if (outs[i].index == 0) meter->Add(entry.raw_bytes);
+      file->Release(entry);
     });
     planned.row.bytes_after += writer.EndEntry();
   }
