@@ -37,21 +37,25 @@ void UnpackRows(const uint8_t* packed, uint64_t quarter, uint64_t in,
   }
 }
 
-// Rows [begin, end) of codes that are numbers.
-void PackNumbers(const StoredArray& weight, const Config& config,
-                 uint64_t begin, uint64_t end, uint8_t* out) {
+// Of codes that are numbers.
+void PackNumbers(const Context& context, const StoredArray& weight,
+                 const Config& config, uint8_t* out) {
   const uint64_t in = weight.dim(1);
-  std::vector<int8_t> codes((end - begin) * in);
-  for (uint64_t i = 0; i < codes.size(); ++i) {
-    const float value = weight.FloatAt(begin * in + i);
-    if (value != 0.0f && value != 1.0f && value != -1.0f) {
-      Fail(Status::kCorruptFile, "element ", begin * in + i, " = ", value,
-           " has a weight_scale, must be -1, 0 or 1");
+  const Shape row = Shape::Make(1, &in);
+  std::vector<int8_t> codes(in);
+  for (uint64_t r = 0; r < weight.dim(0); ++r) {
+    for (uint64_t i = 0; i < in; ++i) {
+      const float value = weight.FloatAt(r * in + i);
+      if (value != 0.0f && value != 1.0f && value != -1.0f) {
+        Fail(Status::kCorruptFile, "element ", r * in + i, " = ", value,
+             " has a weight_scale, must be -1, 0 or 1");
+      }
+      codes[i] = static_cast<int8_t>(value);
     }
-    codes[i] = static_cast<int8_t>(value);
+    PackCodes(context, config, row, codes.data(), out);
+    out += RowBytes(Packing::kBits2, in);
+    context.Tick();
   }
-  const uint64_t dims[] = {end - begin, in};
-  PackCodes(Context(), config, Shape::Make(2, dims), codes.data(), out);
 }
 
 // Whether weight_scale multiplies.
@@ -95,20 +99,20 @@ void Read(ForeignModel* model, const std::string& prefix,
   auto tensor = std::make_unique<FoundTensor>(
       prefix + ".weight", Shape::Make(2, dims), config, "BitNet");
   tensor->Take(weight);
+  // Four rows are made at once, and the scale is of all of them.
+  tensor->MakeWhole();
   if (packed) {
     const uint64_t quarter = weight.dim(0), in = weight.dim(1);
     const uint8_t* const data = weight.data;
-    // Four of them are made at once.
-    tensor->MakeWhole();
     tensor->Make(Part::kCodes,
                  [=](const Context&, uint64_t, uint64_t, uint8_t* out) {
                    UnpackRows(data, quarter, in, out);
                  });
   } else {
-    tensor->Make(Part::kCodes, [=](const Context&, uint64_t begin, uint64_t end,
-                                   uint8_t* out) {
-      PackNumbers(weight, config, begin, end, out);
-    });
+    tensor->Make(Part::kCodes,
+                 [=](const Context& context, uint64_t, uint64_t, uint8_t* out) {
+                   PackNumbers(context, weight, config, out);
+                 });
   }
   if (multiplies) {
     tensor->Map(Part::kScales, scale);

@@ -310,11 +310,14 @@ uint64_t StoredScales::CountSaturated() const {
 }
 
 void StoredScales::Validate(const char* name) const {
-  for (uint64_t i = 0; i < count; ++i) {
-    float scale;
-    Read(i, 1, &scale);
-    if (!std::isfinite(scale)) {
-      Fail(Status::kInvalidArgument, name, " ", i, " = ", scale,
+  constexpr uint64_t kBatch = 256;
+  float scales[kBatch];
+  for (uint64_t at = 0; at < count; at += kBatch) {
+    const uint64_t n = std::min(kBatch, count - at);
+    Read(at, n, scales);
+    for (uint64_t i = 0; i < n; ++i) {
+      if (std::isfinite(scales[i])) continue;
+      Fail(Status::kInvalidArgument, name, " ", at + i, " = ", scales[i],
            ", must be finite");
     }
   }

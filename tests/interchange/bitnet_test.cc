@@ -58,7 +58,7 @@ TEST(Bitnet, Numbers) {
                          ImportOptions::WeightScale direction) {
     ImportOptions options;
     options.weight_scale = direction;
-    return Foreign(FileOf({{"a.weight", TestArray({2, 2}, {1, 0, -1, 1})},
+    return Foreign(FileOf({{"a.weight", TestArray({4, 1}, {1, 0, -1, 1})},
                            {"a.weight_scale", TestArray({1}, {4})}}),
                    config, kLayout, options)
         .Values("a.weight");
