@@ -30,6 +30,26 @@
 namespace bnq {
 namespace {
 
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+constexpr bool kBigEndian = true;
+#else
+constexpr bool kBigEndian = false;
+#endif
+
+// Eight bytes, the first one lowest.
+uint64_t LoadEight(const uint8_t* bytes) {
+  uint64_t word;
+  std::memcpy(&word, bytes, sizeof word);
+  return kBigEndian ? LoadLE<uint64_t>(bytes) : word;
+}
+void StoreEight(uint64_t word, uint8_t* bytes) {
+  if (kBigEndian) {
+    StoreLE<uint64_t>(word, bytes);
+  } else {
+    std::memcpy(bytes, &word, sizeof word);
+  }
+}
+
 // ---- 8 bits ----
 
 template <uint32_t kAt, uint32_t kBlock>
@@ -82,37 +102,38 @@ void GatherHalves(const uint8_t* stored, uint8_t* block) {
 }
 
 // NVFP4: 4 times 8 bytes.
+constexpr uint64_t kLowNibbles = 0x0F0F0F0F0F0F0F0Fu;
 void SpreadNvfp4(const uint8_t* block, uint8_t* stored) {
   for (int s = 0; s < 4; ++s) {
-    SpreadNibbles<8>(block + 4 + 8 * s, stored + 16 * s);
+    const uint64_t pairs = LoadEight(block + 4 + 8 * s);
+    StoreEight(pairs & kLowNibbles, stored + 16 * s);
+    StoreEight(pairs >> 4 & kLowNibbles, stored + 16 * s + 8);
   }
 }
 void GatherNvfp4(const uint8_t* stored, uint8_t* block) {
   for (int s = 0; s < 4; ++s) {
-    GatherNibbles<8>(stored + 16 * s, block + 4 + 8 * s);
+    const uint64_t low = LoadEight(stored + 16 * s) & kLowNibbles;
+    const uint64_t high = LoadEight(stored + 16 * s + 8) & kLowNibbles;
+    StoreEight(low | high << 4, block + 4 + 8 * s);
   }
 }
+
 // ---- 5 bits: nibbles and a bit each ----
 
 // Bit 4 of stored codes, eight to a byte.
-void SpreadBits(const uint8_t* __restrict bits, uint8_t* __restrict stored) {
-  constexpr uint8_t kBits[] = {1, 2, 4, 8, 16, 32, 64, 128};
+void SpreadBits(const uint8_t* bits, uint8_t* stored) {
   for (int g = 0; g < 4; ++g) {
-    for (int j = 0; j < 8; ++j) {
-      stored[8 * g + j] = static_cast<uint8_t>(
-          stored[8 * g + j] | ((bits[g] & kBits[j]) != 0 ? 16 : 0));
-    }
+    // Bit i in byte i, which carries into bit 7 of its byte.
+    const uint64_t apart = bits[g] * 0x0101010101010101u & 0x8040201008040201u;
+    const uint64_t set = (apart + 0x7F7F7F7F7F7F7F7Fu) & 0x8080808080808080u;
+    StoreEight(LoadEight(stored + 8 * g) | set >> 3, stored + 8 * g);
   }
 }
-void GatherBits(const uint8_t* __restrict stored, uint8_t* __restrict bits) {
+void GatherBits(const uint8_t* stored, uint8_t* bits) {
   for (int g = 0; g < 4; ++g) {
-    uint8_t shifted[8];
-    for (int j = 0; j < 8; ++j) {
-      shifted[j] = static_cast<uint8_t>(stored[8 * g + j] >> 4 << j);
-    }
-    uint8_t byte = 0;
-    for (int j = 0; j < 8; ++j) byte = static_cast<uint8_t>(byte | shifted[j]);
-    bits[g] = byte;
+    // Byte i times 2^(56 - 7 i) is bit i of the highest byte.
+    const uint64_t ones = LoadEight(stored + 8 * g) >> 4 & 0x0101010101010101u;
+    bits[g] = static_cast<uint8_t>(ones * 0x0102040810204080u >> 56);
   }
 }
 template <uint32_t kAt>
@@ -238,33 +259,41 @@ constexpr GgmlField kD = {0, 2}, kM = {2, 2}, kNone;
 constexpr GgmlCodec kCodecs[] = {
     {GgmlType::kQ8_0,
      "format=int8,group_size=32,symmetric_range=full,scale_dtype=f16", kD,
-     kNone, SpreadBytes<2>, GatherQ8_0, UnpackBytes<2, 34>, PackQ8_0, nullptr},
+     kNone, SpreadEach<SpreadBytes<2>, 34, 32>, GatherEach<GatherQ8_0, 34, 32>,
+     UnpackBytes<2, 34>, PackQ8_0, nullptr},
     {GgmlType::kQ8_1,
      "format=int8,group_size=32,symmetric_range=full,scale_dtype=f16", kD,
-     kNone, SpreadBytes<4>, nullptr, UnpackBytes<4, 36>, nullptr, nullptr},
+     kNone, SpreadEach<SpreadBytes<4>, 36, 32>, nullptr, UnpackBytes<4, 36>,
+     nullptr, nullptr},
     {GgmlType::kQ4_0,
      "format=int4,group_size=32,symmetric_range=extreme,scale_dtype=f16", kD,
-     kNone, SpreadHalves<2>, GatherHalves<2>, nullptr, nullptr, nullptr},
+     kNone, SpreadEach<SpreadHalves<2>, 18, 32>,
+     GatherEach<GatherHalves<2>, 18, 32>, nullptr, nullptr, nullptr},
     {GgmlType::kQ4_1, "format=int4,group_size=32,scheme=offset,scale_dtype=f16",
-     kD, kM, SpreadHalves<4>, GatherHalves<4>, nullptr, nullptr, nullptr},
+     kD, kM, SpreadEach<SpreadHalves<4>, 20, 32>,
+     GatherEach<GatherHalves<4>, 20, 32>, nullptr, nullptr, nullptr},
     {GgmlType::kQ5_0,
      "format=int5,group_size=32,symmetric_range=extreme,scale_dtype=f16", kD,
-     kNone, SpreadFive<2>, GatherFive<2>, nullptr, nullptr, nullptr},
+     kNone, SpreadEach<SpreadFive<2>, 22, 32>,
+     GatherEach<GatherFive<2>, 22, 32>, nullptr, nullptr, nullptr},
     {GgmlType::kQ5_1, "format=int5,group_size=32,scheme=offset,scale_dtype=f16",
-     kD, kM, SpreadFive<4>, GatherFive<4>, nullptr, nullptr, nullptr},
+     kD, kM, SpreadEach<SpreadFive<4>, 24, 32>,
+     GatherEach<GatherFive<4>, 24, 32>, nullptr, nullptr, nullptr},
     {GgmlType::kQ1_0, "format=binary,group_size=128,scale_dtype=f16", kD, kNone,
-     SpreadInOrder<128, 1>, GatherInOrder<128, 1>, UnpackSixteen, PackSixteen,
+     SpreadEach<SpreadInOrder<128, 1>, 18, 128>,
+     GatherEach<GatherInOrder<128, 1>, 18, 128>, UnpackSixteen, PackSixteen,
      nullptr},
     {GgmlType::kQ2_0,
      "format=int2,group_size=64,scheme=asymmetric,scale_dtype=f16", kD, kNone,
-     SpreadInOrder<64, 2>, GatherInOrder<64, 2>, UnpackSixteen, PackSixteen,
+     SpreadEach<SpreadInOrder<64, 2>, 18, 64>,
+     GatherEach<GatherInOrder<64, 2>, 18, 64>, UnpackSixteen, PackSixteen,
      nullptr},
     {GgmlType::kTQ1_0,
      "format=ternary,group_size=256,packing=base3,scale_dtype=f16",
      {52, 2},
      kNone,
-     SpreadTq1_0,
-     GatherTq1_0,
+     SpreadEach<SpreadTq1_0, 54, 256>,
+     GatherEach<GatherTq1_0, 54, 256>,
      nullptr,
      nullptr,
      nullptr},
@@ -272,8 +301,8 @@ constexpr GgmlCodec kCodecs[] = {
      "format=ternary,group_size=256,scale_dtype=f16",
      {64, 2},
      kNone,
-     SpreadTq2_0,
-     GatherTq2_0,
+     SpreadEach<SpreadTq2_0, 66, 256>,
+     GatherEach<GatherTq2_0, 66, 256>,
      nullptr,
      nullptr,
      nullptr},
@@ -281,8 +310,8 @@ constexpr GgmlCodec kCodecs[] = {
      "format=e2m1,group_size=32,scale_dtype=e8m0",
      {0, 1},
      kNone,
-     SpreadHalves<1>,
-     GatherHalves<1>,
+     SpreadEach<SpreadHalves<1>, 17, 32>,
+     GatherEach<GatherHalves<1>, 17, 32>,
      nullptr,
      nullptr,
      nullptr},
@@ -290,26 +319,35 @@ constexpr GgmlCodec kCodecs[] = {
      "format=e2m1,group_size=16,scale_dtype=e4m3",
      {0, 4},
      kNone,
-     SpreadNvfp4,
-     GatherNvfp4,
+     SpreadEach<SpreadNvfp4, 36, 64>,
+     GatherEach<GatherNvfp4, 36, 64>,
      nullptr,
      nullptr,
      nullptr},
     {GgmlType::kIQ4_NL, "format=codebook4,group_size=32", kNone, kNone,
-     SpreadHalves<2>, nullptr, nullptr, nullptr, ParamsIq4Nl},
+     SpreadEach<SpreadHalves<2>, 18, 32>, nullptr, nullptr, nullptr,
+     ParamsIq4Nl},
 };
 
 }  // namespace
 
-const GgmlCodec kI2SX86 = {GgmlType::kI2_S, "format=ternary,granularity=tensor",
-                           kNone,           kNone,
-                           SpreadI2S<32>,   nullptr,
-                           nullptr,         nullptr,
+const GgmlCodec kI2SX86 = {GgmlType::kI2_S,
+                           "format=ternary,granularity=tensor",
+                           kNone,
+                           kNone,
+                           SpreadEach<SpreadI2S<32>, 32, 128>,
+                           nullptr,
+                           nullptr,
+                           nullptr,
                            nullptr};
-const GgmlCodec kI2SArm = {GgmlType::kI2_S, "format=ternary,granularity=tensor",
-                           kNone,           kNone,
-                           SpreadI2S<16>,   nullptr,
-                           nullptr,         nullptr,
+const GgmlCodec kI2SArm = {GgmlType::kI2_S,
+                           "format=ternary,granularity=tensor",
+                           kNone,
+                           kNone,
+                           SpreadEach<SpreadI2S<16>, 16, 64>,
+                           nullptr,
+                           nullptr,
+                           nullptr,
                            nullptr};
 
 const GgmlCodec* FindGgmlCodec(GgmlType type) {

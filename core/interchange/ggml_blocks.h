@@ -19,10 +19,10 @@ struct GgmlCodec {
   GgmlType type;
   const char* config;         // of what it is read as
   GgmlField scales, offsets;  // of all groups of a block
-  // The stored codes of a block, a byte each, and the reverse; nullptr: cannot
-  // be written.
-  void (*spread)(const uint8_t* block, uint8_t* stored);
-  void (*gather)(const uint8_t* stored, uint8_t* block);
+  // The stored codes of `count` blocks, a byte each, and the reverse; nullptr:
+  // cannot be written.
+  void (*spread)(const uint8_t* blocks, uint64_t count, uint8_t* stored);
+  void (*gather)(const uint8_t* stored, uint64_t count, uint8_t* blocks);
   // The same between `count` blocks and codes as our format packs them, where
   // that takes less work; nullptr: by way of stored codes.
   void (*unpack)(const uint8_t* blocks, uint64_t count, uint8_t* packed);
@@ -31,6 +31,20 @@ struct GgmlCodec {
   // computed.
   void (*params)(const uint8_t* block, float* scales, float* offsets);
 };
+
+// What is done with one block, done with all.
+template <auto kSpread, uint32_t kBytes, uint32_t kElements>
+void SpreadEach(const uint8_t* blocks, uint64_t count, uint8_t* stored) {
+  for (uint64_t i = 0; i < count; ++i) {
+    kSpread(blocks + kBytes * i, stored + kElements * i);
+  }
+}
+template <auto kGather, uint32_t kBytes, uint32_t kElements>
+void GatherEach(const uint8_t* stored, uint64_t count, uint8_t* blocks) {
+  for (uint64_t i = 0; i < count; ++i) {
+    kGather(stored + kElements * i, blocks + kBytes * i);
+  }
+}
 
 // nullptr for types that are not read as codes.
 const GgmlCodec* FindGgmlCodec(GgmlType type);

@@ -257,10 +257,8 @@ class BlockTensor final : public ExportTensor {
     for (uint64_t i = 0; i < count; ++i) {
       codes[i] = static_cast<int8_t>(codes[i] - zeros[i / group] + plan.shift);
     }
-    const uint8_t* const stored = reinterpret_cast<const uint8_t*>(codes);
-    for (uint64_t b = 0; b < count / elements_; ++b) {
-      codec_.gather(stored + b * elements_, blocks + b * block_bytes_);
-    }
+    codec_.gather(reinterpret_cast<const uint8_t*>(codes), count / elements_,
+                  blocks);
   }
 
   // Scales, and offsets, as float16.

@@ -121,13 +121,15 @@ void SpreadQ5K(const uint8_t* __restrict block, uint8_t* __restrict stored) {
 
 void SpreadQ6K(const uint8_t* __restrict block, uint8_t* __restrict stored) {
   for (int h = 0; h < 2; ++h) {
-    for (int l = 0; l < 64; ++l) {
-      const uint8_t low = block[64 * h + l];
-      const uint8_t high = block[128 + 32 * h + l % 32];
-      const int n = l / 32;
-      uint8_t* const to = stored + 128 * h + l;
-      to[0] = static_cast<uint8_t>((low & 0x0F) | (high >> (2 * n) & 3) << 4);
-      to[64] = static_cast<uint8_t>(low >> 4 | (high >> (2 * n + 4) & 3) << 4);
+    for (int n = 0; n < 2; ++n) {
+      const uint8_t* const low = block + 64 * h + 32 * n;
+      const uint8_t* const high = block + 128 + 32 * h;
+      uint8_t* const to = stored + 128 * h + 32 * n;
+      for (int l = 0; l < 32; ++l) {
+        const int a = high[l] >> (2 * n) & 3, b = high[l] >> (2 * n + 4) & 3;
+        to[l] = static_cast<uint8_t>((low[l] & 0x0F) | a << 4);
+        to[64 + l] = static_cast<uint8_t>(low[l] >> 4 | b << 4);
+      }
     }
   }
 }
@@ -170,19 +172,22 @@ constexpr GgmlField kNone;
 
 const GgmlCodec kGgmlKCodecs[kNumGgmlKCodecs] = {
     {GgmlType::kQ2_K, "format=int2,group_size=16,scheme=offset", kNone, kNone,
-     SpreadQ2K, nullptr, nullptr, nullptr, ParamsQ2K},
+     SpreadEach<SpreadQ2K, 84, 256>, nullptr, nullptr, nullptr, ParamsQ2K},
     {GgmlType::kQ3_K, "format=int3,group_size=16,symmetric_range=extreme",
-     kNone, kNone, SpreadQ3K, nullptr, nullptr, nullptr, ParamsQ3K},
+     kNone, kNone, SpreadEach<SpreadQ3K, 110, 256>, nullptr, nullptr, nullptr,
+     ParamsQ3K},
     {GgmlType::kQ4_K, "format=int4,group_size=32,scheme=offset", kNone, kNone,
-     SpreadQ4K, nullptr, nullptr, nullptr, ParamsOfSix},
+     SpreadEach<SpreadQ4K, 144, 256>, nullptr, nullptr, nullptr, ParamsOfSix},
     {GgmlType::kQ5_K, "format=int5,group_size=32,scheme=offset", kNone, kNone,
-     SpreadQ5K, nullptr, nullptr, nullptr, ParamsOfSix},
+     SpreadEach<SpreadQ5K, 176, 256>, nullptr, nullptr, nullptr, ParamsOfSix},
     {GgmlType::kQ6_K, "format=int6,group_size=16,symmetric_range=extreme",
-     kNone, kNone, SpreadQ6K, nullptr, nullptr, nullptr, ParamsQ6K},
+     kNone, kNone, SpreadEach<SpreadQ6K, 210, 256>, nullptr, nullptr, nullptr,
+     ParamsQ6K},
     {GgmlType::kQ8_K, "format=int8,group_size=256,symmetric_range=full", kNone,
-     kNone, SpreadQ8K, nullptr, nullptr, nullptr, ParamsQ8K},
+     kNone, SpreadEach<SpreadQ8K, 292, 256>, nullptr, nullptr, nullptr,
+     ParamsQ8K},
     {GgmlType::kIQ4_XS, "format=codebook4,group_size=32", kNone, kNone,
-     SpreadIq4Xs, nullptr, nullptr, nullptr, ParamsIq4Xs},
+     SpreadEach<SpreadIq4Xs, 136, 256>, nullptr, nullptr, nullptr, ParamsIq4Xs},
 };
 
 }  // namespace bnq

@@ -159,9 +159,7 @@ class GgmlTensor final : public ForeignTensor {
       return;
     }
     uint8_t stored[kPieceCodes + kPackSlack];
-    for (uint64_t i = 0; i < n; ++i) {
-      codec_.spread(blocks + i * block_bytes_, stored + i * elements_);
-    }
+    codec_.spread(blocks, n, stored);
     const uint64_t count = n * elements_;
     if (format_->first_invalid == 3) CheckTernary(stored, count, first);
     std::memset(stored + count, 0, kMaxUnitCodes);

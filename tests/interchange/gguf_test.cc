@@ -105,7 +105,7 @@ TEST(Gguf, EveryWrittenTypeThereAndBack) {
         }
         std::vector<uint8_t> block(info->block_bytes);
         for (uint8_t& byte : block) byte = static_cast<uint8_t>(random());
-        codec.gather(stored.data(), block.data());
+        codec.gather(stored.data(), 1, block.data());
         for (const GgmlField& field : {codec.scales, codec.offsets}) {
           // Exponents of all ones are no numbers, and e4m3 has no sign here.
           if (field.bytes == 2) block[field.at + 1] &= 0xBF;
