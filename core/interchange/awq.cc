@@ -14,10 +14,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/base/checked.h"
 #include "core/base/error.h"
 #include "core/interchange/module_export.h"
 #include "core/interchange/transcode.h"
-#include "core/io/endian.h"
+#include "core/parallel/runner.h"
 
 namespace bnq {
 namespace {
@@ -37,13 +38,12 @@ struct Codes {
 // The rows of all outputs: a word for eight inputs.
 void ReadCodes(const Context& context, const Codes& codes, uint8_t* out) {
   constexpr uint64_t kBand = 64;  // words of outputs
-  for (uint64_t word = 0; word < codes.words; word += kBand) {
-    const uint64_t n = std::min(kBand, codes.words - word);
+  ParallelFor(context, DivCeil(codes.words, kBand), [&](uint64_t i) {
+    const uint64_t word = i * kBand;
     TransposeNibbles(codes.data + 4 * word, 4 * codes.words, kInOrder,
-                     codes.in / kFields, n, kOrder, out, codes.in / 2);
-    out += n * kFields * codes.in / 2;
-    context.Tick();
-  }
+                     codes.in / kFields, std::min(kBand, codes.words - word),
+                     kOrder, out + word * kFields * codes.in / 2, codes.in / 2);
+  });
 }
 
 // The place of an output's field within its word.
@@ -212,7 +212,7 @@ class AwqExporter final : public ModuleExporter {
                  group_size_,
                  ", \"zero_point\": true, \"version\": \"gemm\", "
                  "\"modules_to_not_convert\": ",
-                 JsonList(plain()), "}")}};
+                 JsonList(Plain()), "}")}};
   }
 
  private:

@@ -196,7 +196,7 @@ class BitnetExporter final : public ModuleExporter {
              Message("{\"quant_method\": \"bitnet\", \"linear_class\": "
                      "\"autobitlinear\", \"quantization_mode\": \"offline\", "
                      "\"modules_to_not_convert\": ",
-                     plain().empty() ? std::string("null") : JsonList(plain()),
+                     JsonList(Plain()),
                      ", \"use_rms_norm\": false, \"rms_norm_eps\": 1e-06}")}};
   }
 

@@ -335,8 +335,7 @@ class BitsandbytesExporter final : public ModuleExporter {
                      ", \"llm_int8_enable_fp32_cpu_offload\": false, "
                      "\"llm_int8_has_fp16_weight\": false, "
                      "\"llm_int8_skip_modules\": ",
-                     plain().empty() ? std::string("null") : JsonList(plain()),
-                     ", \"llm_int8_threshold\": 6.0}")}};
+                     JsonList(Plain()), ", \"llm_int8_threshold\": 6.0}")}};
   }
 
  private:

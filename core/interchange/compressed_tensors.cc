@@ -361,7 +361,7 @@ class CompressedTensorsExporter final : public ModuleExporter {
                  "\"version\": \"0.9.0\", \"global_compression_ratio\": "
                  "null, \"kv_cache_scheme\": null, \"sparsity_config\": "
                  "{}, \"transform_config\": {}, \"ignore\": ",
-                 JsonList(plain()), ", \"config_groups\": {", groups, "}}")}};
+                 JsonList(Plain()), ", \"config_groups\": {", groups, "}}")}};
   }
 
  private:

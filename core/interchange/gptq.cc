@@ -26,6 +26,7 @@
 #include "core/interchange/transcode.h"
 #include "core/io/endian.h"
 #include "core/io/naming.h"
+#include "core/parallel/runner.h"
 
 namespace bnq {
 namespace {
@@ -154,15 +155,13 @@ void ReadCodes(const Context& context, const uint8_t* data, uint64_t words,
                uint64_t out, uint32_t bits, uint64_t begin, uint64_t end,
                uint8_t* to) {
   constexpr uint64_t kBand = 512;
-  for (uint64_t at = begin; at < end; at += kBand) {
-    const uint64_t last = std::min(end, at + kBand);
-    const uint64_t bytes = (last - at) * words * 4;
-    ReadColumns(data, words, out, 4, at, last, to);
+  ParallelFor(context, DivCeil(end - begin, kBand), [&](uint64_t i) {
+    const uint64_t at = begin + i * kBand, last = std::min(end, at + kBand);
+    uint8_t* const rows = to + (at - begin) * words * 4;
+    ReadColumns(data, words, out, 4, at, last, rows);
     // Ours are in two's complement.
-    if (bits == 8) FlipSigns(to, bytes, to);
-    to += bytes;
-    context.Tick();
-  }
+    if (bits == 8) FlipSigns(rows, (last - at) * words * 4, rows);
+  });
 }
 
 void Read(const Context& context, ForeignModel* model, const Said& said,
@@ -252,9 +251,10 @@ void Find(const Context& context, ForeignModel* model) {
 
 // ---- Writing ----
 
-// Words of all rows, one below the other: [words, out].
+// Words of all rows, one below the other: [words, out]. flip: bytes in two's
+// complement become those plus 128.
 void AppendTransposedWords(const Context& context, const uint8_t* rows,
-                           uint64_t words, uint64_t out,
+                           uint64_t words, uint64_t out, bool flip,
                            const AppendBytes& append) {
   const uint64_t band =
       std::max<uint64_t>((uint64_t{1} << 20) / (4 * out) / 64 * 64, 64);
@@ -262,6 +262,7 @@ void AppendTransposedWords(const Context& context, const uint8_t* rows,
   for (uint64_t begin = 0; begin < words; begin += band) {
     const uint64_t n = std::min(band, words - begin);
     TransposeWords(rows + 4 * begin, 4 * words, out, n, buffer.data(), 4 * out);
+    if (flip) FlipSigns(buffer.data(), n * out * 4, buffer.data());
     append(buffer.data(), n * out * 4);
     context.Tick();
   }
@@ -289,9 +290,12 @@ class GptqExporter final : public ModuleExporter {
                 [=](const Context& context, const QuantizedTensor& from,
                     const AppendBytes& append) {
                   Buffer buffer;
+                  const bool flip = from.packing() == Packing::kBits8;
                   const uint8_t* const rows =
-                      FieldRows(context, from, fields, stride, &buffer);
-                  AppendTransposedWords(context, rows, stride / 4, out, append);
+                      flip ? from.codes()
+                           : FieldRows(context, from, fields, stride, &buffer);
+                  AppendTransposedWords(context, rows, stride / 4, out, flip,
+                                        append);
                 });
     // The version is known when all tensors are.
     tensor->Add(prefix + ".qzeros", DType::kI32,
@@ -384,7 +388,7 @@ class GptqExporter final : public ModuleExporter {
       dynamic += (dynamic.empty() ? "" : ", ") + Pattern("+:^", module.prefix) +
                  ": {" + module.json + '}';
     }
-    for (const std::string& prefix : plain()) {
+    for (const std::string& prefix : Plain()) {
       dynamic +=
           (dynamic.empty() ? "" : ", ") + Pattern("-:^", prefix) + ": {}";
     }

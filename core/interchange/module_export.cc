@@ -336,6 +336,17 @@ Metadata ModuleExporter::MakeMetadata(const Metadata& input) {
   return metadata;
 }
 
+std::vector<std::string> ModuleExporter::Plain() const {
+  std::vector<std::string> plain = plain_;
+  const std::string head = "lm_head";
+  const ModelEntry* const entry = request_.file.Find(head + ".weight");
+  if ((entry == nullptr || !entry->same_as.empty()) &&
+      std::find(plain.begin(), plain.end(), head) == plain.end()) {
+    plain.push_back(head);
+  }
+  return plain;
+}
+
 std::string ModuleExporter::Refusal(const Config& config, const Parts& sizes,
                                     const Shape& shape) {
   if (shape.elements() == 0) return "it has no elements";

@@ -143,8 +143,9 @@ class ModuleExporter : public Exporter {
   static Config NearestIntegers(const ModelEntry& entry, const Config& config,
                                 const std::string& integers,
                                 std::initializer_list<uint64_t> group_sizes);
-  // The modules that stay as they are.
-  const std::vector<std::string>& plain() const { return plain_; }
+  // The modules that stay as they are: a head among them that is none of its
+  // own but the embedding, which loaders would take for one to be quantized.
+  std::vector<std::string> Plain() const;
 
   const ExportRequest& request_;
 

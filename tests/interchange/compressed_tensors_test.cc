@@ -138,6 +138,26 @@ TEST(CompressedTensors, StaticInputs) {
   EXPECT_EQ(foreign.file().metadata(), (Metadata{{"format", "pt"}}));
 }
 
+// A head that is the embedding is no module to be quantized; one that is
+// quantized is none to be ignored.
+TEST(CompressedTensors, Heads) {
+  for (const char* layout :
+       {"compressed-tensors", "awq", "bitsandbytes", "bitnet"}) {
+    const std::string name = layout;
+    const auto weight =
+        RandomTensor(name == "bitsandbytes" ? "int8_per_channel"
+                     : name == "bitnet"     ? "ternary,granularity=tensor"
+                                            : "int4,group_size=32",
+                     {8, 64});
+    const Exported tied = Export(layout, {{"a.weight", weight.get()}});
+    EXPECT_NE(tied.config.find("[\"lm_head\"]"), std::string::npos)
+        << tied.config;
+    const Exported own = Export(layout, {{"lm_head.weight", weight.get()}});
+    EXPECT_EQ(own.config.find("[\"lm_head\"]"), std::string::npos)
+        << own.config;
+  }
+}
+
 TEST(CompressedTensors, Verdicts) {
   const struct {
     const char *config, *why;
