@@ -148,7 +148,7 @@ _bnq() {
     export:--max-shard-size) return ;;
     export:--threads) return ;;
     export:--progress) _bnq_words "auto never json"; return ;;
-    export:--to) _bnq_words "compressed-tensors mlx awq gptq bitsandbytes bitnet ort"; return ;;
+    export:--to) _bnq_words "gguf compressed-tensors mlx awq gptq bitsandbytes bitnet ort"; return ;;
     export:--metadata-from) _bnq_files; return ;;
     export:--scale-dtype) _bnq_words "keep f32 f16 bf16 Type that scales are written as, where the layout has several (default keep)"; return ;;
     export:--weight-scale) _bnq_words "config multiply divide"; return ;;

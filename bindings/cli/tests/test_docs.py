@@ -80,7 +80,7 @@ def test_completion_in_bash(tmp_path):
         return complete_in_bash("bnq", *words, directory=tmp_path)
 
     assert complete("") == ["quantize", "analyze", "estimate", "calibrate", "dequantize",
-                            "inspect", "verify", "diff",
+                            "export", "import", "inspect", "verify", "diff",
                             "presets", "info", "cache", "-h", "--help", "--version"]
     assert complete("ver") == ["verify"]
     assert complete("quantize", "mod") == ["model.safetensors"]
