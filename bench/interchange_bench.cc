@@ -41,6 +41,10 @@ constexpr Case kCases[] = {
     {"mlx", "int4", "format=int4,group_size=64,scale_dtype=bf16"},
     {"bitsandbytes", "nf4", "format=nf4,granularity=block,group_size=64"},
     {"bitnet", "ternary", "format=ternary,granularity=tensor"},
+    {"gguf", "Q8_0", "format=int8,group_size=32,scale_dtype=f16"},
+    {"gguf", "Q4_0", "format=int4,group_size=32,scale_dtype=f16"},
+    {"gguf", "Q5_1", "format=int5,group_size=32,scheme=offset,scale_dtype=f16"},
+    {"gguf", "TQ2_0", "format=ternary,group_size=256,scale_dtype=f16"},
     {"ort", "int4", "format=int4,group_size=32"},
 };
 

@@ -26,11 +26,13 @@ constexpr struct {
   GgmlType type;
   uint32_t number;
 } kFileTypes[] = {
-    {GgmlType::kF32, 0},    {GgmlType::kF16, 1},    {GgmlType::kQ4_0, 2},
-    {GgmlType::kQ4_1, 3},   {GgmlType::kQ8_0, 7},   {GgmlType::kQ5_0, 8},
-    {GgmlType::kQ5_1, 9},   {GgmlType::kBF16, 32},  {GgmlType::kTQ1_0, 36},
-    {GgmlType::kTQ2_0, 37}, {GgmlType::kMXFP4, 38}, {GgmlType::kNVFP4, 39},
-    {GgmlType::kQ1_0, 40},  {GgmlType::kQ2_0, 41},
+    {GgmlType::kF32, 0},    {GgmlType::kF16, 1},     {GgmlType::kQ4_0, 2},
+    {GgmlType::kQ4_1, 3},   {GgmlType::kQ8_0, 7},    {GgmlType::kQ5_0, 8},
+    {GgmlType::kQ5_1, 9},   {GgmlType::kBF16, 32},   {GgmlType::kTQ1_0, 36},
+    {GgmlType::kTQ2_0, 37}, {GgmlType::kMXFP4, 38},  {GgmlType::kNVFP4, 39},
+    {GgmlType::kQ1_0, 40},  {GgmlType::kQ2_0, 41},   {GgmlType::kQ2_K, 10},
+    {GgmlType::kQ3_K, 12},  {GgmlType::kQ4_K, 15},   {GgmlType::kQ5_K, 17},
+    {GgmlType::kQ6_K, 18},  {GgmlType::kIQ4_NL, 25}, {GgmlType::kIQ4_XS, 30},
 };
 
 // An array that belongs to no tensor of the model, written with one of them.
@@ -60,6 +62,30 @@ class WithArray final : public ExportTensor {
   const std::vector<float> values_;
 };
 
+// Blocks of a GGUF file, as they are.
+class SameBlocks final : public ExportTensor {
+ public:
+  SameBlocks(const ModelFile& file, const ModelEntry& entry)
+      : file_(file), entry_(entry) {
+    NewArray array{entry.name, DType::kU8, entry.shape};
+    array.blocks = entry.blocks;
+    arrays.push_back(std::move(array));
+  }
+  void Write(const Context& context, const QuantizedTensor& /*tensor*/,
+             size_t /*i*/, const AppendBytes& append) override {
+    constexpr uint64_t kPiece = uint64_t{1} << 20;
+    const uint8_t* const data = file_.Mapped(entry_);
+    for (uint64_t at = 0; at < entry_.raw_bytes; at += kPiece) {
+      append(data + at, std::min(kPiece, entry_.raw_bytes - at));
+      context.Tick();
+    }
+  }
+
+ private:
+  const ModelFile& file_;
+  const ModelEntry& entry_;
+};
+
 class GgufExporter final : public Exporter {
  public:
   GgufExporter(const Context& context, const ExportRequest& request)
@@ -77,11 +103,16 @@ class GgufExporter final : public Exporter {
     } else {
       UseConfig();
     }
+    const auto& files = input_.files();
+    if (input_.kind() == FileKind::kGguf && files[0]->has_id()) {
+      blocks_ = ModelFile::Open(context, files[0]->path());
+    }
   }
 
   std::unique_ptr<ExportTensor> Plan(const ModelEntry& entry,
                                      const Config& config,
                                      const Parts& sizes) override {
+    if (auto same = AsItIs(entry)) return same;
     const GgmlTarget target = ChooseGgmlType(context_, entry, config, sizes);
     Count(target.type, entry.shape);
     auto tensor = MakeGgmlTensor(entry, target, NameOf(entry), RowsOf(entry));
@@ -164,6 +195,30 @@ class GgufExporter final : public Exporter {
       if (names.count(name) == 0) return "there is no tensor for " + name;
     }
     return "";
+  }
+
+  // nullptr where the input does not hold it in blocks. I2_S, which few
+  // programs read, is not written.
+  std::unique_ptr<ExportTensor> AsItIs(const ModelEntry& entry) {
+    if (blocks_ == nullptr || mapped_) return nullptr;
+    const ModelEntry* const found = blocks_->Find(entry.name);
+    if (found == nullptr || !found->blocks ||
+        found->blocks.shape != entry.shape ||
+        FindGgmlCodec(found->blocks.type) == nullptr || HasScale(*found)) {
+      return nullptr;
+    }
+    Count(found->blocks.type, entry.shape);
+    shapes_.emplace(entry.name, entry.shape);
+    return std::make_unique<SameBlocks>(*blocks_, *found);
+  }
+
+  // Of NVFP4: beside it, and a part of the tensor, with which it is written.
+  bool HasScale(const ModelEntry& entry) const {
+    constexpr char kWeight[] = ".weight";
+    return EndsWith(entry.name, kWeight) &&
+           blocks_->Find(
+               entry.name.substr(0, entry.name.size() - (sizeof kWeight - 1)) +
+               ".scale") != nullptr;
   }
 
   void UseConfig() {
@@ -272,6 +327,7 @@ class GgufExporter final : public Exporter {
   const ModelFile& input_;
   const GgufNames names_;
   std::shared_ptr<const ModelFile> donor_;
+  std::shared_ptr<const ModelFile> blocks_;         // the input, as it is
   std::map<std::string, Shape> expected_, shapes_;  // by name in the file
   bool mapped_ = false;
   Metadata metadata_;

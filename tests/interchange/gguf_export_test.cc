@@ -3,6 +3,7 @@
 
 #include "core/interchange/gguf_names.h"
 #include "core/io/gguf_value.h"
+#include "core/model/foreign_model.h"
 #include "tests/interchange/gguf_test_util.h"
 #include "tests/io/gguf_raw.h"
 
@@ -254,6 +255,28 @@ TEST_F(GgufDonorTest, EveryKeyOfAGgufFileStays) {
   expected.insert(expected.begin() + 2,
                   {"general.quantization_version", "u32:2"});
   EXPECT_EQ(out.file().metadata(), expected);
+}
+
+// Also blocks that cannot be written otherwise: from file to file.
+TEST_F(GgufDonorTest, BlocksOfAGgufFileStay) {
+  const std::string from = BNQ_TEST_GOLDEN "/interchange/gguf/blocks.gguf";
+  const Context context;
+  const auto raw = ModelFile::Open(context, from);
+  const auto view = ForeignView(context, raw);
+  const GgufExport exported = ExportGguf(view);
+  EXPECT_EQ(exported.warning, "");
+  ASSERT_FALSE(exported.file.empty());
+  const Foreign out(exported.file, "", "gguf");
+  EXPECT_EQ(out.file().entries().size(), raw->entries().size());
+  for (const ModelEntry& entry : raw->entries()) {
+    const ModelEntry& same = *out.file().Find(entry.name);
+    EXPECT_EQ(same.blocks.type, entry.blocks.type) << entry.name;
+    ASSERT_EQ(same.raw_bytes, entry.raw_bytes);
+    EXPECT_EQ(std::memcmp(out.file().Mapped(same), raw->Mapped(entry),
+                          entry.raw_bytes),
+              0)
+        << entry.name;
+  }
 }
 
 TEST_F(GgufDonorTest, KeysAndNamesOfAnother) {
