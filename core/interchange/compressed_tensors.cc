@@ -31,6 +31,9 @@
 namespace bnq {
 namespace {
 
+// Rows and columns of a tile.
+constexpr uint64_t kTile = 128;
+
 constexpr char kNote[] = "compressed-tensors";
 
 // ---- Reading ----
@@ -170,7 +173,6 @@ std::string SharingOf(const StoredArray& weight, const StoredArray& scale) {
     return Message("group_size=", in / groups);
   }
   // What all files have that have blocks.
-  constexpr uint64_t kTile = 128;
   if (shape.rank == 2 && shape.dims[0] == DivCeil(out, kTile) &&
       groups == DivCeil(in, kTile)) {
     return Message("granularity=tile,group_size=", kTile);
@@ -384,7 +386,12 @@ class CompressedTensorsExporter final : public ModuleExporter {
     if (config.scheme() == Scheme::kOffset) {
       return "scheme = offset: the layout has zero points";
     }
-    if (tiles) return floats ? "" : "granularity = tile: it is for e4m3";
+    if (tiles && !floats) return "granularity = tile: it is for e4m3";
+    if (tiles && config.group_size() != kTile) {
+      return Message("tiles of ", config.group_size(), ": loaders have ",
+                     kTile);
+    }
+    if (tiles) return "";
     const uint64_t run = ScaleRun(config, shape);
     if (floats && run != shape.columns()) {
       return "e4m3 in groups: it has channels and tiles";

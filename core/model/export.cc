@@ -50,9 +50,12 @@ Planned PlanQuantized(const ModelEntry& entry, Exporter* exporter,
     planned.config = exporter->Nearest(entry, planned.config);
     planned.tensor = exporter->Plan(entry, planned.config,
                                     PartSizes(planned.config, entry.shape));
-    planned.requantized = true;
+    planned.requantized = planned.tensor->verdict != Verdict::kNotRepresentable;
     planned.tensor->why =
-        Message("quantized anew as ", planned.config.ToText(), ": ", why);
+        planned.requantized
+            ? Message("quantized anew as ", planned.config.ToText(), ": ", why)
+            : Message(why, "; nor as ", planned.config.ToText(), ": ",
+                      planned.tensor->why);
   }
   return planned;
 }
@@ -93,8 +96,8 @@ std::vector<Planned> PlanAll(const ModelFile& file, Exporter* exporter,
 }
 
 // The first that cannot be, and how many.
-void RefuseNotRepresentable(const std::vector<Planned>& all,
-                            const char* layout) {
+void RefuseNotRepresentable(const std::vector<Planned>& all, const char* layout,
+                            bool requantize) {
   const Planned* first = nullptr;
   size_t count = 0;
   for (const Planned& planned : all) {
@@ -108,7 +111,7 @@ void RefuseNotRepresentable(const std::vector<Planned>& all,
   Fail(Status::kUnsupported, TensorSubject(first->entry->name),
        count == 1 ? "" : Message(" (and ", count - 1, " more)"),
        " cannot be written as ", layout, ": ", first->tensor->why,
-       "; quantizing it anew must be asked for (requantize)");
+       requantize ? "" : "; quantizing it anew must be asked for (requantize)");
 }
 
 std::vector<NewArray> ArraysOf(const std::vector<Planned>& all,
@@ -289,7 +292,9 @@ Report ExportFile(const Context& caller, const std::string& layout_name,
                               interchange.metadata_from};
   const auto exporter = layout.exporter(context, request);
   std::vector<Planned> all = PlanAll(*file, exporter.get(), options.requantize);
-  if (!options.dry_run) RefuseNotRepresentable(all, layout.name);
+  if (!options.dry_run) {
+    RefuseNotRepresentable(all, layout.name, options.requantize);
+  }
   std::vector<OutArray> outs;
   std::vector<NewArray> arrays = ArraysOf(all, &outs);
   const std::string warning = exporter->Warning();

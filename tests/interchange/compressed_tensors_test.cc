@@ -167,6 +167,7 @@ TEST(CompressedTensors, Verdicts) {
       {"int4,group_size=32", "does not divide its 40", {4, 40}},
       {"int4,scheme=offset,group_size=32", "offset", {4, 64}},
       {"int4,granularity=tile,group_size=16", "tile", {32, 32}},
+      {"e4m3,granularity=tile,group_size=16", "tiles of 16", {32, 32}},
       {"int8,granularity=channel,axis=1", "granularity", {4, 8}},
       {"int8,granularity=token,outlier_threshold=1", "outlier", {4, 8}},
       {"int4,granularity=tensor", "no matrix", {8}},

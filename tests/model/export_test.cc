@@ -210,5 +210,26 @@ TEST_F(ExportTest, WhatALayoutCannotHoldIsRefusedOrQuantizedAnew) {
   }
 }
 
+// Nor anew: the shape is what it cannot hold, and that is what is said.
+TEST_F(ExportTest, AShapeThatNoConfigHelpsIsNamed) {
+  fs::create_directory(Path("in"));
+  std::ofstream(Path("in/config.json")) << R"({"model_type": "none"})";
+  Write({{"a.weight", {{6, 7}, std::vector<float>(42, 0.5f)}}},
+        "in/model.safetensors");
+  Plan plan;
+  plan.Add("*.weight", 2, Config::FromText("codebook3"));
+  QuantizeFile(context_, plan, Path("in"), Path("ours"),
+               ConversionOptions(Overwrite()), nullptr);
+  ConversionOptions options;
+  options.requantize = true;
+  for (const char* layout : {"gptq", "awq", "mlx", "bitnet"}) {
+    SCOPED_TRACE(layout);
+    EXPECT_TRUE(FailsWith(Status::kUnsupported, "; nor as format=", [&] {
+      Export(layout, Path("ours"), Path("out"), options);
+    }));
+    EXPECT_FALSE(fs::exists(Path("out")));
+  }
+}
+
 }  // namespace
 }  // namespace bnq
