@@ -21,6 +21,8 @@ namespace {
 // Codes that are written at a time, whole blocks of any kind.
 constexpr uint64_t kPieceCodes = 5120;
 constexpr uint64_t kMaxGroups = kPieceCodes / 16;
+// Bytes that are appended at a time.
+constexpr uint64_t kAppendBytes = uint64_t{1} << 18;
 
 // What blocks of integers hold: value = (stored - shift) * d, or
 // stored * d + m.
@@ -170,17 +172,26 @@ class BlockTensor final : public ExportTensor {
     }
     const Plan plan(codec_, tensor);
     const uint64_t columns = tensor.shape().features();
+    Buffer buffer = context.Allocate(kAppendBytes);
+    uint64_t used = 0;
     // Rows that follow each other are one.
     const uint64_t elements = tensor.shape().elements();
     const uint64_t length = rows_.empty() ? elements : columns;
     for (uint64_t at = 0; at < elements; at += length) {
       const uint64_t from = rows_.empty() ? 0 : rows_[at / columns] * columns;
       for (uint64_t done = 0; done < length; done += kPieceCodes) {
-        WritePiece(context, plan, from + done,
-                   std::min(kPieceCodes, length - done), append);
+        const uint64_t count = std::min(kPieceCodes, length - done);
+        const uint64_t bytes = count / elements_ * block_bytes_;
+        if (used + bytes > buffer.size()) {
+          append(buffer.data(), used);
+          context.Tick();
+          used = 0;
+        }
+        WritePiece(context, plan, from + done, count, buffer.data() + used);
+        used += bytes;
       }
-      context.Tick();
     }
+    append(buffer.data(), used);
   }
 
  private:
@@ -229,9 +240,7 @@ class BlockTensor final : public ExportTensor {
   }
 
   void WritePiece(const Context& context, const Plan& plan, uint64_t element,
-                  uint64_t count, const AppendBytes& append) {
-    // The most bytes that blocks have for an element: 34 / 32.
-    uint8_t blocks[kPieceCodes * 18 / 16];
+                  uint64_t count, uint8_t* blocks) {
     const uint64_t n = count / elements_;
     if (plan.packed) {
       codec_.pack(plan.tensor.codes() + element * plan.bits / 8, n, blocks);
@@ -244,7 +253,6 @@ class BlockTensor final : public ExportTensor {
     } else {
       WriteBytes(plan, element / group, n, blocks);
     }
-    append(blocks, n * block_bytes_);
   }
 
   void GatherCodes(const Context& context, const Plan& plan, uint64_t element,
@@ -254,8 +262,12 @@ class BlockTensor final : public ExportTensor {
     const uint64_t group = GroupOf(codec_.type);
     int8_t zeros[kMaxGroups];
     plan.values.ZeroPoints(element / group, count / group, zeros);
-    for (uint64_t i = 0; i < count; ++i) {
-      codes[i] = static_cast<int8_t>(codes[i] - zeros[i / group] + plan.shift);
+    for (uint64_t g = 0; g < count / group; ++g) {
+      const int32_t add = plan.shift - zeros[g];
+      int8_t* const of = codes + g * group;
+      for (uint64_t i = 0; i < group; ++i) {
+        of[i] = static_cast<int8_t>(of[i] + add);
+      }
     }
     codec_.gather(reinterpret_cast<const uint8_t*>(codes), count / elements_,
                   blocks);
