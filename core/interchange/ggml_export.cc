@@ -159,8 +159,7 @@ class BlockTensor final : public ExportTensor {
     arrays.push_back(std::move(array));
     if (target.type != GgmlType::kNVFP4) return;
     const uint64_t one = 1;
-    arrays.push_back(
-        {PrefixOf(name) + ".scale", DType::kF32, Shape::Make(1, &one)});
+    arrays.push_back({GgufScaleName(name), DType::kF32, Shape::Make(1, &one)});
   }
 
   void Write(const Context& context, const QuantizedTensor& tensor, size_t i,
@@ -231,13 +230,6 @@ class BlockTensor final : public ExportTensor {
     bool packed = false;
     uint32_t bits = 8;
   };
-
-  static std::string PrefixOf(const std::string& name) {
-    constexpr char kWeight[] = ".weight";
-    return EndsWith(name, kWeight)
-               ? name.substr(0, name.size() - (sizeof kWeight - 1))
-               : name;
-  }
 
   void WritePiece(const Context& context, const Plan& plan, uint64_t element,
                   uint64_t count, uint8_t* blocks) {
@@ -352,6 +344,12 @@ class ValueTensor final : public ExportTensor {
 };
 
 }  // namespace
+
+std::string GgufScaleName(const std::string& name) {
+  constexpr char kWeight[] = ".weight";
+  const size_t ending = EndsWith(name, kWeight) ? sizeof kWeight - 1 : 0;
+  return name.substr(0, name.size() - ending) + ".scale";
+}
 
 GgmlTarget ChooseGgmlType(const Context& context, const ModelEntry& entry,
                           const Config& config, const Parts& sizes) {

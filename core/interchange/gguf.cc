@@ -18,7 +18,6 @@
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/base/names.h"
 #include "core/interchange/ggml_blocks.h"
 #include "core/interchange/gguf_export.h"
 #include "core/interchange/layout.h"
@@ -34,13 +33,8 @@ constexpr uint64_t kPieceCodes = 5120;  // whole blocks and units of any kind
 // The scale of an NVFP4 tensor beside it; nullptr: none.
 const ModelEntry* ScaleBeside(const ForeignModel& model,
                               const ModelEntry& entry) {
-  constexpr char kWeight[] = ".weight";
-  if (entry.blocks.type != GgmlType::kNVFP4 || !EndsWith(entry.name, kWeight)) {
-    return nullptr;
-  }
-  const size_t length = entry.name.size() - (sizeof kWeight - 1);
-  const ModelEntry* const scale =
-      model.Find(entry.name.substr(0, length) + ".scale");
+  if (entry.blocks.type != GgmlType::kNVFP4) return nullptr;
+  const ModelEntry* const scale = model.Find(GgufScaleName(entry.name));
   return scale != nullptr &&
                  scale->dtype == static_cast<int32_t>(DType::kF32) &&
                  scale->raw_bytes == sizeof(float)

@@ -204,21 +204,14 @@ class GgufExporter final : public Exporter {
     const ModelEntry* const found = blocks_->Find(entry.name);
     if (found == nullptr || !found->blocks ||
         found->blocks.shape != entry.shape ||
-        FindGgmlCodec(found->blocks.type) == nullptr || HasScale(*found)) {
+        FindGgmlCodec(found->blocks.type) == nullptr ||
+        // A part of the tensor, with which it is written.
+        blocks_->Find(GgufScaleName(entry.name)) != nullptr) {
       return nullptr;
     }
     Count(found->blocks.type, entry.shape);
     shapes_.emplace(entry.name, entry.shape);
     return std::make_unique<SameBlocks>(*blocks_, *found);
-  }
-
-  // Of NVFP4: beside it, and a part of the tensor, with which it is written.
-  bool HasScale(const ModelEntry& entry) const {
-    constexpr char kWeight[] = ".weight";
-    return EndsWith(entry.name, kWeight) &&
-           blocks_->Find(
-               entry.name.substr(0, entry.name.size() - (sizeof kWeight - 1)) +
-               ".scale") != nullptr;
   }
 
   void UseConfig() {

@@ -31,6 +31,9 @@ std::unique_ptr<ExportTensor> MakeGgmlTensor(const ModelEntry& entry,
                                              const std::string& name,
                                              std::vector<uint64_t> rows);
 
+// What the scale of an NVFP4 tensor is called: "x.scale" of "x.weight".
+std::string GgufScaleName(const std::string& name);
+
 std::unique_ptr<Exporter> MakeGgufExporter(const Context& context,
                                            const ExportRequest& request);
 
