@@ -1,8 +1,6 @@
 //! Section 17 of the header: interchange.
 
-use super::{
-    bnq_context, bnq_interchange, bnq_options, bnq_progress_fn, bnq_report, bnq_status,
-};
+use super::{bnq_context, bnq_interchange, bnq_options, bnq_progress_fn, bnq_report, bnq_status};
 use std::os::raw::{c_char, c_void};
 
 /// A verdict: every value is the same.

@@ -20,17 +20,17 @@ mod analysis;
 mod cache;
 mod calibration;
 mod ids;
+mod interchange;
 mod operators;
 mod plans;
-mod interchange;
 mod training;
 pub use analysis::*;
 pub use cache::*;
 pub use calibration::*;
 pub use ids::*;
+pub use interchange::*;
 pub use operators::*;
 pub use plans::*;
-pub use interchange::*;
 pub use training::*;
 
 /// [`BNQ_OK`] or one of `BNQ_ERROR_*`.

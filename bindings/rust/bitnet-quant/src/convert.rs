@@ -4,6 +4,7 @@ use crate::callback::{self, Progress};
 use crate::context::Context;
 use crate::error::Result;
 use crate::ffi::{self, length, Handle, Shape};
+use crate::interchange::Verdict;
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::registry::{DType, Format};
@@ -269,6 +270,12 @@ impl<'a> Row<'a> {
     pub fn note(&self) -> &'a str {
         // SAFETY: a live report and an index in range; the note lives as long as it.
         unsafe { ffi::text(sys::bnq_report_note(self.report.raw(), self.index)) }.unwrap_or("")
+    }
+
+    /// What a quantized tensor loses in an export; `None` of other rows, and of other reports.
+    pub fn verdict(&self) -> Option<Verdict> {
+        // SAFETY: a live report and an index in range.
+        Verdict::from_id(unsafe { sys::bnq_report_verdict(self.report.raw(), self.index) })
     }
 
     /// The tensor of which this is another name, and which takes the bytes; `None` where it

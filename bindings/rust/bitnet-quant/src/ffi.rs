@@ -54,6 +54,7 @@ native! {
     bnq_phase: bnq_phase_destroy;
     bnq_schedule: bnq_schedule_destroy;
     bnq_training_statistics: bnq_training_statistics_destroy;
+    bnq_interchange: bnq_interchange_destroy;
 }
 
 /// An owned native object. Neither `Send` nor `Sync`: the types made of it say

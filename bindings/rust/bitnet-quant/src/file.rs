@@ -102,6 +102,15 @@ impl File {
         File::open_with(context, path.as_ref(), sys::BNQ_OPEN_SOURCE)
     }
 
+    /// Opens a file with the arrays that it has, also where several of them are a quantized
+    /// tensor of another ecosystem, which is otherwise one tensor ([`Entry::layout`]).
+    ///
+    /// # Errors
+    /// As [`open`](File::open).
+    pub fn open_raw(context: &Context, path: impl AsRef<Path>) -> Result<File> {
+        File::open_with(context, path.as_ref(), sys::BNQ_OPEN_RAW)
+    }
+
     fn open_with(context: &Context, path: &Path, flags: i32) -> Result<File> {
         let path = ffi::c_path("path", path)?;
         // SAFETY: a live context, a C string, and a place for the handle.
@@ -275,6 +284,13 @@ impl<'a> Entry<'a> {
         // SAFETY: a live file and an index in range; the text lives as long as the file.
         unsafe { ffi::text(sys::bnq_file_same_as(self.file.raw(), self.index)) }
             .filter(|name| !name.is_empty())
+    }
+
+    /// How another ecosystem holds it, for people: "GPTQ"; `None` where it is as ours are.
+    pub fn layout(&self) -> Option<&'a str> {
+        // SAFETY: a live file and an index in range; the text lives as long as the file.
+        unsafe { ffi::text(sys::bnq_file_layout(self.file.raw(), self.index)) }
+            .filter(|layout| !layout.is_empty())
     }
 
     /// A plain array's bytes within the file, without a copy and not checked

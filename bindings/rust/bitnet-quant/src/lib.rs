@@ -19,6 +19,7 @@ mod dense;
 mod error;
 mod ffi;
 mod file;
+pub mod interchange;
 mod layer_kind;
 mod layers;
 mod library;
