@@ -113,9 +113,14 @@ class GgufExporter final : public Exporter {
                                      const Config& config,
                                      const Parts& sizes) override {
     if (auto same = AsItIs(entry)) return same;
-    const GgmlTarget target = ChooseGgmlType(context_, entry, config, sizes);
+    GgmlTarget target = ChooseGgmlType(context_, entry, config, sizes);
+    const std::string name = NameOf(entry);
+    if (target.type == GgmlType::kNVFP4 && name == "token_embd.weight") {
+      target = {GgmlType::kF32, Verdict::kNotRepresentable,
+                "llama.cpp takes no scale of the embedding, which NVFP4 has"};
+    }
     Count(target.type, entry.shape);
-    auto tensor = MakeGgmlTensor(entry, target, NameOf(entry), RowsOf(entry));
+    auto tensor = MakeGgmlTensor(entry, target, name, RowsOf(entry));
     if (factors_.empty() || tensor->verdict == Verdict::kNotRepresentable) {
       return tensor;
     }

@@ -168,6 +168,19 @@ TEST(GgufExport, OtherArchitectures) {
   EXPECT_NE(fourth.file().Find("blk.0.ffn_sub_norm.weight"), nullptr);
 }
 
+// A file with a scale of the embedding has "wrong number of tensors" to
+// llama.cpp.
+TEST(GgufExport, AnEmbeddingIsNoNvfp4) {
+  const auto tensor =
+      RandomTensor("format=e2m1,group_size=16,scale_dtype=e4m3", {2, 64});
+  const BnqInMemory file(
+      {{"token_embd.weight", tensor.get()}, {"output.weight", tensor.get()}});
+  const GgufExport exported = ExportGguf(file.file());
+  EXPECT_EQ(exported.verdicts.at("output.weight"), Verdict::kExact);
+  EXPECT_EQ(exported.verdicts.at("token_embd.weight"),
+            Verdict::kNotRepresentable);
+}
+
 TEST(GgufExport, RotationsThatAreScaled) {
   const HfModel model(kNorms);
   const GgufExport linear = ExportGguf(
