@@ -18,6 +18,8 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+pub use crate::verdict::Verdict;
+
 option_type! {
     /// An option of an [`Interchange`].
     InterchangeOption {
@@ -66,41 +68,6 @@ choices! {
         X86 = BNQ_I2_S_X86,
         /// Blocks of 64 elements, as programs built for Arm have them.
         Arm = BNQ_I2_S_ARM,
-    }
-}
-
-/// What a quantized tensor loses in an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-#[repr(i32)]
-pub enum Verdict {
-    /// Nothing: every value is the same.
-    Exact = sys::BNQ_VERDICT_EXACT,
-    /// Codes are the same; scales, zero points or offsets are rounded, which the note says.
-    ScalesRounded = sys::BNQ_VERDICT_SCALES_ROUNDED,
-    /// The layout cannot hold it (in a dry run); the note says why.
-    NotRepresentable = sys::BNQ_VERDICT_NOT_REPRESENTABLE,
-    /// It is quantized anew, since that was asked for ([`WriteOptions::requantize`]).
-    Requantized = sys::BNQ_VERDICT_REQUANTIZED,
-}
-
-impl Verdict {
-    pub(crate) fn from_id(id: i32) -> Option<Verdict> {
-        [
-            Verdict::Exact,
-            Verdict::ScalesRounded,
-            Verdict::NotRepresentable,
-            Verdict::Requantized,
-        ]
-        .into_iter()
-        .find(|verdict| *verdict as i32 == id)
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // SAFETY: any number is fine; the name lives for ever.
-        f.write_str(unsafe { ffi::text(sys::bnq_verdict_name(*self as i32)) }.unwrap_or(""))
     }
 }
 

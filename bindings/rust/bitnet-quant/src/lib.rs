@@ -41,6 +41,7 @@ mod sensitivity;
 mod tensor;
 pub mod training;
 mod validation;
+mod verdict;
 mod writer;
 
 pub use activation::{
