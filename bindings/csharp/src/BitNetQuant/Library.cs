@@ -125,6 +125,28 @@ public static unsafe class Library
     /// <summary>The options of an <see cref="OperatorOptions"/>.</summary>
     public static ImmutableArray<OptionInfo> OperatorOptions => OptionTable.Read(NativeMethods.BNQ_OPTIONS_OPERATOR);
 
+    /// <summary>Every layout of another ecosystem that the library has.</summary>
+    public static unsafe ImmutableArray<Layout> Layouts
+    {
+        get
+        {
+            uint count = NativeMethods.bnq_layout_count();
+            var layouts = ImmutableArray.CreateBuilder<Layout>((int)count);
+            for (uint i = 0; i < count; i++)
+            {
+                int flags = NativeMethods.bnq_layout_flags(i);
+                layouts.Add(new Layout(
+                    Native.Text(NativeMethods.bnq_layout_name(i)), Native.Text(NativeMethods.bnq_layout_description(i)),
+                    (flags & NativeMethods.BNQ_LAYOUT_READ) != 0, (flags & NativeMethods.BNQ_LAYOUT_WRITTEN) != 0));
+            }
+
+            return layouts.MoveToImmutable();
+        }
+    }
+
+    /// <summary>The options of an <see cref="BitNetQuant.InterchangeOptions"/>.</summary>
+    public static ImmutableArray<OptionInfo> InterchangeOptions => OptionTable.Read(NativeMethods.BNQ_OPTIONS_INTERCHANGE);
+
     /// <summary>The options of a <see cref="BitNetQuant.TrainingOptions"/>.</summary>
     public static ImmutableArray<OptionInfo> TrainingOptions => OptionTable.Read(NativeMethods.BNQ_OPTIONS_TRAINING);
 

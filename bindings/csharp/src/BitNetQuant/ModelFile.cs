@@ -46,13 +46,17 @@ public sealed unsafe class ModelFile : IDisposable
     /// tensor read from it, is in use: the system would end the process.</param>
     /// <param name="asSource">True for a file of plain arrays as it is quantized: experts that share an array as
     /// matrices of their own, a tensor of two names as one (<see cref="TensorInfo.SameAs"/>).</param>
+    /// <param name="raw">True for the arrays of the file as they are, also where several of them are a quantized
+    /// tensor of another ecosystem, which is otherwise one tensor (<see cref="TensorInfo.Layout"/>).</param>
     /// <exception cref="NotFoundException">There is no such file.</exception>
     /// <exception cref="InputOutputException">It cannot be read.</exception>
     /// <exception cref="CorruptFileException">It is truncated, damaged, or no model file.</exception>
     /// <exception cref="UnsupportedException">It is a .npy file of another type, order or version.</exception>
-    public static ModelFile Open(string path, Context? context = null, bool map = true, bool asSource = false)
+    public static ModelFile Open(string path, Context? context = null, bool map = true, bool asSource = false,
+        bool raw = false)
     {
-        int flags = (map ? 0 : NativeMethods.BNQ_OPEN_READ) | (asSource ? NativeMethods.BNQ_OPEN_SOURCE : 0);
+        int flags = (map ? 0 : NativeMethods.BNQ_OPEN_READ) | (asSource ? NativeMethods.BNQ_OPEN_SOURCE : 0)
+            | (raw ? NativeMethods.BNQ_OPEN_RAW : 0);
         Native.Check(NativeMethods.bnq_file_open(
             ContextHandle.Of(context), Native.Argument(path), flags, out FileHandle handle));
         return Create(handle);
@@ -228,7 +232,8 @@ public sealed unsafe class ModelFile : IDisposable
                 format == Format.None ? (DataType)NativeMethods.bnq_file_dtype(handle, i) : null,
                 checked((long)NativeMethods.bnq_file_bytes(handle, i)),
                 checked((long)NativeMethods.bnq_file_stored_bytes(handle, i)),
-                Native.Text(NativeMethods.bnq_file_same_as(handle, i))));
+                Native.Text(NativeMethods.bnq_file_same_as(handle, i)),
+                Native.Text(NativeMethods.bnq_file_layout(handle, i))));
         }
 
         return tensors.MoveToImmutable();

@@ -30,6 +30,7 @@ public sealed class Report
                 Metrics = Metrics.From(new System.ReadOnlySpan<double>(metrics, Metrics.Count)),
                 Note = Native.Text(NativeMethods.bnq_report_note(handle, i)),
                 SameAs = Native.Text(NativeMethods.bnq_report_same_as(handle, i)),
+                Verdict = (Verdict)NativeMethods.bnq_report_verdict(handle, i),
             });
         }
 
@@ -95,4 +96,8 @@ public sealed class ReportRow
 
     /// <summary>The tensor of which this is another name, and which takes the bytes; empty where it is itself.</summary>
     public string SameAs { get; init; } = "";
+
+    /// <summary>What a quantized tensor loses in an export; <see cref="Verdict.None"/> of other rows, and of other
+    /// reports.</summary>
+    public Verdict Verdict { get; init; }
 }

@@ -7,7 +7,7 @@ public sealed class TensorInfo
 {
     internal TensorInfo(
         string name, ImmutableArray<long> shape, Format format, DataType? type, long byteCount, long storedByteCount,
-        string sameAs = "")
+        string sameAs = "", string layout = "")
     {
         Name = name;
         Shape = shape;
@@ -16,6 +16,7 @@ public sealed class TensorInfo
         ByteCount = byteCount;
         StoredByteCount = storedByteCount;
         SameAs = sameAs;
+        Layout = layout;
     }
 
     /// <summary>Its name, unique within the file.</summary>
@@ -42,6 +43,9 @@ public sealed class TensorInfo
     /// <summary>The tensor of which this is another name, and whose bytes it has (an embedding that is the head,
     /// too); empty where it is itself.</summary>
     public string SameAs { get; }
+
+    /// <summary>How another ecosystem holds it, for people: "GPTQ"; empty where it is as this library has it.</summary>
+    public string Layout { get; }
 
     /// <summary>Such as "conv.weight: [8, 1, 3, 3] Float32".</summary>
     public override string ToString() =>

@@ -15,6 +15,9 @@ internal static class SourceTree
 
     internal static string Models(string file) => Path.Combine(Root.Value, "tests", "models", file);
 
+    internal static string Interchange(string file) =>
+        Path.Combine(Root.Value, "tests", "golden", "interchange", file);
+
     private static string FindRoot()
     {
         for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)

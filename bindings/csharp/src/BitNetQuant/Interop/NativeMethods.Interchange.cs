@@ -1,6 +1,7 @@
 // Section 17 of bnq.h.
 
 using System.Runtime.InteropServices;
+using unsafe ProgressFn = delegate* unmanaged[Cdecl]<void*, ulong, ulong, byte*, int>;
 
 namespace BitNetQuant.Interop;
 
