@@ -15,7 +15,8 @@ pub enum Verdict {
     ScalesRounded = sys::BNQ_VERDICT_SCALES_ROUNDED,
     /// The layout cannot hold it (in a dry run); the note says why.
     NotRepresentable = sys::BNQ_VERDICT_NOT_REPRESENTABLE,
-    /// It is quantized anew, since that was asked for ([`WriteOptions::requantize`](crate::WriteOptions::requantize)).
+    /// It is quantized anew, since that was asked for
+    /// ([`requantize`](crate::WriteOptions::requantize)).
     Requantized = sys::BNQ_VERDICT_REQUANTIZED,
 }
 
