@@ -12,6 +12,7 @@
 #include "hwy/highway.h"
 
 #include "core/kernels/convert-inl.h"
+#include "hwy/cache_control.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace bnq {
@@ -173,6 +174,8 @@ void StoreElements(const float* in, size_t count, DType dtype, bool stream,
 void StoreBytes(const uint8_t* in, size_t bytes, bool stream, uint8_t* out) {
   HWY_DYNAMIC_DISPATCH(StoreBytesOfTarget)(in, bytes, stream, out);
 }
+
+void FlushStream() { hwy::FlushStream(); }
 
 }  // namespace bnq
 #endif  // HWY_ONCE

@@ -41,6 +41,7 @@ void StoreElements(const float* in, size_t count, DType dtype, bool stream,
                    uint8_t* out);
 // Bytes to out; `stream` as above.
 void StoreBytes(const uint8_t* in, size_t bytes, bool stream, uint8_t* out);
+void FlushStream();
 
 }  // namespace bnq
 

@@ -16,25 +16,46 @@ namespace {
 // An offset is at most so much, so that no sum with it overflows.
 constexpr float kMostOffset = FLT_MAX / 4.0f;
 
-// The rounded scale; INVALID_ARGUMENT for one that cannot be used.
-float UsableGivenScale(const Config& config, const Format& format,
-                       uint64_t index, float scale, int32_t zero_point) {
-  const bool may_be_negative =
-      config.symmetric_range() == SymmetricRange::kExtreme;
-  // Twice what codes reach leaves room for an offset.
-  const double steps =
-      GreatestValue(format, format.code_range(config.variant()), zero_point) *
-      (config.scheme() == Scheme::kOffset ? 2.0 : 1.0);
-  const float magnitude = std::fabs(scale);
-  if (!(magnitude == 0.0f || magnitude >= FLT_MIN) ||
-      !(static_cast<double>(magnitude) * steps <= FLT_MAX) ||
-      (scale < 0.0f && !may_be_negative)) {
-    Fail(Status::kInvalidArgument, "scale ", index, " = ", scale,
-         ", must be 0, or at least ", FLT_MIN, " and so that ", steps,
-         " of it are finite", may_be_negative ? "" : ", and not negative");
+// Judges scales that are given, of which there may be many.
+class GivenScales {
+ public:
+  GivenScales(const Config& config, const Format& format)
+      : format_(format),
+        codes_(format.code_range(config.variant())),
+        dtype_(config.scale_dtype()),
+        // Twice what codes reach leaves room for an offset.
+        room_(config.scheme() == Scheme::kOffset ? 2.0 : 1.0),
+        may_be_negative_(config.symmetric_range() == SymmetricRange::kExtreme) {
   }
-  return RoundGivenScale(scale, config.scale_dtype(), steps);
-}
+  CodeRange codes() const { return codes_; }
+
+  // The rounded scale; INVALID_ARGUMENT for one that cannot be used.
+  float Usable(uint64_t index, float scale, int32_t zero_point) {
+    if (index == 0 || zero_point != zero_point_) {
+      zero_point_ = zero_point;
+      steps_ = GreatestValue(format_, codes_, zero_point) * room_;
+    }
+    const float magnitude = std::fabs(scale);
+    if (!(magnitude == 0.0f || magnitude >= FLT_MIN) ||
+        !(static_cast<double>(magnitude) * steps_ <= FLT_MAX) ||
+        (scale < 0.0f && !may_be_negative_)) {
+      Fail(Status::kInvalidArgument, "scale ", index, " = ", scale,
+           ", must be 0, or at least ", FLT_MIN, " and so that ", steps_,
+           " of it are finite", may_be_negative_ ? "" : ", and not negative");
+    }
+    return dtype_ == ScaleDType::kF32 ? scale
+                                      : RoundGivenScale(scale, dtype_, steps_);
+  }
+
+ private:
+  const Format& format_;
+  const CodeRange codes_;
+  const ScaleDType dtype_;
+  const double room_;
+  const bool may_be_negative_;
+  int32_t zero_point_ = 0;
+  double steps_ = 0.0;
+};
 
 }  // namespace
 
@@ -50,12 +71,14 @@ void CheckTakesParams(const Format& format) {
 
 ParamSet UsableParams(const Config& config, const Format& format,
                       const Parts& sizes, const ParamSet& given) {
-  const CodeRange range = format.code_range(config.variant());
+  GivenScales judge(config, format);
+  const CodeRange range = judge.codes();
+  const bool offset = config.scheme() == Scheme::kOffset;
   const uint64_t count = sizes[Part::kScales].count;
   ParamSet usable(count, config.scheme(), range);
   for (uint64_t i = 0; i < count; ++i) {
     Params params = given.At(i);
-    if (config.scheme() == Scheme::kOffset) {
+    if (offset) {
       params.zero_point = usable.zero_point;
       if (!(std::fabs(params.offset) <= kMostOffset)) {
         Fail(Status::kInvalidArgument, "offset ", i, " = ", params.offset,
@@ -68,8 +91,7 @@ ParamSet UsableParams(const Config& config, const Format& format,
       Fail(Status::kInvalidArgument, "zero point ", i, " = ", params.zero_point,
            ", must be ", range.lo, " to ", range.hi);
     }
-    params.scale =
-        UsableGivenScale(config, format, i, params.scale, params.zero_point);
+    params.scale = judge.Usable(i, params.scale, params.zero_point);
     usable.Set(i, params);
   }
   return usable;

@@ -12,6 +12,7 @@
 #include "core/kernels/gradient.h"
 #include "core/kernels/random.h"
 #include "core/kernels/reduce.h"
+#include "core/kernels/span.h"
 #include "core/kernels/traversal.h"
 #include "core/parallel/runner.h"
 #include "core/scheme/layout.h"
@@ -30,6 +31,8 @@ namespace {
 constexpr uint64_t kTask = 65536;
 // Chunks whose sums are held at a time.
 constexpr uint64_t kWaveChunks = 1024;
+// Segments that are worked on together, where they are as short as that.
+constexpr size_t kTogether = 128;
 
 // What there is in units of a scale, of the segments of one zero point.
 struct Steps {
@@ -53,12 +56,15 @@ struct SegmentSums {
   }
 };
 
-// Room for a chunk.
+// Room for a chunk, or for short segments.
 struct Scratch {
   float x[kChunk + kLanes], y[kChunk + kLanes], dy[kChunk + kLanes];
   float shares[kChunk], kept[kChunk];
   uint32_t words[kChunk + kLanes];
   RoundTripArgs trip;
+  EncodeSpan span;
+  GradientSegment segments[kTogether];
+  GradientSums sums[kTogether];
 };
 
 // f(element, count, where in the chunk) for what lies together of elements
@@ -98,10 +104,17 @@ class GradientRun {
         in_place_(layout_.contiguous && x_.direct() && dy_.direct() &&
                   job.dtype == DType::kF32 && IsAligned(job.dx) && !splits_ &&
                   estimator_ != Estimator::kSoft),
+        // With the slope, dy is read again.
+        after_(job.dx != job.dy.data),
+        stream_(in_place_ && after_ && job.dx != job.x.data &&
+                job.x.shape.elements() >= kStreamElements),
         sums_(job.scales != nullptr || job.shifts != nullptr ||
               job.ends != nullptr || job.slope != nullptr),
         slopes_(job.slope != nullptr ? layout_.num_params : 0) {
-    for (int32_t zero = rule_.range.lo; zero <= rule_.range.hi; ++zero) {
+    const bool varies = !params.zero_points.empty();
+    first_zero_ = varies ? rule_.range.lo : params.zero_point;
+    const int32_t last = varies ? rule_.range.hi : params.zero_point;
+    for (int32_t zero = first_zero_; zero <= last; ++zero) {
       steps_.push_back(StepsOf(zero));
     }
   }
@@ -118,13 +131,20 @@ class GradientRun {
       }
     } else {
       const uint64_t per_task = std::max<uint64_t>(1, kTask / longest);
+      const bool together = alike_ && in_place_ && longest <= kSpan / 2;
       ParallelFor(context_, DivCeil(segments, per_task), [&](uint64_t task) {
-        auto scratch = NewScratch();
-        const uint64_t end = std::min(segments, (task + 1) * per_task);
-        for (uint64_t p = task * per_task; p < end; ++p) {
+        const auto scratch = NewScratch();
+        const uint64_t begin = task * per_task;
+        const uint64_t end = std::min(segments, begin + per_task);
+        if (together) {
+          RunTogether(begin, end, scratch.get());
+          return;
+        }
+        for (uint64_t p = begin; p < end; ++p) {
           const Shared shared = SharedOf(p);
           Finish(p, shared, RunShort(shared, scratch.get()));
         }
+        if (stream_) FlushStream();
       });
     }
     if (job_.slope == nullptr) return;
@@ -164,7 +184,93 @@ class GradientRun {
     const Params params = params_.At(p);
     return {alike_ ? Layout::Spread{p * layout_.run, layout_.run, 0, 1}
                    : layout_.ElementsOf(p),
-            params, steps_[params.zero_point - rule_.range.lo]};
+            params, steps_[params.zero_point - first_zero_]};
+  }
+
+  GradientSegment SegmentOf(const Shared& shared) const {
+    return {shared.params.offset, InverseScale(shared.params.scale),
+            shared.steps.reach.lo, shared.steps.reach.hi};
+  }
+
+  float Outside() const {
+    return estimator_ == Estimator::kStraight ? 1.0f
+           : estimator_ == Estimator::kSlope  ? job_.training.slope()
+                                              : 0.0f;
+  }
+
+  // Segments [begin, end), which lie one behind another, where they are.
+  void RunTogether(uint64_t begin, uint64_t end, Scratch* scratch) {
+    const size_t length = static_cast<size_t>(layout_.run);
+    const uint64_t most = std::min<uint64_t>(kTogether, kSpan / length);
+    for (uint64_t first = begin; first < end; first += most) {
+      const size_t n = static_cast<size_t>(std::min(most, end - first));
+      for (size_t j = 0; j < n; ++j) {
+        const Params params = params_.At(first + j);
+        scratch->segments[j] = SegmentOf(SharedOf(first + j));
+        scratch->span.inverse[j] = scratch->segments[j].inverse;
+        scratch->span.shift[j] = ShiftOf(rule_, params);
+      }
+      GradientArgs args = ArgsAt(first * length, n * length, scratch);
+      args.segments = scratch->segments;
+      args.num_segments = n;
+      args.count = length;
+      args.sums = sums_ ? scratch->sums : nullptr;
+      if (sums_) {
+        RoundTripArgs& trip = scratch->trip;
+        scratch->span.group = length;
+        scratch->span.first_param = first;
+        trip.span = &scratch->span;
+        trip.scales = params_.scales.data();
+        RoundTripOf(args.x, n * length, scratch, [&](uint32_t* words) {
+          RandomWords(job_.config.seed(), first * length, n * length, words);
+        });
+      }
+      FinishTogether(first, args, scratch);
+    }
+    if (stream_) FlushStream();
+  }
+
+  void FinishTogether(uint64_t first, const GradientArgs& args,
+                      const Scratch* scratch) {
+    const size_t length = args.count;
+    double beyond[kTogether] = {};
+    const auto find = [&](size_t j) {
+      const Shared shared = SharedOf(first + j);
+      beyond[j] = Beyond(args.segments[j], args.x + j * length,
+                         args.dy + j * length, length, shared);
+    };
+    for (size_t j = 0; NeedsBefore() && j < args.num_segments; ++j) find(j);
+    Gradient(args);
+    for (size_t j = 0; sums_ && j < args.num_segments; ++j) {
+      if (NeedsAfter(args.sums[j])) find(j);
+      Finish(first + j, SharedOf(first + j), {args.sums[j], beyond[j]});
+    }
+    Put(first * length, args.num_segments * length, scratch);
+  }
+
+  // Of elements from `at` on, as they lie, where floats are.
+  GradientArgs ArgsAt(uint64_t at, size_t n, Scratch* scratch) const {
+    GradientArgs args;
+    args.x = reinterpret_cast<const float*>(x_.data) + at;
+    args.y = scratch->y;
+    args.dy = reinterpret_cast<const float*>(dy_.data) + at;
+    args.count = n;
+    args.outside = Outside();
+    args.dx = stream_ ? scratch->y : reinterpret_cast<float*>(job_.dx) + at;
+    return args;
+  }
+
+  // Past the caches, if it is to be so.
+  void Put(uint64_t at, size_t n, const Scratch* scratch) const {
+    if (!stream_) return;
+    StoreBytes(reinterpret_cast<const uint8_t*>(scratch->y), n * sizeof(float),
+               true, job_.dx + at * sizeof(float));
+  }
+
+  // Whether how far values lie beyond is summed, and when.
+  bool NeedsBefore() const { return job_.slope != nullptr && !after_; }
+  bool NeedsAfter(const GradientSums& sums) const {
+    return job_.slope != nullptr && after_ && sums.clipped;
   }
 
   SegmentSums RunShort(const Shared& shared, Scratch* scratch) const {
@@ -189,6 +295,7 @@ class GradientRun {
                      Scratch scratch;  // not filled with zeros
                      scratch.trip.rule = rule_;
                      parts[chunk] = RunChunk(shared, at, count, &scratch);
+                     if (stream_) FlushStream();
                    });
       for (const SegmentSums& part : parts) total.Merge(part);
     }
@@ -219,17 +326,25 @@ class GradientRun {
               });
       return;
     }
+    scratch->trip.params = shared.params;
+    RoundTripOf(x, n, scratch, [&](uint32_t* words) {
+      ForRuns(shared.elements, at, n,
+              [&](uint64_t element, size_t count, size_t i) {
+                RandomWords(job_.config.seed(), element, count, words + i);
+              });
+    });
+  }
+
+  // draw(words): for stochastic rounding, a word of each element.
+  template <class F>
+  void RoundTripOf(const float* x, size_t n, Scratch* scratch,
+                   const F& draw) const {
     RoundTripArgs& trip = scratch->trip;
-    trip.params = shared.params;
     trip.x = x;
     trip.count = n;
     trip.out = scratch->y;
     if (rule_.rounding == Rounding::kStochastic) {
-      ForRuns(shared.elements, at, n,
-              [&](uint64_t element, size_t count, size_t i) {
-                RandomWords(job_.config.seed(), element, count,
-                            scratch->words + i);
-              });
+      draw(scratch->words);
       trip.random = scratch->words;
     }
     kernels_.round_trip(trip);
@@ -238,11 +353,12 @@ class GradientRun {
   // The estimator soft: 1 - tanh(u / width)^2 of the gradient.
   void SoftGradient(const GradientArgs& args, const Steps& steps,
                     float* dx) const {
+    const GradientSegment& segment = args.segments[0];
     const float half = 0.5f * (steps.hi - steps.lo);
     const float middle = 0.5f * (steps.hi + steps.lo);
     const float unit = 1.0f / (half * job_.training.width());
     for (size_t i = 0; i < args.count; ++i) {
-      const float v = (args.x[i] - args.offset) * args.inverse;
+      const float v = (args.x[i] - segment.offset) * segment.inverse;
       dx[i] = (v - middle) * unit;
     }
     ApplyFunction(Function::kTanh, 0.0f, dx, args.count, dx);
@@ -252,15 +368,17 @@ class GradientRun {
   }
 
   // In the lanes of a chunk.
-  static double Beyond(const GradientArgs& args, const Steps& steps,
-                       float scale) {
+  static double Beyond(const GradientSegment& segment, const float* x,
+                       const float* dy, size_t count, const Shared& shared) {
     double lanes[kLanes] = {};
-    for (size_t i = 0; i < args.count; ++i) {
-      const float v = (args.x[i] - args.offset) * args.inverse;
-      const float end = v < args.lo ? steps.lo : steps.hi;
-      if (v < args.lo || v > args.hi) {
-        lanes[i % kLanes] += static_cast<double>(args.dy[i]) *
-                             static_cast<double>((v - end) * scale);
+    for (size_t i = 0; i < count; ++i) {
+      const float v = (x[i] - segment.offset) * segment.inverse;
+      const bool below = v < segment.lo;
+      if (below || v > segment.hi) {
+        const float end = below ? shared.steps.lo : shared.steps.hi;
+        lanes[i % kLanes] +=
+            static_cast<double>(dy[i]) *
+            static_cast<double>((v - end) * shared.params.scale);
       }
     }
     return SumLanes(lanes, kLanes);
@@ -269,33 +387,32 @@ class GradientRun {
   SegmentSums RunChunk(const Shared& shared, uint64_t at, size_t n,
                        Scratch* scratch) const {
     const Layout::Spread& elements = shared.elements;
-    GradientArgs args;
-    args.x = Floats(x_, elements, at, n, scratch->x);
-    args.y = scratch->y;
-    args.dy = Floats(dy_, elements, at, n, scratch->dy);
-    args.count = n;
-    args.offset = shared.params.offset;
-    args.inverse = InverseScale(shared.params.scale);
-    args.lo = shared.steps.reach.lo;
-    args.hi = shared.steps.reach.hi;
-    args.outside = estimator_ == Estimator::kStraight ? 1.0f
-                   : estimator_ == Estimator::kSlope  ? job_.training.slope()
-                                                      : 0.0f;
-    args.dx = in_place_
-                  ? reinterpret_cast<float*>(job_.dx) + elements.first + at
-                  : scratch->y;
-    if (sums_) {
-      FakeValues(shared, at, args.x, n, scratch);
-    } else {
-      args.y = args.x;
-    }
-    if (splits_) Split(elements, at, n, &args, scratch);
+    const GradientSegment segment = SegmentOf(shared);
     SegmentSums sums;
-    if (job_.slope != nullptr) {
-      sums.beyond = Beyond(args, shared.steps, shared.params.scale);
+    GradientArgs args;
+    if (in_place_) {
+      args = ArgsAt(elements.first + at, n, scratch);
+    } else {
+      args.x = Floats(x_, elements, at, n, scratch->x);
+      args.y = args.dx = scratch->y;
+      args.dy = Floats(dy_, elements, at, n, scratch->dy);
+      args.count = n;
+      args.outside = Outside();
     }
-    sums.sums = Gradient(args);
-    if (in_place_) return sums;
+    args.segments = &segment;
+    args.sums = sums_ ? &sums.sums : nullptr;
+    if (sums_) FakeValues(shared, at, args.x, n, scratch);
+    if (splits_) Split(elements, at, n, &args, scratch);
+    const auto find = [&] {
+      sums.beyond = Beyond(segment, args.x, args.dy, n, shared);
+    };
+    if (NeedsBefore()) find();
+    Gradient(args);
+    if (NeedsAfter(sums.sums)) find();
+    if (in_place_) {
+      Put(elements.first + at, n, scratch);
+      return sums;
+    }
     if (estimator_ == Estimator::kSoft) {
       SoftGradient(args, shared.steps, scratch->y);
     }
@@ -371,8 +488,11 @@ class GradientRun {
   const double greatest_;
   const bool alike_;     // segments lie one behind another, all of a length
   const bool in_place_;  // floats are read and written where they are
+  const bool after_;     // dy is still there when dx is
+  const bool stream_;    // dx is written past the caches
   const bool sums_;      // any gradient but that of x is wanted
-  std::vector<Steps> steps_;  // by zero point, from the least code on
+  std::vector<Steps> steps_;  // by zero point, from first_zero_ on
+  int32_t first_zero_;
   std::vector<double> slopes_;
 };
 
