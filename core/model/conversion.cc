@@ -167,7 +167,8 @@ void Conversion::Record(const ReportRow& row) {
 
 void Conversion::SetSideFiles(std::vector<ConfigMember> members,
                               std::vector<SideFile> files) {
-  if (folder_ == nullptr && (!members.empty() || !files.empty())) {
+  const bool is_file = folder_ == nullptr && !output_.empty();
+  if (is_file && (!members.empty() || !files.empty())) {
     std::string names;
     for (const ConfigMember& member : members) {
       names += Message(names.empty() ? "" : ", ", "config.json with ",
