@@ -383,8 +383,12 @@ def test_folders(model, tmp_path):
 def test_quantized_already(tmp_path):
     path = tmp_path / "gptq.safetensors"
     with bq.Writer(path) as writer:
-        writer.add("a.qweight", np.zeros((2, 2), np.int32))
-        writer.add("a.scales", np.ones((2, 2), np.float16))
-    with pytest.raises(bq.UnsupportedError, match="quantized already .GPTQ"):
+        writer.add("a.qweight", np.full((1, 8), 0x7654_3210, np.int32))
+        writer.add("a.qzeros", np.full((1, 1), 0x7777_7777, np.int32))
+        writer.add("a.scales", np.ones((1, 8), np.float16))
+    with pytest.raises(bq.UnsupportedError, match="is GPTQ.* is quantized already"):
         bq.quantize_file(path, tmp_path / "out.bnq")
-    assert len(bq.quantize_file(path, tmp_path / "out.bnq", requantize=True)) == 2
+    report = bq.quantize_file(path, tmp_path / "out.bnq", "int8", requantize=True)
+    assert [(row.name, row.shape, row.format) for row in report] == [("a.weight", (8, 8), "int8")]
+    with bq.open_file(tmp_path / "out.bnq") as file:
+        np.testing.assert_allclose(file["a.weight"].dequantize()[0], np.arange(8) - 8, atol=0.05)

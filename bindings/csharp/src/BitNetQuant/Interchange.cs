@@ -156,8 +156,9 @@ public static unsafe partial class Model
         return Finish(watch, status, report);
     }
 
-    /// <summary><see cref="Export"/> on the thread pool.</summary>
+    /// <summary><see cref="Export"/> on a thread of the pool.</summary>
     /// <inheritdoc cref="Export"/>
+    /// <returns>The report, when it is done. Arguments are not to be changed or disposed of before.</returns>
     public static Task<Report> ExportAsync(
         string input, string output, string layout, InterchangeOptions? interchange = null,
         WriteOptions options = WriteOptions.None, IProgress<ModelProgress>? progress = null, Context? context = null,
@@ -165,8 +166,9 @@ public static unsafe partial class Model
             () => Export(input, output, layout, interchange, options, progress, context, maxShardBytes, cancellationToken),
             cancellationToken);
 
-    /// <summary><see cref="Import"/> on the thread pool.</summary>
+    /// <summary><see cref="Import"/> on a thread of the pool.</summary>
     /// <inheritdoc cref="Import"/>
+    /// <returns>The report, when it is done. Arguments are not to be changed or disposed of before.</returns>
     public static Task<Report> ImportAsync(
         string input, string output, InterchangeOptions? interchange = null, WriteOptions options = WriteOptions.None,
         IProgress<ModelProgress>? progress = null, Context? context = null, ulong maxShardBytes = 0,
