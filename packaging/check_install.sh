@@ -140,6 +140,25 @@ check "C program by pkg-config, absolute libdir" absolute_dirs
 cmake -S "$root" -B "$build/static" -DCMAKE_INSTALL_LIBDIR="$static_libdir" \
   -DCMAKE_INSTALL_INCLUDEDIR=include >"$work/log" 2>&1
 
+# The library that wheels and other packages carry, of the same objects.
+portable=$root/build-portable-$(uname -m)
+is_portable() {
+  local tag minor
+  tag=$("$root/packaging/portable.sh" --objects "$build") || return
+  echo "$tag"
+  minor=${tag#manylinux_2_}
+  [ "${minor%%_*}" -le 17 ]
+}
+run_portable() {
+  "${CC:-cc}" -std=c99 -I"$root/capi/include" "$consumer/consumer.c" -o "$work/portable" \
+    -L"$portable" -lbnq && LD_LIBRARY_PATH=$portable "$work/portable"
+}
+# That the check can fail.
+refuses_others() { ! "$root/packaging/portable/check.py" "$library"; }
+check "self-contained library runs on glibc 2.17 by its symbols" is_portable
+check "C program with the self-contained library" run_portable
+check "a library that needs others is not self-contained" refuses_others
+
 if [ -n "$meson_build" ]; then
   meson_prefix=$work/meson
   # meson fixes the prefix when it configures; DESTDIR moves the files below it.
