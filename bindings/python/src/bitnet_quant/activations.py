@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from ._handles import decode, encode
 from ._loader import library
 from ._matrix import MatrixArgument, output_rows
 
-Array = np.ndarray[Any, Any]
+Array = Union["np.ndarray[Any, Any]"]  # numpy 1.20 cannot index it
 
 
 class ActivationFunction(NamedTuple):

@@ -17,7 +17,7 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Iterable, Optional, Sequence
+from typing import Any, ClassVar, Iterable, Optional, Sequence, Union
 
 import numpy as np
 
@@ -35,7 +35,7 @@ __all__ = [
     "quantize_tensor_auto", "quantize_tensor_percentile",
 ]
 
-_Array = np.ndarray[Any, Any]
+_Array = Union["np.ndarray[Any, Any]"]  # numpy 1.20 cannot index it
 
 
 class QuantType(enum.Enum):

@@ -16,7 +16,7 @@ from ..config import Config
 from ..post_training import quantize_static
 from ..tensor import QuantizedTensor, quantize, quantized_sizes
 
-_Array = np.ndarray[Any, Any]
+_Array = Union["np.ndarray[Any, Any]"]  # numpy 1.20 cannot index it
 _Result = TypeVar("_Result")
 
 _MB = 1024**2

@@ -21,7 +21,7 @@ from ..files import File
 from ..tensor import QuantizedTensor, quantize
 from .quantization import QuantizationConfig, TernaryWeight, create_aggressive_config
 
-_Array = np.ndarray[Any, Any]
+_Array = Union["np.ndarray[Any, Any]"]  # numpy 1.20 cannot index it
 
 #: What a model's weights are once loaded: ternary, in another format of the file's, or
 #: an array.

@@ -2,14 +2,14 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 import torch
 
 from ..context import Context
 
-_Array = np.ndarray[Any, Any]
+_Array = Union["np.ndarray[Any, Any]"]  # numpy 1.20 cannot index it
 
 #: The library's names of torch's types of floats.
 NAMES = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16",
