@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from bitnet_quant import LibraryLoadError, _abi, _loader, library_path
+from bitnet_quant import LibraryLoadError, _abi, _loader, library_path, targets
 from conftest import ROOT
 
 
@@ -20,10 +20,12 @@ def run(code, **environment):
 def test_order_of_the_search(monkeypatch):
     monkeypatch.delenv("BNQ_LIBRARY", raising=False)
     tried = list(_loader.candidates())
-    packaged = [path for path in tried if os.path.dirname(path)]
-    assert tried[:len(packaged)] == packaged
-    assert all(os.path.basename(os.path.dirname(path)) == "lib" for path in packaged)
-    assert tried[len(packaged)] == os.path.basename(packaged[0])  # by soname
+    names = _loader._file_names()
+    package = ROOT / "bindings/python/src/bitnet_quant"
+    # Inside the package; where this checkout builds it; by soname.
+    folders = [package / "lib", ROOT / "build"]
+    ours = [str(folder / name) for folder in folders for name in names]
+    assert tried[:len(ours) + 1] == [*ours, names[0]]
 
 
 def test_environment_is_the_only_choice(monkeypatch):
@@ -33,6 +35,18 @@ def test_environment_is_the_only_choice(monkeypatch):
 
 def test_library_path_is_what_the_environment_says():
     assert library_path() == os.environ["BNQ_LIBRARY"]
+
+
+def test_diagnosis():
+    out = subprocess.run([sys.executable, "-m", "bitnet_quant"], capture_output=True, text=True,
+                         env={**os.environ, "PYTHONPATH": str(ROOT / "bindings/python/src")},
+                         check=True).stdout
+    said = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert said["file"] == os.path.realpath(library_path())
+    assert said["by"] == f"BNQ_LIBRARY={os.environ['BNQ_LIBRARY']}"
+    assert f"ABI version {_abi.ABI_VERSION} " in said["library"]
+    assert f"target    {targets()[0].name}: " in out
+    assert np.__version__ == said["numpy"]
 
 
 def test_import_needs_no_library():

@@ -19,6 +19,8 @@ ENVIRONMENT_VARIABLE = "BNQ_LIBRARY"
 _lock = threading.Lock()
 _library: Optional[ctypes.CDLL] = None
 _path: Optional[str] = None
+#: What was tried in vain before that, each with the reason.
+_attempts: list[tuple[str, str]] = []
 
 
 def _file_names() -> tuple[str, ...]:
@@ -36,9 +38,15 @@ def candidates() -> Iterator[str]:
     if chosen:
         yield chosen
         return
-    packaged = pathlib.Path(__file__).resolve().parent / "lib"
-    for name in _file_names():
-        yield str(packaged / name)
+    package = pathlib.Path(__file__).resolve().parent
+    folders = [package / "lib"]
+    # Run from a checkout, as after `pip install --editable`: what CMake builds there.
+    checkout = package.parents[3] if len(package.parents) > 3 else package
+    if (checkout / "core" / "sources.txt").is_file():
+        folders.append(checkout / "build")
+    for folder in folders:
+        for name in _file_names():
+            yield str(folder / name)
     # Without a folder the system's loader searches.
     yield _file_names()[0]
     found = ctypes.util.find_library("bnq")
@@ -91,16 +99,16 @@ def library() -> ctypes.CDLL:
         return _library
     with _lock:
         if _library is None:
-            attempts = []
+            _attempts.clear()
             for path in candidates():
                 try:
                     _library, _path = _open(path), path
                     break
                 except OSError as error:
-                    attempts.append((path, str(error)))
+                    _attempts.append((path, str(error)))
             else:
                 raise errors.LibraryLoadError(
-                    attempts,
+                    list(_attempts),
                     f"Set {ENVIRONMENT_VARIABLE} to the path of the library, or install it "
                     "where the system finds it.")
     return _library
@@ -111,3 +119,33 @@ def library_path() -> str:
     library()
     assert _path is not None
     return _path
+
+
+def attempts() -> list[tuple[str, str]]:
+    """What was tried in vain before the library was found, each with the reason."""
+    library()
+    return list(_attempts)
+
+
+class _Place(ctypes.Structure):
+    """Dl_info of dlfcn.h."""
+
+    _fields_ = [("file", ctypes.c_char_p), ("base", ctypes.c_void_p),
+                ("symbol", ctypes.c_char_p), ("address", ctypes.c_void_p)]
+
+
+def library_file() -> str:
+    """The file that was loaded, also where the system's loader has found it by name."""
+    loaded = library()
+    if sys.platform == "win32":
+        buffer = ctypes.create_unicode_buffer(32768)
+        get = ctypes.windll.kernel32.GetModuleFileNameW
+        get.argtypes = [ctypes.c_void_p, ctypes.c_wchar_p, ctypes.c_uint32]
+        return buffer.value if get(loaded._handle, buffer, len(buffer)) else library_path()
+    place = _Place()
+    dladdr = ctypes.CDLL(None).dladdr
+    dladdr.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Place)]
+    function = ctypes.cast(loaded.bnq_version, ctypes.c_void_p)
+    if not dladdr(function, ctypes.byref(place)) or not place.file:
+        return library_path()
+    return os.path.realpath(os.fsdecode(place.file))
