@@ -11,24 +11,9 @@ build=$(cd "${1:-$root/build}" && pwd) || exit 2
 meson_build=${2:+$(cd "$2" && pwd)}
 version=$(cat "$root/packaging/VERSION")
 consumer=$root/tests/consumer
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
+. "$root/packaging/tap.sh"
 # Whatever is found must be found by what was installed.
 unset LD_LIBRARY_PATH BNQ_LIBRARY
-
-# check NAME COMMAND...: one line of TAP, with the command's output if it fails.
-check() {
-  local name=$1
-  shift
-  if "$@" >"$work/log" 2>&1; then
-    echo "ok - $name"
-  else
-    echo "not ok - $name"
-    sed 's/^/#   /' "$work/log"
-    failures=$((failures + 1))
-  fi
-}
 
 # The directory of bnq.pc below a prefix, wherever the libdir is.
 pc_dir() { dirname "$(find "$1" -name bnq.pc | head -n 1)"; }
