@@ -151,6 +151,7 @@ native() {
   fi
   phase install tap log packaging/check_install.sh "$build" \
     "$([ -e "$build/meson/libbnq.so" ] && echo "$build/meson")"
+  phase wheel tap log packaging/python/check.sh $($long && echo --long) "$build"
   phase asan junit "$results/asan.xml" sanitize asan
   if $long; then
     phase tsan junit "$results/tsan.xml" sanitize tsan
