@@ -130,12 +130,12 @@ Sha256Digest DigestOf(Compress compress, const void* data, size_t bytes) {
   tail[left] = 0x80;
   const size_t blocks = left < kBlock - 8 ? 1 : 2;
   const uint64_t bits = uint64_t{bytes} * 8;
-  for (int i = 0; i < 8; ++i) {
+  for (size_t i = 0; i < 8; ++i) {
     tail[blocks * kBlock - 1 - i] = static_cast<uint8_t>(bits >> (8 * i));
   }
   compress(state, tail, blocks);
   Sha256Digest digest;
-  for (int i = 0; i < 32; ++i) {
+  for (size_t i = 0; i < 32; ++i) {
     digest[i] = static_cast<uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));
   }
   return digest;

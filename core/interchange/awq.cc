@@ -249,7 +249,7 @@ class AwqExporter final : public ModuleExporter {
           in % group_size_ == 0 && HoldsGroups(config, shape, group_size_);
       return holds ? group_size_ : 0;
     }
-    for (const uint64_t size : {128, 64, 32}) {
+    for (const uint64_t size : {128u, 64u, 32u}) {
       if (run == in && in % size == 0) return size;
     }
     return in % run == 0 ? run : 0;

@@ -76,7 +76,7 @@ Mode CheckedMode(Mode said, uint64_t words, uint64_t groups) {
   Mode found = said;
   int count = 0;
   for (const uint64_t group : kGroups) {
-    for (const uint64_t bits : {2, 3, 4, 5, 6, 8}) {
+    for (const uint64_t bits : {2u, 3u, 4u, 5u, 6u, 8u}) {
       if (!fits(bits, group)) continue;
       found.bits = bits;
       found.group_size = group;

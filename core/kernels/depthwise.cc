@@ -34,13 +34,13 @@ HWY_INLINE void SumsOf(D d, const DepthwiseArgs& a, size_t pixel,
   const hn::Rebind<int8_t, D> d8;
   const size_t at = pixel * a.step + channel;
   hn::Vec<D> sums[kP];
-  for (int p = 0; p < kP; ++p) sums[p] = hn::LoadU(d, a.initial + channel);
+  for (size_t p = 0; p < kP; ++p) sums[p] = hn::LoadU(d, a.initial + channel);
   const int16_t* weights = a.weights + channel * 2;
   for (size_t t = 0; t < a.num_taps; t += 2, weights += 2 * a.channels) {
     const int8_t* const even = a.taps[t] + at;
     const int8_t* const odd = a.taps[t + 1] + at;
     const auto w = hn::LoadU(d16, weights);
-    for (int p = 0; p < kP; ++p) {
+    for (size_t p = 0; p < kP; ++p) {
       // A pair of weights has the even and the odd halves of lanes.
       const auto low = hn::PromoteTo(d, hn::LoadU(d8, even + p * a.step));
       const auto high = hn::PromoteTo(d, hn::LoadU(d8, odd + p * a.step));
@@ -49,7 +49,7 @@ HWY_INLINE void SumsOf(D d, const DepthwiseArgs& a, size_t pixel,
       sums[p] = hn::Add(sums[p], MulPairs(d, both, w));
     }
   }
-  for (int p = 0; p < kP; ++p) {
+  for (size_t p = 0; p < kP; ++p) {
     hn::StoreU(sums[p], d, a.sums + (pixel + p) * a.channels + channel);
   }
 }

@@ -66,7 +66,7 @@ struct DotFamily {
   static BNQ_DOT_INLINE void EachPiece(const DotArgs& a, size_t row, F step) {
     const uint8_t* rows[kR];
 #pragma GCC unroll 16
-    for (int r = 0; r < kR; ++r) rows[r] = a.data + (row + r) * a.stride;
+    for (size_t r = 0; r < kR; ++r) rows[r] = a.data + (row + r) * a.stride;
     const size_t full = a.bytes / kDotBytes;
     // The same place of the rows after these; of long rows, further on.
     const size_t ahead =
@@ -75,11 +75,12 @@ struct DotFamily {
     for (size_t c = 0; c < full; ++c) {
       const size_t at = c * kDotBytes;
 #pragma GCC unroll 16
-      for (int r = 0; r < kR; ++r) S::Prefetch(rows[r] + at + ahead);
+      for (size_t r = 0; r < kR; ++r) S::Prefetch(rows[r] + at + ahead);
 #pragma GCC unroll 2
       for (size_t h = 0; h < kPieces; ++h) {
 #pragma GCC unroll 16
-        for (int r = 0; r < kR; ++r) w[r] = S::Load(rows[r] + at + h * kBytes);
+        for (size_t r = 0; r < kR; ++r)
+          w[r] = S::Load(rows[r] + at + h * kBytes);
         step(c, h, w);
       }
     }
@@ -88,7 +89,7 @@ struct DotFamily {
 #pragma GCC unroll 2
     for (size_t h = 0; h < kPieces; ++h) {
 #pragma GCC unroll 16
-      for (int r = 0; r < kR; ++r) {
+      for (size_t r = 0; r < kR; ++r) {
         w[r] = LoadPiece(rows[r] + full * kDotBytes, h, left);
       }
       step(full, h, w);
@@ -106,7 +107,7 @@ struct DotFamily {
       const V x0 = S::Load(x), x1 = S::Load(x + kDotBytes);
       const V x2 = S::Load(x + 2 * kDotBytes), x3 = S::Load(x + 3 * kDotBytes);
 #pragma GCC unroll 16
-      for (int r = 0; r < kR; ++r) {
+      for (size_t r = 0; r < kR; ++r) {
         acc[r][0] = S::Dot(acc[r][0], Plane2<0>::Of(w[r]), x0);
         acc[r][1] = S::Dot(acc[r][1], Plane2<1>::Of(w[r]), x1);
         acc[r][2] = S::Dot(acc[r][2], Plane2<2>::Of(w[r]), x2);
@@ -114,7 +115,7 @@ struct DotFamily {
       }
     });
 #pragma GCC unroll 16
-    for (int r = 0; r < kR; ++r) {
+    for (size_t r = 0; r < kR; ++r) {
       const V sum = S::Add32(
           S::Add32(acc[r][0],
                    S::template ShiftRight32<Plane2<1>::kShift>(acc[r][1])),
@@ -131,13 +132,13 @@ struct DotFamily {
     const V table = kMap ? S::Table(a.codes.map) : S::Zero();
     V low[kR], high[kR];
 #pragma GCC unroll 16
-    for (int r = 0; r < kR; ++r) low[r] = high[r] = S::Zero();
+    for (size_t r = 0; r < kR; ++r) low[r] = high[r] = S::Zero();
     EachPiece<kR>(a, row, [&](size_t c, size_t h, const V* w) {
       const int8_t* const x = a.x + c * 2 * kDotBytes + h * kBytes;
       const V of_low = S::Load(x + (kHighFirst ? kDotBytes : 0));
       const V of_high = S::Load(x + (kHighFirst ? 0 : kDotBytes));
 #pragma GCC unroll 16
-      for (int r = 0; r < kR; ++r) {
+      for (size_t r = 0; r < kR; ++r) {
         V l = Codes<4, 0>(w[r]);
         V u = kMask ? S::And(w[r], S::Set(static_cast<char>(0xF0)))
                     : Codes<4, 1>(w[r]);
@@ -150,7 +151,7 @@ struct DotFamily {
       }
     });
 #pragma GCC unroll 16
-    for (int r = 0; r < kR; ++r) {
+    for (size_t r = 0; r < kR; ++r) {
       a.sums[(row + r) * a.sums_stride] =
           S::Sum(S::Add32(low[r], S::template ShiftRight32<kShift>(high[r])));
     }
@@ -164,12 +165,12 @@ struct DotFamily {
     EachPiece<kR>(a, row, [&](size_t c, size_t h, const V* w) {
       const V x = S::Load(a.x + c * kDotBytes + h * kBytes);
 #pragma GCC unroll 16
-      for (int r = 0; r < kR; ++r) {
+      for (size_t r = 0; r < kR; ++r) {
         acc[r] = S::DotWide(acc[r], S::Xor(w[r], flip), x);
       }
     });
 #pragma GCC unroll 16
-    for (int r = 0; r < kR; ++r) {
+    for (size_t r = 0; r < kR; ++r) {
       a.sums[(row + r) * a.sums_stride] = S::Sum(acc[r]);
     }
   }
@@ -181,17 +182,17 @@ struct DotFamily {
   static BNQ_DOT_INLINE void WholeBase3(const DotArgs& a, size_t row) {
     V first[kR], second[kR];
 #pragma GCC unroll 16
-    for (int r = 0; r < kR; ++r) first[r] = second[r] = S::Zero();
+    for (size_t r = 0; r < kR; ++r) first[r] = second[r] = S::Zero();
     EachPiece<kR>(a, row, [&](size_t c, size_t h, const V* w) {
       const int8_t* const x = a.x + c * 5 * kDotBytes + h * kBytes;
       V t[kR];
 #pragma GCC unroll 16
-      for (int r = 0; r < kR; ++r) t[r] = w[r];
+      for (size_t r = 0; r < kR; ++r) t[r] = w[r];
 #pragma GCC unroll 16
       for (size_t n = 0; n < 5; ++n) {
         const V xn = S::Load(x + n * kDotBytes);
 #pragma GCC unroll 16
-        for (int r = 0; r < kR; ++r) {
+        for (size_t r = 0; r < kR; ++r) {
           if (S::kMasks) {
             first[r] = S::Dot(first[r], t[r], xn);
             t[r] = S::Add8(t[r], S::Add8(t[r], t[r]));
@@ -204,7 +205,7 @@ struct DotFamily {
       }
     });
 #pragma GCC unroll 16
-    for (int r = 0; r < kR; ++r) {
+    for (size_t r = 0; r < kR; ++r) {
       V sum = first[r];
       if (S::kMasks) {
         sum = S::Add32(sum, S::Add32(sum, sum));
@@ -512,9 +513,9 @@ struct DotFamily {
                                   size_t at) {
     V acc[kM][kN];
 #pragma GCC unroll 16
-    for (int m = 0; m < kM; ++m) {
+    for (size_t m = 0; m < kM; ++m) {
 #pragma GCC unroll 16
-      for (int n = 0; n < kN; ++n) {
+      for (size_t n = 0; n < kN; ++n) {
         acc[m][n] = a.add ? S::Load(reinterpret_cast<const uint8_t*>(
                                         a.sums + (row + m) * kPanelRows) +
                                     at + n * kBytes)
@@ -528,12 +529,12 @@ struct DotFamily {
       for (size_t d = 0; d < a.count; ++d, w += 4 * kPanelRows, x += 4) {
         V weights[kN];
 #pragma GCC unroll 16
-        for (int n = 0; n < kN; ++n) weights[n] = S::Load(w + n * kBytes);
+        for (size_t n = 0; n < kN; ++n) weights[n] = S::Load(w + n * kBytes);
 #pragma GCC unroll 16
-        for (int m = 0; m < kM; ++m) {
+        for (size_t m = 0; m < kM; ++m) {
           const V of_row = S::Broadcast32(x + m * a.x_stride);
 #pragma GCC unroll 16
-          for (int n = 0; n < kN; ++n) {
+          for (size_t n = 0; n < kN; ++n) {
             acc[m][n] = kWide ? S::DotWide(acc[m][n], weights[n], of_row)
                               : S::Dot(acc[m][n], weights[n], of_row);
           }
@@ -541,9 +542,9 @@ struct DotFamily {
       }
     }
 #pragma GCC unroll 16
-    for (int m = 0; m < kM; ++m) {
+    for (size_t m = 0; m < kM; ++m) {
 #pragma GCC unroll 16
-      for (int n = 0; n < kN; ++n) {
+      for (size_t n = 0; n < kN; ++n) {
         S::Store(reinterpret_cast<uint8_t*>(a.sums + (row + m) * kPanelRows) +
                      at + n * kBytes,
                  acc[m][n]);

@@ -38,7 +38,9 @@ class Allotment {
             const TieDefaults& ties)
       : sensitivity_(sensitivity), plan_(plan) {
     const std::vector<size_t> tied = TieTensors(sensitivity, plan, ties);
-    for (const auto& [name, tensor] : sensitivity.tensors()) {
+    for (const auto& item : sensitivity.tensors()) {
+      const auto& name = item.first;
+      const auto& tensor = item.second;
       const size_t index = result_.rows.size();
       AllocationRow row;
       row.name = name;
