@@ -96,7 +96,9 @@ class GgufExporter final : public Exporter {
            "scale_dtype must be f16: ggml's blocks have no other scales");
     }
     if (!request.metadata_from.empty()) {
-      donor_ = ModelFile::Open(context, request.metadata_from);
+      donor_ = Within(
+          [] { return "metadata_from"; },
+          [&] { return ModelFile::Open(context, request.metadata_from); });
       UseDonor(request);
     } else if (Value(input_.metadata(), kArchitectureKey) != nullptr) {
       metadata_ = input_.metadata();

@@ -190,6 +190,11 @@ class Exporter {
   // How a tensor is quantized anew that is not representable otherwise, as
   // close to `config` as the layout has it.
   virtual Config Nearest(const ModelEntry& entry, const Config& config) = 0;
+  // The name under which a quantized tensor is read back: another than its own
+  // where the layout's arrays are those of a module's parameter "weight".
+  virtual std::string ReadBackAs(const ModelEntry& entry) const {
+    return entry.name;
+  }
   // Of the file, made of that of the input.
   virtual Metadata MakeMetadata(const Metadata& input) { return input; }
   // After all tensors were planned: what config.json says of the quantization.

@@ -126,6 +126,9 @@ class ModuleExporter : public Exporter {
  public:
   std::unique_ptr<PlainExport> PlanPlain(const ModelEntry& entry) override;
   Metadata MakeMetadata(const Metadata& input) override;
+  std::string ReadBackAs(const ModelEntry& entry) const override {
+    return Prefix(entry.name) + ".weight";
+  }
 
  protected:
   ModuleExporter(const ExportRequest& request, std::string format)
@@ -135,7 +138,8 @@ class ModuleExporter : public Exporter {
   static std::string Refusal(const Config& config, const Parts& sizes,
                              const Shape& shape);
   static std::unique_ptr<PlannedTensor> Refused(const std::string& why);
-  // The name without ".weight".
+  // The module whose weight it is: the name without ".weight", or all of a name
+  // that ends otherwise.
   static std::string Prefix(const std::string& name);
   // A config of integers, of this format, that shares scales in the greatest of
   // the group sizes that divide the columns (channels: 0), and has nothing that

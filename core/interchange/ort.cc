@@ -165,6 +165,11 @@ class OrtExporter final : public ModuleExporter {
   explicit OrtExporter(const ExportRequest& request)
       : ModuleExporter(request, "pt") {}
 
+  // An initializer has any name.
+  std::string ReadBackAs(const ModelEntry& entry) const override {
+    return entry.name;
+  }
+
   std::unique_ptr<ExportTensor> Plan(const ModelEntry& entry,
                                      const Config& config,
                                      const Parts& sizes) override {
@@ -233,7 +238,7 @@ class OrtExporter final : public ModuleExporter {
       const uint64_t power = run & (~run + 1);
       return power >= 16 ? power : 0;
     }
-    for (const uint64_t size : {128, 64, 32}) {
+    for (const uint64_t size : {128u, 64u, 32u}) {
       if (columns >= size) return size;
     }
     return 16;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
@@ -83,6 +84,11 @@ std::vector<Planned> PlanAll(const ModelFile& file, Exporter* exporter,
           static_cast<int32_t>(planned.requantized ? Verdict::kRequantized
                                                    : planned.tensor->verdict);
       row.note = planned.tensor->why;
+      const std::string name = exporter->ReadBackAs(entry);
+      if (name != entry.name) {
+        row.note += Message(row.note.empty() ? "" : "; ", "named ",
+                            Quoted(name), " there");
+      }
       row.format = planned.config.format();
     } else if (planned.plain == nullptr) {
       row.note = entry.same_as.empty() ? "left out"
@@ -93,6 +99,25 @@ std::vector<Planned> PlanAll(const ModelFile& file, Exporter* exporter,
     all.push_back(std::move(planned));
   }
   return all;
+}
+
+// Two entries that would be one there.
+void RefuseSameNames(const std::vector<Planned>& all, const char* layout,
+                     const Exporter& exporter) {
+  std::map<std::string, const ModelEntry*> names;
+  for (const Planned& planned : all) {
+    if (planned.tensor == nullptr && planned.plain == nullptr) continue;
+    const ModelEntry& entry = *planned.entry;
+    const std::string name = planned.plain != nullptr
+                                 ? planned.plain->array.name
+                                 : exporter.ReadBackAs(entry);
+    const auto [found, added] = names.emplace(name, &entry);
+    if (!added) {
+      Fail(Status::kUnsupported, TensorSubject(entry.name),
+           " cannot be written as ", layout, ": it would be named ",
+           Quoted(name), ", as ", Quoted(found->second->name), " is");
+    }
+  }
 }
 
 // The first that cannot be, and how many.
@@ -292,6 +317,7 @@ Report ExportFile(const Context& caller, const std::string& layout_name,
                               interchange.metadata_from};
   const auto exporter = layout.exporter(context, request);
   std::vector<Planned> all = PlanAll(*file, exporter.get(), options.requantize);
+  RefuseSameNames(all, layout.name, *exporter);
   if (!options.dry_run) {
     RefuseNotRepresentable(all, layout.name, options.requantize);
   }

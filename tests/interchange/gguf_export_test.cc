@@ -346,6 +346,12 @@ TEST_F(GgufDonorTest, KeysAndNamesOfAnother) {
       Status::kInvalidArgument, "with the key general.architecture", [&] {
         ExportGguf(model.file(), Config("llama"), Donor(GgufRaw().Bytes()));
       }));
+  EXPECT_TRUE(FailsWith(Status::kNotFound, "metadata_from", [&] {
+    ExportGguf(model.file(), Config("llama"), Path("none.gguf"));
+  }));
+  EXPECT_TRUE(FailsWith(Status::kCorruptFile, "metadata_from", [&] {
+    ExportGguf(model.file(), Config("llama"), Donor("GGUF"));
+  }));
 }
 
 }  // namespace

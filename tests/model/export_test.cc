@@ -210,6 +210,68 @@ TEST_F(ExportTest, WhatALayoutCannotHoldIsRefusedOrQuantizedAnew) {
   }
 }
 
+// A name that a layout has no place for is not changed without a word, nor into
+// that of another tensor.
+TEST_F(ExportTest, NamesAreKeptOrTheReportSaysHowTheyAreRead) {
+  const TestArray array{{64, 128}, std::vector<float>(64 * 128, 0.5f)};
+  const std::vector<std::string> names = {
+      "a.weight", "embed_table",     "b.bias",    ".weight",
+      "weight",   "c.weight.weight", "experts.3", "d.Weight"};
+  TestModel model;
+  for (const std::string& name : names) model.emplace(name, array);
+  Plan plan;
+  plan.Add("*", 2, Config::FromText("int8,granularity=channel"));
+  const auto quantized = [&](const TestModel& arrays) {
+    Write(arrays, "in.safetensors");
+    QuantizeFile(context_, plan, Path("in.safetensors"), Path("ours.bnq"),
+                 ConversionOptions(Overwrite()), nullptr);
+  };
+  ConversionOptions options(Overwrite());
+  options.requantize = true;
+  size_t renamed = 0, refused = 0;
+  InterchangeOptions
+      told;  // what a BitNet file without a config.json does not say
+  told.SetText("weight_scale", "multiply");
+  for (const ForeignLayout* layout : BothWays()) {
+    SCOPED_TRACE(layout->name);
+    const std::string output =
+        Path(std::string("theirs") + FindContainer(layout->container)->ending);
+    quantized(model);
+    const Report report =
+        Export(layout->name, Path("ours.bnq"), output, options);
+    const auto after = Values(output, told);
+    EXPECT_EQ(after->entries().size(), names.size());
+    for (const ReportRow& row : report) {
+      SCOPED_TRACE(row.name + ": " + row.note);
+      const size_t at = row.note.find("named \"");
+      if (at == std::string::npos) {
+        EXPECT_NE(after->Find(row.name), nullptr);
+        continue;
+      }
+      const size_t begin = at + 7, end = row.note.find("\" there", begin);
+      EXPECT_NE(after->Find(row.note.substr(begin, end - begin)), nullptr);
+      ++renamed;
+    }
+    quantized({{"w", array}, {"w.weight", array}});
+    // Both, under their names, or neither.
+    const std::string other = Path("other" + output.substr(output.rfind('.')));
+    try {
+      Export(layout->name, Path("ours.bnq"), other, options);
+      const auto both = Values(other, told);
+      EXPECT_NE(both->Find("w"), nullptr);
+      EXPECT_NE(both->Find("w.weight"), nullptr);
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("would be named \"w.weight\""),
+                std::string::npos)
+          << error.what();
+      EXPECT_FALSE(fs::exists(other));
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 0u);
+  EXPECT_GT(renamed, 0u);
+}
+
 // Nor anew: the shape is what it cannot hold, and that is what is said.
 TEST_F(ExportTest, AShapeThatNoConfigHelpsIsNamed) {
   fs::create_directory(Path("in"));
