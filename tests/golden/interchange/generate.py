@@ -13,8 +13,9 @@ import sys
 
 import numpy as np
 from files import folder, safetensors, write_json
-from layouts import (F32, as_float32, awq, bf16, bitnet, bitsandbytes_4bit, dynamic_map,
-                     gptq, matmul_nbits, pack_quantized, spread, words)
+from layouts import (F32, Typed, as_float32, awq, bf16, bitnet, bitsandbytes_4bit, dynamic_map,
+                     e2m1, e4m3, e8m0, gptq, matmul_nbits, nibble_pairs, pack_quantized, spread,
+                     words)
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -283,6 +284,64 @@ def onnx(name, bits, block, symmetric):
     return case.write(None)
 
 
+def finite_e4m3(case, rows, columns):
+    codes = case.numbers.integers(0, 254, rows, columns)
+    return np.where(codes >= 127, codes + 1, codes).astype(np.uint8)
+
+
+def fp8_tiles(tile, name, scale_type):
+    """As DeepSeek has them: the last tile of rows and of columns is cut."""
+    case = Case(name, "fp8")
+    for module, rows, columns in (("self_attn.q_proj", 40, 72), ("mlp.down_proj", 32, 64)):
+        codes = finite_e4m3(case, rows, columns)
+        scales = scale_type(case.numbers.scales(-(-rows // tile), -(-columns // tile)))
+        each = np.repeat(np.repeat(as_float32(scales), tile, 0), tile, 1)[:rows, :columns]
+        case.module(module, {"": Typed("F8_E4M3", codes), "_scale_inv": scales},
+                    e4m3(codes) * each)
+    return case.write({"quant_method": "fp8", "fmt": "e4m3", "activation_scheme": "dynamic",
+                       "weight_block_size": [tile, tile]})
+
+
+def compressed_fp8():
+    case = Case("compressed-tensors-fp8", "compressed-tensors")
+    codes = finite_e4m3(case, 6, 44)
+    scales = case.numbers.scales(6, 1)
+    case.module("self_attn.q_proj", {"": Typed("F8_E4M3", codes), "_scale": scales},
+                e4m3(codes) * scales)
+    return case.write(compressed_config("float-quantized", [
+        {"targets": ["Linear"], "weights": {**weights_args(8, True, None), "type": "float"}}]))
+
+
+def mxfp4_codes(case, *shape):
+    return (case.numbers.integers(0, 16, *shape),
+            case.numbers.integers(110, 140, *shape[:-1], shape[-1] // 32).astype(np.uint8))
+
+
+def mxfp4_values(codes, scales):
+    return e2m1(codes) * np.repeat(e8m0(scales), 32, -1)
+
+
+def mxfp4():
+    """gpt-oss: the experts of a layer in one array."""
+    case = Case("mxfp4", "mxfp4")
+    codes, scales = mxfp4_codes(case, 2, 6, 64)
+    name = PREFIX + "mlp.experts.down_proj"
+    case.arrays = {name + "_blocks": nibble_pairs(codes).reshape(2, 6, 2, 16),
+                   name + "_scales": scales}
+    case.expected = {name: mxfp4_values(codes, scales)}
+    return case.write({"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]})
+
+
+def mlx_mxfp4():
+    case = Case("mlx-mxfp4", "mlx")
+    for module, rows, columns in (("self_attn.q_proj", 8, 64), ("mlp.down_proj", 5, 128)):
+        codes, scales = mxfp4_codes(case, rows, columns)
+        case.module(module, {"": words(codes, 4), "/scales": scales},
+                    mxfp4_values(codes, scales))
+    quantization = {"group_size": 32, "bits": 4, "mode": "mxfp4"}
+    return case.write(quantization, {"format": "mlx"}, quantization=quantization)
+
+
 def all_folders():
     yield bitsandbytes("nf4", False)
     yield bitsandbytes("nf4", True)
@@ -297,6 +356,11 @@ def all_folders():
     yield compressed("int2-group", 2, 32, True, lambda values: values)
     yield compressed_int8()
     yield compressed_mixed()
+    yield compressed_fp8()
+    yield fp8_tiles(32, "fp8-tiles", lambda values: values)
+    yield fp8_tiles(16, "fp8-tiles-bf16", bf16)
+    yield mxfp4()
+    yield mlx_mxfp4()
     yield gptq_folder("v1", 4, 1, True)
     yield gptq_folder("v1-int8", 8, 1, True)
     yield gptq_folder("v1-ternary", 2, 1, True)

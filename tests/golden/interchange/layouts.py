@@ -110,3 +110,29 @@ def matmul_nbits(codes, bits, block):
     fields[:, :columns] = codes
     packed = words(fields.reshape(out, -1, block), bits).view(np.uint8)
     return packed[..., :block * bits // 8]
+
+
+def e4m3(codes):
+    """The values of bytes of OCP's E4M3, which are all finite but 0x7F and 0xFF."""
+    codes = np.asarray(codes, np.int64)
+    exponent, fraction = codes >> 3 & 15, codes & 7
+    values = np.where(exponent == 0, np.ldexp(fraction / 8.0, -6),
+                      np.ldexp(1 + fraction / 8.0, exponent - 7))
+    return np.where(codes & 128, -values, values).astype(F32)
+
+
+def e2m1(codes):
+    """The values of OCP's FP4."""
+    values = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], F32)
+    return np.concatenate([values, -values])[codes]
+
+
+def e8m0(codes):
+    """Powers of two."""
+    return np.ldexp(F32(1), np.asarray(codes, np.int64) - 127).astype(F32)
+
+
+def nibble_pairs(codes):
+    """Bytes of two codes along the last axis, the first one low."""
+    codes = np.asarray(codes, np.uint8)
+    return codes[..., 0::2] | codes[..., 1::2] << 4
