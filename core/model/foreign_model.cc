@@ -306,8 +306,14 @@ JsonTree ConfigBeside(const Context& context, const ModelFile& file) {
 std::shared_ptr<const ModelFile> ForeignView(
     const Context& context, std::shared_ptr<const ModelFile> file,
     const ImportOptions& options) {
+  JsonTree config = ConfigBeside(context, *file);
+  return ForeignViewOf(context, std::move(file), std::move(config), options);
+}
+
+std::shared_ptr<const ModelFile> ForeignViewOf(
+    const Context& context, std::shared_ptr<const ModelFile> file,
+    JsonTree root, const ImportOptions& options) {
   if (IsBnq(file->kind())) return file;
-  JsonTree root = ConfigBeside(context, *file);
   JsonTree quantization;
   for (const char* key :
        {"quantization_config", "quantization", "compression_config"}) {

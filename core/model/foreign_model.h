@@ -20,6 +20,10 @@ namespace bnq {
 std::shared_ptr<const ModelFile> ForeignView(
     const Context& context, std::shared_ptr<const ModelFile> file,
     const ImportOptions& options = {});
+// The same with `config` for the config.json beside it.
+std::shared_ptr<const ModelFile> ForeignViewOf(
+    const Context& context, std::shared_ptr<const ModelFile> file,
+    JsonTree config, const ImportOptions& options);
 
 // A view in which every quantized tensor, also of a .bnq file, is a plain
 // float32 array of its values; the file itself where there are none.

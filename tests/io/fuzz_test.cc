@@ -3,7 +3,6 @@
 // sanitizers; BNQ_FUZZ_ITERATIONS asks for more than the default.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
@@ -13,16 +12,10 @@
 #include "tests/io/bnq_raw.h"
 #include "tests/io/gguf_raw.h"
 #include "tests/io/io_test_util.h"
+#include "tests/support/damage.h"
 
 namespace bnq {
 namespace {
-
-using Random = std::mt19937_64;
-
-uint64_t Iterations() {
-  const char* text = std::getenv("BNQ_FUZZ_ITERATIONS");
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : 20000;
-}
 
 // Reads every byte that the file says it has; at most maximum of them.
 void ReadEverything(const ModelFile& file, uint64_t maximum) {
@@ -43,56 +36,6 @@ void ReadEverything(const ModelFile& file, uint64_t maximum) {
     }
   }
   file.VerifyRest();
-}
-
-void Damage(Random* random, std::string* file) {
-  const auto below = [&](size_t n) {
-    return static_cast<size_t>((*random)() % n);
-  };
-  const uint64_t numbers[] = {0,          1,           UINT32_MAX,
-                              UINT64_MAX, 1u << 31,    uint64_t{1} << 63,
-                              64,         file->size()};
-  for (size_t n = 1 + below(3); n > 0 && !file->empty(); --n) {
-    const size_t at = below(file->size());
-    switch (below(6)) {
-      case 0:
-        (*file)[at] = static_cast<char>((*random)());
-        break;
-      case 1:
-        (*file)[at] = static_cast<char>((*file)[at] ^ (1 << below(8)));
-        break;
-      case 2:
-        file->erase(at, 1 + below(8));
-        break;
-      case 3:
-        file->insert(at, file->substr(below(file->size()), below(40)));
-        break;
-      case 4: {
-        uint8_t bytes[8];
-        StoreLE<uint64_t>(numbers[below(8)], bytes);
-        const size_t size =
-            std::min<size_t>(below(2) ? 4 : 8, file->size() - at);
-        file->replace(at, size, reinterpret_cast<const char*>(bytes), size);
-        break;
-      }
-      default: {
-        const char* texts[] = {"{",
-                               "}",
-                               "[",
-                               "]",
-                               "\"",
-                               ",",
-                               ":",
-                               "0",
-                               "-1",
-                               "1e9",
-                               "99999999999999999999",
-                               "null",
-                               "\\u0000"};
-        file->insert(at, texts[below(13)]);
-      }
-    }
-  }
 }
 
 // Makes the checksums and lengths right again, so that the damage gets past
@@ -125,9 +68,9 @@ using Sign = void (*)(const std::string& original, std::string* file);
 
 // How many of the damaged files could be opened.
 uint64_t Fuzz(const std::string& original, Sign sign) {
-  Random random(20240229);
+  std::mt19937_64 random(20240229);
   uint64_t opened = 0;
-  for (uint64_t i = 0; i < Iterations(); ++i) {
+  for (uint64_t i = 0; i < FuzzIterations(); ++i) {
     std::string file = original;
     Damage(&random, &file);
     if (random() % 4 != 0) sign(original, &file);
@@ -157,7 +100,7 @@ TEST(IoFuzz, Safetensors) {
       R"("b":{"dtype":"F4","shape":[4],"data_offsets":[24,26]},)"
       R"("c":{"dtype":"U8","shape":[0,9],"data_offsets":[26,26]}})",
       Noise(26));
-  EXPECT_GT(Fuzz(file, SignSafetensors), Iterations() / 100);
+  EXPECT_GT(Fuzz(file, SignSafetensors), FuzzIterations() / 100);
 }
 
 TEST(IoFuzz, Gguf) {
@@ -173,7 +116,7 @@ TEST(IoFuzz, Gguf) {
                  {"d", {8}, 36, 64}};
   raw.alignment = 8;
   raw.data = Noise(64 + 34);
-  EXPECT_GT(Fuzz(raw.Bytes(), SignNothing), Iterations() / 100);
+  EXPECT_GT(Fuzz(raw.Bytes(), SignNothing), FuzzIterations() / 100);
 }
 
 class IoFuzzBnq : public TempDirTest,
@@ -207,7 +150,7 @@ TEST_P(IoFuzzBnq, Bnq) {
   }
   const std::string file = ReadFile(Path("f"));
   ReadEverything(*ModelFile::Open(context, Path("f")), 300);
-  EXPECT_GT(Fuzz(file, SignBnq), Iterations() / 100);
+  EXPECT_GT(Fuzz(file, SignBnq), FuzzIterations() / 100);
 }
 
 INSTANTIATE_TEST_SUITE_P(StoredAndCompressed, IoFuzzBnq, testing::Bool());
@@ -217,9 +160,9 @@ TEST(IoFuzz, Index) {
   const std::string good =
       R"({"metadata":{"total_size":3,"x":[1,{}]},)"
       R"("weight_map":{"a":"none-1","b":"none-1","c":"none-2"}})";
-  Random random(1);
+  std::mt19937_64 random(1);
   const std::string path = testing::TempDir() + "bnq_fuzz_none/index";
-  for (uint64_t i = 0; i < Iterations(); ++i) {
+  for (uint64_t i = 0; i < FuzzIterations(); ++i) {
     std::string text = good;
     Damage(&random, &text);
     const ExactBytes bytes(text);
