@@ -142,6 +142,12 @@ native() {
   # The command line's tests are one test to ctest; below they are counted singly.
   phase c++ junit "$results/ctest.xml" \
     run_ctest "$build" "$results/ctest.xml" --exclude-regex '^cli$'
+  if command -v abidiff >/dev/null && [ "$(uname -m)" = x86_64 ]; then
+    phase abi command log packaging/abi/check.sh "$build/libbnq.so"
+    $long && phase abi-check tap log packaging/abi/test_check.sh "$build/libbnq.so"
+  else
+    skip abi "the ABI is not compared with the promised one: no abidiff, or not x86-64"
+  fi
   if pkg-config --exists 'libhwy >= 1.0.3'; then
     phase meson junit "$build/meson/meson-logs/testlog.junit.xml" run_meson &&
       phase same-bytes command log "$python" tests/checks/same_bytes.py \
