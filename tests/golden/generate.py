@@ -4,7 +4,8 @@ report, and what they must be read as.
 
     generate.py FOLDER          with BNQ_LIBRARY, BNQ_CLI and the Python package
 
-    model.bnq            a tensor of every format in several configs, and plain arrays
+    model.bnq            a tensor of every format in several configs, one by each
+                         preset, and plain arrays
     compressed.bnq       the same, with DEFLATE
     values.safetensors   what the tensors of model.bnq decode to
     calibration.*.bnq    a calibration by each method
@@ -13,7 +14,8 @@ report, and what they must be read as.
     report.json          `bnq inspect model.bnq --json`
 
 tests/golden/<version> is written once for each release and never again: then a
-difference is a broken promise. Until 0.1 is released its folder may be written anew.
+difference is a broken promise. Until 1.0 is released its folder may be written anew;
+0.1 is of a snapshot, and has the formats of that time.
 """
 import json
 import os
@@ -61,6 +63,9 @@ def tensors():
                 made[text] = bq.quantize(values, text)
             except bq.UnsupportedError:
                 continue  # as formats without scales, which know one sharing
+    values = numbers(4 * 160, 5).reshape(4, 160)
+    for preset in bq.presets():
+        made[f"preset {preset.name}"] = bq.quantize(values, preset.name)
     return made
 
 
