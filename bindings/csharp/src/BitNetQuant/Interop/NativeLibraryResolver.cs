@@ -5,6 +5,7 @@ using System.IO;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Loader;
 
 namespace BitNetQuant.Interop;
 
@@ -61,7 +62,8 @@ internal static class NativeLibraryResolver
             if (_library == 0)
             {
                 (_library, _path) = Load(
-                    Environment.GetEnvironmentVariable(EnvironmentVariable), ApplicationDirectories(), SystemName);
+                    Environment.GetEnvironmentVariable(EnvironmentVariable), assembly, ApplicationDirectories(),
+                    SystemNames);
             }
 
             return _library;
@@ -70,10 +72,15 @@ internal static class NativeLibraryResolver
 
     /// <summary>
     /// The library named by the environment if there is one, and nothing else then;
-    /// otherwise the first that exists in a directory; otherwise the system's.
+    /// otherwise a plugin's own, the first that exists in a directory, or the system's.
     /// </summary>
+    /// <param name="environment">What the environment says.</param>
+    /// <param name="plugin">Whose load context may know of a library, unless it is the default one, whose directories
+    /// the others are.</param>
+    /// <param name="directories">The application's.</param>
+    /// <param name="systemNames">What the system may have it installed as.</param>
     internal static (nint Library, string Path) Load(
-        string? environment, IEnumerable<string> directories, string systemName)
+        string? environment, Assembly plugin, IEnumerable<string> directories, IEnumerable<string> systemNames)
     {
         // The functions are declared without a calling convention: cdecl everywhere but there.
         if (OperatingSystem.IsWindows() && RuntimeInformation.ProcessArchitecture == Architecture.X86)
@@ -86,6 +93,14 @@ internal static class NativeLibraryResolver
         {
             return TryLoad(environment, $"{environment} (from {EnvironmentVariable})", attempts)
                 ?? throw NotLoaded(attempts);
+        }
+
+        if (AssemblyLoadContext.GetLoadContext(plugin) is { } context && context != AssemblyLoadContext.Default
+            && TryLoad(
+                FileName, $"{FileName} (load context {context.Name})", attempts,
+                name => NativeLibrary.Load(name, plugin, DllImportSearchPath.AssemblyDirectory)) is { } own)
+        {
+            return own;
         }
 
         foreach (string directory in directories)
@@ -101,15 +116,24 @@ internal static class NativeLibraryResolver
             }
         }
 
-        return TryLoad(systemName, $"{systemName} (system search)", attempts) ?? throw NotLoaded(attempts);
+        foreach (string name in systemNames)
+        {
+            if (TryLoad(name, $"{name} (system search)", attempts) is { } found)
+            {
+                return found;
+            }
+        }
+
+        throw NotLoaded(attempts);
     }
 
-    private static (nint Library, string Path)? TryLoad(string path, string label, List<string> attempts)
+    private static (nint Library, string Path)? TryLoad(
+        string path, string label, List<string> attempts, Func<string, nint>? load = null)
     {
         nint library;
         try
         {
-            library = NativeLibrary.Load(path);
+            library = (load ?? NativeLibrary.Load)(path);
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {
@@ -183,11 +207,14 @@ internal static class NativeLibraryResolver
     internal static string FileName =>
         OperatingSystem.IsWindows() ? "bnq.dll" : OperatingSystem.IsMacOS() ? "libbnq.dylib" : "libbnq.so";
 
-    /// <summary>The name of an installed library, which carries the ABI version where that is the custom.</summary>
-    internal static string SystemName =>
-        OperatingSystem.IsWindows() ? "bnq.dll"
-        : OperatingSystem.IsMacOS() ? $"libbnq.{NativeMethods.BNQ_ABI_VERSION}.dylib"
-        : $"libbnq.so.{NativeMethods.BNQ_ABI_VERSION}";
+    /// <summary>
+    /// The names of an installed library: with the ABI version where that is the custom, and then without, as where
+    /// it is installed for developers alone.
+    /// </summary>
+    internal static string[] SystemNames =>
+        OperatingSystem.IsWindows() ? [FileName]
+        : OperatingSystem.IsMacOS() ? [$"libbnq.{NativeMethods.BNQ_ABI_VERSION}.dylib", FileName]
+        : [$"{FileName}.{NativeMethods.BNQ_ABI_VERSION}", FileName];
 
     /// <summary>
     /// The RID as packages spell it. RuntimeInformation.RuntimeIdentifier names the
