@@ -3,6 +3,7 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Threading;
+using System.Threading.Tasks;
 using BitNetQuant.Interop;
 
 namespace BitNetQuant;
@@ -62,19 +63,69 @@ public sealed class Context : IDisposable
         }
     }
 
+    /// <summary>A context whose work runs on .NET's threads: see <see cref="SetParallelism"/>.</summary>
+    /// <param name="options">On which, on how many at once, and what ends it.</param>
+    /// <exception cref="InvalidArgumentException">More than 4096 at once.</exception>
+    public Context(ParallelOptions options)
+        : this()
+    {
+        try
+        {
+            SetParallelism(options);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
     internal Context(ContextHandle handle) => Handle = handle;
 
     internal ContextHandle Handle { get; }
 
     /// <summary>
-    /// The number of threads of its operations. Setting 0 takes one for each processor that the process may
-    /// use; the result of an operation never depends on it.
+    /// The number of threads of its operations. Setting it takes threads of the library's own, 0 one for each processor
+    /// that the process may use; the result of an operation never depends on it.
     /// </summary>
     /// <exception cref="InvalidArgumentException">The value is not in 0..256.</exception>
     public int Threads
     {
         get => NativeMethods.bnq_context_threads(Handle);
-        set => Native.Check(NativeMethods.bnq_context_set_threads(Handle, value));
+        set
+        {
+            Native.Check(NativeMethods.bnq_context_set_threads(Handle, value));
+            Handle.ReplaceRunner(0);
+        }
+    }
+
+    /// <summary>
+    /// Runs its work as loops of <see cref="Parallel"/> do, in place of threads of the library's own: on the calling
+    /// thread and those of the options' scheduler, at most <see cref="ParallelOptions.MaxDegreeOfParallelism"/> at once
+    /// (where that is -1, one for each processor). The result of an operation never depends on it.
+    /// </summary>
+    /// <param name="options">Copied. Its token becomes the context's (<see cref="SetCancellation"/>).</param>
+    /// <remarks>The calling thread waits in the loop, as that of any loop of <see cref="Parallel"/> does: it should not
+    /// be one that the scheduler cannot do without.</remarks>
+    /// <exception cref="InvalidArgumentException">More than 4096 at once.</exception>
+    public unsafe void SetParallelism(ParallelOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var runner = new ParallelRunner(options);
+        nint number = ParallelRunner.Add(runner);
+        try
+        {
+            BnqRunner native = runner.Of(number);
+            Native.Check(NativeMethods.bnq_context_set_runner(Handle, &native));
+        }
+        catch
+        {
+            ParallelRunner.Remove(number);
+            throw;
+        }
+
+        Handle.ReplaceRunner(number);
+        SetCancellation(options.CancellationToken);
     }
 
     /// <summary>

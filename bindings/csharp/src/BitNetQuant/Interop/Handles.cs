@@ -16,7 +16,7 @@ internal sealed class ContextHandle : SafeHandleZeroOrMinusOneIsInvalid
     internal static readonly ContextHandle None = new();
 
     private GCHandle _log, _interrupt;
-    private nint _pool;
+    private nint _pool, _runner;
 
     public ContextHandle() : base(ownsHandle: true) { }
 
@@ -30,6 +30,13 @@ internal sealed class ContextHandle : SafeHandleZeroOrMinusOneIsInvalid
 
     /// <summary>Takes over the number of the pool that memory comes from.</summary>
     internal void Use(nint pool) => _pool = pool;
+
+    /// <summary>Takes over the number of what now runs its work, 0 for the library's own threads.</summary>
+    internal void ReplaceRunner(nint runner)
+    {
+        ParallelRunner.Remove(_runner);
+        _runner = runner;
+    }
 
     private static void Replace(ref GCHandle old, GCHandle handle)
     {
@@ -47,6 +54,7 @@ internal sealed class ContextHandle : SafeHandleZeroOrMinusOneIsInvalid
         ReplaceLog(default);
         ReplaceInterrupt(default);
         PoolAllocator.Remove(_pool);
+        ParallelRunner.Remove(_runner);
         return true;
     }
 }

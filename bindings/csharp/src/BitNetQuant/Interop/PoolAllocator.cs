@@ -1,33 +1,21 @@
 using System;
 using System.Buffers;
-using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Threading;
 
 namespace BitNetQuant.Interop;
 
-/// <summary>
-/// Memory pools as the library's allocators. The library has a pool's number, not a pointer: what a context has made may
-/// outlive it and ask for memory still, which then comes from the system.
-/// </summary>
+/// <summary>Memory pools as the library's allocators. What outlives its context has more from the system.</summary>
 internal static unsafe class PoolAllocator
 {
     private const int Alignment = 16; // malloc's
 
-    private static readonly ConcurrentDictionary<nint, MemoryPool<byte>> Pools = new();
-
-    private static long _last;
+    private static readonly NumberedObjects<MemoryPool<byte>> Pools = new();
 
     /// <summary>The number of a pool, until <see cref="Remove"/>.</summary>
-    internal static nint Add(MemoryPool<byte> pool)
-    {
-        var number = (nint)Interlocked.Increment(ref _last);
-        Pools[number] = pool;
-        return number;
-    }
+    internal static nint Add(MemoryPool<byte> pool) => Pools.Add(pool);
 
-    internal static void Remove(nint number) => Pools.TryRemove(number, out _);
+    internal static void Remove(nint number) => Pools.Remove(number);
 
     internal static BnqAllocator Of(nint number) =>
         new() { Alloc = &Allocate, Free = &Free, Opaque = (void*)number };
@@ -39,7 +27,7 @@ internal static unsafe class PoolAllocator
         try
         {
             nuint needed = checked((nuint)bytes + (2 * Alignment));
-            if (!Pools.TryGetValue((nint)opaque, out MemoryPool<byte>? pool))
+            if (!Pools.TryGet((nint)opaque, out MemoryPool<byte>? pool))
             {
                 var memory = (byte*)NativeMemory.AlignedAlloc(needed, Alignment);
                 *(nint*)(memory + Alignment - sizeof(nint)) = 0;
