@@ -193,6 +193,12 @@ run_dotnet() {
     --logger "trx;LogFileName=csharp.trx"
 }
 
+# The packages for NuGet, with the native libraries that there are, used as their users do.
+run_nuget() {
+  packaging/portable.sh --objects "$build" &&
+    packaging/nuget/build.sh "$build/nuget" && packaging/nuget/try.sh "$build/nuget"
+}
+
 # The libraries of other programs that read what ours writes: NuGet has them.
 restore_peers() {
   local wanted
@@ -282,6 +288,7 @@ clients() {
       phase "csharp-$(basename "$example" .csproj)" command log \
         dotnet run --project "$example" -- "$model" "$examples/csharp.bnq"
     done
+    if $long; then phase nuget tap log run_nuget; fi
   else
     skip csharp "C#: there is no .NET SDK"
   fi
