@@ -2,10 +2,10 @@
 """Makes packages of `dotnet pack` the same bytes for the same contents, and looks
 whether they are what they should be.
 
-NuGet writes the time of packing, a random name for the core properties (those of SDKs
-before 10.0.400) and the versions of itself, .NET and the system into a package; which
-of them, depends on its version. Here entries are sorted and dated 1980-01-01, and the
-core properties are named by their contents.
+NuGet writes the time of packing, a random name for the core properties and the versions
+of itself, .NET and the system into a package; which of them, depends on its version.
+Here entries are sorted and dated 1980-01-01, and the core properties are named by
+their contents.
 
 usage: finish.py [--forbid TEXT]... PACKAGE...
 
