@@ -55,7 +55,7 @@ public sealed class LoadTests
         Assert.Contains(
             NativeLibraryResolver.ApplicationDirectories(),
             directory => directory.StartsWith(Path.Combine(AppContext.BaseDirectory, "runtimes"), StringComparison.Ordinal)
-                && directory.EndsWith("native", StringComparison.Ordinal));
+                && Path.TrimEndingDirectorySeparator(directory).EndsWith("native", StringComparison.Ordinal));
     }
 
     [Fact]
