@@ -19,6 +19,12 @@ while [ $# -gt 0 ]; do
   shift
 done
 tree=$root/build-portable-$arch
+# Two phases of test.sh may want it at once.
+mkdir -p "$tree"
+if command -v flock >/dev/null; then
+  exec 9>"$tree/lock"
+  flock 9
+fi
 
 highway=$(packaging/portable/highway_source.sh "$tree")
 [ -n "$highway" ] && options+=("-DFETCHCONTENT_SOURCE_DIR_HIGHWAY=$highway")

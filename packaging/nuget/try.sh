@@ -182,7 +182,8 @@ pack_again() {
     natives+=(--native "$(basename "$path")=$native")
   done
   (cd "$root" && tar -c --exclude=bin --exclude=obj --exclude=TestResults \
-    LICENSE bindings/csharp packaging/VERSION packaging/licenses packaging/nuget) | tar -x -C "$work/copy" &&
+    LICENSE bindings/csharp packaging/VERSION packaging/licenses packaging/nuget) |
+    tar -x -C "$work/copy" &&
     "$work/copy/packaging/nuget/build.sh" "${natives[@]}" "$work/again" || return
   for package in "$packages"/BitNetQuant*."$version".*nupkg; do
     cmp "$package" "$work/again/$(basename "$package")" || return
