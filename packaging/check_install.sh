@@ -125,6 +125,39 @@ check "C program by pkg-config, absolute libdir" absolute_dirs
 cmake -S "$root" -B "$build/static" -DCMAKE_INSTALL_LIBDIR="$static_libdir" \
   -DCMAKE_INSTALL_INCLUDEDIR=include >"$work/log" 2>&1
 
+# As a part of another project, of the same objects.
+fetch_content() {
+  cmake -S "$consumer" -B "$work/fetch" -G Ninja -DBNQ_CONSUMER_SOURCE="$root" \
+    -DBNQ_LIBRARY_OBJECTS="$build" -DCMAKE_BUILD_TYPE=Release &&
+    cmake --build "$work/fetch" &&
+    ! find "$work/fetch" -name 'bnq_tests*' -o -name bnq | grep . && # neither tests nor tools
+    ctest --test-dir "$work/fetch" --output-on-failure
+}
+check "C program by FetchContent" fetch_content
+meson_subproject() {
+  mkdir -p "$work/sub/subprojects" &&
+    cp "$consumer"/{meson.build,consumer.c} "$work/sub" &&
+    ln -s "$root" "$work/sub/subprojects/bnq" &&
+    meson setup --wrap-mode forcefallback -Dbnq:library_objects="$build" \
+      "$work/sub/build" "$work/sub" &&
+    meson compile -C "$work/sub/build" && meson test -C "$work/sub/build" --print-errorlogs &&
+    ! find "$work/sub/build" -name 'bnq_tests*' -type f -o -name bnq -type f | grep .
+}
+if command -v meson >/dev/null && pkg-config --exists 'libhwy >= 1.0.3'; then
+  check "C program by a meson subproject" meson_subproject
+fi
+
+# Completions and the manual page are where shells and man look.
+completes() {
+  bash -c '. "$1/share/bash-completion/completions/bnq" && complete -p bnq' sh "$work/moved" &&
+    head -n 1 "$work/moved/share/zsh/site-functions/_bnq" | grep -x '#compdef bnq' &&
+    grep -c '^complete -c bnq' "$work/moved/share/fish/vendor_completions.d/bnq.fish" &&
+    man -w -M "$work/moved/share/man" 1 bnq
+}
+if [ -x "$work/moved/bin/bnq" ]; then
+  check "completions and manual page" completes
+fi
+
 # The library that wheels and other packages carry, of the same objects.
 portable=$root/build-portable-$(uname -m)
 is_portable() {
@@ -144,19 +177,42 @@ check "self-contained library runs on glibc 2.17 by its symbols" is_portable
 check "C program with the self-contained library" run_portable
 check "a library that needs others is not self-contained" refuses_others
 
+# tree PREFIX: what is installed there; where Debian has its libdir is no difference, and CMake
+# alone has a file for each build type.
+tree() {
+  (cd "$1" && find . ! -type d -printf '%P -> %l\n' |
+    sed 's|^lib/[a-z0-9_]*-linux-gnu/|lib/|' | grep -v 'bnqTargets-[a-z]*\.cmake' | sort)
+}
+same_tree() {
+  diff <(tree "$work/moved") <(tree "$1") &&
+    diff "$(pc_dir "$work/moved")/bnq.pc" <(sed 's|\.\./\.\./\.\.$|../..|;
+      s|lib/[a-z0-9_]*-linux-gnu|lib|' "$(pc_dir "$1")/bnq.pc")
+}
 if [ -n "$meson_build" ]; then
-  meson_prefix=$work/meson
   # meson fixes the prefix when it configures; DESTDIR moves the files below it.
-  check "meson installs" env DESTDIR="$meson_prefix" meson install -C "$meson_build" --no-rebuild
+  check "meson installs" env DESTDIR="$work/destdir" meson install -C "$meson_build" --no-rebuild
+  meson_prefix=$(dirname "$(dirname "$(find "$work/destdir" -path '*/include/bnq')")")
   meson_library=$(find "$meson_prefix" -name libbnq.so | head -n 1)
+  check "meson: the files that CMake installs" same_tree "$meson_prefix"
   check "meson: SONAME is libbnq.so.$abi" has_soname "$meson_library" "$abi"
   check "meson: exports the approved functions alone" \
     "$root/tests/capi/check_exports.sh" "$meson_library" "$root/capi/exports.txt" \
     "$root/capi/include/bnq/bnq.h" "$root/capi/include/bnq/bnq_x.h"
-  meson_consumer() {
-    PKG_CONFIG_SYSROOT_DIR=$meson_prefix consume_pkg_config "$meson_prefix"
+  check "meson: C program by pkg-config" consume_pkg_config "$meson_prefix"
+  check "meson: C program by find_package" consume_cmake "$meson_prefix" \
+    -Dbnq_DIR="$(dirname "$meson_library")/cmake/bnq"
+  check "meson: the command line runs" "$meson_prefix/bin/bnq" info
+  meson_static() {
+    meson setup -Ddefault_library=static -Dcli=disabled -Dlibrary_objects="$build" \
+      --libdir lib/nested --prefix /usr "$work/meson-static" "$root" &&
+      meson compile -C "$work/meson-static" &&
+      DESTDIR="$work/meson-static-root" meson install -C "$work/meson-static" --no-rebuild
   }
-  check "meson: C program by pkg-config" meson_consumer
+  check "meson: static library" meson_static
+  check "meson: static C program by pkg-config --static" \
+    consume_pkg_config "$work/meson-static-root/usr" --static
+  check "meson: static C program by find_package" consume_cmake "$work/meson-static-root/usr" \
+    -Dbnq_DIR="$work/meson-static-root/usr/lib/nested/cmake/bnq"
 fi
 
 exit $((failures > 0))

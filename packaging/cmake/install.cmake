@@ -44,11 +44,8 @@ pkg_check_modules(bnq_hwy REQUIRED IMPORTED_TARGET libhwy)
   set(bnq_pc_cflags " -DBNQ_STATIC")
 endif()
 
-configure_package_config_file(
-  ${CMAKE_CURRENT_LIST_DIR}/bnqConfig.cmake.in
-  ${PROJECT_BINARY_DIR}/bnqConfig.cmake
-  INSTALL_DESTINATION ${bnq_cmake_dir}
-  NO_SET_AND_CHECK_MACRO)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/bnqConfig.cmake.in
+               ${PROJECT_BINARY_DIR}/bnqConfig.cmake @ONLY)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/bnqConfigVersion.cmake
   COMPATIBILITY SameMajorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/bnqConfig.cmake

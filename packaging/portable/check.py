@@ -43,7 +43,8 @@ def problems(library, exports):
     for line in readelf("--dyn-syms", library).splitlines():
         fields = line.split()
         # Number: value size type binding visibility section name
-        if len(fields) >= 8 and fields[6] not in ("UND", "ABS", "Ndx"):
+        if (len(fields) >= 8 and fields[4] in ("GLOBAL", "WEAK", "UNIQUE")
+                and fields[6] not in ("UND", "ABS")):
             exported.add(fields[7].split("@")[0])
     for verb, names in (("exports", exported - approved), ("lacks", approved - exported)):
         if names:

@@ -1,0 +1,1 @@
+// For targets made of objects that CMake has compiled: meson wants a source, too.
