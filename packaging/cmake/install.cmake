@@ -72,3 +72,10 @@ configure_file(${CMAKE_CURRENT_LIST_DIR}/bnq.pc.in
                ${PROJECT_BINARY_DIR}/bnq.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/bnq.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+
+if(BNQ_BUILD_REFERENCE)
+  install(FILES ${PROJECT_BINARY_DIR}/reference/bnq.html
+    DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT documentation)
+  install(DIRECTORY ${PROJECT_BINARY_DIR}/reference/man3
+    DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT documentation)
+endif()
