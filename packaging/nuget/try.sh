@@ -126,7 +126,7 @@ missing() {
 restore_tools() {
   local row name options
   project tools || return
-  for row in "${publish[@]}"; do
+  for row in "${publish[@]}" "${others[@]}"; do
     read -r name options <<<"${row//$'\n'/ }"
     # shellcheck disable=SC2086  # options are words
     env -u NUGET_FALLBACK_PACKAGES NUGET_PACKAGES="$user_packages" \
@@ -159,10 +159,43 @@ published() {
   alone "$program" "$library" && rm -rf "$work/away"
 }
 
-# placed RID LIBRARY: in a program that is published for another system.
-placed() {
-  dotnet publish "$work/program" "${warnings[@]}" --output "$work/other/$1" -r "$1" \
-    --no-self-contained -p:UseAppHost=false && [ -f "$work/other/$1/$2" ]
+# emulator RID: what runs its programs here, if something does.
+emulator() {
+  case $1 in
+    win-x64) command -v wine >/dev/null && echo "WINEDEBUG=-all wine" ;;
+    linux-arm64)
+      [ "$rid" = linux-x64 ] && [ -d /usr/aarch64-linux-gnu ] && command -v clang >/dev/null &&
+        command -v qemu-aarch64-static >/dev/null &&
+        echo "qemu-aarch64-static -L /usr/aarch64-linux-gnu"
+      ;;
+  esac
+}
+
+# other_options RID: how to publish for it: whole where it can run, else without a runtime.
+# Under qemu a program of its own machine code runs better than one that makes it.
+other_options() {
+  case $1-$(emulator "$1") in
+    win-x64-?*) echo "-r $1 --self-contained" ;;
+    linux-arm64-?*)
+      echo "-r $1 -p:PublishAot=true -p:CppCompilerAndLinker=clang -p:StripSymbols=false" ;;
+    *) echo "-r $1 --no-self-contained -p:UseAppHost=false" ;;
+  esac
+}
+
+# published_for RID LIBRARY: for another system, with its library; and run, if it can be.
+published_for() {
+  local out=$work/other/$1 run program
+  run=$(emulator "$1")
+  # shellcheck disable=SC2046,SC2086  # options and commands are words
+  dotnet publish "$work/program" "${warnings[@]}" --output "$out" $(other_options "$1") &&
+    cmp "$NUGET_PACKAGES/bitnetquant/$version/runtimes/$1/native/$2" "$out/$2" || return
+  [ -n "$run" ] || return 0
+  case $1 in
+    win-x64) program=$out/Program.exe out=Z:${out//\//\\} ;;
+    *) program=$out/Program ;;
+  esac
+  # shellcheck disable=SC2086
+  alone $run "$program" "$out"
 }
 
 # The tests of the bindings, with the packages in place of the projects.
@@ -198,16 +231,23 @@ check "a new program restores the package" new_program
 check "it runs" run_built
 check "without the library it says what was tried" missing
 if ! $quick; then
+  listed=$(python3 -m zipfile -l "$packages/BitNetQuant.$version.nupkg")
+  natives=$(grep -o '^runtimes/[^ ]*' <<<"$listed")
+  others=()
+  for native in $natives; do
+    IFS=/ read -r _ other _ library <<<"$native"
+    [ "$other" = "$rid" ] || others+=("$other/$library $(other_options "$other")")
+  done
   check "what publishing needs is there" restore_tools
   for row in "${publish[@]}"; do
     read -r name options <<<"${row//$'\n'/ }"
     # shellcheck disable=SC2086  # options are words
     check "published $name" published "$name" $options
   done
-  listed=$(python3 -m zipfile -l "$packages/BitNetQuant.$version.nupkg")
-  for native in $(grep -o '^runtimes/[^ ]*' <<<"$listed"); do
-    IFS=/ read -r _ other _ library <<<"$native"
-    [ "$other" = "$rid" ] || check "published for $other" placed "$other" "$library"
+  for row in "${others[@]}"; do
+    IFS='/ ' read -r other library _ <<<"$row"
+    run=$(emulator "$other")
+    check "published for $other${run:+, and runs ($run)}" published_for "$other" "$library"
   done
   check "the C# tests pass with the packages" run_tests
   check "packed again elsewhere they are the same bytes" pack_again
