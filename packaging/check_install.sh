@@ -70,7 +70,8 @@ versions_agree() {
   cd "$root/bindings" &&
     says_version "version = \"$version\"" rust/*/Cargo.toml &&
     says_version "<Version>$version</Version>" csharp/Directory.Build.props &&
-    says_version "__version__ = \"$version\"" python/src/bitnet_quant/__init__.py
+    says_version "__version__ = \"$version\"" python/src/bitnet_quant/__init__.py &&
+    grep -q "^bitnet-quant ($version-" "$root/packaging/debian/changelog"
 }
 check "every package has version $version" versions_agree
 prefix=$work/prefix

@@ -162,6 +162,14 @@ native() {
   if $long; then
     phase tsan junit "$results/tsan.xml" sanitize tsan
     phase lto command log link_time
+    if command -v dh >/dev/null && command -v dh_python3 >/dev/null &&
+      command -v debootstrap >/dev/null && [ "$(id -u)" -eq 0 ]; then
+      phase debian command log env DEB_BUILD_OPTIONS=nocheck \
+        packaging/debian/build.sh "$build/debian-packages" &&
+        phase debian-try tap log packaging/debian/try.sh "$build/debian-packages"
+    else
+      skip debian "Debian packages need root, debhelper, dh-python and debootstrap"
+    fi
   fi
 }
 
