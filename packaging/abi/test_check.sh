@@ -8,9 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 capi=$here/../../capi
 library=$(realpath "${1:-$here/../../build/libbnq.so}")
 command -v abidiff >/dev/null || exit 77
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
+. "$here/../tap.sh"
 
 # expect STATUS TEXT NAME SED_SCRIPT [FILE]: how check.sh ends, and what it says, when the
 # file of capi/ (bnq.h) is changed so.
