@@ -35,7 +35,7 @@ def promises(abi):
         for constant in constants:
             found["constant", constant["name"]] = constant["value"]
     for name, value in abi["macros"].items():
-        if not name.startswith("BNQ_VERSION_"):
+        if not name.startswith("BNQ_VERSION"):
             found["macro", name] = value
     return found
 

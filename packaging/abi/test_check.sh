@@ -35,6 +35,8 @@ expect() {
 expect 0 'things added' "the tree keeps its promises" '1s/$/ /'
 expect 0 ' 2 things added' "a function and a constant may be added" \
   's/^(BNQ_API uint32_t )bnq_version\(.*/&\n\1bnq_added(void);\nenum { BNQ_ADDED = 1 };/'
+expect 0 ' 0 things added' "a release has another version" \
+  's/(define BNQ_VERSION_PATCH) 0/\1 9/'
 expect 1 'function bnq_version is gone' "a function goes" '/^BNQ_API .*bnq_version\(/d'
 expect 1 'function bnq_abi_version was' "a function returns another type" \
   's/^BNQ_API uint32_t (bnq_abi_version)/BNQ_API uint64_t \1/'
