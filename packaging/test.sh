@@ -170,6 +170,8 @@ native() {
     else
       skip debian "Debian packages need root, debhelper, dh-python and debootstrap"
     fi
+    rm -rf "$build/release"
+    phase release-twice command log packaging/release.sh --check "$build/release"
   fi
 }
 
@@ -300,6 +302,8 @@ clients() {
   else
     skip csharp "C#: there is no .NET SDK"
   fi
+  phase release junit "$results/release.xml" \
+    run_pytest "$results/release.xml" packaging/release
   phase classify command log classify
   phase edges command log edges
 }
