@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <iterator>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/cache/key.h"
+#include "core/io/system.h"
 #include "core/io/text.h"
 #include "core/tensor/quantize.h"
 
@@ -28,16 +28,23 @@ std::string DefaultCacheFolder() {
   const struct {
     const char *variable, *below;
   } places[] = {
-      {"BNQ_CACHE", ""}, {"XDG_CACHE_HOME", "/bnq"}, {"HOME", "/.cache/bnq"}};
+    {"BNQ_CACHE", ""},
+    {"XDG_CACHE_HOME", "/bnq"},
+#if defined(_WIN32)
+    {"LOCALAPPDATA", "/bnq/cache"}
+  };
+  constexpr char kNames[] = "BNQ_CACHE, XDG_CACHE_HOME nor LOCALAPPDATA";
+#else
+    {"HOME", "/.cache/bnq"}
+  };
+  constexpr char kNames[] = "BNQ_CACHE, XDG_CACHE_HOME nor HOME";
+#endif
   for (const auto& place : places) {
-    const char* const value = std::getenv(place.variable);
-    if (value != nullptr && *value != '\0') {
-      return std::string(value) + place.below;
-    }
+    const std::string value = sys::Environment(place.variable);
+    if (!value.empty()) return value + place.below;
   }
-  Fail(Status::kNotFound,
-       "there is no folder for a cache: neither BNQ_CACHE, XDG_CACHE_HOME nor "
-       "HOME is set in the environment");
+  Fail(Status::kNotFound, "there is no folder for a cache: neither ", kNames,
+       " is set in the environment");
 }
 
 // The making of a tensor, of which there is one at a time for a key.

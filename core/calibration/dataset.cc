@@ -1,20 +1,19 @@
 #include "core/calibration/dataset.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <functional>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/names.h"
 #include "core/base/tick.h"
+#include "core/io/folder.h"
 #include "core/io/model_file.h"
+#include "core/io/temporary_file.h"
 
 namespace bnq {
 namespace {
-
-namespace fs = std::filesystem;
 
 // An array of a file, and where it lies in it.
 struct Item {
@@ -26,28 +25,21 @@ struct Item {
 };
 using Visit = std::function<void(const Item& item)>;
 
-bool IsData(const fs::path& path) {
-  return path.extension() == ".npy" || path.extension() == ".safetensors";
-}
-
-bool IsHidden(const fs::path& path) {
-  return path.filename().string().compare(0, 1, ".") == 0;
+// Of these names themselves, which are hidden files, too.
+bool IsData(const std::string& name) {
+  return name != ".npy" && name != ".safetensors" &&
+         (EndsWith(name, ".npy") || EndsWith(name, ".safetensors"));
 }
 
 std::vector<std::string> FilesAt(const Context& context,
                                  const std::string& path) {
-  std::error_code error;
-  if (!fs::is_directory(path, error)) return {path};
+  if (!IsFolder(path)) return {path};
+  const std::string folder = NameOf(path).empty() ? path : path + '/';
   std::vector<std::string> files, hidden;
-  fs::directory_iterator it(path, error), end;
-  for (; !error && it != end; it.increment(error)) {
-    if (!IsData(it->path())) continue;
-    (IsHidden(it->path()) ? hidden : files).push_back(it->path().string());
-  }
-  if (error) {
-    Fail(Status::kIo, "cannot read directory ", Quoted(path), ": ",
-         error.message());
-  }
+  ListFolder(path, [&](const std::string& name) {
+    if (!IsData(name)) return;
+    (name[0] == '.' ? hidden : files).push_back(folder + name);
+  });
   std::sort(hidden.begin(), hidden.end());
   for (const std::string& file : hidden) {
     context.Log(LogLevel::kWarning, "skipped hidden file " + Quoted(file));

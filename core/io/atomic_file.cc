@@ -1,17 +1,12 @@
-// With mapped_file.cc and temporary_file.cc the POSIX half of files: another
-// system needs its own versions.
 #include "core/io/atomic_file.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/io/held_outputs.h"
 #include "core/io/partial_output.h"
+#include "core/io/system.h"
 #include "core/io/temporary_file.h"
 
 namespace bnq {
@@ -20,40 +15,28 @@ namespace {
 // As many as Linux follows itself.
 constexpr int kMaxLinks = 40;
 
-std::string ReadLink(const std::string& path) {
-  std::string target(256, '\0');
-  for (;;) {
-    const ssize_t n = readlink(path.c_str(), &target[0], target.size());
-    if (n < 0) {
-      Fail(Status::kIo, "cannot read the symbolic link ", Quoted(path), ": ",
-           std::strerror(errno));
-    }
-    if (static_cast<size_t>(n) < target.size()) {
-      target.resize(static_cast<size_t>(n));
-      return target;
-    }
-    target.resize(2 * target.size());
-  }
-}
-
 [[noreturn]] void FailSystem(const std::string& path, int error) {
-  Fail(Status::kIo, "cannot write ", Quoted(path), ": ", std::strerror(error));
+  Fail(Status::kIo, "cannot write ", Quoted(path), ": ", sys::ErrorText(error));
 }
 
 }  // namespace
 
 std::string FollowLinks(const std::string& path) {
   std::string target = path;
-  struct stat status;
+  sys::FileStatus status;
   for (int links = 0;; ++links) {
-    if (lstat(target.c_str(), &status) != 0) {
-      if (errno == ENOENT) return target;
-      FailSystem(path, errno);
-    }
-    if (!S_ISLNK(status.st_mode)) return target;
+    int error = sys::GetStatus(target, /*follow=*/false, &status);
+    if (error == ENOENT) return target;
+    if (error != 0) FailSystem(path, error);
+    if (status.type != sys::FileType::kLink) return target;
     if (links == kMaxLinks) FailSystem(path, ELOOP);
-    const std::string next = ReadLink(target);
-    target = next[0] == '/' ? next : DirectoryOf(target) + next;
+    std::string next;
+    error = sys::ReadLink(target, &next);
+    if (error != 0) {
+      Fail(Status::kIo, "cannot read the symbolic link ", Quoted(target), ": ",
+           sys::ErrorText(error));
+    }
+    target = sys::IsAbsolute(next) ? next : DirectoryOf(target) + next;
   }
 }
 
@@ -63,15 +46,17 @@ AtomicFile::AtomicFile(const std::string& path, const WriteOptions& options)
     if (options.dry_run) return;
     Fail(Status::kInvalidArgument, "output path is empty");
   }
-  // rename() replaces a link instead of what it leads to.
+  // Renaming replaces a link instead of what it leads to.
   target_ = options.replace_link ? path : FollowLinks(path);
-  struct stat status;
-  const bool exists = lstat(target_.c_str(), &status) == 0;
-  if (!exists && errno != ENOENT) FailSystem(path, errno);
-  const bool link = exists && S_ISLNK(status.st_mode);
-  if (exists && !link && !S_ISREG(status.st_mode)) {
+  sys::FileStatus status;
+  int error = sys::GetStatus(target_, /*follow=*/false, &status);
+  const bool exists = error == 0;
+  if (!exists && error != ENOENT) FailSystem(path, error);
+  const bool link = exists && status.type == sys::FileType::kLink;
+  if (exists && !link && status.type != sys::FileType::kRegular) {
     Fail(Status::kIo, "output ", Quoted(path), " is ",
-         S_ISDIR(status.st_mode) ? "a directory" : "a device, pipe or socket",
+         status.type == sys::FileType::kFolder ? "a directory"
+                                               : "a device, pipe or socket",
          ", must be a regular file");
   }
   if (exists && !options.overwrite) {
@@ -80,12 +65,13 @@ AtomicFile::AtomicFile(const std::string& path, const WriteOptions& options)
   }
   // Never open to more people than the file it replaces.
   const bool exactly = exists && !link;
-  const unsigned mode =
-      exactly ? static_cast<unsigned>(status.st_mode) & 0777 : 0666;
+  const unsigned mode = exactly ? status.mode : 0666;
   const std::string directory = DirectoryOf(target_);
-  if (stat(directory.empty() ? "." : directory.c_str(), &status) != 0) {
+  error = sys::GetStatus(directory.empty() ? "." : directory, /*follow=*/true,
+                         &status);
+  if (error != 0) {
     Fail(Status::kIo, "cannot write ", Quoted(path), ": directory ",
-         Quoted(directory), ": ", std::strerror(errno));
+         Quoted(directory), ": ", sys::ErrorText(error));
   }
   if (options.dry_run) return;
   file_ = options.partial != nullptr

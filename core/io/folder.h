@@ -26,12 +26,21 @@ struct FileTraits {
 
 // Of what path leads to; false where there is nothing or it cannot be known.
 bool FindTraits(const std::string& path, FileTraits* traits);
+// Of what path leads to.
+bool IsFolder(const std::string& path);
+bool IsRegularFile(const std::string& path);
 // Sets when a file was modified; false where it cannot.
 bool SetModified(const std::string& path, int64_t time);
 // Calls f with the name of everything in a folder, without "." and "..", in any
 // order. Nothing where there is no such folder; IO where it cannot be read.
 void ListFolder(const std::string& path,
                 const std::function<void(const std::string& name)>& f);
+// The same of all that is not a folder and lies in it or below: f with the path
+// from it on, with "/". Links to folders are not followed; enter says whether
+// to look into a folder of this name.
+void ListTree(const std::string& path,
+              const std::function<bool(const std::string& name)>& enter,
+              const std::function<void(const std::string& path)>& f);
 // And those that it lies in. IO where it cannot be made.
 void MakeFolders(const std::string& path);
 // Another name for a file, which replaces what has it. False where it cannot.
@@ -51,10 +60,10 @@ class FolderLock {
 
   // False: somebody else holds it, or there is no such folder. True where the
   // file system has no locks.
-  bool held() const { return fd_ >= 0; }
+  bool held() const { return file_.is_open(); }
 
  private:
-  int fd_ = -1;
+  sys::File file_;
 };
 
 }  // namespace bnq

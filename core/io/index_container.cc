@@ -9,6 +9,7 @@
 #include "core/io/container.h"
 #include "core/io/json_sax.h"
 #include "core/io/safetensors.h"
+#include "core/io/temporary_file.h"
 
 namespace bnq {
 namespace {
@@ -190,7 +191,7 @@ class Reader final : public ContainerReader {
     // By the path as given: a link to the index usually has links to the
     // shards beside it.
     const std::string& path = file_->path();
-    const std::string directory = path.substr(0, path.rfind('/') + 1);
+    const std::string directory = DirectoryOf(path);
     std::vector<std::string> names;
     for (const auto& item : map) names.push_back(item.second);
     std::sort(names.begin(), names.end());

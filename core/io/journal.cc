@@ -1,14 +1,4 @@
-// With temporary_file.cc and partial_output.cc the POSIX half of writing.
-#ifndef _FILE_OFFSET_BITS
-#define _FILE_OFFSET_BITS 64
-#endif
-
 #include "core/io/journal.h"
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -29,50 +19,39 @@ constexpr size_t kPrefix = 8;
 
 void Journal::FailSystem(int error) const {
   Fail(Status::kIo, "cannot write the journal of ", Quoted(output_), ": ",
-       std::strerror(error));
+       sys::ErrorText(error));
 }
 
 Journal::Journal(const std::string& path, const std::string& output)
     : output_(output) {
-  const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
-  fd_ = open(path.c_str(), flags | O_CREAT | O_EXCL, 0600);
-  created_ = fd_ >= 0;
-  if (!created_ && errno == EEXIST) fd_ = open(path.c_str(), flags);
-  if (fd_ < 0) FailSystem(errno);
-  if (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-    const int error = errno;
-    close(fd_);
-    if (error != EWOULDBLOCK) FailSystem(error);
+  constexpr unsigned kFlags = sys::File::kRead | sys::File::kWrite;
+  int error =
+      file_.Open(path, kFlags | sys::File::kCreate | sys::File::kNew, 0600);
+  created_ = error == 0;
+  if (error == EEXIST) error = file_.Open(path, kFlags);
+  if (error == 0) error = file_.Lock();
+  if (error == EWOULDBLOCK) {
     Fail(Status::kExists, "output ", Quoted(output),
          " is being written by another process");
   }
-  try {
-    Load();
-  } catch (...) {
-    close(fd_);
-    throw;
-  }
+  if (error != 0) FailSystem(error);
+  Load();
 }
 
-Journal::~Journal() { close(fd_); }
-
 bool Journal::exists() const {
-  struct stat status;
-  return fstat(fd_, &status) == 0 && status.st_nlink != 0;
+  sys::FileStatus status;
+  return file_.Status(&status) == 0 && status.has_name;
 }
 
 void Journal::Load() {
-  struct stat status;
-  if (fstat(fd_, &status) != 0) FailSystem(errno);
-  std::string text(static_cast<size_t>(status.st_size), '\0');
-  for (size_t at = 0; at < text.size();) {
-    const ssize_t n =
-        pread(fd_, &text[at], text.size() - at, static_cast<off_t>(at));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) FailSystem(errno);
-    if (n == 0) text.resize(at);
-    at += static_cast<size_t>(n);
-  }
+  sys::FileStatus status;
+  int error = file_.Status(&status);
+  if (error != 0) FailSystem(error);
+  std::string text(static_cast<size_t>(status.bytes), '\0');
+  size_t size = 0;
+  error = file_.ReadAt(0, &text[0], text.size(), &size);
+  if (error != 0) FailSystem(error);
+  text.resize(size);
   const auto* data = reinterpret_cast<const uint8_t*>(text.data());
   if (text.size() < sizeof kMagic ||
       std::memcmp(data, kMagic, sizeof kMagic) != 0) {
@@ -91,7 +70,8 @@ void Journal::Load() {
 }
 
 void Journal::Clear() {
-  if (ftruncate(fd_, 0) != 0) FailSystem(errno);
+  const int error = file_.Truncate(0);
+  if (error != 0) FailSystem(error);
   records_.clear();
   end_ = 0;
 }
@@ -107,18 +87,11 @@ void Journal::Append(const std::vector<std::string>& records) {
     AppendLE(Crc32(0, record.data(), record.size()), &text);
     text += record;
   }
-  for (size_t at = 0; at < text.size();) {
-    const ssize_t n = pwrite(fd_, text.data() + at, text.size() - at,
-                             static_cast<off_t>(end_ + at));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) FailSystem(n < 0 ? errno : ENOSPC);
-    at += static_cast<size_t>(n);
-  }
+  int error = file_.WriteAt(end_, text.data(), text.size());
   // What was torn there.
-  if (ftruncate(fd_, static_cast<off_t>(end_ + text.size())) != 0 ||
-      fsync(fd_) != 0) {
-    FailSystem(errno);
-  }
+  if (error == 0) error = file_.Truncate(end_ + text.size());
+  if (error == 0) error = file_.Sync();
+  if (error != 0) FailSystem(error);
   end_ += text.size();
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/io/system.h"
+
 namespace bnq {
 
 // For one thread, and for one process at a time: others find it locked.
@@ -16,7 +18,6 @@ class Journal {
   // this user alone may write to. `output` stands for it in messages: IO, and
   // EXISTS where another process has it open.
   Journal(const std::string& path, const std::string& output);
-  ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
@@ -37,7 +38,7 @@ class Journal {
   [[noreturn]] void FailSystem(int error) const;
 
   const std::string output_;
-  int fd_ = -1;
+  sys::File file_;
   bool created_ = false;
   std::vector<std::string> records_;
   uint64_t end_ = 0;  // behind the last whole record

@@ -1,60 +1,26 @@
-// The POSIX half of reading. Another system needs its own FindFileId, Open,
-// Release and destructor.
-#ifndef _FILE_OFFSET_BITS
-#define _FILE_OFFSET_BITS 64
-#endif
-
 #include "core/io/mapped_file.h"
-
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "core/base/error.h"
 
 namespace bnq {
 namespace {
 
-// Closes it on the way out.
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-};
-
-FileId IdOf(const struct stat& status) {
-  return {static_cast<uint64_t>(status.st_dev),
-          static_cast<uint64_t>(status.st_ino)};
-}
-
-int64_t ModifiedNs(const struct stat& status) {
-#if defined(__APPLE__)
-  const struct timespec& at = status.st_mtimespec;
-#else
-  const struct timespec& at = status.st_mtim;
-#endif
-  return int64_t{at.tv_sec} * 1000000000 + at.tv_nsec;
-}
-
 [[noreturn]] void FailSystem(const std::string& label, const char* what,
                              int error) {
   const bool missing = error == ENOENT || error == ENOTDIR;
   Fail(missing ? Status::kNotFound : Status::kIo, "cannot ", what, " ", label,
-       ": ", std::strerror(error));
+       ": ", sys::ErrorText(error));
 }
 
-void CheckRegular(const std::string& label, const struct stat& status) {
-  if (S_ISREG(status.st_mode)) return;
-  const char* kind = S_ISDIR(status.st_mode)    ? "a directory"
-                     : S_ISFIFO(status.st_mode) ? "a pipe"
-                     : S_ISSOCK(status.st_mode) ? "a socket"
-                                                : "a device";
+void CheckRegular(const std::string& label, const sys::FileStatus& status) {
+  if (status.type == sys::FileType::kRegular) return;
+  const char* kind = status.type == sys::FileType::kFolder   ? "a directory"
+                     : status.type == sys::FileType::kPipe   ? "a pipe"
+                     : status.type == sys::FileType::kSocket ? "a socket"
+                                                             : "a device";
   Fail(Status::kIo, label, " is ", kind, ", must be a regular file");
 }
 
@@ -62,18 +28,17 @@ void CheckRegular(const std::string& label, const struct stat& status) {
 constexpr size_t kReadBytes = size_t{4} << 20;
 
 // Where the file cannot be mapped.
-void ReadAll(const Context& context, int fd, const std::string& label,
-             Buffer* buffer) {
-  size_t done = 0;
-  while (done < buffer->size()) {
+void ReadAll(const Context& context, const sys::File& file,
+             const std::string& label, Buffer* buffer) {
+  for (size_t done = 0; done < buffer->size();) {
     const size_t want = std::min(buffer->size() - done, kReadBytes);
-    const ssize_t n = read(fd, buffer->data() + done, want);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) FailSystem(label, "read", errno);
-    if (n == 0) {
+    size_t n = 0;
+    const int error = file.ReadAt(done, buffer->data() + done, want, &n);
+    if (error != 0) FailSystem(label, "read", error);
+    if (n < want) {
       Fail(Status::kIo, "cannot read ", label, ": it became shorter meanwhile");
     }
-    done += static_cast<size_t>(n);
+    done += n;
     context.Tick();
   }
 }
@@ -81,9 +46,9 @@ void ReadAll(const Context& context, int fd, const std::string& label,
 }  // namespace
 
 bool FindFileId(const std::string& path, FileId* id) {
-  struct stat status;
-  if (stat(path.c_str(), &status) != 0) return false;
-  *id = IdOf(status);
+  sys::FileStatus status;
+  if (sys::GetStatus(path, /*follow=*/true, &status) != 0) return false;
+  *id = status.id;
   return true;
 }
 
@@ -95,34 +60,29 @@ std::shared_ptr<const MappedFile> MappedFile::Open(const Context& context,
   std::shared_ptr<MappedFile> file(new MappedFile(path));
   const std::string& label = file->label_;
   // Asked first, since opening some devices has effects.
-  struct stat status;
-  if (stat(path.c_str(), &status) != 0) FailSystem(label, "open", errno);
+  sys::FileStatus status;
+  int error = sys::GetStatus(path, /*follow=*/true, &status);
+  if (error != 0) FailSystem(label, "open", error);
   CheckRegular(label, status);
-  // If it has become a pipe meanwhile, O_NONBLOCK keeps open from hanging.
-  const Descriptor descriptor{
-      open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (descriptor.fd < 0) FailSystem(label, "open", errno);
-  if (fstat(descriptor.fd, &status) != 0) FailSystem(label, "open", errno);
+  sys::File opened;
+  error = opened.Open(path, sys::File::kRead | sys::File::kFollowLink);
+  if (error == 0) error = opened.Status(&status);
+  if (error != 0) FailSystem(label, "open", error);
   CheckRegular(label, status);
-  const uint64_t size = static_cast<uint64_t>(status.st_size);
-  if (size > SIZE_MAX) {
-    Fail(Status::kUnsupported, label, " has ", size,
+  if (status.bytes > SIZE_MAX) {
+    Fail(Status::kUnsupported, label, " has ", status.bytes,
          " bytes, more than this machine can address");
   }
   file->has_id_ = true;
-  file->id_ = IdOf(status);
-  file->modified_ns_ = ModifiedNs(status);
-  file->size_ = size;
-  if (size == 0) return file;
-  void* p = context.map_files ? mmap(nullptr, static_cast<size_t>(size),
-                                     PROT_READ, MAP_PRIVATE, descriptor.fd, 0)
-                              : MAP_FAILED;
-  if (p != MAP_FAILED) {
-    file->data_ = static_cast<const uint8_t*>(p);
-    file->mapped_ = true;
-  } else {
-    file->buffer_ = context.Allocate(size);
-    ReadAll(context, descriptor.fd, label, &file->buffer_);
+  file->id_ = status.id;
+  file->modified_ns_ = status.modified;
+  file->size_ = status.bytes;
+  if (file->size_ == 0) return file;
+  if (context.map_files) opened.Map(file->size_, &file->data_);
+  file->mapped_ = file->data_ != nullptr;
+  if (!file->mapped_) {
+    file->buffer_ = context.Allocate(file->size_);
+    ReadAll(context, opened, label, &file->buffer_);
     file->data_ = file->buffer_.data();
   }
   return file;
@@ -144,22 +104,18 @@ std::shared_ptr<const MappedFile> MappedFile::FromMemory(
 }
 
 MappedFile::~MappedFile() {
-  if (mapped_) {
-    munmap(const_cast<uint8_t*>(data_), static_cast<size_t>(size_));
-  }
+  if (mapped_) sys::Unmap(data_, size_);
 }
 
 void MappedFile::Release(uint64_t offset, uint64_t bytes) const {
   if (!mapped_ || offset >= size_) return;
   bytes = std::min(bytes, size_ - offset);
-  const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  static const uint64_t page = sys::PageBytes();
   const uint64_t begin = (offset + page - 1) / page * page;
   // The file's last page is whole, too: the rest of it is nothing.
   const uint64_t end =
       offset + bytes == size_ ? size_ : (offset + bytes) / page * page;
-  if (begin >= end) return;
-  madvise(const_cast<uint8_t*>(data_) + begin, static_cast<size_t>(end - begin),
-          MADV_DONTNEED);
+  if (begin < end) sys::ReleasePages(data_, begin, end);
 }
 
 }  // namespace bnq

@@ -8,18 +8,9 @@
 
 #include "core/base/context.h"
 #include "core/base/memory.h"
+#include "core/io/system.h"
 
 namespace bnq {
-
-// Tells files apart, whatever names lead to them.
-struct FileId {
-  uint64_t device = 0;
-  uint64_t inode = 0;
-  bool operator==(const FileId& other) const {
-    return device == other.device && inode == other.inode;
-  }
-  bool operator!=(const FileId& other) const { return !(*this == other); }
-};
 
 // Of what path leads to; false where there is nothing or it cannot be known.
 bool FindFileId(const std::string& path, FileId* id);

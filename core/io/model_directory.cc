@@ -1,18 +1,16 @@
 #include "core/io/model_directory.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <iterator>
-#include <system_error>
 #include <vector>
 
 #include "core/base/error.h"
 #include "core/base/names.h"
+#include "core/io/folder.h"
+#include "core/io/temporary_file.h"
 
 namespace bnq {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr const char* kPreferred[] = {"model.safetensors",
                                       "model.safetensors.index.json",
@@ -58,16 +56,9 @@ const char* OtherModel(const std::string& name) {
 // Names in the directory but hidden ones, sorted.
 std::vector<std::string> NamesIn(const std::string& path) {
   std::vector<std::string> names;
-  std::error_code error;
-  fs::directory_iterator it(path, error), end;
-  for (; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
+  ListFolder(path, [&](const std::string& name) {
     if (name[0] != '.') names.push_back(name);
-  }
-  if (error) {
-    Fail(Status::kIo, "cannot read directory ", Quoted(path), ": ",
-         error.message());
-  }
+  });
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -94,14 +85,13 @@ std::vector<std::string> NamesIn(const std::string& path) {
 }  // namespace
 
 std::string ModelPath(const std::string& path) {
-  std::error_code error;
-  const fs::file_type type = fs::status(path, error).type();
-  // A model that was split when it was written to `path`.
-  const std::string index = path + ".index.json";
-  if (type == fs::file_type::not_found && fs::exists(index, error)) {
-    return index;
+  FileTraits traits;
+  if (!FindTraits(path, &traits)) {
+    // A model that was split when it was written to `path`.
+    const std::string index = path + ".index.json";
+    return FindTraits(index, &traits) ? index : path;
   }
-  if (type != fs::file_type::directory) return path;
+  if (!traits.is_folder) return path;
   const std::vector<std::string> names = NamesIn(path);
   std::vector<std::string> models;
   for (const std::string& name : names) {
@@ -129,7 +119,7 @@ std::string ModelPath(const std::string& path) {
     }
     chosen = *preferred;
   }
-  return path.back() == '/' ? path + chosen : path + '/' + chosen;
+  return (NameOf(path).empty() ? path : path + '/') + chosen;
 }
 
 }  // namespace bnq

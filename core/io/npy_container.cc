@@ -1,17 +1,18 @@
 // NumPy's .npy files as a container: npy_reader.h does the work.
-#include <filesystem>
-
 #include "core/base/error.h"
 #include "core/io/container.h"
 #include "core/io/npy_reader.h"
+#include "core/io/temporary_file.h"
 
 namespace bnq {
 namespace {
 
 // "w" of "a/w.npy"; in memory, which has no name, "array".
-std::string NameOf(const MappedFile& file) {
+std::string ArrayName(const MappedFile& file) {
   if (!file.has_id()) return "array";
-  const std::string name = std::filesystem::path(file.path()).stem().string();
+  std::string name = NameOf(file.path());
+  const size_t dot = name.rfind('.');
+  if (dot != std::string::npos && dot != 0) name.resize(dot);
   if (!IsCleanText(name)) {
     Fail(Status::kUnsupported, file.label(),
          ": its array has the file's name, ", Quoted(name),
@@ -27,7 +28,7 @@ class Reader final : public PlainContainerReader {
     const ArrayView& array = npy_.array();
     uint64_t bytes = 0;
     TryByteSize(array.shape, array.dtype, &bytes);
-    Add(NameOf(*file), array.dtype, array.shape, npy_.offset(), bytes);
+    Add(ArrayName(*file), array.dtype, array.shape, npy_.offset(), bytes);
   }
   FileKind kind() const override { return FileKind::kNpy; }
   const Metadata& metadata() const override {

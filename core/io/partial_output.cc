@@ -1,24 +1,13 @@
-// With temporary_file.cc and journal.cc the POSIX half of writing.
-#ifndef _FILE_OFFSET_BITS
-#define _FILE_OFFSET_BITS 64
-#endif
-
 #include "core/io/partial_output.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/io/endian.h"
 #include "core/io/held_outputs.h"
 #include "core/io/mapped_file.h"
+#include "core/io/system.h"
 
 namespace bnq {
 namespace {
@@ -30,23 +19,19 @@ constexpr char kEnding[] = ".part";
 constexpr char kJournal[] = "journal", kDirectory[] = "output";
 
 bool Exists(const std::string& path) {
-  struct stat status;
-  return lstat(path.c_str(), &status) == 0;
+  sys::FileStatus status;
+  return sys::GetStatus(path, /*follow=*/false, &status) == 0;
 }
 
 // In a directory that others may write to, others may have made it.
 void CheckOwn(const std::string& directory) {
-  const int fd =
-      open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  struct stat status;
-  const int result = fd < 0 ? -1 : fstat(fd, &status);
-  const int error = errno;
-  if (fd >= 0) close(fd);
-  if (result != 0) {
+  bool own = false;
+  const int error = sys::IsOwnFolder(directory, &own);
+  if (error != 0) {
     Fail(error == ENOTDIR || error == ELOOP ? Status::kExists : Status::kIo,
-         "cannot use ", Quoted(directory), ": ", std::strerror(error));
+         "cannot use ", Quoted(directory), ": ", sys::ErrorText(error));
   }
-  if (status.st_uid != geteuid() || (status.st_mode & 022) != 0) {
+  if (!own) {
     Fail(Status::kExists, "directory ", Quoted(directory),
          " is another user's, or others may write to it");
   }
@@ -114,10 +99,11 @@ PartialOutput::~PartialOutput() {
 
 void PartialOutput::OpenJournal() {
   for (;;) {
-    const bool made = mkdir(directory_.c_str(), 0700) == 0;
-    if (!made && errno != EEXIST) {
+    const int error = sys::MakeFolder(directory_, 0700);
+    const bool made = error == 0;
+    if (!made && error != EEXIST) {
       Fail(Status::kIo, "cannot write ", Quoted(target_), ": cannot create ",
-           Quoted(directory_), ": ", std::strerror(errno));
+           Quoted(directory_), ": ", sys::ErrorText(error));
     }
     CheckOwn(directory_);
     if (!made && !Exists(directory_ + '/' + kJournal) &&
@@ -157,11 +143,8 @@ void PartialOutput::ReadRecords(const std::string& fingerprint) {
 
 void PartialOutput::RemoveFiles() {
   std::vector<std::string> names;
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(directory_, error), end;
-       !error && it != end; it.increment(error)) {
-    names.push_back(it->path().filename().string());
-  }
+  sys::ListFolder(directory_,
+                  [&](const std::string& name) { names.push_back(name); });
   for (const std::string& name : names) {
     if (name == kDirectory ||
         name.find_first_not_of("0123456789") == std::string::npos) {
@@ -239,7 +222,7 @@ void PartialOutput::Placed() {
   // The journal last, in which there is nothing to be done any more.
   RemoveFile(directory_ + '/' + kJournal);
   journal_ = nullptr;
-  rmdir(directory_.c_str());
+  sys::RemoveFolder(directory_);
 }
 
 }  // namespace bnq

@@ -1,25 +1,11 @@
-// The POSIX half of writing. Another system needs its own version of this
-// file.
-#ifndef _FILE_OFFSET_BITS
-#define _FILE_OFFSET_BITS 64
-#endif
-
 #include "core/io/temporary_file.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
 #include <new>
 #include <random>
-#include <utility>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/base/names.h"
@@ -39,33 +25,9 @@ std::string RandomName() {
   return name;
 }
 
-// FAT, and some network file systems.
-bool MeansNoLinks(int error) {
-  return error == EPERM || error == ENOSYS || error == ENOTSUP ||
-         error == EOPNOTSUPP || error == EMLINK;
-}
-
-// pwrite that fails with EFBIG past the process's limit on the size of files
-// (RLIMIT_FSIZE) without the signal that would end the process. The signal goes
-// to the thread that writes, so blocking and taking it here leaves the rest of
-// the process, its handlers among it, as it was.
-ssize_t QuietWrite(int fd, const void* data, size_t bytes, off_t offset) {
-  sigset_t limit, old, pending;
-  sigemptyset(&limit);
-  sigaddset(&limit, SIGXFSZ);
-  sigpending(&pending);
-  const bool was_pending = sigismember(&pending, SIGXFSZ) == 1;
-  pthread_sigmask(SIG_BLOCK, &limit, &old);
-  const ssize_t n = pwrite(fd, data, bytes, offset);
-  const int error = errno;
-  if (n < 0 && error == EFBIG && !was_pending) {
-    sigpending(&pending);
-    int taken;
-    if (sigismember(&pending, SIGXFSZ) == 1) sigwait(&limit, &taken);
-  }
-  pthread_sigmask(SIG_SETMASK, &old, nullptr);
-  errno = error;
-  return n;
+bool Exists(const std::string& path) {
+  sys::FileStatus status;
+  return sys::GetStatus(path, /*follow=*/false, &status) == 0;
 }
 
 }  // namespace
@@ -77,70 +39,72 @@ bool IsTemporaryName(const std::string& name) {
 }
 
 std::string DirectoryOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "" : path.substr(0, slash + 1);
+  return path.substr(0, sys::NameBegin(path));
 }
 
 std::string NameOf(const std::string& path) {
-  return path.substr(DirectoryOf(path).size());
+  return path.substr(sys::NameBegin(path));
 }
 
 void SyncDirectory(const std::string& directory) {
-  const int fd = open(directory.empty() ? "." : directory.c_str(),
-                      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  static_cast<void>(fsync(fd) == 0);
-  close(fd);
+  sys::SyncFolder(directory.empty() ? "." : directory);
 }
 
 std::string BackUp(const std::string& path) {
-  struct stat status;
-  if (lstat(path.c_str(), &status) != 0 && errno == ENOENT) return "";
+  sys::FileStatus status;
+  if (sys::GetStatus(path, /*follow=*/false, &status) == ENOENT) return "";
   int error = 0;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const std::string name = DirectoryOf(path) + RandomName();
-    if (link(path.c_str(), name.c_str()) == 0) return name;
-    error = errno;
-    if (MeansNoLinks(error)) {
-      if (rename(path.c_str(), name.c_str()) == 0) return name;
-      error = errno;
-    }
+    error = sys::HardLink(path, name);
+    if (sys::MeansNoLinks(error)) error = sys::Rename(path, name);
+    if (error == 0) return name;
     if (error != EEXIST) break;
   }
   Fail(Status::kIo, "cannot replace ", Quoted(path), ": ",
-       std::strerror(error));
+       sys::ErrorText(error));
 }
 
 void Restore(const std::string& backup, const std::string& path) {
-  static_cast<void>(rename(backup.c_str(), path.c_str()) == 0);
-  // rename does nothing where both are names of one file.
-  unlink(backup.c_str());
+  sys::Rename(backup, path);
+  // That does nothing where both are names of one file.
+  sys::RemoveName(backup);
 }
 
-void RemoveFile(const std::string& path) { unlink(path.c_str()); }
+void RemoveFile(const std::string& path) { sys::RemoveName(path); }
 
 void RemoveTree(const std::string& path) {
   // A file takes no memory to remove: of what a full one leaves behind, most
   // are files.
-  if (unlink(path.c_str()) == 0 || errno == ENOENT) return;
+  const int error = sys::RemoveName(path);
+  if (error == 0 || error == ENOENT) return;
   try {
-    std::error_code error;
-    std::filesystem::remove_all(path, error);
+    std::vector<std::string> names;
+    sys::ListFolder(path, [&](const std::string& name) {
+      names.push_back(path + '/' + name);
+    });
+    for (const std::string& name : names) RemoveTree(name);
+    sys::RemoveFolder(path);
   } catch (const std::bad_alloc&) {
     // It stays: destructors come here.
   }
 }
 
 bool IsEmptyDirectory(const std::string& path) {
-  struct stat status;
-  std::error_code error;
-  return lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
-         std::filesystem::is_empty(path, error) && !error;
+  sys::FileStatus status;
+  if (sys::GetStatus(path, /*follow=*/false, &status) != 0 ||
+      status.type != sys::FileType::kFolder) {
+    return false;
+  }
+  bool empty = true;
+  return sys::ListFolder(path, [&](const std::string&) { empty = false; }) ==
+             0 &&
+         empty;
 }
 
 void Temporary::FailSystem(int error) const {
   Fail(error == EEXIST ? Status::kExists : Status::kIo, "cannot write ",
-       Quoted(output_), ": ", std::strerror(error));
+       Quoted(output_), ": ", sys::ErrorText(error));
 }
 
 Temporary::~Temporary() {
@@ -150,8 +114,9 @@ Temporary::~Temporary() {
 
 std::shared_ptr<Temporary> Temporary::Kept(const std::string& name,
                                            const std::string& output) {
-  struct stat status;
-  if (lstat(name.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+  sys::FileStatus status;
+  if (sys::GetStatus(name, /*follow=*/false, &status) == 0 &&
+      status.type == sys::FileType::kFolder) {
     return TemporaryDirectory::Kept(name, output);
   }
   const auto file = TemporaryFile::Kept(name, output, 0666, false);
@@ -162,47 +127,43 @@ std::shared_ptr<Temporary> Temporary::Kept(const std::string& name,
 TemporaryDirectory::TemporaryDirectory(const std::string& directory,
                                        const std::string& output)
     : Temporary(output) {
+  int error = 0;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     std::string name = directory + RandomName();
-    if (mkdir(name.c_str(), 0777) == 0) {
+    error = sys::MakeFolder(name, 0777);
+    if (error == 0) {
       name_.swap(name);
       return;
     }
-    if (errno != EEXIST) break;
+    if (error != EEXIST) break;
   }
-  FailSystem(errno);
+  FailSystem(error);
 }
 
 std::shared_ptr<TemporaryDirectory> TemporaryDirectory::Kept(
     const std::string& name, const std::string& output) {
   std::shared_ptr<TemporaryDirectory> made(new TemporaryDirectory(output));
   made->kept_ = true;
-  if (mkdir(name.c_str(), 0777) != 0 && errno != EEXIST) {
-    made->FailSystem(errno);
-  }
+  const int error = sys::MakeFolder(name, 0777);
+  if (error != 0 && error != EEXIST) made->FailSystem(error);
   made->name_ = name;
   return made;
 }
 
 // False where there is a file already, which may not be.
-bool TemporaryFile::Open(const std::string& name, int flags, unsigned mode,
+bool TemporaryFile::Open(const std::string& name, unsigned flags, unsigned mode,
                          bool exactly) {
   // Before there is a file that nobody would know.
   std::string known = name;
-  do {
-    fd_ = open(name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW,
-               static_cast<mode_t>(mode));
-  } while (fd_ < 0 && errno == EINTR);
-  if (fd_ < 0) {
-    if (errno == EEXIST) return false;
+  const int error = file_.Open(name, sys::File::kWrite | flags, mode);
+  if (error == EEXIST) return false;
+  if (error != 0) {
     Fail(Status::kIo, "cannot write ", Quoted(output_),
-         ": cannot create a file in its directory: ", std::strerror(errno));
+         ": cannot create a file in its directory: ", sys::ErrorText(error));
   }
   name_.swap(known);
-  // What the umask took away. Some file systems have no permissions.
-  if (exactly) {
-    static_cast<void>(fchmod(fd_, static_cast<mode_t>(mode)) == 0);
-  }
+  // What the umask took away.
+  if (exactly) file_.SetMode(mode);
   return true;
 }
 
@@ -211,8 +172,8 @@ TemporaryFile::TemporaryFile(const std::string& directory,
                              bool exactly)
     : Temporary(output) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    if (Open(directory + RandomName(), O_WRONLY | O_CREAT | O_EXCL, mode,
-             exactly)) {
+    if (Open(directory + RandomName(), sys::File::kCreate | sys::File::kNew,
+             mode, exactly)) {
       return;
     }
   }
@@ -225,89 +186,75 @@ std::shared_ptr<TemporaryFile> TemporaryFile::Kept(const std::string& name,
                                                    bool exactly) {
   std::shared_ptr<TemporaryFile> file(new TemporaryFile(output));
   file->kept_ = true;
-  file->Open(name, O_WRONLY | O_CREAT, mode, exactly);
+  file->Open(name, sys::File::kCreate, mode, exactly);
   return file;
 }
 
-TemporaryFile::~TemporaryFile() {
-  if (fd_ >= 0) close(fd_);
-}
+TemporaryFile::~TemporaryFile() { static_cast<void>(file_.Close()); }
 
 uint64_t TemporaryFile::size() const {
-  struct stat status;
-  if (fstat(fd_, &status) != 0) FailSystem(errno);
-  return static_cast<uint64_t>(status.st_size);
+  sys::FileStatus status;
+  const int error = file_.Status(&status);
+  if (error != 0) FailSystem(error);
+  return status.bytes;
 }
 
 void TemporaryFile::Truncate(uint64_t bytes) {
-  while (ftruncate(fd_, static_cast<off_t>(bytes)) != 0) {
-    if (errno != EINTR) FailSystem(errno);
-  }
+  const int error = file_.Truncate(bytes);
+  if (error != 0) FailSystem(error);
 }
 
 void TemporaryFile::Sync() {
-  while (fd_ >= 0 && fsync(fd_) != 0) {
-    if (errno != EINTR) FailSystem(errno);
-  }
+  const int error = file_.is_open() ? file_.Sync() : 0;
+  if (error != 0) FailSystem(error);
 }
 
 void TemporaryFile::WriteAt(uint64_t offset, const void* data, uint64_t bytes) {
-  if (offset + bytes > static_cast<uint64_t>(INT64_MAX)) FailSystem(EFBIG);
-  const char* p = static_cast<const char*>(data);
-  while (bytes > 0) {
-    // The most that Linux writes at once is just below 2 GiB.
-    const size_t want =
-        static_cast<size_t>(std::min<uint64_t>(bytes, uint64_t{1} << 30));
-    const ssize_t n = QuietWrite(fd_, p, want, static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) FailSystem(n < 0 ? errno : ENOSPC);
-    p += n;
-    offset += static_cast<uint64_t>(n);
-    bytes -= static_cast<uint64_t>(n);
-  }
+  const int error = file_.WriteAt(offset, data, bytes);
+  if (error != 0) FailSystem(error);
 }
 
 void TemporaryFile::Close() {
-  if (fd_ < 0) Fail(Status::kInternal, "a temporary file is closed twice");
+  if (!file_.is_open()) {
+    Fail(Status::kInternal, "a temporary file is closed twice");
+  }
   Sync();
-  // Some network file systems report a full disk only here. The descriptor is
-  // gone even if close() fails.
-  if (close(std::exchange(fd_, -1)) != 0 && errno != EINTR) FailSystem(errno);
+  // Some network file systems report a full disk only here.
+  const int error = file_.Close();
+  if (error != 0) FailSystem(error);
 }
 
 void Temporary::Link(const std::string& target) {
-  // Unlike rename(), link() never replaces anything.
-  if (link(name_.c_str(), target.c_str()) == 0) {
-    unlink(name_.c_str());
+  // Unlike a rename, a link never replaces anything.
+  const int error = sys::HardLink(name_, target);
+  if (error == 0) {
+    sys::RemoveName(name_);
     return;
   }
-  const int error = errno;
   if (error == EEXIST && !IsEmptyDirectory(target)) {
     Fail(Status::kExists, "output ", Quoted(output_),
          " appeared while it was being written");
   }
   // Directories, and file systems without hard links: looking first leaves a
-  // moment in which another process could create the file. (rename never
+  // moment in which another process could create the file. (A rename never
   // replaces a directory with anything in it.)
-  if (error != EEXIST && !MeansNoLinks(error)) FailSystem(error);
-  struct stat status;
-  if (lstat(target.c_str(), &status) == 0 && !IsEmptyDirectory(target)) {
-    FailSystem(EEXIST);
-  }
-  if (rename(name_.c_str(), target.c_str()) != 0) FailSystem(errno);
+  if (error != EEXIST && !sys::MeansNoLinks(error)) FailSystem(error);
+  if (Exists(target) && !IsEmptyDirectory(target)) FailSystem(EEXIST);
+  const int renamed = sys::Rename(name_, target);
+  if (renamed != 0) FailSystem(renamed);
 }
 
 void Temporary::Place(const std::string& target, bool replace) {
   if (!replace) {
     Link(target);
-  } else if (rename(name_.c_str(), target.c_str()) != 0) {
-    FailSystem(errno);
+  } else if (const int error = sys::Rename(name_, target)) {
+    FailSystem(error);
   }
   placed_ = true;
 }
 
 void Temporary::PutBack(const std::string& target) {
-  static_cast<void>(rename(target.c_str(), name_.c_str()) == 0);
+  sys::Rename(target, name_);
   placed_ = false;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/base/process.h"
+#include "core/io/system.h"
 
 namespace bnq {
 
@@ -111,9 +112,10 @@ class TemporaryFile final : public Temporary {
 
  private:
   explicit TemporaryFile(const std::string& output) : Temporary(output) {}
-  bool Open(const std::string& name, int flags, unsigned mode, bool exactly);
+  bool Open(const std::string& name, unsigned flags, unsigned mode,
+            bool exactly);
 
-  int fd_ = -1;
+  sys::File file_;
 };
 
 }  // namespace bnq

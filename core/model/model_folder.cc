@@ -1,9 +1,7 @@
 #include "core/model/model_folder.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
-#include <system_error>
 
 #include "core/base/error.h"
 #include "core/base/names.h"
@@ -16,8 +14,6 @@
 
 namespace bnq {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr char kConfig[] = "config.json";
 // Of config.json.
@@ -37,7 +33,7 @@ bool IsWeights(const std::string& name) {
 }
 
 std::string WithoutSlashes(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  while (path.size() > 1 && NameOf(path).empty()) path.pop_back();
   return path;
 }
 
@@ -88,7 +84,8 @@ class ConfigParser final : public JsonHandler {
 // With a slash at its end, and without links and dots, though it may not be
 // there yet.
 std::string Resolved(const std::string& path) {
-  if (fs::exists(path)) return RealPath(path) + '/';
+  FileTraits traits;
+  if (FindTraits(path, &traits)) return RealPath(path) + '/';
   const std::string parent = DirectoryOf(path);
   return RealPath(parent.empty() ? "." : parent) + '/' +
          path.substr(parent.size()) + '/';
@@ -106,9 +103,9 @@ void CheckTarget(const std::string& input, const std::string& output,
          from == to ? " is also the input" : " and the input lie in each other",
          ", must be another folder");
   }
-  std::error_code error;
-  const fs::file_type type = fs::symlink_status(target, error).type();
-  if (type == fs::file_type::not_found || IsEmptyDirectory(target)) return;
+  // A link that leads nowhere has been followed to where nothing is.
+  FileTraits traits;
+  if (!FindTraits(target, &traits) || IsEmptyDirectory(target)) return;
   if (!overwrite) {
     Fail(Status::kExists, "output ", Quoted(output),
          " exists and overwriting was not asked for");
@@ -124,36 +121,25 @@ void CheckTarget(const std::string& input, const std::string& output,
 // not there, and links to folders are not followed.
 void ListFiles(const std::string& folder, std::set<std::string>* side,
                std::set<std::string>* weights) {
-  const size_t prefix = folder.size() + 1;
-  std::error_code error;
-  fs::recursive_directory_iterator it(folder, error), end;
-  for (; !error && it != end; it.increment(error)) {
-    if (it->path().filename().string()[0] == '.') {
-      it.disable_recursion_pending();
-      continue;
-    }
-    std::error_code ignored;
-    if (!it->is_regular_file(ignored)) continue;
-    const std::string name = it->path().string().substr(prefix);
-    (IsWeights(name) ? weights : side)->insert(name);
-  }
-  if (error) {
-    Fail(Status::kIo, "cannot read directory ", Quoted(folder), ": ",
-         error.message());
-  }
+  ListTree(
+      folder, [](const std::string& name) { return name[0] != '.'; },
+      [&](const std::string& path) {
+        if (NameOf(path)[0] == '.' || !IsRegularFile(folder + '/' + path)) {
+          return;
+        }
+        (IsWeights(path) ? weights : side)->insert(path);
+      });
 }
 
 // What a copy that was killed has left in a folder that is gone on with.
 void RemoveUnfinished(const std::string& folder) {
-  std::vector<fs::path> unfinished;
-  std::error_code error;
-  fs::recursive_directory_iterator it(folder, error), end;
-  for (; !error && it != end; it.increment(error)) {
-    if (IsTemporaryName(it->path().filename().string())) {
-      unfinished.push_back(it->path());
-    }
-  }
-  for (const fs::path& path : unfinished) fs::remove(path, error);
+  std::vector<std::string> unfinished;
+  ListTree(
+      folder, [](const std::string&) { return true; },
+      [&](const std::string& path) {
+        if (IsTemporaryName(NameOf(path))) unfinished.push_back(path);
+      });
+  for (const std::string& path : unfinished) RemoveFile(folder + '/' + path);
 }
 
 std::shared_ptr<const MappedFile> OpenConfig(const Context& context,
@@ -169,9 +155,7 @@ std::shared_ptr<const MappedFile> OpenConfig(const Context& context,
 }  // namespace
 
 bool IsModelFolder(const std::string& path) {
-  std::error_code error;
-  return fs::is_directory(path, error) &&
-         fs::is_regular_file(path + '/' + kConfig, error);
+  return IsFolder(path) && IsRegularFile(path + '/' + kConfig);
 }
 
 ModelConfig ReadModelConfig(const Context& context, const std::string& folder) {

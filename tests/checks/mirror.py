@@ -28,6 +28,7 @@ ELSEWHERE = [
     ("model/source_model_test.cc", "DequantizeFile", "model/dequantize_file", "what comes back"),
     ("model/analyze_test.cc", "Sensitivity", "model/sensitivity", "what analyzing measures"),
     ("model/allocate_test.cc", "KeepsTies", "model/ties", "what allocations keep together"),
+    ("io/system_test.cc", "SystemTest", "io/system_*", "each system's half of one header"),
     ("capi/file_test.cc", "hold_outputs", "io/held_outputs", "outputs of every kind, together"),
     ("model/conversion_test.cc", "Report", "model/report", "the same, also when gone on with"),
     ("conformance/calibration_test.cc", "Observe", "calibration/batch",

@@ -1,8 +1,5 @@
 #include "core/io/atomic_file_set.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "tests/io/io_test_util.h"
 
 namespace bnq {
@@ -72,7 +69,7 @@ TEST_F(AtomicFileSetTest, AFailureUndoesEverything) {
     // What is renamed last has gone.
     for (const std::string& name : List()) {
       if (name[0] == '.' && ReadFile(Path(name)) == "three") {
-        ASSERT_EQ(unlink(Path(name).c_str()), 0);
+        ASSERT_EQ(sys::RemoveName(Path(name)), 0);
       }
     }
     EXPECT_TRUE(FailsWith(Status::kIo, "cannot write", [&] {

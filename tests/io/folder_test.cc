@@ -44,13 +44,31 @@ TEST_F(FolderTest, ListsWhatIsInIt) {
                         [&] { list(Path("file")); }));
 }
 
+TEST_F(FolderTest, ListsTrees) {
+  for (const char* folder : {"a/b", "a/.c", "d"}) MakeFolders(Path(folder));
+  for (const char* file : {"1", "a/2", "a/b/3", "a/.c/4"}) {
+    WriteFile(Path(file), "");
+  }
+#if !defined(_WIN32)
+  fs::create_directory_symlink("..", Path("a/b/5"));
+#else
+  WriteFile(Path("a/b/5"), "");
+#endif
+  std::vector<std::string> names;
+  ListTree(
+      directory_, [](const std::string& name) { return name[0] != '.'; },
+      [&](const std::string& path) { names.push_back(path); });
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names, (std::vector<std::string>{"1", "a/2", "a/b/3", "a/b/5"}));
+}
+
 TEST_F(FolderTest, KnowsFiles) {
   FileTraits traits;
   EXPECT_FALSE(FindTraits(Path("file"), &traits));
   EXPECT_FALSE(SetModified(Path("file"), 0));
   const int64_t before = SystemTime();
   WriteFile(Path("file"), "12345");
-  const int64_t time = 1234567890123456789;
+  const int64_t time = 1234567890123456700;  // Windows counts in 100 ns
   EXPECT_TRUE(SetModified(Path("file"), time));
   EXPECT_TRUE(FindTraits(Path("file"), &traits));
   EXPECT_EQ(traits.bytes, 5u);
@@ -62,8 +80,11 @@ TEST_F(FolderTest, KnowsFiles) {
   FileId id;
   EXPECT_TRUE(FindFileId(Path("file"), &id));
   EXPECT_TRUE(traits.id == id);
+  EXPECT_EQ(RealPath(directory_ + "/./file"), RealPath(directory_) + "/file");
+#if !defined(_WIN32)
   fs::create_symlink("file", Path("link"));
   EXPECT_EQ(RealPath(Path("link")), RealPath(directory_) + "/file");
+#endif
   EXPECT_EQ(RealPath(Path("missing")), Path("missing"));
 }
 

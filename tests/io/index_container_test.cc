@@ -1,8 +1,6 @@
 #include "core/io/container.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include <filesystem>
 #include <string>
 
 #include "tests/io/bnq_raw.h"
@@ -108,7 +106,7 @@ TEST_F(IndexContainerTest, WarnsOfTensorsTheIndexLeavesOut) {
 
 TEST_F(IndexContainerTest, FileNamesThatLeadElsewhere) {
   WriteShard("shard", {"a"});
-  ASSERT_EQ(mkdir(Path("sub").c_str(), 0700), 0);
+  ASSERT_EQ(sys::MakeFolder(Path("sub"), 0700), 0);
   WriteShard("sub/shard", {"a"});
   for (const char* name : {"sub/shard", "./shard", "../shard", "sub\\\\shard",
                            ".", "..", "", "\\u0000", "shard\\u0000x"}) {
@@ -147,7 +145,7 @@ TEST_F(IndexContainerTest, ANameInTwoFiles) {
   EXPECT_TRUE(Refuses(R"({"weight_map":{"a":"1","b":"1","b":"1"}})",
                       "the tensor \"b\" twice"));
   // One file under two names.
-  ASSERT_EQ(link(Path("1").c_str(), Path("1b").c_str()), 0);
+  ASSERT_EQ(sys::HardLink(Path("1"), Path("1b")), 0);
   EXPECT_TRUE(Refuses(R"({"weight_map":{"a":"1","b":"1b"}})", "is in both"));
 }
 
@@ -184,17 +182,19 @@ TEST_F(IndexContainerTest, WhatIsNotAnIndex) {
   EXPECT_TRUE(Refuses(R"({"x":)" + std::string(200, '['), "128 deep"));
 }
 
+#if !defined(_WIN32)
 TEST_F(IndexContainerTest, ShardsAreBesideTheLink) {
   // As in a download cache: links to files of other names.
-  ASSERT_EQ(mkdir(Path("blobs").c_str(), 0700), 0);
-  ASSERT_EQ(mkdir(Path("snapshot").c_str(), 0700), 0);
+  ASSERT_EQ(sys::MakeFolder(Path("blobs"), 0700), 0);
+  ASSERT_EQ(sys::MakeFolder(Path("snapshot"), 0700), 0);
   WriteShard("blobs/1234", {"a"});
   WriteFile(Path("blobs/5678"), R"({"weight_map":{"a":"shard"}})");
-  ASSERT_EQ(symlink("../blobs/1234", Path("snapshot/shard").c_str()), 0);
-  ASSERT_EQ(symlink("../blobs/5678", Path("snapshot/index").c_str()), 0);
+  std::filesystem::create_symlink("../blobs/1234", Path("snapshot/shard"));
+  std::filesystem::create_symlink("../blobs/5678", Path("snapshot/index"));
   const auto index = OpenFile(Path("snapshot/index"));
   EXPECT_EQ(index->entries().size(), 1u);
 }
+#endif
 
 }  // namespace
 }  // namespace bnq

@@ -3,7 +3,6 @@
 #define BNQ_TESTS_IO_IO_TEST_UTIL_H_
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -11,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <random>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -18,6 +18,7 @@
 #include "core/base/error.h"
 #include "core/io/endian.h"
 #include "core/io/mapped_file.h"
+#include "core/io/temporary_file.h"
 
 namespace bnq {
 
@@ -44,11 +45,11 @@ testing::AssertionResult FailsWith(Status status, const std::string& text,
 class TempDirTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = testing::TempDir() + "bnq_io_XXXXXX";
-    ASSERT_NE(mkdtemp(&pattern[0]), nullptr);
-    directory_ = pattern;
+    std::random_device random;
+    directory_ = testing::TempDir() + "bnq_io_" + std::to_string(random());
+    ASSERT_TRUE(std::filesystem::create_directory(directory_)) << directory_;
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
+  void TearDown() override { RemoveTree(directory_); }
 
   std::string Path(const std::string& name) const {
     return directory_ + "/" + name;

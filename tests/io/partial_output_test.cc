@@ -1,8 +1,10 @@
 #include "core/io/partial_output.h"
 
 #include <gtest/gtest.h>
+#if !defined(_WIN32)
 #include <sys/stat.h>
 #include <unistd.h>
+#endif
 
 #include <filesystem>
 
@@ -25,6 +27,7 @@ class PartialOutputTest : public TempDirTest {
   }
 };
 
+#if !defined(_WIN32)
 TEST_F(PartialOutputTest, IsThisUsersAlone) {
   const auto partial = Make();
   struct stat status;
@@ -47,9 +50,10 @@ TEST_F(PartialOutputTest, RefusesWhatOthersMayWriteTo) {
   EXPECT_TRUE(FailsWith(Status::kExists, "cannot use", [&] { Make(); }));
   EXPECT_EQ(List(), (std::vector<std::string>{"out.part", "own"}));
 }
+#endif
 
 TEST_F(PartialOutputTest, RefusesADirectoryOfOtherThings) {
-  ASSERT_EQ(mkdir(Path("out.part").c_str(), 0700), 0);
+  ASSERT_EQ(sys::MakeFolder(Path("out.part"), 0700), 0);
   WriteFile(Path("out.part/1"), "somebody's");
   for (const bool restart : {false, true}) {
     EXPECT_TRUE(
@@ -58,6 +62,7 @@ TEST_F(PartialOutputTest, RefusesADirectoryOfOtherThings) {
   EXPECT_EQ(ReadFile(Path("out.part/1")), "somebody's");
 }
 
+#if !defined(_WIN32)
 TEST_F(PartialOutputTest, LinksInItAreNotFollowed) {
   Leave();
   WriteFile(Path("victim"), "old");
@@ -67,6 +72,7 @@ TEST_F(PartialOutputTest, LinksInItAreNotFollowed) {
                         [&] { Make()->OpenFile("out", 0666, false); }));
   EXPECT_EQ(ReadFile(Path("victim")), "old");
 }
+#endif
 
 TEST_F(PartialOutputTest, OneProcessAtATime) {
   const auto partial = Make();
