@@ -211,7 +211,9 @@ bool HasAvx512Vnni() {
          __builtin_cpu_supports("avx512dq") != 0 &&
          __builtin_cpu_supports("avx512vl") != 0;
 }
+#endif
 
+#if BNQ_DOT_AMX
 bool HasAmx() { return HasAvx512Vnni() && N_AVX512_AMX::IsUsable(); }
 #endif
 
@@ -247,8 +249,10 @@ struct Family {
   bool is_amx;
 };
 const Family kFamilies[] = {
-#if BNQ_DOT_X86
+#if BNQ_DOT_AMX
     {N_AVX512_AMX::Kernels, HasAmx, {nullptr, nullptr}, true},
+#endif
+#if BNQ_DOT_X86
     {N_AVX512_VNNI::Kernels, HasAvx512Vnni, {"AVX3_DL", nullptr}, false},
     {N_AVX_VNNI::Kernels, HasAvxVnni, {nullptr, nullptr}, false},
     {N_AVX2_DOT::Kernels, HasAvx2, {"AVX3", "AVX2"}, false},

@@ -163,15 +163,13 @@ DotKernels WithEmulatedTiles(const DotKernels& kernels) {
 
 }  // namespace bnq
 
-#if BNQ_DOT_X86
+#if BNQ_DOT_AMX
 #include <cpuid.h>
 #include <immintrin.h>
 
-#include "core/kernels/dot_avx512vnni.h"
-#if defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
-#endif
+#include "core/kernels/dot_avx512vnni.h"
 
 #include "hwy/base.h"
 
@@ -258,7 +256,7 @@ bool IsUsable() {
     unsigned low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     if ((low >> 17 & 3) != 3) return false;
-#if defined(__linux__) && defined(SYS_arch_prctl)
+#if defined(SYS_arch_prctl)
     constexpr long kGetPermission = 0x1022, kRequestPermission = 0x1023;
     constexpr unsigned long kTileData = 18;
     unsigned long granted = 0;
@@ -276,4 +274,4 @@ bool IsUsable() {
 
 }  // namespace N_AVX512_AMX
 }  // namespace bnq
-#endif  // BNQ_DOT_X86
+#endif  // BNQ_DOT_AMX

@@ -6,7 +6,7 @@
 
 namespace bnq {
 
-#if BNQ_DOT_X86
+#if BNQ_DOT_AMX
 namespace N_AVX512_AMX {
 // Whether this CPU has it and the system lets this process use it: on Linux a
 // process has to ask, which the first call does. That changes the process: the

@@ -8,10 +8,19 @@
 
 #include "core/kernels/dot.h"
 
-#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__)
+#if (defined(__x86_64__) || defined(__i386__)) && defined(__GNUC__) && \
+    !defined(BNQ_WITHOUT_DOT_X86)
 #define BNQ_DOT_X86 1
 #else
 #define BNQ_DOT_X86 0
+#endif
+
+// Where a process may ask for the tiles. (On Windows GCC's intrinsics for them
+// do not assemble.)
+#if BNQ_DOT_X86 && defined(__linux__)
+#define BNQ_DOT_AMX 1
+#else
+#define BNQ_DOT_AMX 0
 #endif
 
 // Little-endian, as the codes of a dword are.
