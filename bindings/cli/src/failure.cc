@@ -69,7 +69,7 @@ void CheckUsage(bnq_status status, const std::string& where) {
 void CheckContent(bnq_status status, const std::string& path) {
   std::error_code error;
   if (status == BNQ_OK || status == BNQ_ERROR_IO ||
-      !std::filesystem::is_regular_file(path, error)) {
+      !std::filesystem::is_regular_file(std::filesystem::u8path(path), error)) {
     return Check(status);
   }
   throw Failure(kBadInput, bnq_last_error());

@@ -2,12 +2,16 @@
 #include <bnq/bnq.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "commands.h"
+#include "console.h"
 #include "failure.h"
 #include "standard_output.h"
 #include "suggestion.h"
@@ -29,7 +33,7 @@ void RequireAbi() {
                                    std::to_string(BNQ_ABI_VERSION));
 }
 
-int Run(int argc, char** argv) {
+int Run(std::vector<std::string> arguments) {
   const StandardOutput output;
   RequireAbi();
   CLI::App app("Low-bit quantization of neural-network model files.", "bnq");
@@ -57,7 +61,10 @@ int Run(int argc, char** argv) {
   }
 
   try {
-    app.parse(argc, argv);
+    // As it takes them: from the last one to the first, without the program.
+    std::reverse(arguments.begin(), arguments.end());
+    if (!arguments.empty()) arguments.pop_back();
+    app.parse(std::move(arguments));
   } catch (const CLI::Success& request) {  // --help, --version
     app.exit(request);
     StandardOutput::Flush();
@@ -74,8 +81,9 @@ int Run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace bnq::cli;
+  const Console console;
   try {
-    return Run(argc, argv);
+    return Run(Arguments(argc, argv));
   } catch (const Failure& failure) {
     return Fail(failure.code(), failure.what());
   } catch (const std::bad_alloc&) {

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "console.h"
 #include "failure.h"
 
 namespace bnq::cli {
@@ -44,14 +45,7 @@ void CheckOutput(const std::string& path, bool force,
   }
 }
 
-bool IsNullDevice(const std::string& path) {
-#if defined(_WIN32)
-  return path == "NUL" || path == "nul";
-#else
-  std::error_code ignored;
-  return fs::canonical(fs::u8path(path), ignored) == "/dev/null";
-#endif
-}
+bool IsNullDevice(const std::string& path) { return LeadsToNullDevice(path); }
 
 void NewDirectory::Make(const std::string& path) {
   fs::path missing = fs::u8path(path);

@@ -4,13 +4,7 @@
 #include <csignal>
 #include <cstdio>
 
-#if defined(_WIN32)
-#include <io.h>
-#else
-#include <sys/ioctl.h>
-#include <unistd.h>
-#endif
-
+#include "console.h"
 #include "json.h"
 #include "text.h"
 
@@ -19,32 +13,9 @@ namespace {
 
 volatile std::sig_atomic_t g_stop = 0;
 
-extern "C" void bnq_cli_on_signal(int) { g_stop = 1; }
-
-constexpr int kSignals[] = {
-    SIGINT,
-    SIGTERM,
-#if defined(SIGHUP)
-    SIGHUP,
-#endif
-};
-
-bool StderrIsTerminal() {
-#if defined(_WIN32)
-  return _isatty(_fileno(stderr)) != 0;
-#else
-  return isatty(STDERR_FILENO) != 0;
-#endif
-}
-
-std::size_t StderrColumns() {
-#if !defined(_WIN32)
-  winsize size{};
-  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-    return size.ws_col;
-  }
-#endif
-  return 80;
+extern "C" void bnq_cli_on_signal(int signal) {
+  g_stop = 1;
+  HandleAgain(signal, bnq_cli_on_signal);
 }
 
 // "1:02:03", or "2:03".
@@ -67,10 +38,11 @@ std::string TimeText(double seconds) {
 }  // namespace
 
 Progress::Progress(Show show)
-    : show_(show == Show::kBar && !StderrIsTerminal() ? Show::kNothing : show),
+    : show_(show == Show::kBar && !ErrorsGoToTerminal() ? Show::kNothing
+                                                        : show),
       began_(Clock::now()) {
   g_stop = 0;
-  for (const int signal : kSignals) {
+  for (const int signal : EndingSignals()) {
     // One that is ignored (nohup, a job in the background) stays ignored.
     if (std::signal(signal, bnq_cli_on_signal) == SIG_IGN) {
       std::signal(signal, SIG_IGN);
@@ -86,7 +58,7 @@ Progress::~Progress() {
 #if defined(SIGPIPE)
   std::signal(SIGPIPE, pipe_handler_);
 #endif
-  for (const int signal : kSignals) {
+  for (const int signal : EndingSignals()) {
     if (std::signal(signal, SIG_DFL) == SIG_IGN) {
       std::signal(signal, SIG_IGN);
     }
@@ -101,16 +73,7 @@ int32_t Progress::Callback(void* opaque, uint64_t done, uint64_t total,
   return g_stop;
 }
 
-void Progress::LetSignalsInterrupt() {
-#if !defined(_WIN32)
-  for (const int signal : kSignals) {
-    struct sigaction action;
-    if (sigaction(signal, nullptr, &action) != 0) continue;
-    action.sa_flags &= ~SA_RESTART;
-    sigaction(signal, &action, nullptr);
-  }
-#endif
-}
+void Progress::LetSignalsInterrupt() { cli::LetSignalsInterrupt(); }
 
 bool Progress::Stopped() { return g_stop != 0; }
 
@@ -190,7 +153,7 @@ void Progress::Draw(uint64_t done, uint64_t total, const char* item) {
   std::string line = "[" + std::string(filled, '#') +
                      std::string(kBar - filled, '.') + "] " + percent + " ";
   // The last column stays free: some terminals wrap once it is written.
-  const std::size_t columns = StderrColumns() - 1;
+  const std::size_t columns = TerminalColumns() - 1;
   std::string pace_text;
   if (pace.bytes_per_second > 0) {
     pace_text = BytesText(static_cast<uint64_t>(pace.bytes_per_second)) + "/s ";

@@ -5,12 +5,7 @@
 #include <iostream>
 #include <string>
 
-#if defined(_WIN32)
-#include <io.h>
-#else
-#include <unistd.h>
-#endif
-
+#include "console.h"
 #include "failure.h"
 #include "progress.h"
 
@@ -18,19 +13,6 @@ namespace bnq::cli {
 namespace {
 
 std::stringbuf* g_text = nullptr;
-
-// As write(2).
-long Write(const char* data, std::size_t bytes) {
-  constexpr int kStandardOutput = 1;
-  // Some systems refuse 2 GiB and more at once.
-  constexpr std::size_t kMost = std::size_t{1} << 30;
-  if (bytes > kMost) bytes = kMost;
-#if defined(_WIN32)
-  return _write(kStandardOutput, data, static_cast<unsigned>(bytes));
-#else
-  return static_cast<long>(write(kStandardOutput, data, bytes));
-#endif
-}
 
 }  // namespace
 
@@ -49,7 +31,7 @@ void StandardOutput::Flush() {
   Progress::LetSignalsInterrupt();
   std::size_t written = 0;
   while (written < text.size()) {
-    const long n = Write(text.data() + written, text.size() - written);
+    const long n = WriteOutput(text.data() + written, text.size() - written);
     if (n > 0) {
       written += static_cast<std::size_t>(n);
     } else if (n < 0 && errno == EINTR) {

@@ -180,7 +180,8 @@ Sensitivity Measured(const Options& options, const bnq_plan* plan,
                      Session& session) {
   std::error_code error;
   const bool exists =
-      !options.output.empty() && std::filesystem::exists(options.output, error);
+      !options.output.empty() &&
+      std::filesystem::exists(std::filesystem::u8path(options.output), error);
   if (exists && !options.resume && !options.force) {
     throw Failure(kInputOutput, "output '" + options.output +
                                     "' exists: --resume goes on with it, "
