@@ -7,7 +7,9 @@
 #
 # --require-all makes a native library that is missing an error: for releases.
 # --native takes another file for a RID than the table's.
+# Exits with 77 where nothing can be packed: without .NET's SDK, or any native library.
 set -u -o pipefail
+start=$PWD
 cd "$(dirname "$0")/../.." || exit 2
 root=$PWD
 
@@ -22,6 +24,13 @@ usage() {
   sed -n 's/^# \(usage: .*\)/\1/p' "$0" >&2
   exit 2
 }
+# from_start PATH: as it is from where this was called.
+from_start() {
+  case $1 in
+    /*) echo "$1" ;;
+    *) echo "$start/$1" ;;
+  esac
+}
 require_all=false
 out=
 declare -A given=()
@@ -30,15 +39,20 @@ while [ $# -gt 0 ]; do
     --require-all) require_all=true ;;
     --native)
       [[ ${2:-} == ?*=?* ]] || usage
-      given[${2%%=*}]=${2#*=}
+      given[${2%%=*}]=$(from_start "${2#*=}")
       shift
       ;;
     -*) usage ;;
-    *) [ -z "$out" ] && out=$1 || usage ;;
+    *) [ -z "$out" ] && out=$(from_start "$1") || usage ;;
   esac
   shift
 done
 [ -n "$out" ] || usage
+
+if ! command -v dotnet >/dev/null; then
+  echo "build.sh: there is no .NET SDK" >&2
+  exit 77
+fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -64,7 +78,10 @@ if $require_all && [ $missing -gt 0 ]; then
   echo "build.sh: $missing of ${#table[@]} native libraries are missing" >&2
   exit 1
 fi
-[ $missing -lt ${#table[@]} ] || exit 1
+if [ $missing -eq ${#table[@]} ]; then
+  echo "build.sh: there is no native library to pack" >&2
+  exit 77
+fi
 
 # What the compiler makes stays out of the tree: bin/ and obj/ there are the developers'.
 mkdir -p "$out" "$work/packages" || exit
