@@ -4,6 +4,43 @@
 //! that they have; [`import_file`] makes `.bnq` files of them and [`export_file`] writes theirs.
 //! Codes are transcoded, never derived anew from values; [`Row::verdict`](crate::Row::verdict)
 //! says what else a tensor loses.
+//!
+//! ```
+//! use bitnet_quant::interchange::{export_file, import_file, Verdict};
+//! use bitnet_quant::{no_progress, ArrayView, Config, Context, File, FileKind};
+//! use bitnet_quant::{QuantizedTensor, WriteOptions, Writer};
+//!
+//! # let folder = std::env::temp_dir().join(format!("interchange-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! # let (model, gguf, back) =
+//! #     (folder.join("model.bnq"), folder.join("model.gguf"), folder.join("back.bnq"));
+//! # let result = (|| {
+//! let context = Context::new();
+//! let weights: Vec<f32> = (0..4096).map(|i| (i as f32 * 0.37).sin()).collect();
+//! let config: Config = "int8_symmetric,granularity=group,group_size=32,scale_dtype=f16".parse()?;
+//! let array = ArrayView::new(&weights, &[64, 64])?;
+//! let tensor = QuantizedTensor::quantize(&context, &config, &array)?;
+//! let mut writer = Writer::create(&context, &model, FileKind::BNQ, WriteOptions::new())?;
+//! writer.add_tensor("blk.0.ffn_up.weight", &tensor)?;
+//! writer.finish()?;
+//!
+//! // As llama.cpp loads it. Groups of 32 int8 codes with float16 scales are its Q8_0.
+//! let options = WriteOptions::new;
+//! let report = export_file(&context, None, "gguf", &model, &gguf, options(), no_progress)?;
+//! for row in report.rows() {
+//!     println!("{} {:?} {}", row.name(), row.verdict(), row.note());
+//!     assert_eq!(row.verdict(), Some(Verdict::Exact));
+//! }
+//! // And back, with the same codes.
+//! import_file(&context, None, &gguf, &back, options(), no_progress)?;
+//! let back = File::open(&context, &back)?.entry("blk.0.ffn_up.weight")?.quantized(&context)?;
+//! assert_eq!(back.unpack(&context)?, tensor.unpack(&context)?);
+//! # Ok::<(), bitnet_quant::Error>(())
+//! # })();
+//! # std::fs::remove_dir_all(&folder)?;
+//! # result?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::callback::{self, Progress};
 use crate::choice::choices;
@@ -11,6 +48,7 @@ use crate::context::Context;
 use crate::convert::Report;
 use crate::error::{check, Result};
 use crate::ffi::{self, Handle};
+use crate::library::expect_library;
 use crate::option::{self, option_type, OptionValue};
 use crate::writer::WriteOptions;
 use bitnet_quant_sys as sys;
@@ -85,7 +123,11 @@ pub struct Layout {
 }
 
 /// Every layout that the library has.
+///
+/// # Panics
+/// If the loaded library does not fit; see [`check_library`](crate::check_library).
 pub fn layouts() -> Vec<Layout> {
+    expect_library();
     // SAFETY: takes nothing.
     let count = unsafe { sys::bnq_layout_count() };
     (0..count)
@@ -250,19 +292,7 @@ impl InterchangeBuilder {
 /// [`Unsupported`](crate::Error::Unsupported) names the first tensor that the layout cannot
 /// hold, and says why; the rest as [`quantize_file`](crate::quantize_file).
 ///
-/// ```no_run
-/// use bitnet_quant::interchange::export_file;
-/// use bitnet_quant::{no_progress, Context, WriteOptions};
-///
-/// let context = Context::new();
-/// let options = WriteOptions::new();
-/// let report =
-///     export_file(&context, None, "gguf", "model.bnq", "model.gguf", options, no_progress)?;
-/// for row in report.rows() {
-///     println!("{} {:?} {}", row.name(), row.verdict(), row.note());
-/// }
-/// # Ok::<(), bitnet_quant::Error>(())
-/// ```
+/// As in the [module's example](self).
 pub fn export_file<F>(
     context: &Context, interchange: Option<&Interchange>, layout: &str, input: impl AsRef<Path>,
     output: impl AsRef<Path>, options: WriteOptions, mut progress: F,
