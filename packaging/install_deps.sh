@@ -39,7 +39,8 @@ packages=(
 )
 if $bindings; then
   # The crates come from Debian's registry, so that no other one is needed.
-  packages+=(librust-pkg-config-dev librust-serde-json-dev)
+  packages+=(librust-cmake-dev librust-libloading-dev librust-pkg-config-dev librust-rayon-dev
+    librust-serde-json-dev)
   has cargo || packages+=(cargo)
 fi
 

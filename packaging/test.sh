@@ -185,17 +185,20 @@ run_pytest() {
   "$python" -m pytest -p no:cacheprovider -q --junit-xml "$@"
 }
 
-# run_cargo COMMAND...: with the crates of Debian's registry where it has
-# them, from crates.io otherwise.
-registry=/usr/share/cargo/registry
 run_cargo() {
-  local source=()
-  if compgen -G "$registry/serde_json-*" >/dev/null &&
-    compgen -G "$registry/pkg-config-*" >/dev/null; then
-    source=(--offline --config 'source.crates-io.replace-with="debian"'
-      --config "source.debian.directory=\"$registry\"")
-  fi
-  (cd bindings/rust && cargo "${source[@]}" "$@")
+  packaging/crates/cargo.sh "$@"
+}
+
+# The clients' features that need a crate which not every system has.
+rust_features() {
+  local crate
+  for crate in rayon ndarray; do
+    if packaging/crates/cargo.sh --has "$crate"; then
+      echo "--features=bitnet-quant/$crate"
+    else
+      echo "*** SKIPPED: the feature $crate of Rust is not tested: there is no crate $crate" >&2
+    fi
+  done
 }
 
 run_dotnet() {
@@ -263,7 +266,7 @@ edges() {
 
 # The library's clients: one program at a time, most of them on one core.
 clients() {
-  local example name
+  local example name features some
   # Its tests count as skipped then; nobody should have to look for why.
   command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null ||
     [ -n "${BNQ_CHROMIUM:-}" ] ||
@@ -283,7 +286,17 @@ clients() {
       "$python" "$example" "$model" -o "$examples/python.bnq"
   done
   if command -v cargo >/dev/null; then
-    phase rust cargo log run_cargo test --workspace --no-fail-fast
+    mapfile -t features < <(rust_features)
+    phase rust cargo log run_cargo test --workspace --no-fail-fast "${features[@]}"
+    if packaging/crates/cargo.sh --has libloading; then
+      # The same functions loaded instead of linked: some tests of each kind, all with --long.
+      some=(--lib --test dynamic --test handshake --test header --test layout --test tensor)
+      if $long; then some=(); fi
+      phase rust-dynamic cargo log run_cargo test --workspace --no-fail-fast \
+        --features bitnet-quant/load-dynamic "${some[@]}"
+    else
+      skip rust-dynamic "Rust's feature load-dynamic: there is no crate libloading"
+    fi
     for example in bindings/rust/bitnet-quant/examples/*_model.rs; do
       name=$(basename "$example" .rs)
       phase "rust-$name" command log run_cargo run --example "$name" -- \

@@ -4,6 +4,8 @@
 //!    the only place looked at, so that a wrong value is not papered over.
 //! 2. pkg-config: the package `bnq`.
 //!
+//! With the feature `load-dynamic` the program looks for it when it runs, and nothing is linked.
+//!
 //! Dependents with `bitnet-quant-sys` as a direct dependency receive
 //! `DEP_BNQ_ROOT` (the prefix) and, where the header was found,
 //! `DEP_BNQ_INCLUDE` in their build scripts. No rpath is added: where the
@@ -22,6 +24,10 @@ fn main() {
     println!("cargo:rerun-if-env-changed=DOCS_RS");
     // docs.rs has no libbnq, and documentation needs none.
     if env::var_os("DOCS_RS").is_some() {
+        return;
+    }
+    // The program looks for it then.
+    if env::var_os("CARGO_FEATURE_LOAD_DYNAMIC").is_some() {
         return;
     }
     let linked = match env::var_os("BNQ_LIB_DIR") {

@@ -6,7 +6,7 @@ use crate::{
 };
 use std::os::raw::{c_char, c_void};
 
-extern "C" {
+functions! {
     // 16. Sensitivity, budgets, estimates
 
     /// Without tensors.

@@ -67,7 +67,7 @@ pub const BNQ_LAYERS_STAT_PEAK_BYTES: usize = 7;
 /// Number of statistics listed here.
 pub const BNQ_NUM_LAYERS_STATS: usize = 8;
 
-extern "C" {
+functions! {
     // 15. Layer cache and layers
 
     /// A cache in a folder; NULL: in memory alone.

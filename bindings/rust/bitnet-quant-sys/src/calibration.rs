@@ -8,7 +8,7 @@ use crate::{
 };
 use std::os::raw::{c_char, c_void};
 
-extern "C" {
+functions! {
     // 10. Calibration
 
     /// Makes a calibrator with every option at its default, and no data.

@@ -46,7 +46,7 @@ pub const BNQ_I2_S_X86: i32 = 1;
 /// I2_S of programs built for ARM.
 pub const BNQ_I2_S_ARM: i32 = 2;
 
-extern "C" {
+functions! {
     /// The name of a verdict; NULL for other numbers.
     pub fn bnq_verdict_name(verdict: i32) -> *const c_char;
     /// `BNQ_VERDICT_*` of a quantized tensor in the report of an export, else 0.

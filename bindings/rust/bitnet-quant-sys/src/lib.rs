@@ -7,20 +7,31 @@
 //! prototype there; the lines here are reminders. The crate `bitnet-quant` wraps
 //! all of this safely.
 //!
+//! Programs are linked with the library, or, with the feature `load-dynamic`, load it when they
+//! first need it; the functions are the same. [`library::check`] says as an error what either
+//! may lack.
+//!
 //! Ids (`BNQ_DTYPE_*`, `BNQ_FORMAT_*`, `BNQ_OPT_*`, ...) are plain `i32`, not Rust
 //! enums: a newer library may return ones that are not listed here.
 
 #![allow(non_camel_case_types)]
-#![deny(missing_docs)]
+#![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 
 use std::marker::{PhantomData, PhantomPinned};
 use std::os::raw::{c_char, c_void};
 
+#[macro_use]
+mod linkage;
+
 mod analysis;
 mod cache;
 mod calibration;
+#[cfg(feature = "load-dynamic")]
+mod dynamic;
 mod ids;
 mod interchange;
+pub mod library;
+mod load_error;
 mod operators;
 mod plans;
 mod training;
@@ -234,7 +245,7 @@ pub struct bnq_matrix {
 
 // Functions ------------------------------------------------------------------
 
-extern "C" {
+functions! {
     // 2. Version, status, the last error
 
     /// Version of the loaded library, encoded as [`BNQ_VERSION`].

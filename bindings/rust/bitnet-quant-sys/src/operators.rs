@@ -6,7 +6,7 @@ use crate::{
 };
 use std::os::raw::{c_char, c_void};
 
-extern "C" {
+functions! {
     // 14. Operators
 
     /// Number of functions of the loaded library; ids are below it.

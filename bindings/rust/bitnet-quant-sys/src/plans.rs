@@ -3,7 +3,7 @@
 use crate::{bnq_config, bnq_context, bnq_plan, bnq_recipes, bnq_status};
 use std::os::raw::c_char;
 
-extern "C" {
+functions! {
     // 9. Plans as text, recipes
 
     /// The kind of the tensor of this name, with the words of a plan (may be NULL) before the

@@ -119,7 +119,7 @@ pub const BNQ_TRAINING_STATISTIC_WORST_RELATIVE_MSE: i32 = 11;
 /// Number of statistics.
 pub const BNQ_NUM_TRAINING_STATISTICS: i32 = 12;
 
-extern "C" {
+functions! {
     /// Options of training at their defaults.
     pub fn bnq_training_create(out_training: *mut *mut bnq_training) -> bnq_status;
     /// Frees it; NULL is fine.

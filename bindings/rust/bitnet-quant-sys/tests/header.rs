@@ -108,7 +108,8 @@ fn c_functions(abi: &Value) -> BTreeMap<String, Signature> {
 
 fn rust_functions(source: &str) -> BTreeMap<String, Signature> {
     let mut functions = BTreeMap::new();
-    for (at, _) in source.match_indices("pub fn ") {
+    // Others are the crate's own.
+    for (at, _) in source.match_indices("pub fn bnq_") {
         let declaration = &source[at + "pub fn ".len()..];
         let open = declaration.find('(').expect("parameters");
         let list = bracketed(&declaration[open..]);
@@ -225,8 +226,8 @@ fn rust_pointer(ty: &str) -> Option<String> {
     let function = ty.split_once("unsafe extern \"C\" fn")?.1.trim_end();
     let function = function.strip_suffix('>')?.trim_end().trim_end_matches(',');
     // The parser of functions wants a name and an end.
-    let mut parsed = rust_functions(&format!("pub fn callback{};", function));
-    parsed.remove("callback").map(pointer)
+    let mut parsed = rust_functions(&format!("pub fn bnq_callback{};", function));
+    parsed.remove("bnq_callback").map(pointer)
 }
 
 #[test]

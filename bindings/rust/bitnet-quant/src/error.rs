@@ -17,8 +17,9 @@ macro_rules! statuses {
         #[non_exhaustive]
         pub enum Error {
             $($(#[$doc])* $variant(String),)*
-            /// The loaded libbnq has another ABI than this crate was written for.
-            /// The text says which library was loaded, and what fits.
+            /// The loaded libbnq has another ABI than this crate was written for, or, with the
+            /// feature `load-dynamic`, none could be loaded.
+            /// The text says which library was loaded or what was tried, and what fits.
             Incompatible(String),
             /// A status this version of the crate does not know; from a newer library.
             Other {

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::ffi;
-use crate::library::check_library;
+use crate::library::{check_library, expect_library};
 use bitnet_quant_sys as sys;
 use std::fmt;
 use std::ptr;
@@ -65,6 +65,7 @@ impl LayerKind {
 
     /// All that the library has.
     pub fn all() -> impl Iterator<Item = LayerKind> {
+        expect_library();
         (0..)
             .map(LayerKind)
             // SAFETY: any number is accepted.
@@ -78,6 +79,7 @@ impl LayerKind {
 
     /// As plans spell it: "attention".
     pub fn name(self) -> &'static str {
+        expect_library();
         // SAFETY: any number is accepted; names live for ever.
         unsafe { ffi::text(sys::bnq_layer_kind_name(self.0)) }.unwrap_or("unknown")
     }

@@ -70,6 +70,8 @@ pub use error::{Error, Result};
 pub use file::{Entry, File, FileKind};
 pub use layer_kind::LayerKind;
 pub use layers::{Layer, LayerStatistics, Layers};
+#[cfg(feature = "load-dynamic")]
+pub use library::init_from;
 pub use library::{check_library, targets, version, Target, Version};
 pub use linear::{embedding, Linear, Workspace};
 pub use matrix::{MatrixView, MatrixViewMut};

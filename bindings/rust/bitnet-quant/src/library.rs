@@ -3,11 +3,7 @@
 use crate::cstr;
 use crate::error::{Error, Result};
 use bitnet_quant_sys as sys;
-use std::env;
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::Once;
 
 /// A version of libbnq.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,7 +23,12 @@ impl fmt::Display for Version {
 }
 
 /// The version of the libbnq that is loaded (not of this crate).
+///
+/// # Panics
+/// With the feature `load-dynamic` where there is none; see [`check_library`].
 pub fn version() -> Version {
+    #[cfg(feature = "load-dynamic")]
+    expect_library();
     // SAFETY: never fails.
     let encoded = unsafe { sys::bnq_version() };
     Version {
@@ -37,31 +38,29 @@ pub fn version() -> Version {
     }
 }
 
-/// Whether the loaded libbnq has the ABI this crate was written for.
+/// Whether there is a libbnq with the ABI this crate was written for. With the feature
+/// `load-dynamic`, loads it.
 ///
 /// Everything that makes an object calls this, so that a program need not; it is
-/// for those who want to report the problem at the start. The library is asked
-/// once.
+/// for those who want to report the problem at the start.
 ///
 /// # Errors
 /// [`Error::Incompatible`]; its text names the library that was loaded, its ABI
-/// and the ABI needed.
+/// and the ABI needed, or every path that was tried.
 pub fn check_library() -> Result<()> {
-    static ONCE: Once = Once::new();
-    static FOUND: AtomicU32 = AtomicU32::new(0);
-    ONCE.call_once(|| {
-        // SAFETY: of this signature in every ABI; never fails.
-        FOUND.store(unsafe { sys::bnq_abi_version() }, Ordering::Relaxed);
-    });
-    let found = FOUND.load(Ordering::Relaxed);
-    if found == sys::BNQ_ABI_VERSION {
-        return Ok(());
-    }
-    Err(Error::Incompatible(diagnosis(
-        found,
-        version(),
-        library_path().as_deref(),
-    )))
+    sys::library::check().map_err(|error| Error::Incompatible(error.to_string()))
+}
+
+/// Loads the library at `path`, before any other call of this crate: a path with a folder, or a
+/// name that the system's loader looks for. Without this call the library is the one that
+/// `BNQ_LIBRARY` names, or lies beside the program, or the system finds.
+///
+/// # Errors
+/// [`Error::Incompatible`] where that is no library of this ABI and at least this version, and
+/// where another one is in use already.
+#[cfg(feature = "load-dynamic")]
+pub fn init_from(path: impl AsRef<std::path::Path>) -> Result<()> {
+    sys::library::init_from(path).map_err(|error| Error::Incompatible(error.to_string()))
 }
 
 /// For functions that cannot fail otherwise.
@@ -69,54 +68,6 @@ pub(crate) fn expect_library() {
     if let Err(error) = check_library() {
         panic!("{}", error);
     }
-}
-
-fn diagnosis(found: u32, version: Version, path: Option<&Path>) -> String {
-    let mut text = format!("libbnq {}", version);
-    if let Some(path) = path {
-        text += &format!(" at {}", path.display());
-    }
-    text += &format!(
-        " has ABI {}, but {} {} needs ABI {}: install a libbnq of ABI {}, or a release of \
-         the crate for ABI {}",
-        found,
-        env!("CARGO_PKG_NAME"),
-        env!("CARGO_PKG_VERSION"),
-        sys::BNQ_ABI_VERSION,
-        sys::BNQ_ABI_VERSION,
-        found
-    );
-    let variable = if cfg!(windows) {
-        "PATH"
-    } else if cfg!(target_os = "macos") {
-        "DYLD_LIBRARY_PATH"
-    } else {
-        "LD_LIBRARY_PATH"
-    };
-    match env::var_os(variable) {
-        Some(value) => text += &format!(" ({}={})", variable, value.to_string_lossy()),
-        None => text += &format!(" ({} is not set)", variable),
-    }
-    text
-}
-
-/// The file the library was loaded from, where the system tells.
-fn library_path() -> Option<PathBuf> {
-    if !cfg!(target_os = "linux") {
-        return None;
-    }
-    // "start-end perms offset device inode   path", with addresses in hexadecimal.
-    let address = sys::bnq_abi_version as *const () as u64;
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    maps.lines().find_map(|line| {
-        let (start, end) = line.split(' ').next()?.split_once('-')?;
-        let start = u64::from_str_radix(start, 16).ok()?;
-        let end = u64::from_str_radix(end, 16).ok()?;
-        if !(start..end).contains(&address) {
-            return None;
-        }
-        Some(PathBuf::from(&line[line.find('/')?..]))
-    })
 }
 
 /// A SIMD instruction set that the library was compiled for.
@@ -152,39 +103,5 @@ pub fn targets() -> Vec<Target> {
                 })
             })
             .collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_diagnosis_names_library_and_needs() {
-        let version = Version {
-            major: 3,
-            minor: 1,
-            patch: 4,
-        };
-        let text = diagnosis(9, version, Some(Path::new("/opt/libbnq.so.9")));
-        assert!(
-            text.starts_with("libbnq 3.1.4 at /opt/libbnq.so.9 has ABI 9, but"),
-            "{}",
-            text
-        );
-        assert!(
-            text.contains(&format!("needs ABI {}", sys::BNQ_ABI_VERSION)),
-            "{}",
-            text
-        );
-        assert!(text.contains("LIBRARY_PATH") || cfg!(windows), "{}", text);
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn the_library_is_found_in_memory() {
-        let path = library_path().expect("a mapped file");
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        assert!(name.contains("bnq"), "{}", path.display());
     }
 }

@@ -90,12 +90,14 @@ impl DType {
 
     /// The safetensors spelling, for example "BF16".
     pub fn name(self) -> &'static str {
+        expect_library();
         // SAFETY: any id is accepted; names of the registry live for ever.
         unsafe { ffi::text(sys::bnq_dtype_name(self.0)) }.unwrap_or("unknown")
     }
 
     /// Bits of one element, 4 to 64.
     pub fn bits(self) -> u32 {
+        expect_library();
         // SAFETY: any id is accepted.
         unsafe { sys::bnq_dtype_bits(self.0) }
     }
@@ -200,12 +202,14 @@ impl Format {
 
     /// Its name, for example "ternary".
     pub fn name(self) -> &'static str {
+        expect_library();
         // SAFETY: any id is accepted; names of the registry live for ever.
         unsafe { ffi::text(sys::bnq_format_name(self.0)) }.unwrap_or("unknown")
     }
 
     /// One sentence about it.
     pub fn description(self) -> &'static str {
+        expect_library();
         // SAFETY: as above.
         unsafe { ffi::text(sys::bnq_format_description(self.0)) }.unwrap_or("")
     }

@@ -7,7 +7,13 @@ use bitnet_quant::{check_library, Config, Context, Error, File};
 use std::env;
 use std::process::Command;
 
-/// In a process of its own, where another `bnq_abi_version` is preloaded.
+/// What has the process use another library.
+const VARIABLE: &str = match cfg!(feature = "load-dynamic") {
+    true => "BNQ_LIBRARY",
+    false => "LD_PRELOAD",
+};
+
+/// In a process of its own, where there is another `bnq_abi_version`.
 #[test]
 #[ignore = "run by another_abi_is_refused"]
 fn with_another_abi() {
@@ -51,7 +57,7 @@ fn another_abi_is_refused() {
 
     let output = Command::new(env::current_exe().unwrap())
         .args(["--ignored", "--exact", "with_another_abi", "--nocapture"])
-        .env("LD_PRELOAD", &library)
+        .env(VARIABLE, &library)
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
