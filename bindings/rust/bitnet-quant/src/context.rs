@@ -36,6 +36,8 @@ pub struct Context {
     // would invalidate.
     log: Option<Arc<Log>>,
     interrupt: Option<Arc<Interrupt>>,
+    #[cfg(feature = "rayon")]
+    runner: Option<Arc<dyn std::any::Any + Send + Sync>>,
     allocator: Option<Registration>,
 }
 
@@ -149,6 +151,28 @@ impl Context {
         // SAFETY: a live context that nobody uses; the closure lives longer than it.
         check(unsafe { sys::bnq_context_set_interrupt(raw, Some(ask), opaque) })?;
         self.interrupt = Some(interrupt);
+        Ok(())
+    }
+
+    /// Has `run` do the tasks of operations with at most so many workers; `host` is passed to
+    /// it, by address.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn set_runner<T: Send + Sync + 'static>(
+        &mut self, host: T,
+        run: unsafe extern "C" fn(*mut c_void, u64, sys::bnq_task_fn, *mut c_void) -> i32,
+        workers: u32,
+    ) -> Result<()> {
+        let host = Arc::new(host);
+        let runner = sys::bnq_runner {
+            run: Some(run),
+            opaque: Arc::as_ptr(&host) as *mut c_void,
+            workers,
+        };
+        let raw = self.native()?;
+        // SAFETY: a live context that nobody uses, and a runner, which is copied; what it needs
+        // lives longer than the context.
+        check(unsafe { sys::bnq_context_set_runner(raw, &runner) })?;
+        self.runner = Some(host);
         Ok(())
     }
 

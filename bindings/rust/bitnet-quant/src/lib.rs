@@ -27,6 +27,8 @@ mod linear;
 mod matrix;
 mod metrics;
 mod mixed_precision;
+#[cfg(feature = "ndarray")]
+pub mod ndarray;
 mod operator;
 mod optimization;
 mod option;
@@ -36,6 +38,8 @@ mod post_training;
 pub mod quantization;
 mod quantize;
 pub mod quantizer;
+#[cfg(feature = "rayon")]
+pub mod rayon;
 mod registry;
 mod sensitivity;
 mod tensor;

@@ -87,6 +87,20 @@ macro_rules! matrices {
                 })
             }
 
+            /// A matrix of rows `stride` elements after one another, the first at `data`.
+            ///
+            /// # Safety
+            /// Its rows, though not what is between them, are borrowed for `'a`.
+            #[cfg(feature = "ndarray")]
+            pub(crate) unsafe fn from_rows<$of: Element>(
+                data: *const $of, rows: usize, columns: usize, stride: usize,
+            ) -> $name<'a> {
+                $name {
+                    raw: raw(data as *mut u8, $of::DTYPE, rows, columns, stride),
+                    memory: PhantomData,
+                }
+            }
+
             /// What codes stand for: (code - zero point) * scale, with one of each for each
             /// row; no zero points stand for 0. Errors as in `new`.
             pub fn with_scales(
