@@ -18,6 +18,10 @@ sed -i -E "s/^(#define BNQ_VERSION_MAJOR) .*/\1 ${parts[1]}/
 capi/abi.py
 sed -i "s/^version = \"$text\"/version = \"$new\"/
   /^bitnet-quant.*path = /s/version = \"$text\"/version = \"$new\"/" bindings/rust/*/Cargo.toml
+sed -i -E "s/^(pub const BNQ_VERSION_MAJOR: u32 =) .*/\1 ${parts[1]};/
+  s/^(pub const BNQ_VERSION_MINOR: u32 =) .*/\1 ${parts[2]};/
+  s/^(pub const BNQ_VERSION_PATCH: u32 =) .*/\1 ${parts[3]};/" \
+  bindings/rust/bitnet-quant-sys/src/ids.rs
 sed -i "s/^__version__ = \"$text\"/__version__ = \"$new\"/" \
   bindings/python/src/bitnet_quant/__init__.py
 
