@@ -197,13 +197,15 @@ bool RealPath(const std::string& path, std::string* real) {
   if (!WidePath(path, &wide)) return false;
   const Handle handle = OpenPath(wide, FILE_READ_ATTRIBUTES, true);
   if (handle == nullptr) return false;
-  const DWORD size =
-      GetFinalPathNameByHandleW(handle.get(), nullptr, 0, FILE_NAME_NORMALIZED);
-  if (size == 0) return false;
-  std::wstring found(size, L'\0');
-  const DWORD length = GetFinalPathNameByHandleW(handle.get(), &found[0], size,
-                                                 FILE_NAME_NORMALIZED);
-  if (length == 0 || length > size) return false;
+  std::wstring found(32768, L'\0');  // no path is longer
+  const DWORD room = static_cast<DWORD>(found.size());
+  DWORD length = GetFinalPathNameByHandleW(handle.get(), &found[0], room,
+                                           FILE_NAME_NORMALIZED);
+  // Some file systems cannot say: then with what links it has.
+  if (length == 0 || length >= room) {
+    length = GetFullPathNameW(wide.c_str(), room, &found[0], nullptr);
+  }
+  if (length == 0 || length >= room) return false;
   *real = Narrow(found.data(), length);
   std::replace(real->begin(), real->end(), '\\', '/');
   if (real->compare(0, 8, "//?/UNC/") == 0) {

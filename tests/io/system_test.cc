@@ -87,7 +87,16 @@ TEST_F(SystemTest, AnOpenFileCanBeReplacedAndRemoved) {
   File file;
   ASSERT_EQ(file.Open(Path("a"), File::kRead | File::kFollowLink), 0);
   const auto mapped = MappedFile::Open(Context(), Path("a"));
-  Write(Path("a"), "new");
+  try {
+    Write(Path("a"), "new");
+  } catch (const Error& error) {
+    EXPECT_EQ(Read(Path("a")), old);
+#if defined(_WIN32)
+    GTEST_SKIP() << "not on this file system: " << error.message();
+#else
+    FAIL() << error.message();
+#endif
+  }
   EXPECT_EQ(Read(Path("a")), "new");
   std::string text(old.size(), '\0');
   size_t done = 0;
