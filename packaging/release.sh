@@ -43,7 +43,7 @@ script() {
 make_source() {
   local name=bitnet-quant-$version
   git -c tar.umask=0022 archive --format=tar --prefix="$name/" "$commit" |
-    gzip -9n >"$packages/$name.tar.gz"
+    gzip -9n >"$packages/$name-source.tar.gz"
 }
 
 # make_part NAME: in the clone.

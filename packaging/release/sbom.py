@@ -96,7 +96,11 @@ def is_binary(data):
 
 
 def identifier(*parts):
-    return "SPDXRef-" + re.sub(r"[^A-Za-z0-9.-]+", "-", "-".join(parts)).strip("-")
+    text = "-".join(parts)
+    plain = re.sub(r"[^A-Za-z0-9.-]+", "-", text).strip("-")
+    if plain != text:  # "a_b" is not "a-b"
+        plain += "-" + hashlib.sha256(text.encode()).hexdigest()[:8]
+    return "SPDXRef-" + plain
 
 
 def package(key, name, version, licence, location, **more):

@@ -75,17 +75,20 @@ def test_the_bill_says_what_is_linked(tmp_path):
         archive.write(library, "lib/libbnq.so")
         archive.write(os.environ["BNQ_CLI"], "bin/bnq")
         archive.writestr("notes.txt", "no binary")
+    for name in ("b-n.tar.gz", "b_n.tar.gz"):
+        tar(tmp_path / name, {})
     document = json.loads(run("sbom.py", tmp_path))
     assert document["spdxVersion"] == "SPDX-2.3"
     assert document["creationInfo"]["created"] == "1970-01-02T00:00:00Z"
     assert [file["fileName"] for file in document["files"]] == [
         "./bnq.zip/lib/libbnq.so", "./bnq.zip/bin/bnq"]
     names = {entry["SPDXID"]: entry["name"] for entry in document["packages"]}
+    files = {file["SPDXID"]: file["fileName"].rpartition("/")[2] for file in document["files"]}
     linked = {}
     for relation in document["relationships"]:
         if relation["relationshipType"].endswith("_LINK"):
             what = names[relation["relatedSpdxElement"]].partition(" ")[0]
-            linked.setdefault(relation["spdxElementId"].rpartition("-")[2], {})[what] = (
+            linked.setdefault(files[relation["spdxElementId"]], {})[what] = (
                 relation["relationshipType"])
     for name in ("libbnq.so", "bnq"):
         assert linked[name]["JSON"] == "STATIC_LINK"
