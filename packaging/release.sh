@@ -74,7 +74,7 @@ make_release() {
   cd "$tree"
   git checkout --quiet --detach "$commit"
   # No path of this machine in the code; what is compiled once may be found by ccache.
-  export CFLAGS="-ffile-prefix-map=$tree=. -ffile-prefix-map=$highway=highway"
+  export CFLAGS="-ffile-prefix-map=$tree=.${highway:+ -ffile-prefix-map=$highway=highway}"
   export CXXFLAGS=$CFLAGS CCACHE_BASEDIR=$1 CCACHE_NOHASHDIR=1
   for part in ${BNQ_RELEASE_PARTS:-"${parts[@]}"}; do
     status=0 log=$1/logs/$part.log
