@@ -70,6 +70,7 @@ versions_agree() {
   cd "$root/bindings" &&
     says_version "version = \"$version\"" rust/*/Cargo.toml &&
     says_version "<Version>$version</Version>" csharp/Directory.Build.props &&
+    says_version "\"version\": \"$version\"," ../packaging/vcpkg/bitnet-quant/vcpkg.json &&
     says_version "__version__ = \"$version\"" python/src/bitnet_quant/__init__.py &&
     grep -q "^bitnet-quant ($version-" "$root/packaging/debian/changelog"
 }
