@@ -297,6 +297,7 @@ clients() {
     else
       skip rust-dynamic "Rust's feature load-dynamic: there is no crate libloading"
     fi
+    $long && phase crates tap log packaging/crates/try.sh --long "$build"
     for example in bindings/rust/bitnet-quant/examples/*_model.rs; do
       name=$(basename "$example" .rs)
       phase "rust-$name" command log run_cargo run --example "$name" -- \

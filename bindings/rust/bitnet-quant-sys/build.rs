@@ -3,6 +3,7 @@
 //! 1. `BNQ_LIB_DIR`: the directory that holds the library. If it is set, it is
 //!    the only place looked at, so that a wrong value is not papered over.
 //! 2. pkg-config: the package `bnq`.
+//! 3. With the feature `vendored`, it is built from the sources of `bitnet-quant-src`.
 //!
 //! With the feature `load-dynamic` the program looks for it when it runs, and nothing is linked.
 //!
@@ -32,7 +33,7 @@ fn main() {
     }
     let linked = match env::var_os("BNQ_LIB_DIR") {
         Some(directory) => from_directory(Path::new(&directory)),
-        None => from_pkg_config(),
+        None => from_pkg_config().or_else(vendored),
     };
     if let Err(message) = linked {
         // Not a panic: its backtrace hint would only hide the message.
@@ -79,8 +80,8 @@ fn from_pkg_config() -> Result<(), String> {
         .map_err(|error| {
             format!(
                 "  tried BNQ_LIB_DIR: not set\n  tried pkg-config for bnq >= {}: {}\n  \
-                 accepted: BNQ_LIB_DIR=<directory that holds {}>, or PKG_CONFIG_PATH=\
-                 <directory that holds bnq.pc>",
+                 accepted: BNQ_LIB_DIR=<directory that holds {}>, PKG_CONFIG_PATH=\
+                 <directory that holds bnq.pc>, or the feature `vendored`, which builds it",
                 MIN_VERSION,
                 error.to_string().trim_end().replace('\n', "\n    "),
                 library_names().join(" or "),
@@ -100,6 +101,31 @@ fn from_pkg_config() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Builds the library, after the others have failed.
+#[cfg(feature = "vendored")]
+fn vendored(_: String) -> Result<(), String> {
+    let prefix = bitnet_quant_src::build();
+    // What a static library needs is for its own package to say.
+    let mut folders = vec![prefix.join("lib/pkgconfig")];
+    let given = env::var_os("PKG_CONFIG_PATH").unwrap_or_default();
+    folders.extend(env::split_paths(&given));
+    let path = env::join_paths(folders).map_err(|error| error.to_string())?;
+    env::set_var("PKG_CONFIG_PATH", path);
+    pkg_config::Config::new()
+        .atleast_version(MIN_VERSION)
+        .env_metadata(false)
+        .statik(true)
+        .probe("bnq")
+        .map_err(|error| format!("  tried the one built in {}: {}", prefix.display(), error))?;
+    print_metadata(&prefix, Some(prefix.join("include")));
+    Ok(())
+}
+
+#[cfg(not(feature = "vendored"))]
+fn vendored(tried: String) -> Result<(), String> {
+    Err(tried)
 }
 
 fn print_metadata(root: &Path, include: Option<PathBuf>) {
