@@ -87,7 +87,7 @@ pub fn par_quantize(
 }
 
 /// Quantizes many model files, (input, output) each, as
-/// [`quantize_file`](crate::quantize_file) does: as many at a time as the pool that this is
+/// [`quantize_file`] does: as many at a time as the pool that this is
 /// called in has threads, and a large one with the threads that are free where `context` is of
 /// that pool. One that fails does not end the others; its error names the input.
 ///
