@@ -109,6 +109,16 @@ bnq_status bnq_analyze_file(bnq_context* context, const bnq_plan* plan,
                             uint64_t candidate_count, const char* input,
                             const char* save_path, bnq_progress_fn progress,
                             void* opaque, bnq_sensitivity* sensitivity) {
+  return bnq_analyze_part(context, plan, candidates, candidate_count, input, 0,
+                          1, save_path, progress, opaque, sensitivity);
+}
+
+bnq_status bnq_analyze_part(bnq_context* context, const bnq_plan* plan,
+                            const bnq_config* const* candidates,
+                            uint64_t candidate_count, const char* input,
+                            uint64_t part, uint64_t parts,
+                            const char* save_path, bnq_progress_fn progress,
+                            void* opaque, bnq_sensitivity* sensitivity) {
   return Guard([&] {
     std::vector<Config> configs;
     if (candidate_count != 0) Required(candidates, "candidates");
@@ -122,7 +132,7 @@ bnq_status bnq_analyze_file(bnq_context* context, const bnq_plan* plan,
                 configs.empty() ? DefaultCandidates() : configs,
                 &Required(input, "input"), save_path ? save_path : "",
                 ProgressOf(progress, opaque),
-                &Required(sensitivity, "sensitivity").core);
+                &Required(sensitivity, "sensitivity").core, {part, parts});
   });
 }
 

@@ -227,9 +227,15 @@ bnq_status bnq_file_tensor(bnq_context* context, const bnq_file* file,
 
 bnq_status bnq_file_verify(bnq_context* context, const bnq_file* file,
                            bnq_progress_fn progress, void* opaque) {
+  return bnq_file_verify_part(context, file, 0, 1, progress, opaque);
+}
+
+bnq_status bnq_file_verify_part(bnq_context* context, const bnq_file* file,
+                                uint64_t part, uint64_t parts,
+                                bnq_progress_fn progress, void* opaque) {
   return Guard([&] {
     VerifyFile(ContextOf(context), Required(file, "file").core,
-               ProgressOf(progress, opaque));
+               ProgressOf(progress, opaque), uint64_t{1} << 20, {part, parts});
   });
 }
 

@@ -12,9 +12,6 @@
 #include "core/io/temporary_file.h"
 
 namespace bnq {
-namespace {
-
-// "model-00001-of-00002.bnq", counted from 1.
 std::string ShardName(const std::string& name, size_t number, size_t of) {
   const size_t dot = name.rfind('.');
   const bool ending = dot != std::string::npos && dot > 0;
@@ -23,8 +20,6 @@ std::string ShardName(const std::string& name, size_t number, size_t of) {
   return name.substr(0, ending ? dot : name.size()) + text +
          (ending ? name.substr(dot) : "");
 }
-
-}  // namespace
 
 uint64_t BytesOf(const NewArray& array) {
   uint64_t bytes = 0;
@@ -190,15 +185,14 @@ void ModelOutput::Append(size_t section, const void* data, uint64_t bytes) {
   } while (bytes != 0);
 }
 
-std::string ModelOutput::IndexText(
-    const std::vector<std::string>& names) const {
-  const std::map<std::string, size_t> sorted(tensors_.begin(), tensors_.end());
+std::string IndexText(const std::map<std::string, std::string>& files,
+                      uint64_t total_bytes) {
   std::string map;
-  for (const auto& [name, shard] : sorted) {
+  for (const auto& [name, file] : files) {
     map += Message(map.empty() ? "\n" : ",\n", "    ", JsonText(name), ": ",
-                   JsonText(names[shard]));
+                   JsonText(file));
   }
-  return Message("{\n  \"metadata\": {\n    \"total_size\": ", total_bytes_,
+  return Message("{\n  \"metadata\": {\n    \"total_size\": ", total_bytes,
                  "\n  },\n  \"weight_map\": {", map, map.empty() ? "" : "\n  ",
                  "}\n}\n");
 }
@@ -224,7 +218,9 @@ void ModelOutput::FinishShards() {
     }
   }
   if (shards_ > 1 && HasIndex()) {
-    const std::string text = IndexText(names);
+    std::map<std::string, std::string> map;
+    for (const auto& [tensor, shard] : tensors_) map[tensor] = names[shard];
+    const std::string text = IndexText(map, total_bytes_);
     const auto index = files_->Add();
     outputs_.push_back(index);
     index->Append(text.data(), text.size());

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -20,6 +21,13 @@ uint64_t BytesOf(const NewArray& array);
 
 // The row of a kind that can be written: INVALID_ARGUMENT for others.
 const Container& WritableContainer(FileKind kind);
+
+// The text of the index of files by the names of their tensors; total_bytes: of
+// all tensors.
+std::string IndexText(const std::map<std::string, std::string>& files,
+                      uint64_t total_bytes);
+// "model-00001-of-00002.bnq" of "model.bnq", counted from 1.
+std::string ShardName(const std::string& name, size_t number, size_t of);
 
 // Splits the model where options.max_shard_bytes says so, as Hugging Face does:
 // a tensor that would make a file's data exceed it begins the next file. More
@@ -63,7 +71,6 @@ class ModelOutput final : public ContainerWriter {
   void PlaceEntry(const std::string& name, uint64_t bytes);
   void OpenShard();
   void FinishShards();
-  std::string IndexText(const std::vector<std::string>& names) const;
 
   const Context& context_;
   const Container& row_;

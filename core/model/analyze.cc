@@ -59,6 +59,7 @@ class SliceProgress : public SliceSink {
 struct Work {
   const ModelEntry* entry;
   const Config* pinned;
+  bool here = true;  // in the part
 };
 
 class Analysis {
@@ -66,13 +67,14 @@ class Analysis {
   Analysis(const Context& context, const Plan& plan,
            const std::vector<Config>& candidates, const ModelFile& file,
            TickingProgress* progress, const std::string& save_path,
-           Sensitivity* sensitivity)
+           Sensitivity* sensitivity, const ModelPart& part)
       : context_(context),
         plan_(plan),
         candidates_(candidates),
         file_(file),
         save_path_(save_path),
         sensitivity_(*sensitivity),
+        filter_(file, part),
         saved_(std::chrono::steady_clock::now()) {
     uint64_t total = 0;
     for (const ModelEntry& entry : file.entries()) {
@@ -82,7 +84,10 @@ class Analysis {
                       &work.pinned)) {
         continue;
       }
+      work.here =
+          filter_.Has(static_cast<size_t>(&entry - file.entries().data()));
       work_.push_back(work);
+      if (!work.here) continue;
       total += entry.raw_bytes * (work.pinned ? 1 : candidates.size());
     }
     meter_.emplace(progress, total);
@@ -91,6 +96,7 @@ class Analysis {
   void Run() {
     AddModel();
     for (const Work& work : work_) {
+      if (!work.here) continue;
       InTensor(work.entry->name, [&] { Measure(work); });
       const auto now = std::chrono::steady_clock::now();
       if (now - saved_ < kSaveInterval) continue;
@@ -216,6 +222,7 @@ class Analysis {
   const ModelFile& file_;
   const std::string save_path_;
   Sensitivity& sensitivity_;
+  const PartFilter filter_;
   std::chrono::steady_clock::time_point saved_;
   std::vector<Work> work_;
   std::optional<Meter> meter_;
@@ -250,12 +257,13 @@ bool IsAnalyzed(const Plan& plan, const std::string& name, const Shape& shape,
 void AnalyzeFile(const Context& caller, const Plan& plan,
                  const std::vector<Config>& candidates,
                  const std::string& input, const std::string& save_path,
-                 const Progress& progress, Sensitivity* sensitivity) {
+                 const Progress& progress, Sensitivity* sensitivity,
+                 const ModelPart& part) {
   TickingProgress ticking(caller, progress);
   const Context& context = ticking.context();
   const auto file = OpenSourceModel(context, input);
   Analysis analysis(context, plan, candidates, *file, &ticking, save_path,
-                    sensitivity);
+                    sensitivity, part);
   try {
     analysis.Run();
   } catch (...) {

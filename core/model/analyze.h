@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/context.h"
+#include "core/model/model_part.h"
 #include "core/model/plan.h"
 #include "core/model/sensitivity.h"
 #include "core/scheme/config.h"
@@ -20,11 +21,13 @@ namespace bnq {
 // the errors. A candidate that a tensor cannot have (UNSUPPORTED) is left out.
 // With save_path ("" : none), the JSON is written there, atomically, every few
 // seconds and at the end: a run that was stopped goes on when what it saved is
-// read first. A failure keeps what has been measured.
+// read first. A failure keeps what has been measured. What was measured of all
+// parts merges into what is measured of the whole.
 void AnalyzeFile(const Context& context, const Plan& plan,
                  const std::vector<Config>& candidates,
                  const std::string& input, const std::string& save_path,
-                 const Progress& progress, Sensitivity* sensitivity);
+                 const Progress& progress, Sensitivity* sensitivity,
+                 const ModelPart& part = {});
 
 // What suits most models: 1.6 to 8 bits, without searches, which take ten times
 // as long.

@@ -11,6 +11,7 @@
 #include "core/io/endian.h"
 #include "core/io/held_outputs.h"
 #include "core/model/meter.h"
+#include "core/model/report_record.h"
 #include "core/scheme/codec_revision.h"
 
 namespace bnq {
@@ -19,61 +20,8 @@ namespace {
 // Of the weights of a folder, without its ending.
 constexpr char kFolderModel[] = "model";
 
-// Takes texts and numbers from a record, which is whole and this library's own:
-// its crc32 and the fingerprint say so.
-class RecordReader {
- public:
-  explicit RecordReader(const std::string& record) : record_(record) {}
-
-  template <class UInt>
-  UInt Number() {
-    const std::string bytes = Bytes(sizeof(UInt));
-    return LoadLE<UInt>(reinterpret_cast<const uint8_t*>(bytes.data()));
-  }
-  std::string Text() { return Bytes(Number<uint32_t>()); }
-
- private:
-  std::string Bytes(size_t bytes) {
-    if (bytes > record_.size() - at_) {
-      Fail(Status::kCorruptFile,
-           "a record of the unfinished output's journal is too short");
-    }
-    at_ += bytes;
-    return record_.substr(at_ - bytes, bytes);
-  }
-
-  const std::string& record_;
-  size_t at_ = 0;
-};
-
 // Bytes of a plain array copied at a time.
 constexpr uint64_t kCopy = uint64_t{1} << 20;
-
-std::string RowRecord(const ReportRow& row) {
-  std::string record;
-  AppendLE(static_cast<uint32_t>(row.format), &record);
-  AppendLE(static_cast<uint32_t>(row.dtype), &record);
-  AppendLE<uint64_t>(row.bytes_after, &record);
-  for (const double value : row.metrics.values) {
-    uint64_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    AppendLE(bits, &record);
-  }
-  AppendText(row.note, &record);
-  return record;
-}
-
-void ReadRow(const std::string& record, ReportRow* row) {
-  RecordReader reader(record);
-  row->format = static_cast<int32_t>(reader.Number<uint32_t>());
-  row->dtype = static_cast<int32_t>(reader.Number<uint32_t>());
-  row->bytes_after = reader.Number<uint64_t>();
-  for (double& value : row->metrics.values) {
-    const uint64_t bits = reader.Number<uint64_t>();
-    std::memcpy(&value, &bits, sizeof bits);
-  }
-  row->note = reader.Text();
-}
 
 }  // namespace
 

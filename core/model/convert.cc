@@ -99,35 +99,6 @@ std::string CrcText(const void* data, size_t bytes) {
   return Hex(Crc32(0, data, bytes), 8);
 }
 
-Fingerprint QuantizeFingerprint(const Plan& plan, const ModelFile& file,
-                                const ConversionOptions& options,
-                                const std::vector<ExtraArray>& extra,
-                                uint64_t slice_elements) {
-  Fingerprint fingerprint("quantize", file, options);
-  // With compression the parts' chunks take turns, slice by slice.
-  fingerprint.Add(Message("slice_elements=", slice_elements));
-  for (const ModelEntry& entry : file.entries()) {
-    const Config* config = ConfigFor(plan, entry);
-    std::string what = "itself";
-    if (config != nullptr) {
-      what = config->ToText();
-      std::vector<float> weights;
-      InTensor(entry.name,
-               [&] { weights = ImportanceFor(plan, *config, entry); });
-      if (!weights.empty()) {
-        what += " importance_crc32=" +
-                CrcText(weights.data(), weights.size() * sizeof(float));
-      }
-    }
-    fingerprint.AddTensor(entry, what);
-  }
-  for (const ExtraArray& array : extra) {
-    fingerprint.Add(Message("added ", Quoted(array.name), " crc32=",
-                            CrcText(array.bytes.data(), array.bytes.size())));
-  }
-  return fingerprint;
-}
-
 // A tensor of two names has the config of the first.
 void WarnOfOtherName(const Context& context, const Plan& plan,
                      const ModelEntry& entry) {
@@ -178,11 +149,40 @@ ReportRow AddExtra(const ExtraArray& array, Conversion* conversion) {
 
 }  // namespace
 
+Fingerprint QuantizeFingerprint(const Plan& plan, const ModelFile& file,
+                                const ConversionOptions& options,
+                                const std::vector<ExtraArray>& extra,
+                                uint64_t slice_elements) {
+  Fingerprint fingerprint("quantize", file, options);
+  // With compression the parts' chunks take turns, slice by slice.
+  fingerprint.Add(Message("slice_elements=", slice_elements));
+  for (const ModelEntry& entry : file.entries()) {
+    const Config* config = ConfigFor(plan, entry);
+    std::string what = "itself";
+    if (config != nullptr) {
+      what = config->ToText();
+      std::vector<float> weights;
+      InTensor(entry.name,
+               [&] { weights = ImportanceFor(plan, *config, entry); });
+      if (!weights.empty()) {
+        what += " importance_crc32=" +
+                CrcText(weights.data(), weights.size() * sizeof(float));
+      }
+    }
+    fingerprint.AddTensor(entry, what);
+  }
+  for (const ExtraArray& array : extra) {
+    fingerprint.Add(Message("added ", Quoted(array.name), " crc32=",
+                            CrcText(array.bytes.data(), array.bytes.size())));
+  }
+  return fingerprint;
+}
+
 Report QuantizeFile(const Context& caller, const Plan& plan,
                     const std::string& input, const std::string& output,
                     const ConversionOptions& options, const Progress& progress,
                     const std::vector<ExtraArray>& extra,
-                    uint64_t slice_elements) {
+                    uint64_t slice_elements, const ModelPart& part) {
   TickingProgress ticking(caller, progress);
   const Context& context = ticking.context();
   const auto file = OpenSourceModel(context, input, options.requantize);
@@ -198,9 +198,12 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
                           return QuantizeFingerprint(plan, *file, options,
                                                      extra, slice_elements);
                         });
-  Meter meter(&ticking, TotalBytes(*file));
+  const PartFilter filter(*file, part);
+  Meter meter(&ticking, filter.TotalBytes(*file));
   Report report;
-  for (const ModelEntry& entry : file->entries()) {
+  for (size_t i = 0; i < file->entries().size(); ++i) {
+    const ModelEntry& entry = file->entries()[i];
+    if (!filter.Has(i)) continue;
     meter.Begin(entry.name);
     ReportRow row = PlannedRow(plan, entry);
     if (!entry.same_as.empty()) {

@@ -17,6 +17,7 @@
 #include "core/io/model_file.h"
 #include "core/kernels/overflow.h"
 #include "core/model/conversion.h"
+#include "core/model/model_part.h"
 #include "core/model/plan.h"
 #include "core/model/report.h"
 #include "core/model/tensor_entry.h"
@@ -43,7 +44,13 @@ Report QuantizeFile(const Context& context, const Plan& plan,
                     const std::string& input, const std::string& output,
                     const ConversionOptions& options, const Progress& progress,
                     const std::vector<ExtraArray>& extra = {},
-                    uint64_t slice_elements = kSliceElements);
+                    uint64_t slice_elements = kSliceElements,
+                    const ModelPart& part = {});
+// What makes the bytes of a conversion.
+Fingerprint QuantizeFingerprint(const Plan& plan, const ModelFile& file,
+                                const ConversionOptions& options,
+                                const std::vector<ExtraArray>& extra,
+                                uint64_t slice_elements);
 Report DequantizeFile(const Context& context, const std::string& input,
                       const std::string& output, DType dtype, Overflow overflow,
                       const ConversionOptions& options,
@@ -68,10 +75,11 @@ Config StoredConfig(const ModelEntry& entry);
 
 // Everything LoadTensor checks, for all tensors; floating-point arrays must be
 // finite (NON_FINITE). Plain arrays are read piece_bytes at a time, a multiple
-// of 8.
+// of 8. What belongs to no tensor is checked with the first part.
 void VerifyFile(const Context& context, std::shared_ptr<const ModelFile> file,
                 const Progress& progress,
-                uint64_t piece_bytes = uint64_t{1} << 20);
+                uint64_t piece_bytes = uint64_t{1} << 20,
+                const ModelPart& part = {});
 
 }  // namespace bnq
 

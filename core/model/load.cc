@@ -186,12 +186,18 @@ std::unique_ptr<QuantizedTensor> LoadTensor(
 }
 
 void VerifyFile(const Context& caller, std::shared_ptr<const ModelFile> file,
-                const Progress& progress, uint64_t piece_bytes) {
+                const Progress& progress, uint64_t piece_bytes,
+                const ModelPart& part) {
   TickingProgress ticking(caller, progress);
   const Context& context = ticking.context();
+  const PartFilter filter(*file, part);
   uint64_t total = 0, done = 0;
-  for (const ModelEntry& entry : file->entries()) total += entry.stored_bytes;
-  for (const ModelEntry& entry : file->entries()) {
+  for (size_t i = 0; i < file->entries().size(); ++i) {
+    if (filter.Has(i)) total += file->entries()[i].stored_bytes;
+  }
+  for (size_t i = 0; i < file->entries().size(); ++i) {
+    const ModelEntry& entry = file->entries()[i];
+    if (!filter.Has(i)) continue;
     ticking.Report(done, total, entry.name);
     if (!entry.same_as.empty()) continue;
     if (entry.format != 0) {
@@ -203,8 +209,10 @@ void VerifyFile(const Context& caller, std::shared_ptr<const ModelFile> file,
     }
     done += entry.stored_bytes;
   }
-  WholeExpertStacks(*file);
-  file->VerifyRest();
+  if (part.index == 0) {
+    WholeExpertStacks(*file);
+    file->VerifyRest();
+  }
   ticking.Report(done, total, "");
 }
 

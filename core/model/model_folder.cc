@@ -131,17 +131,6 @@ void ListFiles(const std::string& folder, std::set<std::string>* side,
       });
 }
 
-// What a copy that was killed has left in a folder that is gone on with.
-void RemoveUnfinished(const std::string& folder) {
-  std::vector<std::string> unfinished;
-  ListTree(
-      folder, [](const std::string&) { return true; },
-      [&](const std::string& path) {
-        if (IsTemporaryName(NameOf(path))) unfinished.push_back(path);
-      });
-  for (const std::string& path : unfinished) RemoveFile(folder + '/' + path);
-}
-
 std::shared_ptr<const MappedFile> OpenConfig(const Context& context,
                                              const std::string& folder) {
   auto file = MappedFile::Open(context, WithoutSlashes(folder) + '/' + kConfig);
@@ -152,7 +141,57 @@ std::shared_ptr<const MappedFile> OpenConfig(const Context& context,
   return file;
 }
 
+void CopyFile(const Context& context, const std::string& folder,
+              const std::string& name, const std::string& to_folder) {
+  // Pieces between two ticks.
+  constexpr uint64_t kPiece = uint64_t{1} << 20;
+  const std::string to = to_folder + '/' + name;
+  MakeFolders(DirectoryOf(to));
+  const auto file = MappedFile::Open(context, folder + '/' + name);
+  WriteOptions options;
+  options.overwrite = true;  // of a run that was interrupted
+  AtomicFile copy(to, options);
+  for (uint64_t at = 0; at < file->size(); at += kPiece) {
+    const uint64_t n = std::min(kPiece, file->size() - at);
+    copy.Append(file->data() + at, n);
+    file->Release(at, n);
+    context.Tick();
+  }
+  copy.Commit();
+}
+
 }  // namespace
+
+void RemoveUnfinished(const std::string& folder) {
+  std::vector<std::string> unfinished;
+  ListTree(
+      folder, [](const std::string&) { return true; },
+      [&](const std::string& path) {
+        if (IsTemporaryName(NameOf(path))) unfinished.push_back(path);
+      });
+  for (const std::string& path : unfinished) RemoveFile(folder + '/' + path);
+}
+
+void CopySideFiles(const Context& context, const std::string& given,
+                   const ModelFile& model, const std::string& to) {
+  const std::string folder = WithoutSlashes(given);
+  std::set<std::string> side, weights;
+  ListFiles(folder, &side, &weights);
+  for (const MappedFile* file : model.files()) {
+    weights.erase(NameOf(file->path()));
+  }
+  if (!weights.empty()) {
+    std::string names;
+    for (const std::string& name : weights) {
+      names += (names.empty() ? "" : ", ") + name;
+    }
+    context.Log(LogLevel::kWarning,
+                Message("other weights in ", Quoted(folder),
+                        " are not in the output: ", names.substr(0, 400)));
+  }
+  if (to.empty()) return;
+  for (const std::string& name : side) CopyFile(context, folder, name, to);
+}
 
 bool IsModelFolder(const std::string& path) {
   return IsFolder(path) && IsRegularFile(path + '/' + kConfig);
@@ -182,6 +221,11 @@ bool FolderOutput::IsMeant(const std::string& input,
   return std::none_of(
       Containers().begin(), Containers().end(),
       [&](const Container* row) { return EndsWith(output, row->ending); });
+}
+
+void FolderOutput::Check(const std::string& input, const std::string& output,
+                         bool overwrite) {
+  CheckTarget(WithoutSlashes(input), output, Target(output), overwrite);
 }
 
 std::string FolderOutput::Target(const std::string& output) {
@@ -215,41 +259,8 @@ std::string FolderOutput::path() const {
   return folder_ == nullptr ? "" : folder_->name();
 }
 
-void FolderOutput::CopyFile(const std::string& name) {
-  // Pieces between two ticks.
-  constexpr uint64_t kPiece = uint64_t{1} << 20;
-  const std::string to = path() + '/' + name;
-  MakeFolders(DirectoryOf(to));
-  const auto file = MappedFile::Open(context_, input_ + '/' + name);
-  WriteOptions options;
-  options.overwrite = true;  // of a run that was interrupted
-  AtomicFile copy(to, options);
-  for (uint64_t at = 0; at < file->size(); at += kPiece) {
-    const uint64_t n = std::min(kPiece, file->size() - at);
-    copy.Append(file->data() + at, n);
-    file->Release(at, n);
-    context_.Tick();
-  }
-  copy.Commit();
-}
-
 void FolderOutput::CopySideFiles(const ModelFile& model) {
-  std::set<std::string> side, weights;
-  ListFiles(input_, &side, &weights);
-  for (const MappedFile* file : model.files()) {
-    weights.erase(NameOf(file->path()));
-  }
-  if (!weights.empty()) {
-    std::string names;
-    for (const std::string& name : weights) {
-      names += (names.empty() ? "" : ", ") + name;
-    }
-    context_.Log(LogLevel::kWarning,
-                 Message("other weights in ", Quoted(input_),
-                         " are not in the output: ", names.substr(0, 400)));
-  }
-  if (folder_ == nullptr) return;
-  for (const std::string& name : side) CopyFile(name);
+  bnq::CopySideFiles(context_, input_, model, path());
 }
 
 void FolderOutput::EditConfig(const std::vector<ConfigMember>& members) {

@@ -37,6 +37,14 @@ ModelConfig ReadModelConfig(const Context& context, const std::string& folder);
 // The whole of it; kNull where the folder has none.
 JsonTree ReadModelConfigTree(const Context& context, const std::string& folder);
 
+// Copies what is beside the weights of a model folder into another: every file
+// that is not hidden, also in folders, but for weights, of which a warning
+// tells. With to = "" that is all.
+void CopySideFiles(const Context& context, const std::string& folder,
+                   const ModelFile& model, const std::string& to);
+// Removes what a process that was killed was about to write in a folder.
+void RemoveUnfinished(const std::string& folder);
+
 // The folder that a conversion of a model folder makes. It is built beside its
 // place, and takes it when all is in it.
 class FolderOutput {
@@ -52,13 +60,15 @@ class FolderOutput {
                const std::string& output, const WriteOptions& options);
   ~FolderOutput();
 
+  // The errors of the constructor.
+  static void Check(const std::string& input, const std::string& output,
+                    bool overwrite);
   // Without symbolic links.
   static std::string Target(const std::string& output);
   // Where it is built; "" in a dry run.
   std::string path() const;
-  // Copies what is beside the weights: every file that is not hidden, also in
-  // folders, but for weights, of which a warning tells. config.json is copied
-  // as it is: what is quantized how is said by the file of the weights.
+  // config.json is copied as it is: what is quantized how is said by the file
+  // of the weights.
   void CopySideFiles(const ModelFile& model);
   // After that: changes config.json, or writes another file in place of a copy.
   void EditConfig(const std::vector<ConfigMember>& members);
@@ -67,8 +77,6 @@ class FolderOutput {
   void Place(HeldOutputs* outputs);
 
  private:
-  void CopyFile(const std::string& name);
-
   const Context& context_;
   const std::string input_, target_;
   const WriteOptions options_;

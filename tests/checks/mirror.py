@@ -24,6 +24,8 @@ ELSEWHERE = [
     ("tensor/quantize_test.cc", "Part::k", "tensor/parts", "what tensors are made of"),
     ("tensor/quantize_test.cc", "QuantizedTensor", "tensor/tensor", "likewise"),
     ("model/convert_test.cc", "QuantizeFile", "model/tensor_entry", "what conversions write"),
+    ("model/part_conversion_test.cc", "PartsOf", "model/model_part", "what parts are for"),
+    ("model/part_conversion_test.cc", "report", "model/report_record", "what a part tells"),
     ("model/expert_stacks_test.cc", "AreNotGuessed", "model/expert_table", "which stacks"),
     ("model/source_model_test.cc", "DequantizeFile", "model/dequantize_file", "what comes back"),
     ("model/analyze_test.cc", "Sensitivity", "model/sensitivity", "what analyzing measures"),

@@ -78,7 +78,7 @@ TEST(ForeignFuzz, DamagedFiles) {
       opened += read;
     }
     // One file of two is read by its parser alone.
-    if (golden.name != "gguf-split") EXPECT_GT(opened, times / 100);
+    EXPECT_TRUE(opened > times / 100 || golden.name == "gguf-split");
     EXPECT_LT(opened, times);
   }
 }

@@ -3401,6 +3401,64 @@ BNQ_API bnq_status bnq_import_file(bnq_context* context,
                                    bnq_progress_fn progress, void* opaque,
                                    bnq_report** out_report);
 
+/* ------------------------------------------------------------------------ */
+/* 18. Work in parts, for several processes or machines                       */
+
+/* A model is worked on in parts by processes that know nothing of each other but
+ * see the same files: each calls a function below for some of the parts [0, parts),
+ * in any order, more than once if need be. A part is a run of neighbouring tensors,
+ * all parts of about as many bytes (one may have none), by the model's headers
+ * alone. Results depend on the number of parts, not on who made them:
+ *
+ *   each process:  bnq_quantize_part(context, plan, "model", "out", i, n, 0, NULL,
+ *                                    NULL, NULL)
+ *   then one:      bnq_join_parts(context, plan, "model", "out", n, 0, NULL, NULL,
+ *                                 NULL)
+ *
+ * INVALID_ARGUMENT unless 1 <= parts <= 99999 and part < parts. */
+
+/* A number of parts that suits the model at `input`: as many as it has files, or one
+ * for each GiB of a single one. Since 0.1. */
+BNQ_API bnq_status bnq_part_count(bnq_context* context, const char* input,
+                                  uint64_t* out_count);
+/* Quantizes the tensors of a part, as bnq_quantize_file, for the folder `output`,
+ * which is not there before they are joined. What is finished is in `output`.parts:
+ * files, and records of what was made of which input by which plan and flags. A part
+ * that is finished already is not made again; one of another plan is replaced. The
+ * report is that of the part. flags: OVERWRITE, COMPRESS, DRY_RUN, REQUANTIZE. Since
+ * 0.1. */
+BNQ_API bnq_status bnq_quantize_part(bnq_context* context,
+                                     const bnq_plan* plan, const char* input,
+                                     const char* output, uint64_t part,
+                                     uint64_t parts, int32_t flags,
+                                     bnq_progress_fn progress, void* opaque,
+                                     bnq_report** out_report);
+/* Makes the folder of all parts: a file for each (model-00001-of-00064.bnq), their
+ * index, and what is beside the weights of a folder with a config.json. Plan and
+ * flags are those of the parts. NOT_FOUND names a part that is not finished, EXISTS
+ * one of another input, plan or flags. The report is that of bnq_quantize_file. If
+ * it fails or is killed, it can be called again. Since 0.1. */
+BNQ_API bnq_status bnq_join_parts(bnq_context* context, const bnq_plan* plan,
+                                  const char* input, const char* output,
+                                  uint64_t parts, int32_t flags,
+                                  bnq_progress_fn progress, void* opaque,
+                                  bnq_report** out_report);
+/* As bnq_analyze_file, of the tensors of a part: the sensitivities of all parts
+ * merge (bnq_sensitivity_merge) into that of the whole model. Since 0.1. */
+BNQ_API bnq_status bnq_analyze_part(bnq_context* context, const bnq_plan* plan,
+                                    const bnq_config* const* candidates,
+                                    uint64_t candidate_count,
+                                    const char* input, uint64_t part,
+                                    uint64_t parts, const char* save_path,
+                                    bnq_progress_fn progress, void* opaque,
+                                    bnq_sensitivity* sensitivity);
+/* As bnq_file_verify, of the tensors of a part; what belongs to no tensor is
+ * checked with part 0. Since 0.1. */
+BNQ_API bnq_status bnq_file_verify_part(bnq_context* context,
+                                        const bnq_file* file, uint64_t part,
+                                        uint64_t parts,
+                                        bnq_progress_fn progress, void* opaque);
+
 #ifdef __cplusplus
 }
 #endif

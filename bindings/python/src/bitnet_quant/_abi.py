@@ -730,6 +730,16 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
                                  bnq_progress_fn, address, POINTER(_report)]),
     "bnq_import_file": (status, [_context, _interchange, text, text, i32, u64,
                                  bnq_progress_fn, address, POINTER(_report)]),
+
+    # Parts
+    "bnq_part_count": (status, [_context, text, _u64p]),
+    "bnq_quantize_part": (status, [_context, _plan, text, text, u64, u64, i32, bnq_progress_fn,
+                                   address, POINTER(_report)]),
+    "bnq_join_parts": (status, [_context, _plan, text, text, u64, i32, bnq_progress_fn, address,
+                                POINTER(_report)]),
+    "bnq_analyze_part": (status, [_context, _plan, POINTER(_config), u64, text, u64, u64, text,
+                                  bnq_progress_fn, address, _sensitivity]),
+    "bnq_file_verify_part": (status, [_context, _file, u64, u64, bnq_progress_fn, address]),
 }
 
 

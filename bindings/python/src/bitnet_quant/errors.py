@@ -110,7 +110,8 @@ _BY_STATUS: dict[int, type[BitNetQuantError]] = {
 #: Functions whose NOT_FOUND is about a path.
 _OPENING = {"bnq_file_open", "bnq_quantize_file", "bnq_dequantize_file", "bnq_compare_files",
             "bnq_calibrator_observe_file", "bnq_calibration_observe_file", "bnq_batches_find",
-            "bnq_calibration_load", "bnq_layers_open", "bnq_post_training_quantize_file"}
+            "bnq_calibration_load", "bnq_layers_open", "bnq_post_training_quantize_file",
+            "bnq_part_count", "bnq_quantize_part"}
 
 
 def from_status(status: int, message: str, function: str = "") -> BitNetQuantError:

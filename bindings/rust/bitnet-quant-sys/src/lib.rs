@@ -33,6 +33,7 @@ mod interchange;
 pub mod library;
 mod load_error;
 mod operators;
+mod parts;
 mod plans;
 mod training;
 pub use analysis::*;
@@ -41,6 +42,7 @@ pub use calibration::*;
 pub use ids::*;
 pub use interchange::*;
 pub use operators::*;
+pub use parts::*;
 pub use plans::*;
 pub use training::*;
 
