@@ -34,8 +34,8 @@ fi
 packages=(
   abigail-tools binutils build-essential ca-certificates ccache clang-format cmake git
   libbenchmark-dev libcli11-dev libgtest-dev libhwy-dev meson ninja-build nlohmann-json3-dev
-  pkg-config python3 python3-numpy python3-pip python3-pytest python3-setuptools python3-venv
-  python3-wheel zlib1g-dev
+  pkg-config python3 python3-distributed python3-numpy python3-pip python3-pytest
+  python3-setuptools python3-venv python3-wheel zlib1g-dev
 )
 if $bindings; then
   # The crates come from Debian's registry, so that no other one is needed.

@@ -342,13 +342,20 @@ def analyze_file(input: StrPath, candidates: Sequence[ConfigLike] = (), *,
     save: where to save what there is, every few seconds and at the end, so that a run that
         was stopped can go on: into=Sensitivity.load(save).
     """
+    return analyze_part(input, candidates, plan, into, save, progress, context, 0, 1)
+
+
+def analyze_part(input: StrPath, candidates: Sequence[ConfigLike], plan: Optional[Plan],
+                 into: Optional[Sensitivity], save: Optional[StrPath],
+                 progress: Optional[Progress], context: Optional[contexts.Context], part: int,
+                 parts: int) -> Sensitivity:
     sensitivity = Sensitivity() if into is None else into
     configs = [as_config(candidate, {}) for candidate in candidates]
     pointers = (ctypes.POINTER(_abi.bnq_config) * len(configs))(
         *(config._handle._as_parameter_ for config in configs))
-    reporting(progress, lambda callback: library().bnq_analyze_file(
+    reporting(progress, lambda callback: library().bnq_analyze_part(
         contexts.handle(context), None if plan is None else plan._handle,
-        pointers if configs else None, len(configs), encode_path(input, "input"),
+        pointers if configs else None, len(configs), encode_path(input, "input"), part, parts,
         None if save is None else encode_path(save, "save"), callback, None,
         sensitivity._handle))
     return sensitivity
