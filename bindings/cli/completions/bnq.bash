@@ -29,6 +29,7 @@ _bnq() {
     esac
   done
   case $command:$prev in
+    quantize:--jobs) return ;;
     quantize:-o|quantize:--output) _bnq_files; return ;;
     quantize:--max-shard-size) return ;;
     quantize:--threads) return ;;
@@ -179,7 +180,7 @@ _bnq() {
   esac
   case $command:$cur in
     :*) _bnq_words "quantize analyze estimate calibrate dequantize export import inspect verify diff presets info cache -h --help --version" ;;
-    quantize:-*) _bnq_words "-h --help -o --output --dry-run --force --resume --restart --max-shard-size --json --threads --no-mmap --progress -q --quiet --report --include --exclude --tensor --plan --model-defaults --target-bits --target-size --target-ratio --candidates --fused-apart --experts-apart --sensitivity --compress --requantize --importance --calibration --method --activations --preset --config --recipes --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold --saturate" ;;
+    quantize:-*) _bnq_words "-h --help --jobs -o --output --dry-run --force --resume --restart --max-shard-size --json --threads --no-mmap --progress -q --quiet --report --include --exclude --tensor --plan --model-defaults --target-bits --target-size --target-ratio --candidates --fused-apart --experts-apart --sensitivity --compress --requantize --importance --calibration --method --activations --preset --config --recipes --option --format --granularity --group-size --axis --scheme --clip --non-finite --rounding --seed --scale-rule --percentile --symmetric-range --scale-dtype --double-quant --packing --outlier-threshold --saturate" ;;
     quantize:*) _bnq_files ;;
     analyze:-*) _bnq_words "-h --help -o --output --resume --merge --metrics --importance --target-bits --target-size --target-ratio --candidates --fused-apart --experts-apart --sweep --save-plan --report --exclude --tensor --plan --model-defaults --recipes --force --json --threads --no-mmap --progress -q --quiet" ;;
     analyze:*) _bnq_files ;;

@@ -5,7 +5,8 @@ complete -c bnq -n '__fish_use_subcommand' -l version -d 'Print the version and 
 
 complete -c bnq -n __fish_use_subcommand -f -a quantize -d 'Quantize a safetensors model into a .bnq file'
 complete -c bnq -n '__fish_seen_subcommand_from quantize' -s h -l help -d 'Print this help and exit'
-complete -c bnq -n '__fish_seen_subcommand_from quantize' -s o -l output -r -F -d 'The .bnq file to write; required, except with --dry-run'
+complete -c bnq -n '__fish_seen_subcommand_from quantize' -l jobs -x -d 'Models to work on at a time, which share --threads (default 1); with it, or several models, --output is a folder'
+complete -c bnq -n '__fish_seen_subcommand_from quantize' -s o -l output -r -F -d 'The .bnq file to write, or the folder of several; required, except with --dry-run'
 complete -c bnq -n '__fish_seen_subcommand_from quantize' -l dry-run -d 'Do everything but write the output'
 complete -c bnq -n '__fish_seen_subcommand_from quantize' -l force -d 'Replace an existing output; never the input'
 complete -c bnq -n '__fish_seen_subcommand_from quantize' -l resume -d 'Keep what is finished in OUT.part until all is, and go on with what an interrupted run left there'

@@ -8,12 +8,31 @@
 #include "text.h"
 
 namespace bnq::cli {
+
+void AddJobOptions(CLI::App& command, ConversionOptions& options) {
+  command
+      .add_option("--jobs", options.jobs,
+                  "Models to work on at a time, which share --threads (default "
+                  "1); with it, or several models, --output is a folder")
+      ->check(CLI::Range(1, 256))
+      ->option_text("N");
+}
+
 void AddConversionOptions(CLI::App& command, ConversionOptions& options,
                           const std::string& input_help,
                           const std::string& output_help, bool resumable) {
-  command.add_option("IN", options.input, input_help)
-      ->required()
-      ->option_text("FILE");
+  if (command.get_option_no_throw("--jobs") == nullptr) {
+    command.add_option("IN", options.input, input_help)
+        ->required()
+        ->option_text("FILE");
+  } else {
+    command.add_option("IN", options.inputs, input_help)
+        ->required()
+        ->each([&options](const std::string& input) {
+          if (options.input.empty()) options.input = input;
+        })
+        ->option_text("FILE ...");
+  }
   command
       .add_option("-o,--output", options.output,
                   output_help + "; required, except with --dry-run")

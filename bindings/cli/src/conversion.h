@@ -4,6 +4,7 @@
 #define BNQ_CLI_CONVERSION_H_
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -15,6 +16,9 @@ namespace bnq::cli {
 
 struct ConversionOptions {
   std::string input, output;
+  std::vector<std::string>
+      inputs;       // of a command that takes several; the first is `input`
+  size_t jobs = 0;  // at a time; 0: not said
   bool dry_run = false, json = false, force = false;
   bool resume = false, restart = false;
   uint64_t max_shard_bytes = 0;
@@ -27,6 +31,9 @@ void AddConversionOptions(CLI::App& command, ConversionOptions& options,
                           const std::string& input_help,
                           const std::string& output_help,
                           bool resumable = true);
+// --jobs, of a command that takes several models (jobs.h); before
+// AddConversionOptions.
+void AddJobOptions(CLI::App& command, ConversionOptions& options);
 
 // Whether nothing is to be written: --dry-run, or an output of /dev/null.
 bool IsDryRun(const ConversionOptions& options);

@@ -59,6 +59,7 @@ def test_the_examples_of_the_help_work(model, quantized, tmp_path):
             write_safetensors(place / "model.safetensors", {
                 **model_tensors(), "lm_head.weight": files["batch1.npy"],
                 "embed.weight": files["batch2.npy"]})
+            write_safetensors(place / "other.safetensors", model_tensors())
             (place / "plan.txt").write_text("*.weight -> nf4\n")
             words = line.split()[1:]
             if "-o model.bnq" not in line:

@@ -10,6 +10,7 @@
 #include "../config_options.h"
 #include "../conversion.h"
 #include "../failure.h"
+#include "../jobs.h"
 #include "../output_file.h"
 #include "../plan_options.h"
 #include "../quantize_page.h"
@@ -205,11 +206,54 @@ Page PageOf(const ConversionOptions& conversion, const std::vector<Row>& rows,
   return page;
 }
 
+int32_t FlagsOf(const Options& options) {
+  return WriteFlags(options.conversion) |
+         (options.compress ? BNQ_WRITE_COMPRESS : 0) |
+         (options.requantize ? BNQ_WRITE_REQUANTIZE : 0);
+}
+
+// Options that are of one model.
+void CheckJobs(const Options& options, bool budget) {
+  for (const auto& [flag, given] :
+       {std::pair("--calibration", !options.calibration.empty()),
+        std::pair("--importance", !options.importance.empty()),
+        std::pair("--report", !options.report.empty()),
+        std::pair("a budget, as --target-bits,", budget)}) {
+    if (!given) continue;
+    throw Failure(kUsage, std::string(flag) +
+                              " is for one model: not with several, or --jobs");
+  }
+}
+
+void QuantizeJobs(const Options& options, const std::vector<Rule>& rules,
+                  const bnq_plan* plan) {
+  const ConversionOptions& conversion = options.conversion;
+  {
+    Session session(conversion.session);
+    for (const std::string& input : conversion.inputs) {
+      CheckRules(rules, plan, input, session);
+    }
+  }
+  RunJobs(conversion, ".bnq",
+          [&](bnq_context* context, const Job& job, bnq_progress_fn progress,
+              void* opaque) {
+            bnq_report* report = nullptr;
+            Check(bnq_quantize_file(
+                context, plan, job.input.c_str(),
+                IsDryRun(conversion) ? nullptr : job.output.c_str(),
+                FlagsOf(options), conversion.max_shard_bytes, progress, opaque,
+                &report));
+            return report;
+          });
+}
+
 void Quantize(const Options& options) {
-  const char* output = OutputPath(options.conversion);
+  const bool jobs = AreJobs(options.conversion);
+  const char* output = jobs ? nullptr : OutputPath(options.conversion);
   CheckCalibrationOptions(options);
   const bool budget = HasBudget(options.budget);
   CheckBudgetOptions(options, budget);
+  if (jobs) CheckJobs(options, budget);
   const Recipes recipes = LoadRecipes(options.config.recipes);
   const Config config = MakeConfig(options.config, recipes.get());
   const Config activations =
@@ -219,6 +263,7 @@ void Quantize(const Options& options) {
   const std::vector<Rule> rules =
       RulesOf(options.plan, budget ? nullptr : config.get(), recipes.get());
   Plan plan = MakePlan(rules, recipes.get());
+  if (jobs) return QuantizeJobs(options, rules, plan.get());
   const ConversionOptions& conversion = options.conversion;
   CheckReport(options.report, conversion.force,
               {conversion.input, options.calibration, options.importance,
@@ -237,9 +282,7 @@ void Quantize(const Options& options) {
     allocation = AllocationOf(options, plan.get(), session, curve);
     plan = PlanOf(allocation.get());
   }
-  const int32_t flags = WriteFlags(conversion) |
-                        (options.compress ? BNQ_WRITE_COMPRESS : 0) |
-                        (options.requantize ? BNQ_WRITE_REQUANTIZE : 0);
+  const int32_t flags = FlagsOf(options);
   bnq_report* created = nullptr;
   Calibration calibration;
   if (options.calibration.empty()) {
@@ -277,10 +320,11 @@ void AddQuantize(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
       "quantize", "Quantize a safetensors model into a .bnq file");
+  AddJobOptions(*command, options->conversion);
   AddConversionOptions(*command, options->conversion,
                        "A .safetensors file, the .safetensors.index.json of a "
                        "sharded one, or a .npy file",
-                       "The .bnq file to write");
+                       "The .bnq file to write, or the folder of several");
   AddReportOption(*command, options->report);
   AddPlanOptions(*command, options->plan);
   AddBudgetOptions(*command, options->budget);
@@ -324,7 +368,8 @@ void AddQuantize(CLI::App& app) {
       "  bnq quantize model.safetensors -o model.bnq --preset nf4 \\\n"
       "      --exclude '*embed*' --tensor 'lm_head*=int8_per_channel'\n"
       "  bnq quantize model.safetensors -o model.bnq --target-ratio 4\n"
-      "  bnq quantize model.safetensors -o model.bnq --plan plan.txt\n\n");
+      "  bnq quantize model.safetensors -o model.bnq --plan plan.txt\n"
+      "  bnq quantize model.safetensors other.safetensors -o out --jobs 2\n\n");
   command->callback([options] { Quantize(*options); });
 }
 
