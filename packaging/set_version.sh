@@ -24,7 +24,6 @@ sed -i -E "s/^(pub const BNQ_VERSION_MAJOR: u32 =) .*/\1 ${parts[1]};/
   bindings/rust/bitnet-quant-sys/src/ids.rs
 sed -i "s/^__version__ = \"$text\"/__version__ = \"$new\"/" \
   bindings/python/src/bitnet_quant/__init__.py
-sed -i "s/\"version\": \"$text\"/\"version\": \"$new\"/" packaging/vcpkg/bitnet-quant/vcpkg.json
 sed -i "s/\"version\": \"$text\"/\"version\": \"$new\"/" packaging/vcpkg/*/vcpkg.json
 
 changelog=packaging/debian/changelog
