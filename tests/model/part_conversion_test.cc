@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -35,6 +36,7 @@ class PartConversionTest : public ModelTest {
     options.max_shard_bytes = 40000;
     ModelWriter writer(context_, Path("in/model.safetensors"),
                        FileKind::kSafetensors, options);
+    std::deque<TestArray> arrays;  // which the writer borrows
     const auto add = [&](const std::string& name,
                          const std::vector<uint64_t>& dims) {
       std::vector<float> values(std::accumulate(
@@ -42,7 +44,8 @@ class PartConversionTest : public ModelTest {
       for (float& value : values) {
         value = static_cast<float>(random() % 2001) / 1000.0f - 1.0f;
       }
-      writer.AddArray(name, TestArray(dims, values).view());
+      arrays.emplace_back(dims, values);
+      writer.AddArray(name, arrays.back().view());
     };
     for (int layer = 0; layer < 4; ++layer) {
       const std::string prefix = Message("model.layers.", layer, '.');
