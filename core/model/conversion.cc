@@ -17,9 +17,6 @@
 namespace bnq {
 namespace {
 
-// Of the weights of a folder, without its ending.
-constexpr char kFolderModel[] = "model";
-
 // Bytes of a plain array copied at a time.
 constexpr uint64_t kCopy = uint64_t{1} << 20;
 
@@ -157,9 +154,7 @@ void Conversion::Finish(Report* report) {
                             options_.overwrite);
   }
   if (own_) own_->Place();
-  std::sort(
-      report->begin(), report->end(),
-      [](const ReportRow& a, const ReportRow& b) { return a.name < b.name; });
+  report->SortByName();
   report->output = Written();
 }
 

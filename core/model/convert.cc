@@ -182,27 +182,38 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
                     const std::string& input, const std::string& output,
                     const ConversionOptions& options, const Progress& progress,
                     const std::vector<ExtraArray>& extra,
-                    uint64_t slice_elements, const ModelPart& part) {
+                    uint64_t slice_elements) {
   TickingProgress ticking(caller, progress);
-  const Context& context = ticking.context();
-  const auto file = OpenSourceModel(context, input, options.requantize);
+  const auto file =
+      OpenSourceModel(ticking.context(), input, options.requantize);
+  return QuantizeModel(&ticking, plan, *file, ModelPart(), input, output,
+                       options, extra, slice_elements);
+}
+
+Report QuantizeModel(TickingProgress* progress, const Plan& plan,
+                     const ModelFile& file, const ModelPart& part,
+                     const std::string& input, const std::string& output,
+                     const ConversionOptions& options,
+                     const std::vector<ExtraArray>& extra,
+                     uint64_t slice_elements) {
+  const Context& context = progress->context();
   for (const ExtraArray& array : extra) {
-    if (file->Find(array.name) == nullptr) continue;
+    if (file.Find(array.name) == nullptr) continue;
     Fail(Status::kInvalidArgument, "input = ", Quoted(input), " has a tensor ",
          Quoted(array.name), " already, which was to be added");
   }
-  RefuseSameFile(*file, output);
-  CheckImportanceIsUsed(plan, *file);
-  Conversion conversion(context, *file, input, output, FileKind::kBnq, options,
-                        file->metadata(), {}, [&] {
-                          return QuantizeFingerprint(plan, *file, options,
-                                                     extra, slice_elements);
+  RefuseSameFile(file, output);
+  CheckImportanceIsUsed(plan, file);
+  Conversion conversion(context, file, input, output, FileKind::kBnq, options,
+                        file.metadata(), {}, [&] {
+                          return QuantizeFingerprint(plan, file, options, extra,
+                                                     slice_elements);
                         });
-  const PartFilter filter(*file, part);
-  Meter meter(&ticking, filter.TotalBytes(*file));
+  const PartFilter filter(file, part);
+  Meter meter(progress, filter.TotalBytes(file));
   Report report;
-  for (size_t i = 0; i < file->entries().size(); ++i) {
-    const ModelEntry& entry = file->entries()[i];
+  for (size_t i = 0; i < file.entries().size(); ++i) {
+    const ModelEntry& entry = file.entries()[i];
     if (!filter.Has(i)) continue;
     meter.Begin(entry.name);
     ReportRow row = PlannedRow(plan, entry);
@@ -213,7 +224,7 @@ Report QuantizeFile(const Context& caller, const Plan& plan,
       meter.Add(entry.raw_bytes);
     } else {
       InTensor(entry.name, [&] {
-        ConvertEntry(context, plan, *file, entry, slice_elements,
+        ConvertEntry(context, plan, file, entry, slice_elements,
                      &conversion.writer(), &meter, &row);
       });
       conversion.Record(row);

@@ -25,6 +25,8 @@
 
 namespace bnq {
 
+class TickingProgress;  // core/base/tick.h
+
 // Elements of a slice, the most of a tensor that is in memory at a time: 16 MiB
 // of float32. Any other number gives the same; of files that are compared, a
 // multiple of kChunk.
@@ -44,8 +46,15 @@ Report QuantizeFile(const Context& context, const Plan& plan,
                     const std::string& input, const std::string& output,
                     const ConversionOptions& options, const Progress& progress,
                     const std::vector<ExtraArray>& extra = {},
-                    uint64_t slice_elements = kSliceElements,
-                    const ModelPart& part = {});
+                    uint64_t slice_elements = kSliceElements);
+// The tensors of a part of `file`, which is what OpenSourceModel has of
+// `input`.
+Report QuantizeModel(TickingProgress* progress, const Plan& plan,
+                     const ModelFile& file, const ModelPart& part,
+                     const std::string& input, const std::string& output,
+                     const ConversionOptions& options,
+                     const std::vector<ExtraArray>& extra = {},
+                     uint64_t slice_elements = kSliceElements);
 // What makes the bytes of a conversion.
 Fingerprint QuantizeFingerprint(const Plan& plan, const ModelFile& file,
                                 const ConversionOptions& options,

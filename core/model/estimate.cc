@@ -1,7 +1,5 @@
 #include "core/model/estimate.h"
 
-#include <algorithm>
-
 #include "core/io/model_output.h"
 #include "core/io/naming.h"
 #include "core/model/source_model.h"
@@ -66,9 +64,7 @@ Estimate EstimateFile(const Context& context, const Plan& plan,
     });
     estimate.rows.push_back(std::move(row));
   }
-  std::sort(
-      estimate.rows.begin(), estimate.rows.end(),
-      [](const ReportRow& a, const ReportRow& b) { return a.name < b.name; });
+  estimate.rows.SortByName();
   output.Finish();
   estimate.file_bytes = output.file_bytes();
   return estimate;

@@ -18,6 +18,9 @@ namespace bnq {
 
 class Temporary;  // io/temporary_file.h
 
+// Of the weights of a folder that is written, without its ending.
+constexpr char kFolderModel[] = "model";
+
 // What config.json says that matters here.
 struct ModelConfig {
   // "llama4", "llama4_text": of the model and of its parts.

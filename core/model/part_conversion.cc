@@ -1,6 +1,5 @@
 #include "core/model/part_conversion.h"
 
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <utility>
@@ -8,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/sha256.h"
+#include "core/base/tick.h"
 #include "core/io/atomic_file.h"
 #include "core/io/deflate.h"
 #include "core/io/endian.h"
@@ -17,7 +17,6 @@
 #include "core/io/temporary_file.h"
 #include "core/io/text_file.h"
 #include "core/model/convert.h"
-#include "core/model/meter.h"
 #include "core/model/model_folder.h"
 #include "core/model/report_record.h"
 #include "core/model/source_model.h"
@@ -25,7 +24,6 @@
 namespace bnq {
 namespace {
 
-constexpr char kFolderModel[] = "model.bnq";
 constexpr char kMagic[] = "bnq part 1\n";
 
 // What a finished part says of itself.
@@ -83,8 +81,12 @@ class PartedConversion {
   std::string FileOf(uint64_t part) const {
     const uint64_t number = numbers_[part];
     return number == 0       ? ""
-           : num_files_ == 1 ? kFolderModel
-                             : ShardName(kFolderModel, number, num_files_);
+           : num_files_ == 1 ? Name()
+                             : ShardName(Name(), number, num_files_);
+  }
+  // "model.bnq"
+  static std::string Name() {
+    return std::string(kFolderModel) + WritableContainer(FileKind::kBnq).ending;
   }
   uint64_t num_files() const { return num_files_; }
 
@@ -111,12 +113,22 @@ class PartedConversion {
     file.Commit();
   }
 
-  // Whether the part is finished; its rows.
+  // Before its file changes: a record is of the file that is there.
+  void Forget(uint64_t part) const {
+    RemoveFile(RecordPath(part));
+    SyncDirectory(records());
+  }
+
+  // Whether the part is finished, with its file in `folder`; its rows.
   enum class Found { kNothing, kOther, kFinished };
-  Found Restore(uint64_t part, Report* report) const {
+  Found Restore(uint64_t part, const std::string& folder,
+                Report* report) const {
     PartRecord record;
     if (!ReadRecord(part, &record)) return Found::kNothing;
     if (record.conversion != conversion_) return Found::kOther;
+    if (record.file_bytes != FileBytes(folder + '/' + FileOf(part), part)) {
+      return Found::kNothing;
+    }
     for (size_t i = 0; i < assignment_.size(); ++i) {
       if (assignment_[i] != part) continue;
       ReportRow row = PlannedRow(plan_, file_->entries()[i]);
@@ -126,12 +138,6 @@ class PartedConversion {
       report->push_back(std::move(row));
     }
     return Found::kFinished;
-  }
-  // Whether its file is where a finished part leaves it.
-  bool HasFile(uint64_t part, const std::string& folder) const {
-    PartRecord record;
-    return ReadRecord(part, &record) &&
-           record.file_bytes == FileBytes(folder + '/' + FileOf(part), part);
   }
 
  private:
@@ -182,12 +188,6 @@ class PartedConversion {
   uint64_t num_files_ = 0;
 };
 
-void SortByName(Report* report) {
-  std::sort(
-      report->begin(), report->end(),
-      [](const ReportRow& a, const ReportRow& b) { return a.name < b.name; });
-}
-
 }  // namespace
 
 Report QuantizePart(const Context& context, const Plan& plan,
@@ -195,30 +195,30 @@ Report QuantizePart(const Context& context, const Plan& plan,
                     const ModelPart& part, const ConversionOptions& options,
                     const Progress& progress) {
   part.Check();
-  if (options.dry_run) {
-    return QuantizeFile(context, plan, input, "", options, progress, {},
-                        kSliceElements, part);
-  }
-  const PartedConversion parts(context, plan, input, output, part.count,
-                               options);
-  Report report;
-  if (parts.Restore(part.index, &report) ==
-          PartedConversion::Found::kFinished &&
-      parts.HasFile(part.index, parts.files())) {
-    report.output = parts.files() + '/' + parts.FileOf(part.index);
-    return report;
-  }
-  FolderOutput::Check(input, output, options.overwrite);
-  parts.MakeFolders();
-  const std::string name = parts.FileOf(part.index);
+  TickingProgress ticking(context, progress);
+  const PartedConversion parts(ticking.context(), plan, input, output,
+                               part.count, options);
   ConversionOptions own = options;
   own.overwrite = true;  // of a process that was lost, or of another conversion
   own.held = nullptr;
-  if (name.empty()) own.dry_run = true;
-  report = QuantizeFile(context, plan, input,
-                        name.empty() ? "" : parts.files() + '/' + name, own,
-                        progress, {}, kSliceElements, part);
-  parts.Record(report, part.index);
+  const std::string name = parts.FileOf(part.index);
+  const std::string path =
+      options.dry_run || name.empty() ? "" : parts.files() + '/' + name;
+  if (path.empty()) own.dry_run = true;
+  if (!options.dry_run) {
+    Report report;
+    if (parts.Restore(part.index, parts.files(), &report) ==
+        PartedConversion::Found::kFinished) {
+      report.output = path;
+      return report;
+    }
+    FolderOutput::Check(input, output, options.overwrite);
+    parts.MakeFolders();
+    parts.Forget(part.index);
+  }
+  const Report report =
+      QuantizeModel(&ticking, plan, parts.file(), part, input, path, own);
+  if (!options.dry_run) parts.Record(report, part.index);
   return report;
 }
 
@@ -240,15 +240,15 @@ Report JoinParts(const Context& context, const Plan& plan,
   for (uint64_t part = 0; part < count; ++part) {
     const std::string name = parts.FileOf(part);
     const size_t begin = report.size();
-    const auto found = parts.Restore(part, &report);
+    const auto found =
+        parts.Restore(part, placed ? parts.target() : parts.files(), &report);
     if (found == PartedConversion::Found::kOther) {
       Fail(Status::kExists, "part ", part, " of ", count, " in ",
            Quoted(parts.staging()),
            " was made of another input, by another plan or other options; "
            "make it again, or remove the folder");
     }
-    if (found == PartedConversion::Found::kNothing ||
-        !parts.HasFile(part, placed ? parts.target() : parts.files())) {
+    if (found == PartedConversion::Found::kNothing) {
       Fail(Status::kNotFound, "part ", part, " of ", count,
            " is not finished: ", Quoted(parts.staging()), " does not have it");
     }
@@ -258,13 +258,13 @@ Report JoinParts(const Context& context, const Plan& plan,
     }
     ticking.Report(part, count, name);
   }
-  SortByName(&report);
+  report.SortByName();
   report.output = output;
   if (!placed) {
     WriteOptions overwrite;
     overwrite.overwrite = true;
     if (parts.num_files() != 1) {
-      WriteTextFile(parts.files() + '/' + kFolderModel + kIndexEnding,
+      WriteTextFile(parts.files() + '/' + parts.Name() + kIndexEnding,
                     IndexText(index, total_bytes), overwrite);
     }
     if (IsModelFolder(input)) {

@@ -1,5 +1,7 @@
 #include "core/model/report.h"
 
+#include <algorithm>
+
 #include "core/base/dtype.h"
 
 namespace bnq {
@@ -26,6 +28,12 @@ double Report::dense_share() const {
     if (!quantized) dense += elements;
   }
   return all == 0 ? 0 : dense / all;
+}
+
+void Report::SortByName() {
+  std::sort(begin(), end(), [](const ReportRow& a, const ReportRow& b) {
+    return a.name < b.name;
+  });
 }
 
 }  // namespace bnq

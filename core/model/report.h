@@ -36,6 +36,7 @@ struct Report : std::vector<ReportRow> {  // sorted by name
   // quantized, 0 to 1; 0 where there are none. What was added, and other names
   // of tensors, do not count.
   double dense_share() const;
+  void SortByName();
 };
 
 }  // namespace bnq

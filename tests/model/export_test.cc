@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -20,13 +19,6 @@ namespace bnq {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string TextOf(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 std::vector<float> ValuesOf(const Context& context, const ModelFile& values,
                             const std::string& name) {
@@ -159,7 +151,7 @@ TEST_F(ExportTest, AFolderSaysHowItIsQuantized) {
     ASSERT_EQ(report.output, output);
     const auto after = Values(output);
     ExpectVerdictsHold(report, *before, *after, &exact);
-    const std::string config = TextOf(output + "/config.json");
+    const std::string config = ReadFile(output + "/config.json");
     EXPECT_TRUE(nlohmann::json::accept(config)) << config;
     fs::remove_all(output);
   }

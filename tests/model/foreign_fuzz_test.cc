@@ -3,13 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <random>
-#include <sstream>
 #include <string>
 
 #include "core/model/source_model.h"
 #include "tests/fuzz/read_model.h"
+#include "tests/io/io_test_util.h"
 #include "tests/model/interchange_test_util.h"
 #include "tests/support/damage.h"
 
@@ -18,23 +17,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string TextOf(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 FuzzInput InputOf(const InterchangeCase& golden) {
   FuzzInput input;
   input.options = golden.options.import();
   if (!fs::is_directory(golden.path)) {
-    input.file = TextOf(golden.path);
+    input.file = ReadFile(golden.path);
     return input;
   }
-  input.config = TextOf(fs::path(golden.path) / "config.json");
+  input.config = ReadFile(golden.path + "/config.json");
   for (const auto& file : fs::directory_iterator(golden.path)) {
-    if (file.path().filename() != "config.json") input.file = TextOf(file);
+    if (file.path().filename() != "config.json") {
+      input.file = ReadFile(file.path().string());
+    }
   }
   return input;
 }

@@ -9,7 +9,6 @@
 #include <map>
 #include <numeric>
 #include <random>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -70,10 +69,7 @@ class PartConversionTest : public ModelTest {
   std::map<std::string, std::string> Files(const std::string& folder) {
     std::map<std::string, std::string> files;
     for (const auto& file : fs::directory_iterator(Path(folder))) {
-      std::ifstream stream(file.path(), std::ios::binary);
-      std::ostringstream text;
-      text << stream.rdbuf();
-      files[file.path().filename().string()] = text.str();
+      files[file.path().filename().string()] = ReadFile(file.path().string());
     }
     return files;
   }
@@ -147,6 +143,39 @@ TEST_F(PartConversionTest, WhatIsMissingOrOfAnotherPlanIsNamed) {
   for (uint64_t part = 0; part < 3; ++part) Part(part, 3, plan_, overwrite);
   Join(3, overwrite);
   VerifyFile(context_, ModelFile::Open(context_, Path("out")), nullptr);
+}
+
+// A process that is killed when it has replaced a file leaves no record of the
+// one before.
+TEST_F(PartConversionTest, ARecordIsOfTheFileThatIsThere) {
+  Part(0, 2, plan_);
+  const std::string record = Path("out.parts/records/1-of-2");
+  ASSERT_TRUE(fs::exists(record));
+  Plan other;  // of files of the same sizes
+  other.Add("*", 2, Config::FromText("int4,group_size=32,scale_rule=mse"));
+  int calls = 0;
+  QuantizePart(context_, other, Path("in"), Path("out"), ModelPart{0, 2},
+               ConversionOptions(),
+               [&](uint64_t, uint64_t total, const std::string&) {
+                 if (total == 0) return;  // the model is opened
+                 EXPECT_FALSE(fs::exists(record));
+                 ++calls;
+               });
+  EXPECT_GT(calls, 0);
+  EXPECT_TRUE(fs::exists(record));
+}
+
+TEST_F(PartConversionTest, ADryRunWritesNothing) {
+  ConversionOptions options;
+  options.dry_run = true;
+  const Report planned = QuantizePart(context_, plan_, Path("in"), "",
+                                      ModelPart{1, 2}, options, nullptr);
+  EXPECT_FALSE(fs::exists(Path("out.parts")));
+  const Report report = Part(1, 2, plan_);
+  ASSERT_EQ(planned.size(), report.size());
+  for (size_t i = 0; i < report.size(); ++i) {
+    EXPECT_EQ(planned[i].bytes_after, report[i].bytes_after);
+  }
 }
 
 // A process that is killed between the folder's place and the end of what was
