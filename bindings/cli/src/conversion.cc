@@ -3,7 +3,6 @@
 #include <iostream>
 
 #include "failure.h"
-#include "json.h"
 #include "output_file.h"
 #include "text.h"
 
@@ -77,21 +76,26 @@ int32_t WriteFlags(const ConversionOptions& options) {
          (IsDryRun(options) ? BNQ_WRITE_DRY_RUN : 0);
 }
 
+Json ConversionJson(const std::string& input, const std::string& output,
+                    bool dry_run, const bnq_report* report,
+                    const std::vector<Row>& rows) {
+  Json object = {
+      {"input", input},
+      {"output", output.empty() ? Json(nullptr) : Json(output)},
+      {"written", dry_run ? Json(nullptr) : Json(bnq_report_output(report))},
+      {"dry_run", dry_run},
+      {"dense_share", bnq_report_dense_share(report)}};
+  AddRows(object, rows, JsonRows::kReport);
+  return object;
+}
+
 void PrintConversion(const ConversionOptions& options, const bnq_report* report,
                      const std::vector<Row>& rows,
                      void (*PrintTable)(const bnq_report*,
                                         const std::vector<Row>&)) {
   if (options.json) {
-    Json object = {
-        {"input", options.input},
-        {"output",
-         options.output.empty() ? Json(nullptr) : Json(options.output)},
-        {"written",
-         IsDryRun(options) ? Json(nullptr) : Json(bnq_report_output(report))},
-        {"dry_run", IsDryRun(options)},
-        {"dense_share", bnq_report_dense_share(report)}};
-    AddRows(object, rows, JsonRows::kReport);
-    PrintJson(object);
+    PrintJson(ConversionJson(options.input, options.output, IsDryRun(options),
+                             report, rows));
   } else if (!options.session.quiet) {
     PrintTable(report, rows);
     if (IsDryRun(options)) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "json.h"
 #include "rows.h"
 #include "session.h"
 
@@ -44,6 +45,11 @@ const char* OutputPath(const ConversionOptions& options);
 
 // --force, --resume, --restart and IsDryRun as BNQ_WRITE_*.
 int32_t WriteFlags(const ConversionOptions& options);
+
+// What became of one model, as --json has it.
+Json ConversionJson(const std::string& input, const std::string& output,
+                    bool dry_run, const bnq_report* report,
+                    const std::vector<Row>& rows);
 
 // The table by `print_table` and a line that says what was written; or one
 // JSON object.

@@ -11,8 +11,6 @@
 #include <thread>
 
 #include "json.h"
-#include "rows.h"
-#include "session.h"
 #include "table.h"
 #include "text.h"
 
@@ -22,11 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kIndexEnding[] = ".safetensors.index.json";
-
-bool EndsWith(const std::string& text, const std::string& ending) {
-  return text.size() >= ending.size() &&
-         text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
-}
 
 // What the output of an input is called.
 std::string OutputName(const std::string& input, const std::string& ending) {
@@ -44,28 +37,6 @@ std::string OutputName(const std::string& input, const std::string& ending) {
   }
   const size_t dot = name.rfind('.');
   return name.substr(0, dot == 0 ? std::string::npos : dot) + ending;
-}
-
-std::vector<Job> JobsOf(const ConversionOptions& options,
-                        const std::string& ending) {
-  std::string folder = options.output;
-  if (!folder.empty() && folder.back() != '/') folder += '/';
-  std::vector<Job> jobs;
-  std::map<std::string, std::string> outputs;
-  for (const std::string& input : options.inputs) {
-    Job job;
-    job.input = input;
-    const std::string name = OutputName(input, ending);
-    const auto [other, added] = outputs.emplace(name, input);
-    if (!added) {
-      throw Failure(kUsage, "'" + Printable(other->second) + "' and '" +
-                                Printable(input) + "' would both be '" +
-                                Printable(name) + "' in --output");
-    }
-    if (!options.output.empty()) job.output = folder + name;
-    jobs.push_back(std::move(job));
-  }
-  return jobs;
 }
 
 void MakeFolder(const std::string& folder) {
@@ -114,25 +85,6 @@ struct Running {
   size_t index;
 };
 
-Context MakeContext(const ConversionOptions& options, int32_t threads,
-                    Running* running) {
-  bnq_context* created = nullptr;
-  Check(bnq_context_create(nullptr, &created));
-  Context context(created);
-  Check(bnq_context_set_threads(created, threads));
-  Check(bnq_context_set_mapping(created, options.session.no_mmap ? 0 : 1));
-  const bnq_interrupt_fn stopped = [](void*) -> int32_t {
-    return Progress::Stopped();
-  };
-  Check(bnq_context_set_interrupt(created, stopped, nullptr));
-  const bnq_log_fn log = [](void* opaque, int32_t level, const char* message) {
-    const auto* job = static_cast<Running*>(opaque);
-    job->session->Tell(*job->input, level, message);
-  };
-  Check(bnq_context_set_log(created, log, running, BNQ_LOG_INFO));
-  return context;
-}
-
 int32_t OnProgress(void* opaque, uint64_t done, uint64_t total,
                    const char* item) {
   const auto* job = static_cast<Running*>(opaque);
@@ -144,8 +96,13 @@ int32_t OnProgress(void* opaque, uint64_t done, uint64_t total,
 void RunJob(const ConversionOptions& options, int32_t threads,
             const Convert& convert, Running running, Job* job) {
   try {
-    const Context context = MakeContext(options, threads, &running);
-    job->report.reset(convert(context.get(), *job, OnProgress, &running));
+    const bnq_log_fn log = [](void* opaque, int32_t level,
+                              const char* message) {
+      const auto* of = static_cast<Running*>(opaque);
+      of->session->Tell(*of->input, level, message);
+    };
+    const Context context = NewContext(options.session, threads, log, &running);
+    convert(context.get(), *job, OnProgress, &running);
   } catch (const Failure& failure) {
     job->code = failure.code();
     job->error = failure.what();
@@ -160,21 +117,16 @@ void PrintJsonArray(const ConversionOptions& options,
                     const std::vector<Job>& jobs) {
   Json array = Json::array();
   for (const Job& job : jobs) {
-    Json object = {
-        {"input", job.input},
-        {"output", job.output.empty() ? Json(nullptr) : Json(job.output)}};
     if (job.code == kOk) {
-      object["written"] = IsDryRun(options)
-                              ? Json(nullptr)
-                              : Json(bnq_report_output(job.report.get()));
-      object["dry_run"] = IsDryRun(options);
-      object["dense_share"] = bnq_report_dense_share(job.report.get());
-      AddRows(object, RowsOf(job.report.get()), JsonRows::kReport);
-    } else {
-      object["error"] = job.error;
-      object["exit_code"] = static_cast<int>(job.code);
+      array.push_back(ConversionJson(job.input, job.output, IsDryRun(options),
+                                     job.report.get(), job.rows));
+      continue;
     }
-    array.push_back(std::move(object));
+    array.push_back(
+        {{"input", job.input},
+         {"output", job.output.empty() ? Json(nullptr) : Json(job.output)},
+         {"error", job.error},
+         {"exit_code", static_cast<int>(job.code)}});
   }
   PrintJson(array);
 }
@@ -193,7 +145,7 @@ void PrintJobs(const std::vector<Job>& jobs, bool dry_run) {
       table.Add({Printable(job.input), "", "", "", "", "", "", "failed"});
       continue;
     }
-    const Totals totals = TotalsOf(RowsOf(job.report.get()));
+    const Totals totals = TotalsOf(job.rows);
     table.Add(
         {Printable(job.input),
          dry_run ? "" : Printable(bnq_report_output(job.report.get())),
@@ -212,13 +164,33 @@ bool AreJobs(const ConversionOptions& options) {
   return options.inputs.size() > 1 || options.jobs != 0;
 }
 
-void RunJobs(const ConversionOptions& options, const std::string& ending,
-             const Convert& convert) {
+std::vector<Job> JobsOf(const ConversionOptions& options,
+                        const std::string& ending) {
   if (options.output.empty() && !options.dry_run) {
     throw Failure(kUsage, "--output is required, unless --dry-run is given");
   }
-  std::vector<Job> jobs = JobsOf(options, ending);
-  Session session(options.session);
+  std::string folder = options.output;
+  if (!folder.empty() && folder.back() != '/') folder += '/';
+  std::vector<Job> jobs;
+  std::map<std::string, std::string> outputs;
+  for (const std::string& input : options.inputs) {
+    Job job;
+    job.input = input;
+    const std::string name = OutputName(input, ending);
+    const auto [other, added] = outputs.emplace(name, input);
+    if (!added) {
+      throw Failure(kUsage, "'" + Printable(other->second) + "' and '" +
+                                Printable(input) + "' would both be '" +
+                                Printable(name) + "' in --output");
+    }
+    if (!options.output.empty()) job.output = folder + name;
+    jobs.push_back(std::move(job));
+  }
+  return jobs;
+}
+
+void RunJobs(const ConversionOptions& options, std::vector<Job> jobs,
+             Session& session, const Convert& convert) {
   if (!IsDryRun(options)) MakeFolder(options.output);
   const size_t at_a_time =
       std::min(jobs.size(), options.jobs == 0 ? size_t{1} : options.jobs);
@@ -228,14 +200,19 @@ void RunJobs(const ConversionOptions& options, const std::string& ending,
   SharedSession shared(session, jobs.size());
   std::atomic<size_t> next{0};
   const auto work = [&] {
-    for (size_t i = next++; i < jobs.size(); i = next++) {
-      // What has not begun when a signal comes is not begun.
+    // What has not begun when a signal comes is not begun.
+    for (size_t i = next++; i < jobs.size() && !Progress::Stopped();
+         i = next++) {
       RunJob(options, threads, convert, Running{&shared, &jobs[i].input, i},
              &jobs[i]);
     }
   };
   std::vector<std::thread> workers;
-  for (size_t i = 1; i < at_a_time; ++i) workers.emplace_back(work);
+  try {
+    for (size_t i = 1; i < at_a_time; ++i) workers.emplace_back(work);
+  } catch (const std::system_error&) {
+    // Those that there are do the rest.
+  }
   work();
   for (std::thread& worker : workers) worker.join();
   session.CheckCancelled();

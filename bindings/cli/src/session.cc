@@ -35,24 +35,30 @@ Progress::Show ShowOf(const SessionOptions& options) {
 
 }  // namespace
 
-Session::Session(const SessionOptions& options)
-    : quiet_(options.quiet), progress_(ShowOf(options)) {
-  bnq_context* context = nullptr;
-  Check(bnq_context_create(nullptr, &context));
-  context_.reset(context);
-  CheckUsage(bnq_context_set_threads(context, options.threads), "--threads");
-  Check(bnq_context_set_mapping(context, options.no_mmap ? 0 : 1));
-  Check(bnq_context_hold_outputs(context));
+Context NewContext(const SessionOptions& options, int32_t threads,
+                   bnq_log_fn log, void* opaque) {
+  bnq_context* created = nullptr;
+  Check(bnq_context_create(nullptr, &created));
+  Context context(created);
+  CheckUsage(bnq_context_set_threads(created, threads), "--threads");
+  Check(bnq_context_set_mapping(created, options.no_mmap ? 0 : 1));
   // Also of what reports no progress.
   const bnq_interrupt_fn stopped = [](void*) -> int32_t {
     return Progress::Stopped();
   };
-  Check(bnq_context_set_interrupt(context, stopped, nullptr));
+  Check(bnq_context_set_interrupt(created, stopped, nullptr));
+  Check(bnq_context_set_log(created, log, opaque, BNQ_LOG_INFO));
+  return context;
+}
+
+Session::Session(const SessionOptions& options)
+    : quiet_(options.quiet), progress_(ShowOf(options)) {
   const bnq_log_fn log = [](void* opaque, int32_t level, const char* message) {
     auto* session = static_cast<Session*>(opaque);
     level == BNQ_LOG_WARNING ? session->Warn(message) : session->Note(message);
   };
-  Check(bnq_context_set_log(context, log, this, BNQ_LOG_INFO));
+  context_ = NewContext(options, options.threads, log, this);
+  Check(bnq_context_hold_outputs(context()));
 }
 
 void Session::Finish() {

@@ -21,6 +21,10 @@ struct SessionOptions {
 
 void AddSessionOptions(CLI::App& command, SessionOptions& options);
 
+// With these threads, --no-mmap, and an end where a signal has come.
+Context NewContext(const SessionOptions& options, int32_t threads,
+                   bnq_log_fn log, void* opaque);
+
 class Session {
  public:
   explicit Session(const SessionOptions& options);

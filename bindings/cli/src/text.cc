@@ -21,6 +21,11 @@ std::string NumberText(std::chars_format format, double value, int digits) {
 
 }  // namespace
 
+bool EndsWith(std::string_view text, std::string_view ending) {
+  return text.size() >= ending.size() &&
+         text.substr(text.size() - ending.size()) == ending;
+}
+
 std::string Printable(std::string_view text) {
   std::string out;
   out.reserve(text.size());

@@ -14,6 +14,8 @@ namespace bnq::cli {
 // so that a terminal does not obey them and a line stays a line.
 std::string Printable(std::string_view text);
 
+bool EndsWith(std::string_view text, std::string_view ending);
+
 // Columns a UTF-8 text takes, counting one for each code point.
 std::size_t TextWidth(std::string_view text);
 

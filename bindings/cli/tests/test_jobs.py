@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import model_tensors, run, write_safetensors
+from conftest import model_tensors, run, run_json, write_safetensors
 
 
 @pytest.fixture
@@ -37,6 +37,11 @@ def test_the_same_files_as_one_by_one(inputs, tmp_path, jobs):
     result = run("quantize", *inputs, "-o", together, "--jobs", jobs, "--threads", 3,
                  "--preset", "int8_per_channel")
     assert contents(together) == contents(apart)
+    objects = json.loads(run("quantize", *inputs, "--dry-run", "--jobs", jobs, "--json",
+                             "--preset", "int8_per_channel").stdout)
+    for path, value in zip(inputs, objects):  # what each has alone
+        alone = run_json("quantize", path, "--dry-run", "--preset", "int8_per_channel")
+        assert value == alone
     lines = result.stdout.splitlines()
     assert [line.split()[0] for line in lines[-len(inputs):]] == [str(path) for path in inputs]
 

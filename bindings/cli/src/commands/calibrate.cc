@@ -33,11 +33,6 @@ struct Picture {
   std::string path, text;
 };
 
-bool EndsWith(const std::string& text, const std::string& ending) {
-  return text.size() >= ending.size() &&
-         text.compare(text.size() - ending.size(), ending.size(), ending) == 0;
-}
-
 // Whether no calibration file is to be written.
 bool IsDryRun(const Options& options) {
   return options.dry_run || IsNullDevice(options.output);

@@ -228,14 +228,13 @@ void CheckJobs(const Options& options, bool budget) {
 void QuantizeJobs(const Options& options, const std::vector<Rule>& rules,
                   const bnq_plan* plan) {
   const ConversionOptions& conversion = options.conversion;
-  {
-    Session session(conversion.session);
-    for (const std::string& input : conversion.inputs) {
-      CheckRules(rules, plan, input, session);
-    }
+  std::vector<Job> jobs = JobsOf(conversion, ".bnq");
+  Session session(conversion.session);
+  for (const std::string& input : conversion.inputs) {
+    CheckRules(rules, plan, input, session);
   }
-  RunJobs(conversion, ".bnq",
-          [&](bnq_context* context, const Job& job, bnq_progress_fn progress,
+  RunJobs(conversion, std::move(jobs), session,
+          [&](bnq_context* context, Job& job, bnq_progress_fn progress,
               void* opaque) {
             bnq_report* report = nullptr;
             Check(bnq_quantize_file(
@@ -243,7 +242,9 @@ void QuantizeJobs(const Options& options, const std::vector<Rule>& rules,
                 IsDryRun(conversion) ? nullptr : job.output.c_str(),
                 FlagsOf(options), conversion.max_shard_bytes, progress, opaque,
                 &report));
-            return report;
+            job.report.reset(report);
+            job.rows = RowsOf(report);
+            AddConfigs(plan, job.rows);
           });
 }
 
