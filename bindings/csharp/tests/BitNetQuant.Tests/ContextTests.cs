@@ -46,24 +46,10 @@ public sealed class ContextTests
     [Fact]
     public void CancellationEndsWhatHasNoTokenOfItsOwn()
     {
-        float[] values = Samples.Values(1 << 20);
-        using var config = Config.Preset("int8_symmetric");
         using var source = new CancellationTokenSource();
         using var context = new Context(2);
         context.SetCancellation(source.Token);
-        QuantizedTensor.Quantize(values, [values.Length], config, context).Dispose();
-        source.Cancel();
-        void UntilCancelled()
-        {
-            while (true)
-            {
-                QuantizedTensor.Quantize(values, [values.Length], config, context).Dispose();
-            }
-        }
-
-        Assert.ThrowsAny<OperationCanceledException>(UntilCancelled);
-        context.SetCancellation(CancellationToken.None);
-        QuantizedTensor.Quantize(values, [values.Length], config, context).Dispose();
+        Samples.AssertCancels(context, source, () => context.SetCancellation(CancellationToken.None));
     }
 
     [Fact]

@@ -71,25 +71,9 @@ public sealed class ParallelTests
     [Fact]
     public void TheTokenOfTheOptionsCancels()
     {
-        float[] values = Samples.Values(1 << 20);
-        using var config = Config.Preset("int8_symmetric");
         using var source = new CancellationTokenSource();
         using var context = new Context(new ParallelOptions { CancellationToken = source.Token });
-        QuantizedTensor.Quantize(values, [values.Length], config, context).Dispose();
-        source.Cancel();
-
-        void UntilCancelled()
-        {
-            while (true)
-            {
-                QuantizedTensor.Quantize(values, [values.Length], config, context).Dispose();
-            }
-        }
-
-        Assert.ThrowsAny<OperationCanceledException>(UntilCancelled);
-
-        context.SetParallelism(new ParallelOptions());
-        QuantizedTensor.Quantize(values, [values.Length], config, context).Dispose();
+        Samples.AssertCancels(context, source, () => context.SetParallelism(new ParallelOptions()));
     }
 
     [Fact]

@@ -4,6 +4,8 @@ using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Threading;
+using Xunit;
 
 namespace BitNetQuant.Tests;
 
@@ -21,6 +23,29 @@ internal static class Samples
         }
 
         return values;
+    }
+
+    /// <summary>That the source, whose token the context has, ends what the context does; and that it
+    /// works again after <paramref name="reset"/>. The token is asked from time to time, not in every
+    /// call.</summary>
+    internal static void AssertCancels(Context context, CancellationTokenSource source, Action reset)
+    {
+        float[] values = Values(1 << 20);
+        using var config = Config.Preset("int8_symmetric");
+        void Quantize() => QuantizedTensor.Quantize(values, [values.Length], config, context).Dispose();
+        void UntilCancelled()
+        {
+            while (true)
+            {
+                Quantize();
+            }
+        }
+
+        Quantize();
+        source.Cancel();
+        Assert.ThrowsAny<OperationCanceledException>(UntilCancelled);
+        reset();
+        Quantize();
     }
 
     /// <summary>An array: a collection expression would leave open which overload is meant.</summary>
