@@ -2,7 +2,8 @@
 # "not ok ...") and end with: exit $((failures > 0))
 # shellcheck shell=bash
 
-work=$(mktemp -d)
+# A script may have a folder of its own for what it makes.
+work=${work:-$(mktemp -d)}
 trap 'rm -rf "$work"' EXIT
 failures=0
 

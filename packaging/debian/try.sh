@@ -21,7 +21,7 @@ if [ ! -e "$base" ]; then
   command -v debootstrap >/dev/null || { echo "there is no debootstrap" >&2; exit 77; }
   mkdir -p "$root/build"
   debootstrap --variant=minbase --include="$includes" "$suite" "$work/new" \
-    "${BNQ_DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$work/log" 2>&1 ||
+    ${BNQ_DEBIAN_MIRROR:+"$BNQ_DEBIAN_MIRROR"} >"$work/log" 2>&1 ||
     { tail -n 20 "$work/log" >&2; exit 2; }
   # What autopkgtest installs is there already, and nothing is to be downloaded.
   : >"$work/new/etc/apt/sources.list"

@@ -27,41 +27,27 @@ esac
 mkdir -p "$root/build"
 # Inside the tree, because the tests look for its vectors above themselves.
 work=$(mktemp -d "$root/build/nuget.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+. "$root/packaging/tap.sh"
 unset BNQ_LIBRARY LD_LIBRARY_PATH
 user_packages=${NUGET_PACKAGES:-$HOME/.nuget/packages}
-failures=0
-
-# check NAME COMMAND...: one line of TAP, with the command's output if it fails.
-check() {
-  local name=$1
-  shift
-  if "$@" >"$work/log" 2>&1; then
-    echo "ok - $name"
-  else
-    echo "not ok - $name"
-    tail -n 60 "$work/log" | sed 's/^/#   /'
-    failures=$((failures + 1))
-  fi
-}
 
 # The program is neither told by nor able to change anything of the tree's.
 echo '<Project />' >"$work/Directory.Build.props"
 echo '<Project />' >"$work/Directory.Build.targets"
-cat >"$work/nuget.config" <<END
-<configuration>
-  <packageSources>
-    <clear />
-    <add key="packages" value="$packages" />
-    <add key="nuget.org" value="https://api.nuget.org/v3/index.json" />
-  </packageSources>
-  <packageSourceMapping>
-    <clear />
-    <packageSource key="packages"><package pattern="BitNetQuant*" /></packageSource>
-    <packageSource key="nuget.org"><package pattern="*" /></packageSource>
-  </packageSourceMapping>
-</configuration>
-END
+# The user's sources stay, for all but what is tried.
+{
+  echo '<configuration>'
+  echo "  <packageSources><add key=\"packages\" value=\"$packages\" /></packageSources>"
+  echo '  <packageSourceMapping>'
+  echo '    <clear />'
+  echo '    <packageSource key="packages"><package pattern="BitNetQuant*" /></packageSource>'
+  DOTNET_CLI_UI_LANGUAGE=en dotnet nuget list source |
+    sed -n 's|^ *[0-9]*\. *\(.*\) \[Enabled\]$|\1|p' | while read -r source; do
+      echo "    <packageSource key=\"$source\"><package pattern=\"*\" /></packageSource>"
+    done
+  echo '  </packageSourceMapping>'
+  echo '</configuration>'
+} >"$work/nuget.config"
 
 # What .NET itself brings comes from the user's folder of packages; ours go into one that is
 # made here, so that none stays behind, and none of before is taken in place of these.
