@@ -39,12 +39,9 @@ def make_model(folder, mib):
 
 
 def seconds(function):
-    """Of the wall and of all processes' cores."""
-    before, cpu = time.perf_counter(), os.times()
+    begin = time.perf_counter()
     function()
-    after = os.times()
-    used = sum(after[:4]) - sum(cpu[:4])
-    return time.perf_counter() - before, used
+    return time.perf_counter() - begin
 
 
 def nothing(_):
@@ -64,11 +61,11 @@ def main():
         size = SHARDS * arguments.shard_mib * 2**20 / 1e9
 
         def row(name, function):
-            wall, cpu = seconds(function)
+            wall = seconds(function)
             shutil.rmtree(output, ignore_errors=True)
-            print(f"{name:34} {wall:8.2f} {cpu:8.2f} {size / wall:8.2f}", flush=True)
+            print(f"{name:34} {wall:8.2f} {size / wall:8.2f}", flush=True)
 
-        print(f"{SHARDS} shards, {size:.2f} GB\n{'':34} {'wall s':>8} {'cpu s':>8} {'GB/s':>8}")
+        print(f"{SHARDS} shards, {size:.2f} GB\n{'':34} {'seconds':>8} {'GB/s':>8}")
         row("copy of the files", lambda: shutil.copytree(model, output))
         for workers in arguments.workers:
             row(f"quantize_file, {workers} threads", lambda: bq.quantize_file(
@@ -78,7 +75,7 @@ def main():
                 list(executor.map(nothing, range(workers * 4)))  # they are there
                 row(f"convert, {workers} processes", lambda: distributed.convert(
                     model, output, "int4_per_group_128", executor=executor))
-                wall, _ = seconds(lambda: list(executor.map(nothing, range(SHARDS * 16))))
+                wall = seconds(lambda: list(executor.map(nothing, range(SHARDS * 16))))
                 print(f"{'  a task that does nothing':34} {wall / SHARDS / 16 * 1e6:8.0f} us")
 
 
